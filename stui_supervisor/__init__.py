@@ -1,0 +1,1 @@
+"""The supervised link to a STUI backend."""

@@ -1,0 +1,1 @@
+"""What touches the outside: sockets, files, the keyring, the log, the clock."""

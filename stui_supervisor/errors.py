@@ -1,0 +1,91 @@
+"""The errors, by what the caller should do about them.
+
+SupervisorError
+├── ConfigurationError      mend the input (also a ValueError)
+├── RequestError
+│   ├── NotSent             the backend never received it: safe to repeat
+│   ├── OutcomeUnknown      it may have run: look before repeating
+│   └── BackendError        the backend answered with an error
+├── ConnectionRejected      a person is needed
+│   ├── AuthenticationFailed
+│   ├── IncompatibleBackend
+│   ├── KeyRefused
+│   └── DifferentImage
+├── CredentialError         the keyring or the token: the message says what to do
+└── StoreError              the disk: raised by ``save()`` and store commands only
+"""
+
+from __future__ import annotations
+
+
+class SupervisorError(Exception):
+    """Anything this package raises on purpose.
+
+    ``hint`` says what to do next, in one sentence; it is part of ``str(error)``.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}: {self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(SupervisorError, ValueError):
+    """The input cannot be used as it is; mend it and call again."""
+
+
+class RequestError(SupervisorError):
+    """A request that ended without a result."""
+
+
+class NotSent(RequestError):
+    """The backend never received the request; repeating it is safe."""
+
+
+class OutcomeUnknown(RequestError):
+    """The request may have run; look at the image before repeating it."""
+
+
+class BackendError(RequestError):
+    """The backend answered with an error of its own.
+
+    ``error_type`` is the backend's word for it (``error_type`` or ``code`` on the wire).
+    """
+
+    def __init__(self, message: str, *, error_type: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+    def __str__(self) -> str:
+        return f"{self.error_type}: {self.message}"
+
+
+class ConnectionRejected(SupervisorError):
+    """The backend refused the link for a reason that only a person can change."""
+
+
+class AuthenticationFailed(ConnectionRejected):
+    """The backend refused the credential."""
+
+
+class IncompatibleBackend(ConnectionRejected):
+    """The backend speaks another major version of the protocol."""
+
+
+class KeyRefused(ConnectionRejected):
+    """The backend's CURVE key is not the one pinned for this endpoint."""
+
+
+class DifferentImage(ConnectionRejected):
+    """Another image answers than the one the profile is pinned to."""
+
+
+class CredentialError(SupervisorError):
+    """The credential could not be read or kept; supervision goes on without it."""
+
+
+class StoreError(SupervisorError):
+    """The disk did not take or give what was asked; supervision goes on in memory."""

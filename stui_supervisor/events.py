@@ -1,0 +1,127 @@
+"""What the supervisor tells its users: the events of ``Supervisor.events()`` and the status.
+
+``at`` is always an aware datetime in UTC; ``_s`` are seconds, ``_ms`` milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, and when."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Event):
+    """The state changed; the only way it ever does."""
+
+    from_state: State
+    to_state: State
+    trigger: Trigger
+    reason: str
+    endpoint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptScheduled(Event):
+    """The next attempt begins in ``delay_s`` seconds because of ``failure``."""
+
+    attempt: int
+    delay_s: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFinished(Event):
+    """A request ended, in the one way ``outcome`` says; ``duration_ms`` counts from the call."""
+
+    command: str
+    outcome: Outcome
+    duration_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSaved(Event):
+    """The work context is on the local disk, in a file of ``bytes`` bytes."""
+
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSwitched(Event):
+    """Another session is in use; ``Supervisor.context`` holds its content by now."""
+
+    session_id: str
+    image_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification(Event):
+    """The image published ``body`` under ``topic``."""
+
+    topic: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsMissed(Event):
+    """Notifications between the two times may not have arrived."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem(Event):
+    """Something a person may want to mend; supervision goes on. ``code`` is stable, for programs."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsDropped(Event):
+    """This reader was too slow and lost its ``count`` oldest events."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything that is known about the link at one moment."""
+
+    state: State
+    since: datetime
+    profile: str
+    endpoint: str | None = None
+    image_id: str | None = None
+    backend_verdict: BackendVerdict | None = None
+    dialect: str | None = None
+    session_id: str | None = None
+    attempt: int = 0
+    next_attempt_in_s: float | None = None
+    degraded_reason: DegradedReason | None = None
+    last_error: str | None = None
+    rtt_ms: float | None = None
+    waiting_requests: int = 0
+    context_saved_at: datetime | None = None
+    store_ok: bool = True
+    credential_source: str | None = None
+    liveness_source: str | None = None
+    front: str | None = None
+    pid: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same names with JSON values, as ``status --json`` prints them."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}

@@ -1,0 +1,113 @@
+"""The boundaries of the supervisor; ``adapters/`` implements them, ``testing.py`` has a fake of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from stui_supervisor.context import Section
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.events import Event
+from stui_supervisor.policy import Failure
+from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.secret import Secret
+
+
+class Clock(Protocol):
+    """The two clocks of a host."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+
+    def utc(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimes:
+    """How patient one attempt is, in seconds."""
+
+    attempt_timeout_s: float
+    heartbeat_interval_s: float
+    heartbeat_timeout_s: float
+
+
+class LinkListener(Protocol):
+    """Told by a link what happens to it, always from the event loop, never from inside ``send``."""
+
+    def opened(self) -> None:
+        """The transport is up and the peer has completed its handshake. Called at most once."""
+
+    def received(self, token: bytes, body: bytes) -> None:
+        """One reply to the message that was sent with ``token``."""
+
+    def lost(self, failure: Failure) -> None:
+        """The link never came up or is gone. Called at most once; nothing follows it."""
+
+
+class Link(Protocol):
+    """One transport to one endpoint, used once: opened, lost or closed, and thrown away."""
+
+    def open(self, listener: LinkListener) -> None:
+        """Begin; the outcome comes as ``opened`` or ``lost``. Never blocks, never raises."""
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """Hand one message to the peer's transport. False: it certainly was not taken. Never blocks."""
+
+    def close(self) -> None:
+        """Let go of everything; the listener hears nothing more. Twice is once."""
+
+
+class LinkFactory(Protocol):
+    """Makes the link of one attempt; pass your own to ``Supervisor(link=…)`` to wrap a transport you have."""
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
+        """A new link, not yet opened."""
+
+
+class SessionStore(Protocol):
+    """Sessions that outlive the process. Called from one worker thread; every call may block.
+
+    Each method raises StoreError, and nothing else, when the disk does not do its part.
+    """
+
+    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+        """Own the newest non-empty free session of the profile, and of the image when one is named.
+
+        Falls back to the newest empty free one, then to a new session. A session owned before is
+        released once the new one is. Without a name for the image, a session that is owned already
+        is read again.
+        """
+
+    def save_record(self, record: SessionRecord) -> None:
+        """Write the record as the session's next generation; returns when it is on disk."""
+
+    def save_context(self, sections: Mapping[str, Section]) -> int:
+        """Write the context as the session's next generation; returns its size in bytes when on disk."""
+
+    def release(self) -> None:
+        """Give the session back; another process may claim it now. Without a session: nothing."""
+
+
+class Credentials(Protocol):
+    """Where the token of an endpoint comes from. Called from a worker thread; may block."""
+
+    source: str
+
+    def read(self, endpoint: Endpoint) -> Secret | None:
+        """The token, or None when there is none. Raises CredentialError when it cannot be read."""
+
+
+class Journal(Protocol):
+    """The structured log of one supervisor."""
+
+    def open(self, session_id: str, profile: str) -> None:
+        """Name the session; what was recorded before is kept until now and written then."""
+
+    def record(self, event: Event, *, link: int) -> None:
+        """Write one event. Never blocks and never raises: a log is no reason to lose a link."""
+
+    def close(self) -> None:
+        """Write what is left, for at most a moment, and let go of the file."""

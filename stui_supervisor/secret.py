@@ -1,0 +1,38 @@
+"""A text that does not show itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MASK: Final = "********"
+
+
+class Secret:
+    """Holds a token; only ``reveal()`` gives it away, no ``repr``, ``str``, format or pickle does."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})"
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __format__(self, _: str) -> str:
+        return MASK
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)

@@ -1,0 +1,1 @@
+"""The two dialects of STUI, with their limits on size and depth."""
