@@ -11,11 +11,49 @@ from stui_supervisor.errors import ConfigurationError
 MESSAGE_MAX_BYTES: Final = 10_000_000  # STUI's limit for one message, either way
 MESSAGE_MAX_DEPTH: Final = 64  # nesting of what a backend may send; a screen shows far less
 CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 MB on disk
+CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
+CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
+SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
+SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value; bounds their number
+TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
+CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
+DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go
+INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take quadratic time to read
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
+
+# The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
+JOURNAL_QUEUE_LENGTH: Final = 2_000  # events that a slow disk may lag behind; more are dropped and counted
+JOURNAL_TEXT_MAX_LENGTH: Final = 1_000  # characters of one text in a line
+JOURNAL_LINES_IN_FULL: Final = 5  # of equal kind since the last transition; the rest is summarised
+JOURNAL_SUMMARY_FIRST_S: Final = 10.0  # the first summary covers so long, each next one twice as long
+JOURNAL_SUMMARY_MAX_S: Final = 3_600.0  # where that growth ends
+JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
+
+
+# The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.
+BACKEND_SESSION_TIMEOUT_S: Final = 3_600.0  # a session nobody uses for so long is gone
+BACKEND_SESSIONS_PER_CLIENT: Final = 5  # more are refused
+BACKEND_CLEANUP_INTERVAL_S: Final = 300.0  # expired sessions are looked for so often
+EVALUATOR_MAX_TOKENS: Final = 20_000  # of one piece of code; a screenful has a few hundred
+EVALUATOR_MAX_DEPTH: Final = 50  # of parentheses; keeps far from Python's own limit
+EVALUATOR_MAX_BITS: Final = 150_000  # of one integer; 10000 factorial has 118,458
+EVALUATOR_MAX_TEXT: Final = 9_000_000  # characters of one string; its print string still fits a message
+EVALUATOR_MAX_COST: Final = 200_000_000  # work units of one evaluation; about a second
+EVALUATOR_MAX_DELAY_S: Final = 86_400.0  # one Delay; longer ones are typing mistakes
+WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one workspace may weigh
+
+# The command line.
+LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
+BACKEND_START_TIMEOUT_S: Final = 10.0  # a Python process on a slow machine listens within this
+DEMO_LIMIT_S: Final = 30.0  # what is promised for the whole demo
+DEMO_STEP_LIMIT_S: Final = 15.0  # one step; the longest is noticing a busy image and its end
+DEMO_BUSY_S: Final = 7  # longer than answer_timeout_s, so that the image is seen to be busy
+DEMO_AWAY_S: Final = 2  # long enough to see a few attempts fail
+DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one before
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""What is known about STUI's commands: their names in both dialects, and which may be sent twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """One command in the ``envelope`` dialect; ``parameters`` maps the names that differ there."""
+
+    command: str
+    request_type: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+_STATE: Final = MappingProxyType({"state_data": "context"})
+
+# Any other name follows the custom: get_session_info is GetSessionInfo. Where two commands share a
+# request type, the first one is what a request of that type becomes.
+NAMINGS: Final = (
+    Naming("ping", "Ping"),
+    Naming("evaluate", "Evaluate"),
+    Naming("inspect", "Inspect", MappingProxyType({"objectId": "target"})),
+    Naming("create_session", "CreateSession"),
+    Naming("restore_session", "RestoreSession"),
+    Naming("close_session", "CloseSession"),
+    Naming("save_context", "SaveContext", _STATE),
+    Naming("update_session_state", "SaveContext", _STATE),
+    Naming("load_context", "LoadContext"),
+)
+
+_BY_COMMAND: Final = {naming.command: naming for naming in NAMINGS}
+_BY_REQUEST_TYPE: Final = {naming.request_type: naming for naming in reversed(NAMINGS)}
+_CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+# Reading and restoring change nothing that a second time would change again.
+_REPEATABLE: Final = frozenset({"ping", "inspect", "browse_class", "system_info", "restore_session"})
+_REPEATABLE_PREFIXES: Final = ("get_", "list_", "load_")
+
+
+def is_repeatable(command: str) -> bool:
+    """Whether sending the command twice does the same as once.
+
+    Commands that are so only while nothing newer was sent after them count as not repeatable, as
+    does every unknown one.
+    """
+    return command in _REPEATABLE or command.startswith(_REPEATABLE_PREFIXES)
+
+
+def naming_of_command(command: str) -> Naming:
+    """How the ``envelope`` dialect names a command."""
+    known = _BY_COMMAND.get(command)
+    if known:
+        return known
+    return Naming(command, "".join(word[:1].upper() + word[1:] for word in command.split("_")))
+
+
+def naming_of_request_type(request_type: str) -> Naming:
+    """Which command a request type of the ``envelope`` dialect is."""
+    known = _BY_REQUEST_TYPE.get(request_type)
+    return known or Naming(_CAPITAL.sub("_", request_type).lower(), request_type)

@@ -1,0 +1,183 @@
+"""The client's side of the two dialects: requests to bytes, bytes to replies.
+
+``command``: ``{"id", "command", "parameters"}`` is answered with ``{"id", "status", "result"}``
+or ``{"id", "status", "error", "error_type"}``.
+
+``envelope``: ``{"id", "version", "timestamp", "payload": {"type", "data"}}``, where the data of a
+request is ``{"request_type", "params"}`` and of a response ``{"response_type", "data"}``.
+
+Names are those of the ``command`` dialect everywhere else in this package; the table in
+``commands.py`` translates them. Nothing here pairs replies with requests: servers may answer with
+an id of their own, or none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from stui_supervisor.config import MESSAGE_MAX_BYTES
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.wire.commands import naming_of_command
+from stui_supervisor.wire.limits import MalformedMessage, parse, shown
+
+PROTOCOL_VERSION: Final = "1.0.0"
+_PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]
+
+
+class Dialect(StrEnum):
+    """How a server writes its messages."""
+
+    COMMAND = "command"
+    ENVELOPE = "envelope"
+
+
+class IncompatibleVersion(MalformedMessage):
+    """The message is of another major version of the envelope protocol; ``version`` says which."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"protocol version {shown(version)}; {PROTOCOL_VERSION} is spoken here")
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What to ask of a backend, in the names of the ``command`` dialect."""
+
+    command: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a backend answered: a result, or an error with the backend's word for it."""
+
+    dialect: Dialect
+    ok: bool
+    result: dict[str, Any]
+    error_type: str | None = None
+    message: str | None = None
+
+
+def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datetime) -> bytes:
+    """Write one request.
+
+    Raises ConfigurationError when the parameters are not JSON, or the message is larger than STUI
+    allows.
+    """
+    if not operation.command or not isinstance(operation.parameters, Mapping):
+        raise ConfigurationError("a request needs a command and its parameters by name")
+    if dialect is Dialect.COMMAND:
+        return write({"id": message_id, "command": operation.command, "parameters": dict(operation.parameters)})
+    naming = naming_of_command(operation.command)
+    data = {"request_type": naming.request_type, "params": renamed(operation.parameters, naming.parameters)}
+    return write(envelope(message_id, at, "Request", data))
+
+
+def decode(body: bytes) -> Reply:
+    """Read one reply; its shape says which dialect it is.
+
+    A result that is not an object becomes ``{"result": value}``, a missing one ``{}``. Raises
+    MalformedMessage, or IncompatibleVersion when the server speaks another major version.
+    """
+    message = parse(body)
+    if not isinstance(message, dict):
+        raise MalformedMessage(f"the reply is {_kind(message)}, not an object")
+    if "status" in message and "payload" not in message:
+        return _decode_command(message)
+    if "payload" in message or "version" in message:
+        return _decode_envelope(message)
+    raise MalformedMessage("the reply has neither a status nor a payload")
+
+
+def _decode_command(message: dict[str, Any]) -> Reply:
+    status = message["status"]
+    if status == "success":
+        return Reply(Dialect.COMMAND, ok=True, result=_result_of(message, "result"))
+    if status != "error":
+        raise MalformedMessage(f"the status of the reply is {shown(status)}")
+    error_type = text_of(message, "error_type", "Error")
+    return Reply(Dialect.COMMAND, ok=False, result={}, error_type=error_type, message=text_of(message, "error", ""))
+
+
+def _decode_envelope(message: dict[str, Any]) -> Reply:
+    data = envelope_data(message, "Response")
+    if text_of(data, "response_type") != "Error":
+        return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"))
+    error = data.get("data", data)  # some servers write the code beside the type
+    if not isinstance(error, dict):
+        raise MalformedMessage(f"the error of the reply is {_kind(error)}, not an object")
+    code = text_of(error, "code", "InternalError")
+    return Reply(Dialect.ENVELOPE, ok=False, result={}, error_type=code, message=text_of(error, "message", ""))
+
+
+def _result_of(message: dict[str, Any], name: str) -> dict[str, Any]:
+    result = message.get(name, {})
+    return result if isinstance(result, dict) else {"result": result}
+
+
+def envelope(message_id: str, at: datetime, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The outer part of an ``envelope`` message around its data."""
+    payload = {"type": kind, "data": data}
+    return {"id": message_id, "version": PROTOCOL_VERSION, "timestamp": timestamp(at), "payload": payload}
+
+
+def envelope_data(message: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The data inside an ``envelope`` message of one kind, its version and types checked.
+
+    The version comes first: another major version may look different from there on.
+    """
+    version = text_of(message, "version", PROTOCOL_VERSION)
+    if version.partition(".")[0] != _PROTOCOL_MAJOR:
+        raise IncompatibleVersion(version)
+    payload = _object_of(message, "payload")
+    if text_of(payload, "type", kind) != kind:
+        raise MalformedMessage(f"the payload is a {shown(payload['type'])}, not a {kind}")
+    return _object_of(payload, "data")
+
+
+def renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters under their other names. Raises ConfigurationError when two would share one."""
+    result = {names.get(name, name): value for name, value in parameters.items()}
+    if len(result) != len(parameters):
+        raise ConfigurationError(f"a parameter is given under both its names: {', '.join(names.values())}")
+    return result
+
+
+def write(message: Mapping[str, Any]) -> bytes:
+    """A message as bytes. Raises ConfigurationError when it is not JSON or too large for STUI."""
+    try:
+        body = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"the message is not JSON ({error})") from error
+    if len(body) > MESSAGE_MAX_BYTES:
+        raise ConfigurationError(f"the message has {len(body):,} bytes, and STUI allows {MESSAGE_MAX_BYTES:,}")
+    return body
+
+
+def timestamp(at: datetime) -> str:
+    """A time as STUI writes it: ISO 8601 in UTC, to the millisecond."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def text_of(message: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A text inside a message; without a default it has to be there. Raises MalformedMessage."""
+    value = message.get(name, default)
+    if not isinstance(value, str):
+        raise MalformedMessage(f"{name} is {_kind(value)}, not text")
+    return value
+
+
+def _object_of(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = message.get(name)
+    if not isinstance(value, dict):
+        raise MalformedMessage(f"{name} is {_kind(value)}, not an object")
+    return value
+
+
+def _kind(value: object) -> str:
+    return "missing" if value is None else type(value).__name__

@@ -1,0 +1,102 @@
+"""Reading JSON that a stranger wrote: size, nesting, and everything JSON itself forbids.
+
+The order matters: size before decoding, nesting before parsing, so that the cost of a hostile
+message is bounded whatever recursion limit the host program has set.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import accumulate
+from typing import Any, Final, NoReturn
+
+from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH
+
+_SHOWN: Final = 12  # characters of a stranger's text that an error may quote
+# An unclosed string is matched too: looking for its end again from every quote in it would be quadratic.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in _STEP)
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class MalformedMessage(ValueError):
+    """The bytes are not a message that this side can use; the text says what is wrong with them."""
+
+
+def shown(text: object) -> str:
+    """The beginning of a stranger's text, quoted and in ASCII, short enough for an error message."""
+    whole = text if isinstance(text, str) else type(text).__name__
+    return ascii(whole if len(whole) <= _SHOWN else whole[:_SHOWN] + "…")
+
+
+def parse(body: bytes, *, max_bytes: int = MESSAGE_MAX_BYTES, max_depth: int = MESSAGE_MAX_DEPTH) -> Any:
+    """Read one JSON value from UTF-8 bytes.
+
+    Integers come exact. Raises MalformedMessage, and nothing else, for a body that is too large or
+    nested too deeply, and for what is not JSON by RFC 8259: broken UTF-8, NaN and numbers beyond a
+    float, a key given twice, half a surrogate pair.
+    """
+    if len(body) > max_bytes:
+        raise MalformedMessage(f"{len(body):,} bytes, and {max_bytes:,} are the limit")
+    if body.count(b"[") + body.count(b"{") > max_depth and _depth(body) > max_depth:
+        raise MalformedMessage(f"nested more than {max_depth} levels deep")
+    try:
+        value = _DECODER.decode(body.decode())
+        if _SURROGATE.search(body):
+            _check_text(value)
+    except MalformedMessage:
+        raise
+    except UnicodeDecodeError as error:
+        raise MalformedMessage(f"not UTF-8 at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise MalformedMessage(f"not JSON at character {error.pos}") from error
+    except RecursionError as error:
+        raise MalformedMessage("nested too deeply") from error
+    return value
+
+
+def _depth(body: bytes) -> int:
+    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise MalformedMessage(f"the key {shown(twice)} is given twice")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > INTEGER_MAX_DIGITS:
+        raise MalformedMessage(f"an integer of {len(digits):,} digits, and {INTEGER_MAX_DIGITS:,} are the limit")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise MalformedMessage(f"the number {shown(digits)} is beyond a float")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    raise MalformedMessage(f"{name} is not JSON")
+
+
+def _check_text(value: Any) -> None:
+    # Writing it out again finds half a surrogate pair wherever it is; it could be neither shown nor stored.
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise MalformedMessage("half a surrogate pair in a string") from error
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)

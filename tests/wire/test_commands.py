@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stui_supervisor.wire.commands import NAMINGS, is_repeatable, naming_of_command, naming_of_request_type
+from tests.support.values import WORDS
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ping",
+        "inspect",
+        "browse_class",
+        "list_classes",
+        "get_method",
+        "system_info",
+        "restore_session",
+        "get_session_info",
+        "list_client_sessions",
+        "get_session_statistics",
+        "load_context",
+        "get_context_summary",
+    ],
+)
+def test_reading_and_restoring_may_be_repeated(command: str) -> None:
+    assert is_repeatable(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate",
+        "debug",
+        "create_session",
+        "update_session_state",
+        "save_context",
+        "close_session",
+        "clear_context",
+        "",
+        "pinger",
+        "Ping",
+        "forget",
+        "getter",
+        "anything_else",
+    ],
+)
+def test_everything_else_may_not(command: str) -> None:
+    assert not is_repeatable(command)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=4).map("_".join))
+def test_a_name_translates_there_and_back(command: str) -> None:
+    there = naming_of_command(command)
+    back = naming_of_request_type(there.request_type)
+    expected = "save_context" if command == "update_session_state" else command
+    assert back.command == expected
+
+
+def test_both_commands_that_save_share_a_request_type() -> None:
+    assert [naming.command for naming in NAMINGS if naming.request_type == "SaveContext"] == [
+        "save_context",
+        "update_session_state",
+    ]
+
+
+def test_the_other_request_types_of_stui_have_their_commands() -> None:
+    names = ["BrowseClass", "ListClasses", "GetMethod", "SystemInfo", "Debug"]
+    commands = [naming_of_request_type(name).command for name in names]
+    assert commands == ["browse_class", "list_classes", "get_method", "system_info", "debug"]
+    assert [naming_of_command(command).request_type for command in commands] == names
