@@ -25,6 +25,10 @@ INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take q
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
+LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
+STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
+ERROR_TEXT_MAX_LENGTH: Final = 400  # characters of an error's text in the status; the record is one page
+
 # The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
 JOURNAL_QUEUE_LENGTH: Final = 2_000  # events that a slow disk may lag behind; more are dropped and counted
 JOURNAL_TEXT_MAX_LENGTH: Final = 1_000  # characters of one text in a line
@@ -85,6 +89,7 @@ class Settings:
 
     # Work context
     save_delay_s: float = 0.25  # changes are gathered for so long before they are written
+    save_retry_s: float = 5.0  # a disk that failed is tried again after this
     restore_timeout_s: float = 2.0  # a slow disk delays a start by no more
     keeps_session: bool = True  # False: claim no session, neither on disk nor in the image (one-off requests)
 

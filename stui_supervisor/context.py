@@ -1,8 +1,33 @@
-"""The work context."""
+"""The work context: named sections of JSON, and how two copies of them become one.
+
+A section is kept as canonical JSON bytes. So saving never serialises twice, a snapshot is a copy of
+a small dict, and a reader can never change what is stored. Each change raises the section's counter
+and signs it; of two copies the one with the higher counter is the newer.
+
+Nothing here reads a file, a clock or a socket.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from stui_supervisor.config import (
+    CONTEXT_MAX_BYTES,
+    CONTEXT_MAX_DEPTH,
+    SECTION_NAME_MAX_LENGTH,
+    SECTION_OVERHEAD_BYTES,
+    TOMBSTONES_KEPT,
+)
+from stui_supervisor.errors import ConfigurationError
+
+METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session state; no section has this name
+
+_COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+_JSON_LEAVES: Final = (str, int, float, bool, type(None))
+_MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +41,297 @@ class Section:
     value: bytes | None
     counter: int
     writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What ``Context.merge`` found.
+
+    ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
+    newer than the remote one or missing there, so it has to be pushed; ``lost`` the copies with work
+    in them that gave way, worth a snapshot.
+    """
+
+    taken: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+    lost: Mapping[str, Section] = field(default_factory=dict)
+
+
+class Context(MutableMapping[str, Any]):
+    """The work context as a mapping from section names to JSON values.
+
+    Reads give copies; only assigning or deleting a section changes it, and each change calls
+    ``on_change`` once. Assigning an equal value is no change. Tuples are stored as lists. Raises
+    ConfigurationError, and keeps the old value, when a name or a value cannot be stored or the whole
+    would pass ``CONTEXT_MAX_BYTES``. ``writer`` signs the changes and is unique for each process.
+    """
+
+    def __init__(self, writer: str, on_change: Callable[[], None]) -> None:
+        self._writer = writer
+        self._on_change = on_change
+        self._sections: dict[str, Section] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        section = self._sections.get(name)
+        if section is None or section.value is None:
+            raise KeyError(name)
+        return json.loads(section.value)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_name(name)
+        encoded = _encode(name, value)
+        old = self._sections.get(name)
+        if old is not None and _equal(old.value, encoded):
+            return
+        section = self._next(old, encoded)
+        self._check_size(name, section)
+        # A section that lives again moves to the end, as a new key of a dict does.
+        if old is not None and old.value is None:
+            del self._sections[name]
+        self._sections[name] = section
+        self._on_change()
+
+    def __delitem__(self, name: str) -> None:
+        old = self._sections.get(name)
+        if old is None or old.value is None:
+            raise KeyError(name)
+        del self._sections[name]  # and set again: tombstones stay in the order of their deletion
+        self._sections[name] = self._next(old, None)
+        self._forget_old_tombstones()
+        self._on_change()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, section in self._sections.items() if section.value is not None])
+
+    def __len__(self) -> int:
+        return sum(section.value is not None for section in self._sections.values())
+
+    def __contains__(self, name: object) -> bool:
+        section = self._sections.get(name) if isinstance(name, str) else None
+        return section is not None and section.value is not None
+
+    def __repr__(self) -> str:
+        return f"Context({', '.join(map(repr, self))}; {_total_cost(self._sections)} bytes)"
+
+    def sections(self) -> dict[str, Section]:
+        """A snapshot, deleted sections included; changes to it change nothing here."""
+        return dict(self._sections)
+
+    def adopt(self, sections: Mapping[str, Section]) -> None:
+        """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
+        own, self._sections = self._sections, dict(sections)
+        for name, section in own.items():
+            self._sections[name] = self._over(section, self._sections.get(name))
+        self._forget_old_tombstones()
+
+    def replace(self, sections: Mapping[str, Section]) -> None:
+        """Hold the content of another session; nothing of the old one remains."""
+        self._sections = dict(sections)
+
+    def merge(self, remote: Mapping[str, Section]) -> MergeResult:
+        """Take from ``remote`` what is newer there.
+
+        The higher counter wins; between equal ones the writer, then the value decide, so that two
+        sides that merge the same copies agree. A remote section that no longer fits is not taken.
+        """
+        taken: list[str] = []
+        newer = [name for name in self._sections if name not in remote]
+        lost: dict[str, Section] = {}
+        for name, theirs in remote.items():
+            ours = self._sections.get(name)
+            if ours is not None and _equal(ours.value, theirs.value) and _tag(ours) == _tag(theirs):
+                continue
+            if ours is not None and _rank(ours) > _rank(theirs):
+                newer.append(name)
+                loser: Section | None = theirs
+            elif self._fits(name, theirs):
+                taken.append(name)
+                self._sections[name] = theirs
+                loser = ours
+            else:
+                loser = theirs
+            if loser is not None and loser.value is not None and not _equal(loser.value, self._value(name)):
+                lost[name] = loser
+        self._forget_old_tombstones()
+        return MergeResult(tuple(taken), tuple(newer), lost)
+
+    def _over(self, own: Section, restored: Section | None) -> Section:
+        if restored is None or own.counter > restored.counter:
+            return own
+        return restored if _equal(own.value, restored.value) else self._next(restored, own.value)
+
+    def _next(self, previous: Section | None, value: bytes | None) -> Section:
+        counter = min(previous.counter + 1, _COUNTER_MAX) if previous else 1
+        return Section(value, counter, self._writer)
+
+    def _value(self, name: str) -> bytes | None:
+        section = self._sections.get(name)
+        return section.value if section else None
+
+    def _fits(self, name: str, section: Section) -> bool:
+        """True when the whole stays within its limit, or at least does not grow."""
+        old = self._sections.get(name)
+        growth = _cost(name, section) - (_cost(name, old) if old else 0)
+        return growth <= 0 or _total_cost(self._sections) + growth <= CONTEXT_MAX_BYTES
+
+    def _check_size(self, name: str, section: Section) -> None:
+        if not self._fits(name, section):
+            rest = {other: part for other, part in self._sections.items() if other != name}
+            total = _total_cost(rest) + _cost(name, section)
+            raise ConfigurationError(
+                f"with section {name!r} the context would be {total:,} bytes, and {CONTEXT_MAX_BYTES:,} are allowed",
+                hint="make this section smaller or delete another one; the old value stays",
+            )
+
+    def _forget_old_tombstones(self) -> None:
+        tombstones = [name for name, section in self._sections.items() if section.value is None]
+        for name in tombstones[:-TOMBSTONES_KEPT]:
+            del self._sections[name]
+
+
+def to_state_data(sections: Mapping[str, Section]) -> dict[str, Any]:
+    """What is pushed into a backend's session state.
+
+    Each live section under its own name with its plain value, so that other clients can read it,
+    and one more key with the counters: ``{"stui_supervisor": {"sections": {name: {"counter",
+    "writer", "deleted"?}}}}``.
+    """
+    state: dict[str, Any] = {}
+    tags: dict[str, dict[str, Any]] = {}
+    for name, section in sections.items():
+        tags[name] = {"counter": section.counter, "writer": section.writer}
+        if section.value is None:
+            tags[name]["deleted"] = True
+        else:
+            state[name] = json.loads(section.value)
+    state[METADATA_KEY] = {"sections": tags}
+    return state
+
+
+def from_state_data(state: Any) -> dict[str, Section]:
+    """Read a backend's session state back. It may be anything: what has a wrong shape is left out.
+
+    A section that another client wrote has no counter of ours; it gets 0 and so never wins over
+    work that was changed here.
+    """
+    if not isinstance(state, Mapping):
+        return {}
+    tags = _tags_of(state.get(METADATA_KEY))
+    sections: dict[str, Section] = {}
+    for name, value in state.items():
+        try:
+            _check_name(name)
+            encoded = _encode(name, value)
+        except ConfigurationError:
+            continue
+        counter, writer, _ = tags.get(name, (0, "", False))
+        sections[name] = Section(encoded, counter, writer)
+    for name, (counter, writer, deleted) in tags.items():
+        if deleted and name not in state:
+            sections[name] = Section(None, counter, writer)
+    return sections
+
+
+def is_section_name(name: Any) -> bool:
+    """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
+    if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def is_tag(counter: Any, writer: Any) -> bool:
+    """True for a counter and a writer that a section may carry."""
+    if type(counter) is not int or not 0 <= counter <= _COUNTER_MAX:
+        return False
+    if not isinstance(writer, str) or len(writer) > SECTION_NAME_MAX_LENGTH:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in writer)
+
+
+def encode_value(value: Any) -> bytes:
+    """Canonical JSON of a checked value. Raises ValueError or TypeError for what JSON cannot hold."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
+    parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
+    if not isinstance(parts, Mapping):
+        return {}
+    tags: dict[str, tuple[int, str, bool]] = {}
+    for name, part in parts.items():
+        if is_section_name(name) and isinstance(part, Mapping) and is_tag(part.get("counter"), part.get("writer")):
+            tags[name] = (part["counter"], part["writer"], part.get("deleted") is True)
+    return tags
+
+
+def _check_name(name: Any) -> None:
+    if is_section_name(name):
+        return
+    shown = ascii(name[:SECTION_NAME_MAX_LENGTH] if isinstance(name, str) else name)
+    raise ConfigurationError(
+        f"{shown} cannot name a section of the context",
+        hint=f"use a text of 1 to {SECTION_NAME_MAX_LENGTH} characters other than {METADATA_KEY!r}",
+    )
+
+
+def _encode(name: str, value: Any) -> bytes:
+    try:
+        _check_shape(value, CONTEXT_MAX_DEPTH)
+        return encode_value(value)
+    except (TypeError, ValueError) as error:  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+        raise ConfigurationError(f"section {name!r} is not JSON: {_reason(error)}", hint=_MEND) from error
+
+
+def _reason(error: TypeError | ValueError) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "a text holds half of a surrogate pair, which UTF-8 cannot carry"
+    return str(error)
+
+
+def _check_shape(value: Any, levels_left: int) -> None:
+    """Raise TypeError or ValueError for what ``json`` would bend silently or never finish."""
+    if isinstance(value, _JSON_LEAVES):
+        return
+    if levels_left == 0:
+        # A value that contains itself ends here too.
+        raise ValueError(f"it is nested deeper than {CONTEXT_MAX_DEPTH} levels, or contains itself")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {ascii(key)[:80]} is not text")
+            _check_shape(item, levels_left - 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_shape(item, levels_left - 1)
+    else:
+        raise TypeError(f"{type(value).__name__} is not a JSON type")
+
+
+def _equal(one: bytes | None, other: bytes | None) -> bool:
+    """The same JSON, whatever the order of an object's keys."""
+    if one == other:
+        return True
+    if one is None or other is None or len(one) != len(other):
+        return False  # reordering keeps the length
+    return _in_order(one) == _in_order(other)
+
+
+def _in_order(value: bytes) -> str:
+    return json.dumps(json.loads(value), sort_keys=True)
+
+
+def _tag(section: Section) -> tuple[int, str]:
+    return section.counter, section.writer
+
+
+def _rank(section: Section) -> tuple[int, str, bytes]:
+    return section.counter, section.writer, section.value or b""
+
+
+def _cost(name: str, section: Section) -> int:
+    return len(name.encode()) + len(section.value or b"") + SECTION_OVERHEAD_BYTES
+
+
+def _total_cost(sections: Mapping[str, Section]) -> int:
+    return sum(_cost(name, section) for name, section in sections.items())
