@@ -1,0 +1,119 @@
+"""What holds for every test: no leftovers, no silent skips where everything has to run, stable Hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Generator
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A skip that starts like this is about another operating system; nothing that is installed could cure it.
+_OTHER_SYSTEM = "only on "
+_LEFTOVER_PATIENCE_S = 2.0  # a thread that was told to end may need a moment
+
+_before = pytest.StashKey[AbstractSet[str]]()
+
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("soak", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long versions: tests marked soak, more examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--soak"):
+        settings.load_profile("soak")
+    else:
+        settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless they are asked for."""
+    if config.getoption("--soak"):
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    item.stash[_before] = _running()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail the test that leaves a thread of ours or a child process behind.
+
+    An unclosed socket needs no guard of its own: its ResourceWarning is an error already.
+    """
+    result = yield
+    deadline = time.monotonic() + _LEFTOVER_PATIENCE_S
+    while left := _running() - item.stash[_before]:
+        if time.monotonic() > deadline:
+            pytest.fail(f"left behind: {', '.join(sorted(left))}", pytrace=False)
+        threading.Event().wait(0.01)
+    return result
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """With STUI_REQUIRE_ALL=1 a test that cannot run here counts as failed."""
+    if os.environ.get("STUI_REQUIRE_ALL") != "1" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if not reason.removeprefix("Skipped: ").startswith(_OTHER_SYSTEM):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but everything has to run here: {reason}"
+
+
+def _running() -> AbstractSet[str]:
+    threads = {f"thread {thread.name} {thread.ident}" for thread in threading.enumerate() if _is_ours(thread)}
+    return threads | {f"process {pid}" for pid in _child_pids()}
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    return thread.name.startswith("stui")
+
+
+def _child_pids() -> set[str]:
+    """The direct children that nobody has waited for, on systems that can tell (Linux)."""
+    if sys.platform != "linux":
+        return set()
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return set()
+    return {entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and _is_child(entry)}
+
+
+def _is_child(process: Path) -> bool:
+    try:
+        parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        # multiprocessing keeps this one for as long as the program lives.
+        return parent == os.getpid() and b"resource_tracker" not in (process / "cmdline").read_bytes()
+    except OSError:  # it has ended meanwhile
+        return False
