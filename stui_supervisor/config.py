@@ -18,6 +18,7 @@ SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name an
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
+HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go

@@ -44,7 +44,7 @@ class Endpoint:
         if scheme == "ipc":
             return cls._parse_ipc(rest, shown)
         if scheme != "tcp":
-            raise ConfigurationError(f"{shown}: the scheme {ascii(scheme[:20])} is not supported", hint=_EXAMPLE)
+            raise ConfigurationError(f"{shown}: the scheme {scheme[:20]!a} is not supported", hint=_EXAMPLE)
         return cls._parse_tcp(text, shown)
 
     @classmethod

@@ -70,25 +70,25 @@ class LinkFactory(Protocol):
 class SessionStore(Protocol):
     """Sessions that outlive the process. Called from one worker thread; every call may block.
 
-    Each method raises StoreError, and nothing else, when the disk does not do its part.
+    A store may own several sessions at once, each by its id. Each method raises StoreError, and nothing
+    else, when the disk does not do its part.
     """
 
     def claim(self, profile: str, image_id: str | None = None) -> Claimed:
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
-        Falls back to the newest empty free one, then to a new session. A session owned before is
-        released once the new one is. Without a name for the image, a session that is owned already
-        is read again.
+        Falls back to the newest empty free one, then to a new session. What this store owns already
+        stays owned and is not free.
         """
 
-    def save_record(self, record: SessionRecord) -> None:
+    def save_record(self, session_id: str, record: SessionRecord) -> None:
         """Write the record as the session's next generation; returns when it is on disk."""
 
-    def save_context(self, sections: Mapping[str, Section]) -> int:
+    def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """Write the context as the session's next generation; returns its size in bytes when on disk."""
 
-    def release(self) -> None:
-        """Give the session back; another process may claim it now. Without a session: nothing."""
+    def release(self, session_id: str) -> None:
+        """Give a session back; another process may claim it now. One that is not owned: nothing."""
 
 
 class Credentials(Protocol):

@@ -1,0 +1,57 @@
+"""One attempt at a link, and the link it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.handshake import Handshake
+from stui_supervisor.secret import Secret
+
+
+class Phase(Enum):
+    """What an attempt is waiting for."""
+
+    IDLE = auto()
+    LOADING = auto()
+    WAITING = auto()
+    CREDENTIAL = auto()
+    OPENING = auto()
+    HANDSHAKE = auto()
+    SWITCHING = auto()
+    UP = auto()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The present attempt; ``link`` is its number.
+
+    ``until`` is the monotonic time at which the phase ends by itself; a phase that does not has None.
+    """
+
+    link: int = 0
+    phase: Phase = Phase.IDLE
+    until: float | None = None
+    endpoint: Endpoint | None = None
+    secret: Secret | None = None
+    handshake: Handshake | None = None
+    image_id: str | None = None
+
+    def enter(self, phase: Phase, until: float | None) -> None:
+        """Begin a phase."""
+        self.phase = phase
+        self.until = until
+
+    def next(self, endpoint: Endpoint) -> None:
+        """Begin a new attempt; what belongs to the one before is forgotten."""
+        self.link += 1
+        self.endpoint = endpoint
+        self.secret = None
+        self.handshake = None
+        self.image_id = None
+
+    @property
+    def has_link(self) -> bool:
+        """True while a link of this attempt may be open."""
+        return self.phase in (Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP)

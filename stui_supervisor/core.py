@@ -1,0 +1,258 @@
+"""The supervisor's mind: it is told what happened and when, and says what to do.
+
+Theory of operation
+-------------------
+``handle(input, now)`` is the only way in and its effects are the only way out; there is no clock, no
+socket and no file here. ``next_deadline()`` is when to call again with TimePassed at the latest.
+
+Beside the state (table.py) there is one attempt at a time with a phase of its own: waiting for the
+store, waiting between attempts, reading the credential, opening the transport, shaking hands,
+changing to another image's session, up. Each phase has a time at which it ends by itself, so no
+state but ``disconnected`` can be stuck. Every attempt has a number; what arrives with another
+number belongs to the past and is dropped here, before it can reach the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any, Final
+
+from stui_supervisor import inputs
+from stui_supervisor.attempt import Phase
+from stui_supervisor.config import Settings
+from stui_supervisor.context import Context
+from stui_supervisor.effects import Effect, Release
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.events import ContextSaved
+from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.session import Session
+from stui_supervisor.states import State, Trigger
+from stui_supervisor.uplink import Uplink
+from stui_supervisor.wire.dialects import Dialect
+
+NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
+LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to link again"
+_USER_RECONNECTS: Final = "the user asked for a new link"
+
+
+class Core(Uplink):
+    """The state, the attempt, the requests and the session of one supervised link.
+
+    ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
+    with reading one.
+    """
+
+    def __init__(
+        self, *, profile: str, settings: Settings, rng: Random, context: Context, pid: int, has_credentials: bool
+    ) -> None:
+        session = Session(profile, settings, rng, context)
+        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        self._stopping = False
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            inputs.Start: self._start,
+            inputs.Stop: self._stop,
+            inputs.Connect: self._connect,
+            inputs.Disconnect: self._disconnect,
+            inputs.Reconnect: self._reconnect,
+            inputs.Submit: self._submit,
+            inputs.Cancel: self._cancel,
+            inputs.ContextChanged: self._context_changed,
+            inputs.SaveContext: self._save_context,
+            inputs.Loaded: self._loaded,
+            inputs.LoadFailed: self._load_failed,
+            inputs.Saved: self._saved,
+            inputs.SaveFailed: self._save_failed,
+            inputs.CredentialRead: self._credential_read,
+            inputs.CredentialFailed: self._credential_failed,
+            inputs.Opened: self._opened,
+            inputs.NotTaken: self._not_taken,
+            inputs.Received: self._received,
+            inputs.Lost: self._lost,
+            inputs.TimePassed: self._time_passed,
+        }
+
+    # What the driver calls
+
+    def handle(self, event: Input, now: Moment) -> list[Effect]:
+        """Take in one input; returns what to do, in order."""
+        self._now = now
+        self._effects = []
+        self._handlers[type(event)](event)
+        if not self._stopping:
+            self._effects += self._session.save_if_due(now.monotonic_s)
+        return self._effects
+
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to call ``handle`` with TimePassed at the latest."""
+        times = [self._attempt.until, self._exchange.next_deadline()]
+        if self._attempt.phase is Phase.UP:
+            times.append(self._liveness.next_look(self._exchange.flight))
+        if not self._stopping:
+            times.append(self._session.next_deadline())
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def session(self) -> Session:
+        """The session in use; to be looked at only."""
+        return self._session
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect in which a request is best encoded now."""
+        return self._session.dialect or Dialect.COMMAND
+
+    # The user
+
+    def _start(self, event: inputs.Start) -> None:
+        if self.state is not State.DISCONNECTED:
+            return
+        self._stopping = False
+        self.rejection = None
+        self._attempt.endpoint = event.endpoint
+        self._move(Trigger.RESTORE, "the program starts")
+        self._restore()
+
+    def _stop(self, _: inputs.Stop) -> None:
+        if self.state is not State.DISCONNECTED:
+            self._end_link("the program ends", keep_waiting=False)
+            self._move(Trigger.STOP, "the program ends")
+        self._stopping = True
+        if not self._session.loading:
+            self._effects += self._session.finish()
+
+    def _connect(self, event: inputs.Connect) -> None:
+        is_same = self._attempt.endpoint == event.endpoint
+        restoring = self._attempt.phase is Phase.LOADING
+        self.rejection = None
+        self._end_link("another endpoint was named", keep_waiting=is_same)
+        self._backoff.reset()
+        self._session.wish(wanted=True, now=self._now.monotonic_s)
+        self._attempt.endpoint = event.endpoint
+        self._move(Trigger.CONNECT, "the user named an endpoint")
+        if restoring:
+            self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
+        else:
+            self._begin_attempt()
+
+    def _disconnect(self, _: inputs.Disconnect) -> None:
+        self._session.wish(wanted=False, now=self._now.monotonic_s)
+        if self.state is not State.DISCONNECTED:
+            self._end_link("the user disconnected", keep_waiting=False)
+            self._move(Trigger.DISCONNECT, "the user disconnected")
+
+    def _reconnect(self, _: inputs.Reconnect) -> None:
+        if self.state is State.DISCONNECTED:
+            self.rejection = None
+            self._session.wish(wanted=True, now=self._now.monotonic_s)
+            self._move(Trigger.RESTORE, _USER_RECONNECTS)
+            self._restore()
+        elif self._attempt.phase is Phase.UP:
+            self._end_link(_USER_RECONNECTS, keep_waiting=True)
+            self._move(Trigger.LINK_LOST, _USER_RECONNECTS)
+            self._begin_attempt()
+        elif self.state is State.RECOVERING and self._attempt.phase is Phase.WAITING:
+            self._begin_attempt()
+
+    def _submit(self, event: inputs.Submit) -> None:
+        if self.state is State.DISCONNECTED:
+            why = f"there is no link and none is wanted: {self._status.last_error or 'connect first'}"
+            self._effects += self._exchange.refuse(event.request, why, self._now)
+            return
+        self._effects += self._exchange.submit(event.request, self._now)
+        self._send_next()
+
+    def _cancel(self, event: inputs.Cancel) -> None:
+        self._effects += self._exchange.cancel(event.request, self._now)
+        self._send_next()
+
+    def _context_changed(self, _: inputs.ContextChanged) -> None:
+        self._session.saver.context_changed(self._now.monotonic_s)
+
+    def _save_context(self, _: inputs.SaveContext) -> None:
+        self._session.saver.context_wanted(self._now.monotonic_s)
+
+    # The store
+
+    def _restore(self) -> None:
+        self._backoff.reset()
+        if not self._settings.keeps_session or self._session.id is not None:
+            self._leave_restoring()
+            return
+        self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
+        self._effects.append(self._session.load())
+
+    def _leave_restoring(self) -> None:
+        """What was stored is known, or known to be out of reach."""
+        if self.state is State.CONNECTING:
+            self._begin_attempt()
+            return
+        endpoint = self._attempt.endpoint or self._stored_endpoint()
+        if self._attempt.endpoint is None and not self._session.record.wanted:
+            self._attempt.enter(Phase.IDLE, None)
+            self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
+        elif endpoint is None:
+            self._attempt.enter(Phase.IDLE, None)
+            self._move(Trigger.NOTHING_TO_RESTORE, NO_ENDPOINT)
+        else:
+            self._attempt.endpoint = endpoint
+            self._session.wish(wanted=True, now=self._now.monotonic_s)
+            self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
+            self._begin_attempt()
+
+    def _stored_endpoint(self) -> Endpoint | None:
+        stored = self._session.record.endpoint
+        try:
+            return Endpoint.parse(stored) if stored else None
+        except ConfigurationError as error:
+            self._problem("stored_endpoint", f"the stored endpoint cannot be used: {error}", "connect to another")
+            return None
+
+    def _loaded(self, event: inputs.Loaded) -> None:
+        if not self._session.is_latest(event.load):
+            self._effects.append(Release(event.claimed.session_id))
+            return
+        for notice in event.claimed.notices:
+            self._problem(notice.code, notice.message, notice.hint)
+        if self._attempt.phase is Phase.SWITCHING:
+            self._switched(event)
+            return
+        self._session.adopt(event.claimed)
+        if self._stopping:
+            self._effects += self._session.finish()
+        elif self._attempt.phase is Phase.LOADING:
+            self._leave_restoring()
+
+    def _load_failed(self, event: inputs.LoadFailed) -> None:
+        if not self._session.is_latest(event.load):
+            return
+        self._store_failed(event.error)
+        if self._attempt.phase is Phase.SWITCHING:
+            self._switch_in_memory()
+        elif self._attempt.phase is Phase.LOADING:
+            self._leave_restoring()
+
+    def _saved(self, event: inputs.Saved) -> None:
+        self._session.saver.finished()
+        if event.context_bytes is not None:
+            self._session.context_saved_at = self._now.utc
+            self._announce(ContextSaved(at=self._now.utc, bytes=event.context_bytes))
+
+    def _save_failed(self, event: inputs.SaveFailed) -> None:
+        self._store_failed(event.error)
+
+    # Time
+
+    def _time_passed(self, _: inputs.TimePassed) -> None:
+        now, until = self._now.monotonic_s, self._attempt.until
+        if until is not None and until <= now:
+            if self._attempt.phase is Phase.LOADING:
+                hint = "the stored work is taken over as soon as it can be read"
+                self._problem("store_slow", f"nothing was read within {self._settings.restore_timeout_s:g} s", hint)
+                self._leave_restoring()
+            else:
+                self._phase_over()
+        self._effects += self._exchange.expire(self._now)
+        self._look_at_link()
+        self._send_next()

@@ -1,0 +1,90 @@
+"""Everything the core can ask of its driver, to be carried out in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stui_supervisor.context import Section
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import RequestError
+from stui_supervisor.events import Event
+from stui_supervisor.record import SessionRecord
+from stui_supervisor.wire.dialects import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Claim a session, for an image if one is named; answer with Loaded or LoadFailed."""
+
+    load: int
+    profile: str
+    image_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write what is given to a claimed session; answer with Saved or SaveFailed. One at a time is under way."""
+
+    session_id: str
+    record: SessionRecord
+    sections: Mapping[str, Section] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give a claimed session back, after what is being saved."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCredential:
+    """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
+
+    link: int
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """Begin an attempt; answer with Opened or Lost."""
+
+    link: int
+    endpoint: Endpoint
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Let go of the link."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand one message to the link; when the link does not take it, answer with NotTaken."""
+
+    link: int
+    token: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A request has ended: with a reply, or with an error."""
+
+    request: int
+    reply: Reply | None
+    error: RequestError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the user and the journal."""
+
+    event: Event
+
+
+Effect = Load | Save | Release | ReadCredential | OpenLink | CloseLink | Send | Finish | Announce

@@ -1,0 +1,153 @@
+"""Requests and replies on the link: numbered, encoded, paired, and each ended with its effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stui_supervisor.config import Settings
+from stui_supervisor.effects import Announce, Effect, Finish, Send
+from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
+from stui_supervisor.events import RequestFinished
+from stui_supervisor.inputs import Moment
+from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
+from stui_supervisor.secret import Secret
+from stui_supervisor.states import Outcome
+from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
+from stui_supervisor.wire.limits import MalformedMessage
+
+_TOKEN_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A reply to the message that was in flight."""
+
+    purpose: Purpose
+    reply: Reply | MalformedMessage
+    rtt_s: float
+
+
+class Exchange:
+    """What is said on the links of one supervisor, one message at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._outbox = Outbox(settings)
+        self._tokens = 0
+
+    @property
+    def flight(self) -> Flight | None:
+        """The message on the link."""
+        return self._outbox.flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that somebody waits for."""
+        return len(self._outbox)
+
+    def submit(self, request: Request, now: Moment) -> list[Effect]:
+        """Queue a request; a full queue ends it at once."""
+        ended = self._outbox.submit(request)
+        return _end(ended, now) if ended else []
+
+    def refuse(self, request: Request, why: str, now: Moment) -> list[Effect]:
+        """End a request that cannot even wait."""
+        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT)), now)
+
+    def cancel(self, number: int, now: Moment) -> list[Effect]:
+        """Nobody waits for the request; it is not delivered if it was not sent yet."""
+        ended = self._outbox.cancel(number)
+        return _end(ended, now) if ended else []
+
+    def ask(
+        self,
+        link: int,
+        purpose: Purpose,
+        dialect: Dialect,
+        operation: Operation,
+        now: Moment,
+        secret: Secret | None = None,
+    ) -> Effect:
+        """Send a message of the supervisor's own; it takes the one place in flight."""
+        if secret is not None:
+            operation = Operation(operation.command, {**operation.parameters, "auth_token": secret.reveal()})
+        token = self._next_token()
+        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
+        self._outbox.sent(token, now.monotonic_s, purpose)
+        return Send(link, token, body)
+
+    def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
+        """Send the request whose turn it is, if nothing is in flight."""
+        request = self._outbox.take(now.monotonic_s)
+        if request is None:
+            return []
+        if request.dialect is not dialect:
+            try:
+                request.body = encode(dialect, request.operation, message_id=str(request.number), at=now.utc)
+            except ConfigurationError as error:
+                refusal = Ended(request, NotSent(str(error), hint="mend the parameters"))
+                return [*_end(refusal, now), *self.send_next(link, dialect, now)]
+            request.dialect = dialect
+        token = self._next_token()
+        self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request)
+        return [Send(link, token, request.body)]
+
+    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[Effect]]:
+        """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
+        flight = self._outbox.landed(token)
+        if flight is None:
+            return None, []
+        reply: Reply | MalformedMessage
+        try:
+            reply = decode(body)
+        except MalformedMessage as error:
+            reply = error
+        landed = Landed(flight.purpose, reply, now.monotonic_s - flight.sent_at)
+        return landed, _finish(flight.request, reply, now) if flight.request else []
+
+    def link_up(self) -> None:
+        """A link is there to send on."""
+        self._outbox.link_up()
+
+    def not_taken(self, token: bytes) -> None:
+        """The link did not take the message."""
+        self._outbox.put_back(token)
+
+    def link_down(self, now: Moment, *, reason: str, keep_waiting: bool) -> list[Effect]:
+        """The link is gone, and with ``keep_waiting`` False also the hope for another."""
+        ended = self._outbox.link_down(now.monotonic_s, reason=reason, keep_waiting=keep_waiting)
+        return [effect for one in ended for effect in _end(one, now)]
+
+    def expire(self, now: Moment) -> list[Effect]:
+        """End what has waited long enough."""
+        return [effect for one in self._outbox.expire(now.monotonic_s) for effect in _end(one, now)]
+
+    def next_deadline(self) -> float | None:
+        """When ``expire`` has something to do."""
+        return self._outbox.next_deadline()
+
+    def _next_token(self) -> bytes:
+        self._tokens += 1
+        return self._tokens.to_bytes(_TOKEN_BYTES, "big")
+
+
+def _end(ended: Ended, now: Moment) -> list[Effect]:
+    outcome = Outcome.NOT_SENT if isinstance(ended.error, NotSent) else Outcome.OUTCOME_UNKNOWN
+    return _over(ended.request, outcome, None, ended.error, now)
+
+
+def _finish(request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[Effect]:
+    if isinstance(reply, MalformedMessage):
+        error = OutcomeUnknown(f"the reply cannot be read: {reply}", hint=LOOK_FIRST)
+        return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
+    if reply.ok:
+        return _over(request, Outcome.REPLIED, reply, None, now)
+    refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
+    return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
+
+def _over(
+    request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
+) -> list[Effect]:
+    duration_ms = (now.monotonic_s - request.submitted_at) * 1000
+    event = RequestFinished(at=now.utc, command=request.operation.command, outcome=outcome, duration_ms=duration_ms)
+    return [Finish(request.number, reply, error), Announce(event)]

@@ -1,0 +1,259 @@
+"""What is said on a new link before it counts as established.
+
+ping (which finds the dialect and the image) → ``restore_session``, else ``create_session`` and the
+context → established. A session that the backend refuses does not prevent the link: the
+context is then kept on this machine only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
+from stui_supervisor.policy import Failure, FailureKind
+from stui_supervisor.secret import Secret
+from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
+
+REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
+_WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
+_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
+_SESSION_ID_MAX_LENGTH: Final = 200
+_STATE_KEYS: Final = ("session_state", "state", "context")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What an earlier link has taught about the other end, and what this one learns."""
+
+    dialect: Dialect | None = None
+    image_id: str | None = None
+    backend_session: str | None = None
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send this, and call ``answered`` with what comes back."""
+
+    dialect: Dialect
+    operation: Operation
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The backend's copy of the context is here: merge it, then call ``merged``."""
+
+    state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class PushContext:
+    """Send the whole context to this backend session, and call ``answered``."""
+
+    dialect: Dialect
+    backend_session: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchSession:
+    """Another image answers: claim its own session, then call ``switched``."""
+
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The link is up. ``refusal`` is what the backend said when it refused a session or the context."""
+
+    known: Known
+    verdict: BackendVerdict
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A person is needed."""
+
+    error: ConnectionRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """This attempt is over; another may succeed."""
+
+    failure: Failure
+
+
+Step = Ask | Merge | PushContext | SwitchSession | Established | Rejected | Failed
+
+
+class Handshake:
+    """One handshake on one link; each method returns the next step."""
+
+    def __init__(self, known: Known, *, with_session: bool, secret: Secret | None = None) -> None:
+        self._known = known
+        self._with_session = with_session
+        self._secret = secret
+        self._dialect = known.dialect or Dialect.COMMAND
+        self._refused_dialects: set[Dialect] = set()
+        self._pings = 0
+        self._asked = ""
+        self._verdict = BackendVerdict.UNKNOWN
+        self._refusal: str | None = None
+
+    def begin(self) -> Step:
+        """The first step on a link that has just opened."""
+        return self._ping(self._dialect)
+
+    def silence(self) -> Step | None:
+        """Nothing has been answered for a while: a busy image, or one that ignores this dialect.
+
+        Only an image whose dialect nobody knows yet is asked a second time, in the other dialect;
+        a ping may be repeated.
+        """
+        if self._known.dialect is not None or self._pings > 1:
+            return None
+        return self._ping(_other(self._dialect))
+
+    def answered(self, reply: Reply | MalformedMessage) -> Step:
+        """The step after the reply to the last Ask or PushContext."""
+        if self._asked == "ping":
+            return self._ping_answered(reply)
+        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in _WITH_TOKEN:
+            return Rejected(refused(reply))
+        match self._asked:
+            case "restore_session":
+                return self._restore_answered(reply)
+            case "create_session":
+                return self._create_answered(reply)
+            case "load_context":
+                return Merge(_state_in(reply))
+            case _:
+                self._note_refusal(reply)
+                return self._established()
+
+    def switched(self, known: Known) -> Step:
+        """Another session was claimed for the image that answers; ``known`` is what it remembers."""
+        image_id = self._known.image_id
+        self._known = replace(known, dialect=self._dialect, image_id=image_id)
+        self._verdict = BackendVerdict.DIFFERENT_IMAGE
+        return self._session()
+
+    def merged(self, *, ours_is_newer: bool) -> Step:
+        """The two copies of the context are one; push it when the backend's lacks something."""
+        if not ours_is_newer or self._known.backend_session is None:
+            return self._established()
+        self._asked = "push"
+        return PushContext(self._dialect, self._known.backend_session)
+
+    def _ping(self, dialect: Dialect) -> Step:
+        self._dialect = dialect
+        self._pings += 1
+        return self._ask("ping", {})
+
+    def _ping_answered(self, reply: Reply | MalformedMessage) -> Step:
+        if isinstance(reply, IncompatibleVersion):
+            return Rejected(
+                IncompatibleBackend(
+                    str(reply), hint="update stui-supervisor or the image's STUI server, then reconnect"
+                )
+            )
+        if isinstance(reply, Reply) and reply.dialect is self._dialect:
+            if reply.ok:
+                return self._identify(reply.result)
+            if is_refusal(reply):
+                return Rejected(refused(reply))
+        elif isinstance(reply, Reply) and self._pings < _PINGS_MAX:
+            return self._ping(reply.dialect)
+        self._refused_dialects.add(self._dialect)
+        other = _other(self._dialect)
+        if other not in self._refused_dialects and self._pings < _PINGS_MAX:
+            return self._ping(other)
+        return Failed(Failure(FailureKind.PROTOCOL, _words(reply)))
+
+    def _identify(self, result: Mapping[str, Any]) -> Step:
+        known = self._known.image_id
+        image_id = result.get("image_id")
+        # Weak evidence is no evidence: only two names that differ make another image.
+        found = image_id if isinstance(image_id, str) and image_id else known
+        self._known = replace(self._known, dialect=self._dialect, image_id=found)
+        if not self._with_session:
+            return self._established()
+        if known is not None and found is not None and found != known:
+            return SwitchSession(found)
+        return self._session()
+
+    def _session(self) -> Step:
+        if self._known.backend_session is None:
+            return self._ask("create_session", {"client_id": self._known.client_id})
+        return self._ask(
+            "restore_session", {"session_id": self._known.backend_session, "client_id": self._known.client_id}
+        )
+
+    def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
+        if not isinstance(reply, Reply) or not reply.ok:
+            if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
+                self._verdict = BackendVerdict.RESTARTED
+            self._known = replace(self._known, backend_session=None)
+            return self._session()
+        if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
+            self._verdict = BackendVerdict.RESUMED
+        state = _state_in(reply)
+        if not state and self._dialect is Dialect.ENVELOPE:
+            return self._ask("load_context", {"session_id": self._known.backend_session})
+        return Merge(state)
+
+    def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
+        session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
+        if not isinstance(session, str) or not 0 < len(session) <= _SESSION_ID_MAX_LENGTH:
+            self._note_refusal(reply)
+            if self._verdict is BackendVerdict.RESTARTED:
+                self._verdict = BackendVerdict.UNKNOWN
+            return self._established()
+        self._known = replace(self._known, backend_session=session)
+        return Merge(None)
+
+    def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
+        self._asked = command
+        secret = self._secret if command in _WITH_TOKEN else None
+        return Ask(self._dialect, Operation(command, parameters), secret)
+
+    def _note_refusal(self, reply: Reply | MalformedMessage) -> None:
+        if not (isinstance(reply, Reply) and reply.ok):
+            self._refusal = _words(reply)
+
+    def _established(self) -> Established:
+        return Established(self._known, self._verdict, self._refusal)
+
+
+def is_refusal(reply: Reply) -> bool:
+    """True for a reply to ping, create_session or restore_session that refuses the credential."""
+    return not reply.ok and reply.error_type in REFUSALS
+
+
+def refused(reply: Reply) -> ConnectionRejected:
+    """What such a reply means to a person."""
+    return AuthenticationFailed(
+        f"the backend refused the credential ({_words(reply)})", hint="give the right token, then reconnect"
+    )
+
+
+def _state_in(reply: Reply | MalformedMessage) -> Any:
+    if not isinstance(reply, Reply) or not reply.ok:
+        return None
+    return next((reply.result[key] for key in _STATE_KEYS if reply.result.get(key)), None)
+
+
+def _words(reply: Reply | MalformedMessage) -> str:
+    if isinstance(reply, MalformedMessage):
+        return str(reply)
+    return f"{reply.error_type}: {reply.message}" if not reply.ok else "an answer without what it should hold"
+
+
+def _other(dialect: Dialect) -> Dialect:
+    return Dialect.ENVELOPE if dialect is Dialect.COMMAND else Dialect.COMMAND

@@ -1,0 +1,55 @@
+"""Whether the image answers: what is outstanding, since when, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from stui_supervisor.config import Settings
+from stui_supervisor.requests import Flight
+
+
+class Finding(Enum):
+    """What a look at the link found."""
+
+    NOTHING = auto()
+    PING_DUE = auto()
+    NO_ANSWER = auto()
+
+
+class Liveness:
+    """One image's answers on one link.
+
+    A reply of any kind is an answer. A ping is due only when nothing else was asked for a while;
+    an image that owes an answer is never asked again on top.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._heard_at = 0.0
+        self._looked_at = 0.0
+        self._healthy_since = 0.0
+
+    def heard(self, now: float) -> None:
+        """The link has just opened, or a reply came."""
+        self._heard_at = self._looked_at = now
+
+    def healthy(self, now: float) -> None:
+        """The state has become connected."""
+        self._healthy_since = now
+
+    def has_lasted(self, now: float) -> bool:
+        """True when a connected state has lasted so long that earlier failures no longer count."""
+        return now - self._healthy_since >= self._settings.health_s
+
+    def look(self, flight: Flight | None, now: float) -> Finding:
+        """Judge the link at this moment."""
+        if now < self.next_look(flight):
+            return Finding.NOTHING
+        self._looked_at = now
+        return Finding.PING_DUE if flight is None else Finding.NO_ANSWER
+
+    def next_look(self, flight: Flight | None) -> float:
+        """The monotonic time at which ``look`` may find something."""
+        if flight is None:
+            return self._heard_at + self._settings.ping_interval_s
+        return max(flight.sent_at, self._looked_at) + self._settings.answer_timeout_s

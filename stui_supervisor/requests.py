@@ -1,0 +1,192 @@
+"""What happened to each request: one at a time on the link, each ended exactly once.
+
+The backend serves one request after the other, so sending ahead gains nothing and costs
+certainty. The outbox lets one message be in flight; whatever waits behind it is certainly not
+sent. The supervisor's own messages (handshake, pings, the context) take the same place.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from stui_supervisor.config import Settings
+from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
+from stui_supervisor.wire.dialects import Dialect, Operation
+
+LOOK_FIRST = "look at the image before repeating it"
+SAFE_TO_REPEAT = "repeating it is safe"
+
+
+@dataclass(slots=True)
+class Request:
+    """One call of a user, from submission to its end.
+
+    ``body`` is ``operation`` encoded in ``dialect``. ``deadline`` is the monotonic time by which it must have
+    ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the link lives.
+    """
+
+    number: int
+    operation: Operation
+    dialect: Dialect
+    body: bytes
+    repeatable: bool
+    submitted_at: float
+    deadline: float | None
+    link_deadline: float | None = None
+
+    def expires_at(self) -> float | None:
+        """The monotonic time at which waiting for this request ends."""
+        if self.deadline is None:
+            return self.link_deadline
+        return self.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A request that is over without a reply."""
+
+    request: Request
+    error: RequestError
+
+
+class Purpose(Enum):
+    """Whose message is in flight."""
+
+    HANDSHAKE = auto()
+    PING = auto()
+    PUSH = auto()
+    REQUEST = auto()
+
+
+@dataclass(slots=True)
+class Flight:
+    """The one message on the link. ``request`` is None once nobody waits for it, and for our own messages."""
+
+    token: bytes
+    sent_at: float
+    purpose: Purpose
+    request: Request | None
+
+
+class Outbox:
+    """The requests that wait and the message in flight."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._waiting: deque[Request] = deque()
+        self._linked = False
+        self.flight: Flight | None = None
+
+    def __len__(self) -> int:
+        """Requests that somebody waits for, the one in flight included."""
+        return len(self._waiting) + (self.flight is not None and self.flight.request is not None)
+
+    def submit(self, request: Request) -> Ended | None:
+        """Put a request in the queue, or say that the queue is full."""
+        if len(self._waiting) >= self._settings.queue_length:
+            return Ended(
+                request,
+                NotSent(
+                    f"{self._settings.queue_length} requests are waiting already",
+                    hint="wait for some of them, then repeat it",
+                ),
+            )
+        if not self._linked:
+            request.link_deadline = request.submitted_at + self._settings.link_wait_s
+        self._waiting.append(request)
+        return None
+
+    def link_up(self) -> None:
+        """A link is there: requests without a timeout wait as long as it lives."""
+        self._linked = True
+        for request in self._waiting:
+            request.link_deadline = None
+
+    def take(self, now: float) -> Request | None:
+        """The next request to send, when a link is up and nothing is in flight."""
+        if not self._linked or self.flight is not None:
+            return None
+        while self._waiting:
+            request = self._waiting[0]
+            expires_at = request.expires_at()
+            if expires_at is not None and expires_at <= now:
+                return None  # expire() ends it in the same step of the core
+            return self._waiting.popleft()
+        return None
+
+    def sent(self, token: bytes, now: float, purpose: Purpose, request: Request | None = None) -> None:
+        """A message is in flight until its reply comes or the link is lost."""
+        self.flight = Flight(token, now, purpose, request)
+
+    def landed(self, token: bytes) -> Flight | None:
+        """The flight that this reply answers, or None for a reply nobody waits for."""
+        flight = self.flight
+        if flight is None or flight.token != token:
+            return None
+        self.flight = None
+        return flight
+
+    def put_back(self, token: bytes) -> None:
+        """The link did not take the message: a request waits again, in front, certainly not sent."""
+        flight = self.landed(token)
+        if flight is not None and flight.request is not None:
+            self._waiting.appendleft(flight.request)
+
+    def cancel(self, number: int) -> Ended | None:
+        """Nobody waits for this request any more; the answer says whether it was sent."""
+        return self._end_one(lambda request: request.number == number, "it was cancelled")
+
+    def expire(self, now: float) -> list[Ended]:
+        """End what has waited long enough. A request in flight keeps its place until its reply comes."""
+
+        def is_due(request: Request) -> bool:
+            expires_at = request.expires_at()
+            return expires_at is not None and expires_at <= now
+
+        ended = []
+        while one := self._end_one(is_due, "its time was over"):
+            ended.append(one)
+        return ended
+
+    def link_down(self, now: float, *, reason: str, keep_waiting: bool) -> list[Ended]:
+        """The link is gone: the message in flight is of unknown outcome, unless it may be sent again.
+
+        With ``keep_waiting`` False whatever waits is over too, certainly not sent.
+        """
+        self._linked = False
+        ended: list[Ended] = []
+        flight, self.flight = self.flight, None
+        if flight is not None and flight.request is not None:
+            if keep_waiting and flight.request.repeatable:
+                self._waiting.appendleft(flight.request)
+            else:
+                unknown = OutcomeUnknown(f"the link ended before the reply: {reason}", hint=LOOK_FIRST)
+                ended.append(Ended(flight.request, unknown))
+        if keep_waiting:
+            for request in self._waiting:
+                request.link_deadline = now + self._settings.link_wait_s
+        else:
+            ended += [Ended(request, NotSent(reason, hint=SAFE_TO_REPEAT)) for request in self._waiting]
+            self._waiting.clear()
+        return ended
+
+    def next_deadline(self) -> float | None:
+        """The earliest monotonic time at which ``expire`` has something to do."""
+        times = [time for request in self._waiting if (time := request.expires_at()) is not None]
+        if self.flight is not None and self.flight.request is not None and self.flight.request.deadline is not None:
+            times.append(self.flight.request.deadline)
+        return min(times, default=None)
+
+    def _end_one(self, is_over: Callable[[Request], bool], why: str) -> Ended | None:
+        for request in self._waiting:
+            if is_over(request):
+                self._waiting.remove(request)
+                return Ended(request, NotSent(f"{why} before it could be sent", hint=SAFE_TO_REPEAT))
+        flight = self.flight
+        if flight is not None and flight.request is not None and is_over(flight.request):
+            request, flight.request = flight.request, None
+            return Ended(request, OutcomeUnknown(f"{why} before the reply came", hint=LOOK_FIRST))
+        return None

@@ -1,0 +1,54 @@
+"""What every part of the core shares: the moment, the state, the effects so far, and how they are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from stui_supervisor.attempt import Attempt
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
+from stui_supervisor.effects import Announce, Effect
+from stui_supervisor.errors import StoreError
+from stui_supervisor.events import Event, Problem, Status
+from stui_supervisor.inputs import Moment
+from stui_supervisor.machine import LinkState
+from stui_supervisor.session import Session
+from stui_supervisor.states import State
+
+STORE_HINT = "the work goes on in memory and is saved once the disk takes it again"
+
+
+class Turn:
+    """One input being handled: ``now`` is its moment, ``effects`` what it led to so far."""
+
+    def __init__(self, session: Session, *, profile: str, pid: int) -> None:
+        self._now = Moment(0.0, datetime.min.replace(tzinfo=UTC))
+        self._effects: list[Effect] = []
+        self._machine = LinkState()
+        self._attempt = Attempt()
+        self._session = session
+        self._status = Status(state=State.DISCONNECTED, since=self._now.utc, profile=profile, pid=pid)
+
+    @property
+    def state(self) -> State:
+        """One of the six."""
+        return self._machine.state
+
+    def _note_error(self, text: str | None) -> None:
+        self._status = replace(self._status, last_error=text[:ERROR_TEXT_MAX_LENGTH] if text else None)
+
+    def _announce(self, event: Event) -> None:
+        self._effects.append(Announce(event))
+
+    def _problem(self, code: str, message: str, hint: str) -> None:
+        self._announce(Problem(at=self._now.utc, code=code, message=message, hint=hint))
+
+    def _store_failed(self, error: StoreError) -> None:
+        """The disk did not do its part: one warning, and another try later."""
+        if self._session.saver.ok:
+            self._problem("store_failed", error.message, error.hint or STORE_HINT)
+        self._session.saver.failed(self._now.monotonic_s)
+
+    def _endpoint_text(self) -> str | None:
+        """The endpoint the link is or would be for: the one named last, else the last-known-good one."""
+        return str(self._attempt.endpoint) if self._attempt.endpoint else self._session.record.endpoint

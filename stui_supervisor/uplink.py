@@ -1,0 +1,338 @@
+"""The attempts: from the wait before one to the established link, and what is said on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Final
+
+from stui_supervisor import inputs
+from stui_supervisor.attempt import Phase
+from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.context import from_state_data, to_state_data
+from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
+from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
+from stui_supervisor.events import AttemptScheduled, SessionSwitched, Status, Transition
+from stui_supervisor.exchange import Exchange, Landed
+from stui_supervisor.handshake import (
+    Ask,
+    Established,
+    Failed,
+    Handshake,
+    Merge,
+    PushContext,
+    Rejected,
+    Step,
+    SwitchSession,
+    is_refusal,
+    refused,
+)
+from stui_supervisor.inputs import Moment
+from stui_supervisor.liveness import Finding, Liveness
+from stui_supervisor.policy import Backoff, Failure, FailureKind
+from stui_supervisor.requests import Purpose
+from stui_supervisor.secret import Secret
+from stui_supervisor.session import Session
+from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
+from stui_supervisor.turn import Turn
+from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+
+VERDICTS: Final = {
+    BackendVerdict.RESUMED: "the backend kept the session",
+    BackendVerdict.RESTARTED: "the backend had lost the session; it was made again from ours",
+    BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
+    BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
+}
+BUSY: Final = "the image does not answer; it may be computing"
+
+
+class Uplink(Turn):
+    """One attempt at a time, numbered; an answer with another number is dropped."""
+
+    def __init__(
+        self, session: Session, settings: Settings, rng: Random, *, profile: str, pid: int, has_credentials: bool
+    ) -> None:
+        super().__init__(session, profile=profile, pid=pid)
+        self._settings = settings
+        self._has_credentials = has_credentials
+        self._backoff = Backoff(settings, rng)
+        self._liveness = Liveness(settings)
+        self._exchange = Exchange(settings)
+        self.rejection: ConnectionRejected | None = None
+
+    def status(self, now: Moment) -> Status:
+        """Everything known at this moment."""
+        attempt, record = self._attempt, self._session.record
+        waits = attempt.phase is Phase.WAITING and attempt.until is not None
+        return replace(
+            self._status,
+            endpoint=self._endpoint_text(),
+            image_id=record.image_id,
+            dialect=record.dialect,
+            session_id=self._session.id,
+            attempt=0 if attempt.phase in (Phase.IDLE, Phase.UP) else self._backoff.attempt + waits,
+            next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
+            waiting_requests=self._exchange.waiting,
+            context_saved_at=self._session.context_saved_at,
+            store_ok=self._session.saver.ok,
+        )
+
+    def _move(self, trigger: Trigger, reason: str) -> None:
+        """Change the state along the table, and see to it that everyone knows."""
+        before = self.state
+        after = self._machine.fire(trigger)
+        utc, endpoint = self._now.utc, self._endpoint_text()
+        self._status = replace(self._status, state=after, since=utc)
+        self._announce(
+            Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
+        )
+        self._session.note_status(self.status(self._now).as_dict(), self._now.monotonic_s)
+
+    def _begin_attempt(self) -> None:
+        attempt, endpoint = self._attempt, self._attempt.endpoint
+        if endpoint is None:
+            raise AssertionError("an attempt without an endpoint")
+        attempt.next(endpoint)
+        self._backoff.begin_attempt()
+        if self._has_credentials:
+            attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
+            self._effects.append(ReadCredential(attempt.link, endpoint))
+        else:
+            self._open()
+
+    def _credential_read(self, event: inputs.CredentialRead) -> None:
+        attempt = self._attempt
+        if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
+            return
+        self._status = replace(self._status, credential_source=event.source if event.secret else None)
+        if event.secret and attempt.endpoint and not attempt.endpoint.is_local:
+            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
+            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+            return
+        attempt.secret = event.secret
+        self._open()
+
+    def _credential_failed(self, event: inputs.CredentialFailed) -> None:
+        if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:
+            self._attempt_failed(Failure(FailureKind.CREDENTIAL, str(event.error)))
+
+    def _open(self) -> None:
+        attempt, timeout_s = self._attempt, self._backoff.attempt_timeout()
+        if attempt.endpoint is None:
+            raise AssertionError("an attempt without an endpoint")
+        attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
+        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s))
+
+    def _opened(self, event: inputs.Opened) -> None:
+        attempt = self._attempt
+        if event.link != attempt.link or attempt.phase is not Phase.OPENING:
+            return
+        attempt.handshake = Handshake(
+            self._session.known(), with_session=self._settings.keeps_session, secret=attempt.secret
+        )
+        attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
+        self._follow(attempt.handshake.begin())
+
+    def _follow(self, step: Step) -> None:
+        attempt, handshake = self._attempt, self._attempt.handshake
+        if handshake is None:
+            raise AssertionError("a step without a handshake")
+        match step:
+            case Ask(dialect, operation, secret):
+                self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
+            case PushContext(dialect, session):
+                state = to_state_data(self._session.context.sections())
+                push = Operation("update_session_state", {"session_id": session, "state_data": state})
+                self._ask(Purpose.HANDSHAKE, dialect, push)
+            case Merge(state):
+                merged = self._session.context.merge(from_state_data(state))
+                if merged.taken:
+                    self._session.saver.context_changed(self._now.monotonic_s)
+                self._follow(handshake.merged(ours_is_newer=bool(merged.newer)))
+            case SwitchSession(image_id):
+                attempt.image_id = image_id
+                attempt.enter(Phase.SWITCHING, self._now.monotonic_s + self._settings.restore_timeout_s)
+                self._effects.append(self._session.load(image_id))
+            case Established():
+                self._established(step)
+            case Rejected(error):
+                self._reject(error)
+            case Failed(failure):
+                self._attempt_failed(failure)
+
+    def _ask(self, purpose: Purpose, dialect: Dialect, operation: Operation, secret: Secret | None = None) -> None:
+        self._effects.append(self._exchange.ask(self._attempt.link, purpose, dialect, operation, self._now, secret))
+
+    def _established(self, step: Established) -> None:
+        self._session.established(str(self._attempt.endpoint), step.known)
+        self._attempt.enter(Phase.UP, None)
+        self._liveness.heard(self._now.monotonic_s)
+        self._liveness.healthy(self._now.monotonic_s)
+        self._status = replace(self._status, backend_verdict=step.verdict, last_error=None, liveness_source="zmtp")
+        if step.refusal:
+            hint = "the link works; the work context is kept on this machine only"
+            self._problem("no_backend_session", f"the backend did not take the session: {step.refusal}", hint)
+        self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
+        self._exchange.link_up()
+        self._send_next()
+
+    # Another image's session
+
+    def _switched(self, event: inputs.Loaded) -> None:
+        image_id = self._attempt.image_id or ""
+        self._effects += self._session.switch(event.claimed, image_id)
+        self._tell_switch(image_id)
+
+    def _switch_in_memory(self) -> None:
+        image_id = self._attempt.image_id or ""
+        self._session.abandon_load()
+        self._session.switch_in_memory(image_id)
+        self._tell_switch(image_id)
+
+    def _tell_switch(self, image_id: str) -> None:
+        reason = "another image answers at this endpoint"
+        session_id = self._session.id or ""
+        self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=reason))
+        self._effects += self._exchange.link_down(self._now, reason=reason, keep_waiting=False)
+        self._attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
+        if self._attempt.handshake is not None:
+            self._follow(self._attempt.handshake.switched(self._session.known()))
+
+    # The end of an attempt or of a link
+
+    def _attempt_failed(self, failure: Failure) -> None:
+        self._end_link(str(failure), keep_waiting=True)
+        if self.state is State.CONNECTING:
+            self._note_error(str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+        self._wait_and_retry(failure)
+
+    def _lost(self, event: inputs.Lost) -> None:
+        if event.link != self._attempt.link or not self._attempt.has_link:
+            return
+        if self._attempt.phase is not Phase.UP:
+            self._attempt_failed(event.failure)
+            return
+        reason = str(event.failure)
+        self._end_link(reason, keep_waiting=True)
+        self._note_error(reason)
+        self._move(Trigger.LINK_LOST, reason)
+        self._wait_and_retry(event.failure)
+
+    def _not_taken(self, event: inputs.NotTaken) -> None:
+        if event.link == self._attempt.link and self._attempt.has_link:
+            self._exchange.not_taken(event.token)
+            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
+
+    def _wait_and_retry(self, failure: Failure) -> None:
+        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
+        self._note_error(str(failure))
+        is_local = self._attempt.endpoint is not None and self._attempt.endpoint.is_local
+        delay_s = self._backoff.next_wait(failure, is_local=is_local, now=now)
+        if limit is not None and self._backoff.outage_s(now) >= limit:
+            self._attempt.enter(Phase.IDLE, None)
+            self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
+            self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
+            return
+        self._attempt.enter(Phase.WAITING, now + delay_s)
+        self._announce(
+            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=str(failure))
+        )
+
+    def _reject(self, error: ConnectionRejected) -> None:
+        self._end_link(str(error), keep_waiting=False)
+        self.rejection = error
+        self._note_error(str(error))
+        self._move(Trigger.REJECTED, str(error))
+
+    def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
+        """Let go of the link or the attempt, whatever its phase."""
+        attempt, now = self._attempt, self._now
+        if attempt.has_link:
+            self._effects.append(CloseLink(attempt.link))
+        if attempt.phase is Phase.SWITCHING:
+            self._session.abandon_load()
+        if self.state is State.CONNECTED and self._liveness.has_lasted(now.monotonic_s):
+            self._backoff.reset()
+        self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
+        self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        attempt.enter(Phase.IDLE, None)
+
+    # What is said on the link
+
+    def _send_next(self) -> None:
+        if self._attempt.phase is Phase.UP:
+            dialect = self._session.dialect or Dialect.COMMAND
+            self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
+
+    def _received(self, event: inputs.Received) -> None:
+        attempt = self._attempt
+        if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
+            return
+        landed, effects = self._exchange.received(event.token, event.body, self._now)
+        self._effects += effects
+        if landed is None:
+            return
+        self._liveness.heard(self._now.monotonic_s)
+        if landed.purpose is Purpose.HANDSHAKE:
+            self._handshake_answered(landed)
+            return
+        if landed.purpose is Purpose.PING:
+            if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
+                self._reject(refused(landed.reply))
+                return
+            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+        if self.state is State.DEGRADED:
+            self._status = replace(self._status, degraded_reason=None)
+            self._note_error(None)
+            self._liveness.healthy(self._now.monotonic_s)
+            self._move(Trigger.HEALTH_REGAINED, "the image answers again")
+        self._send_next()
+
+    def _handshake_answered(self, landed: Landed) -> None:
+        attempt = self._attempt
+        if attempt.handshake is None or attempt.phase is not Phase.HANDSHAKE:
+            return
+        if self._status.rtt_ms is None and isinstance(landed.reply, Reply):
+            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+        attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
+        self._follow(attempt.handshake.answered(landed.reply))
+
+    # Time
+
+    def _phase_over(self) -> None:
+        """The phase of the attempt has lasted as long as it may."""
+        attempt, now = self._attempt, self._now.monotonic_s
+        match attempt.phase:
+            case Phase.WAITING:
+                self._begin_attempt()
+            case Phase.CREDENTIAL:
+                message = f"nothing came within {self._settings.credential_timeout_s:g} s"
+                self._attempt_failed(Failure(FailureKind.CREDENTIAL, message))
+            case Phase.OPENING:
+                self._attempt_failed(Failure(FailureKind.TIMEOUT))
+            case Phase.HANDSHAKE:
+                self._note_error(BUSY)
+                attempt.enter(Phase.HANDSHAKE, now + self._settings.handshake_notice_s)
+                step = attempt.handshake.silence() if attempt.handshake else None
+                if step is not None:
+                    self._follow(step)
+            case Phase.SWITCHING:
+                self._switch_in_memory()
+            case _:
+                attempt.until = None
+
+    def _look_at_link(self) -> None:
+        """Ask the image whether it answers, or say that it does not."""
+        if self._attempt.phase is not Phase.UP:
+            return
+        match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
+            case Finding.PING_DUE:
+                dialect = self._session.dialect or Dialect.COMMAND
+                self._ask(Purpose.PING, dialect, Operation("ping", {}), self._attempt.secret)
+            case Finding.NO_ANSWER if self.state is State.CONNECTED:
+                self._status = replace(self._status, degraded_reason=DegradedReason.BUSY)
+                self._note_error(BUSY)
+                self._move(Trigger.HEALTH_LOST, f"{DegradedReason.BUSY}: {BUSY}")
+            case _:
+                pass
