@@ -1,0 +1,208 @@
+"""What the log says about each event, and what it says in summary.
+
+A transition, a problem or a switch of session is one line each. What recurs (attempts, requests,
+saves) is written in full a few times after each transition and then counted: one line stands for
+all of its kind since the last one, at intervals that double. The next transition writes what was
+counted by then, so nothing is missing from the sum. The events' own times drive all this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from stui_supervisor.config import (
+    JOURNAL_LINES_IN_FULL,
+    JOURNAL_SUMMARY_FIRST_S,
+    JOURNAL_SUMMARY_MAX_S,
+    JOURNAL_TEXT_MAX_LENGTH,
+)
+from stui_supervisor.events import (
+    AttemptScheduled,
+    ContextSaved,
+    Event,
+    EventsDropped,
+    NotificationsMissed,
+    Problem,
+    RequestFinished,
+    SessionSwitched,
+    Transition,
+)
+from stui_supervisor.states import Outcome, State
+from stui_supervisor.table import TABLE, EdgeKind
+
+
+class LineName(StrEnum):
+    """The event names of the log; programs that read it rely on them.
+
+    A Problem whose code is one of these is logged under it, any other as ``problem``.
+    """
+
+    TRANSITION = "transition"
+    ATTEMPT = "attempt"
+    REQUEST = "request"
+    SAVED = "saved"
+    SESSION_SWITCHED = "session_switched"
+    NOTIFICATIONS_MISSED = "notifications_missed"
+    EVENTS_DROPPED = "events_dropped"
+    LINES_DROPPED = "lines_dropped"
+    PROBLEM = "problem"
+    RECOVERED_STORE = "recovered_store"
+    CREDENTIAL = "credential"
+    NETWORK = "network"
+    WOKE = "woke"
+    FRONT = "front"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the log, before it is text; ``values`` are JSON values."""
+
+    at: datetime
+    name: str
+    link: int
+    values: Mapping[str, Any]
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one type of event is logged.
+
+    Of those that recur, each value of ``apart`` is counted apart, and the first of each ``variant``
+    is always written in full.
+    """
+
+    name: LineName
+    is_warning: bool = False
+    recurs: bool = False
+    apart: str = ""
+    variant: str = ""
+
+
+_KINDS: Final[Mapping[type[Event], _Kind]] = {
+    Transition: _Kind(LineName.TRANSITION),
+    AttemptScheduled: _Kind(LineName.ATTEMPT, recurs=True, variant="failure"),
+    RequestFinished: _Kind(LineName.REQUEST, recurs=True, apart="outcome", variant="command"),
+    ContextSaved: _Kind(LineName.SAVED, recurs=True),
+    SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
+    NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
+    Problem: _Kind(LineName.PROBLEM, is_warning=True),
+    EventsDropped: _Kind(LineName.EVENTS_DROPPED, is_warning=True),
+}
+_SHORT: Final = {"from_state": "from", "to_state": "to"}
+_FAULTS: Final = frozenset(
+    (source, row.trigger) for row in TABLE if row.kind is EdgeKind.FAULT for source in row.sources
+)
+_DECIMALS: Final = 3
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What recurred since the last transition, and the part of it that is not written yet."""
+
+    written: int = 0
+    variants: set[str] = field(default_factory=set)
+    written_at: datetime | None = None
+    interval_s: float = JOURNAL_SUMMARY_FIRST_S / 2
+    held: Line | None = None
+    count: int = 0
+    since: datetime | None = None
+
+    def add(self, line: Line, variant: str) -> list[Line]:
+        """The lines to write now that ``line`` has come."""
+        is_new = variant not in self.variants and len(self.variants) < JOURNAL_LINES_IN_FULL
+        if is_new:
+            self.variants.add(variant)
+        if is_new or self.written < JOURNAL_LINES_IN_FULL:
+            lines = [*self.flush(), line]
+            self.written += 1
+            self.written_at = line.at
+            return lines
+        self.held = line
+        self.count += 1
+        self.since = self.since or line.at
+        return self.flush() if self._is_due(line.at) else []
+
+    def flush(self) -> list[Line]:
+        """What is not written yet, as one line."""
+        if self.held is None or self.since is None:
+            return []
+        line = self.held
+        if self.count > 1:
+            line = replace(line, values={**line.values, "count": self.count, "since": _json_value(self.since)})
+        self.held, self.count, self.since = None, 0, None
+        return [line]
+
+    def _is_due(self, now: datetime) -> bool:
+        interval_s = min(2 * self.interval_s, JOURNAL_SUMMARY_MAX_S)
+        # A wall clock that was set back must not silence the log until it has caught up.
+        if self.written_at and self.written_at <= now < self.written_at + timedelta(seconds=interval_s):
+            return False
+        self.written_at, self.interval_s = now, interval_s
+        return True
+
+
+class Digest:
+    """Turns events into lines; knows nothing of files or clocks."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, str], _Tally] = {}
+        self._attempt = 0
+
+    def lines(self, event: Event, link: int) -> list[Line]:
+        """The lines that ``event`` causes: none, its own, or summaries before it."""
+        kind = _KINDS.get(type(event))
+        if kind is None:
+            return []
+        values = _values(event)
+        line = Line(event.at, kind.name, link, values, kind.is_warning)
+        match event:
+            case Transition():
+                return self._transition(line, event)
+            case AttemptScheduled():
+                self._attempt = event.attempt
+            case RequestFinished():
+                line = replace(line, is_warning=event.outcome is not Outcome.REPLIED)
+            case Problem() if event.code in tuple(LineName):
+                line = replace(line, name=event.code)
+        if not kind.recurs:
+            return [line]
+        tally = self._tallies.setdefault((kind.name, str(values.get(kind.apart, ""))), _Tally())
+        return tally.add(line, str(values.get(kind.variant, "")))
+
+    def flush(self) -> list[Line]:
+        """Everything that was counted and not written; the counting starts anew."""
+        lines = [line for tally in self._tallies.values() for line in tally.flush()]
+        self._tallies.clear()
+        return lines
+
+    def _transition(self, line: Line, event: Transition) -> list[Line]:
+        own = replace(
+            line,
+            values={**line.values, "attempt": self._attempt},
+            is_warning=(event.from_state, event.trigger) in _FAULTS,
+        )
+        if event.to_state is not State.RECOVERING:
+            self._attempt = 0
+        return [*self.flush(), own]
+
+
+def _values(event: Event) -> dict[str, Any]:
+    pairs = ((_SHORT.get(item.name, item.name), getattr(event, item.name)) for item in fields(event))
+    return {name: _json_value(value) for name, value in pairs if name != "at"}
+
+
+def _json_value(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds")
+        case float():
+            return round(value, _DECIMALS)
+        case str() if len(value) > JOURNAL_TEXT_MAX_LENGTH:
+            return value[: JOURNAL_TEXT_MAX_LENGTH - 1] + "…"
+        case _:
+            return value

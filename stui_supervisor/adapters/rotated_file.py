@@ -1,0 +1,132 @@
+"""A log file of bounded size that only its owner can read.
+
+The standard library's rotating handler is not used: each one joins the list that the host
+program's ``logging`` configuration closes and flushes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_SUFFIX: Final = ".jsonl"
+_MODE: Final = stat.S_IRUSR | stat.S_IWUSR
+_FLAGS: Final = (
+    os.O_RDWR
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe planted under the name must not block
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_SLACK: Final = (
+    2  # a file that cannot be renamed, as on Windows while somebody reads it, may grow to so many times its size
+)
+
+
+class RotatedFile:
+    """``<name>.jsonl`` and the older ``<name>.1.jsonl``, ``<name>.2.jsonl`` …, ``files`` in all.
+
+    The directory is made with mode 0700 and each file with 0600, whatever the umask; links are not
+    followed. Every call may block and may raise OSError; after that the next ``write`` tries again.
+    """
+
+    def __init__(self, directory: Path, name: str, *, max_bytes: int, files: int) -> None:
+        self._directory = directory
+        self._name = name
+        self._max_bytes = max_bytes
+        self._files = files
+        self._descriptor: int | None = None
+        self._size = 0
+
+    def write(self, line: str) -> None:
+        """Append one line, in a file of its own when this one is full."""
+        content = (line + "\n").encode("utf-8", "backslashreplace")
+        descriptor = self._opened()
+        if self._size and self._size + len(content) > self._max_bytes:
+            descriptor = self._rotated()
+        try:
+            written = os.write(descriptor, content)
+        except OSError:
+            self.close()
+            raise
+        self._size += written
+        if written < len(content):
+            self.close()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path(0)))
+
+    def close(self) -> None:
+        """Let go of the file. Twice is once."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+
+    def _path(self, age: int) -> Path:
+        return self._directory / (f"{self._name}.{age}{_SUFFIX}" if age else f"{self._name}{_SUFFIX}")
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            _make_private_directory(self._directory)
+            self._descriptor = _open_private_file(self._path(0))
+            self._size = _end_on_a_whole_line(self._descriptor)
+        return self._descriptor
+
+    def _rotated(self) -> int:
+        self.close()
+        try:
+            for age in range(self._files - 1, 0, -1):
+                if self._path(age - 1).exists():
+                    self._path(age - 1).replace(self._path(age))
+            if self._files == 1:
+                self._path(0).unlink()
+        except PermissionError:
+            if self._size > _SLACK * self._max_bytes:
+                raise
+        return self._opened()
+
+
+def _make_private_directory(directory: Path) -> None:
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+    status = directory.lstat()
+    _check(status, directory, is_right_kind=stat.S_ISDIR)
+    if sys.platform != "win32" and stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
+        directory.chmod(stat.S_IRWXU)
+
+
+def _open_private_file(path: Path) -> int:
+    if path.is_symlink():  # Windows has no O_NOFOLLOW
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    descriptor = os.open(path, _FLAGS, _MODE)
+    try:
+        _check(os.fstat(descriptor), path, is_right_kind=stat.S_ISREG)
+        if sys.platform != "win32":
+            os.fchmod(descriptor, _MODE)  # an odd umask takes our own access away, an old file may be too open
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(status: os.stat_result, path: Path, *, is_right_kind: Callable[[int], bool]) -> None:
+    if not is_right_kind(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a link or an odd kind of file", str(path))
+    if sys.platform != "win32" and status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, "it belongs to somebody else", str(path))
+
+
+def _end_on_a_whole_line(descriptor: int) -> int:
+    """Close a line that a crash or a full disk cut off; returns the size of the file."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    if size:
+        os.lseek(descriptor, -1, os.SEEK_END)
+        if os.read(descriptor, 1) != b"\n":
+            size += os.write(descriptor, b"\n")
+    return size

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from stui_supervisor import events
+from stui_supervisor.adapters.journal_lines import Digest, Line
+from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
+from stui_supervisor.events import (
+    AttemptScheduled,
+    ContextSaved,
+    Event,
+    EventsDropped,
+    Notification,
+    NotificationsMissed,
+    Problem,
+    RequestFinished,
+    SessionSwitched,
+    Transition,
+)
+from stui_supervisor.states import Outcome, State, Trigger
+from stui_supervisor.table import TABLE, EdgeKind
+
+AT = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
+ENDPOINT = "tcp://127.0.0.1:5555"
+
+
+def later(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+def lost(at: datetime = AT) -> Transition:
+    return Transition(
+        at=at,
+        from_state=State.CONNECTED,
+        to_state=State.RECOVERING,
+        trigger=Trigger.LINK_LOST,
+        reason="connection reset",
+        endpoint=ENDPOINT,
+    )
+
+
+def back(at: datetime) -> Transition:
+    return Transition(
+        at=at,
+        from_state=State.RECOVERING,
+        to_state=State.CONNECTED,
+        trigger=Trigger.ESTABLISHED,
+        reason="the link is back",
+        endpoint=ENDPOINT,
+    )
+
+
+def attempt(number: int, at: datetime, failure: str = "refused") -> AttemptScheduled:
+    return AttemptScheduled(at=at, attempt=number, delay_s=0.5, failure=failure)
+
+
+def request(at: datetime = AT, outcome: Outcome = Outcome.REPLIED, command: str = "evaluate") -> RequestFinished:
+    return RequestFinished(at=at, command=command, outcome=outcome, duration_ms=1.23456)
+
+
+SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
+    (
+        lost(),
+        "transition",
+        {
+            "from": "connected",
+            "to": "recovering",
+            "trigger": "link_lost",
+            "reason": "connection reset",
+            "endpoint": ENDPOINT,
+            "attempt": 0,
+        },
+        True,
+    ),
+    (attempt(3, AT), "attempt", {"attempt": 3, "delay_s": 0.5, "failure": "refused"}, False),
+    (request(), "request", {"command": "evaluate", "outcome": "replied", "duration_ms": 1.235}, False),
+    (
+        request(outcome=Outcome.OUTCOME_UNKNOWN),
+        "request",
+        {"command": "evaluate", "outcome": "outcome_unknown", "duration_ms": 1.235},
+        True,
+    ),
+    (ContextSaved(at=AT, bytes=420), "saved", {"bytes": 420}, False),
+    (
+        SessionSwitched(at=AT, session_id="s2", image_id="Pharo 12.0", reason="another image answered"),
+        "session_switched",
+        {"session_id": "s2", "image_id": "Pharo 12.0", "reason": "another image answered"},
+        False,
+    ),
+    (
+        NotificationsMissed(at=AT, since=later(-2.5), until=AT),
+        "notifications_missed",
+        {"since": "2026-03-29T00:58:57.500+00:00", "until": "2026-03-29T00:59:00.000+00:00"},
+        True,
+    ),
+    (
+        Problem(at=AT, code="no_disk", message="the disk is full", hint="make room"),
+        "problem",
+        {"code": "no_disk", "message": "the disk is full", "hint": "make room"},
+        True,
+    ),
+    (
+        Problem(at=AT, code="recovered_store", message="a file was damaged", hint="nothing"),
+        "recovered_store",
+        {"code": "recovered_store", "message": "a file was damaged", "hint": "nothing"},
+        True,
+    ),
+    (EventsDropped(at=AT, count=3), "events_dropped", {"count": 3}, True),
+]
+
+
+@pytest.mark.parametrize(("event", "name", "values", "is_warning"), SINGLE)
+def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any], is_warning: bool) -> None:  # noqa: FBT001
+    assert Digest().lines(event, 7) == [Line(AT, name, 7, values, is_warning)]
+
+
+def test_every_kind_of_event_is_known_and_notifications_are_not_logged() -> None:
+    logged = {type(event) for event, *_ in SINGLE}
+    known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {Event}
+    assert logged | {Notification} == known
+    assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), 1) == []
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.trigger}-{row.sources[0]}")
+def test_a_transition_warns_when_the_table_calls_it_a_fault(row: Any) -> None:
+    for source in row.sources:
+        event = replace(lost(), from_state=source, to_state=row.target, trigger=row.trigger)
+        (line,) = Digest().lines(event, 1)
+        assert line.is_warning is (row.kind is EdgeKind.FAULT)
+
+
+def test_a_transition_names_the_attempt_that_led_to_it() -> None:
+    digest = Digest()
+    numbers = []
+    for event in (lost(), attempt(1, later(1)), attempt(2, later(2)), back(later(3)), lost(later(4))):
+        numbers += [line.values["attempt"] for line in digest.lines(event, 1) if line.name == "transition"]
+    assert numbers == [0, 2, 0]
+
+
+def test_a_day_without_a_backend_takes_few_lines_and_every_attempt_is_counted() -> None:
+    digest = Digest()
+    lines = digest.lines(lost(), 1)
+    attempts = 0
+    for second in range(0, 24 * 3600, 5):
+        attempts += 1
+        lines += digest.lines(attempt(attempts, later(second), "refused" if second % 2 else "timeout"), 1)
+        lines += digest.lines(request(later(second), Outcome.NOT_SENT), 1)
+        lines += digest.lines(ContextSaved(at=later(second), bytes=1), 1)
+    lines += digest.lines(back(later(24 * 3600)), 2)
+    assert len(lines) <= 200
+    counted = [line.values.get("count", 1) for line in lines if line.name == "attempt"]
+    assert sum(counted) == attempts
+    assert len(counted) <= 60
+
+
+def test_what_recurs_is_written_in_full_first_and_then_at_growing_intervals() -> None:
+    digest = Digest()
+    written = [
+        (second, line.values)
+        for second in range(100)
+        for line in digest.lines(ContextSaved(at=later(second), bytes=second), 1)
+    ]
+    assert written == [
+        *((second, {"bytes": second}) for second in range(JOURNAL_LINES_IN_FULL)),
+        (14, {"bytes": 14, "count": 10, "since": "2026-03-29T00:59:05.000+00:00"}),
+        (34, {"bytes": 34, "count": 20, "since": "2026-03-29T00:59:15.000+00:00"}),
+        (74, {"bytes": 74, "count": 40, "since": "2026-03-29T00:59:35.000+00:00"}),
+    ]
+
+
+def test_the_next_transition_writes_what_was_counted_and_starts_anew() -> None:
+    digest = Digest()
+    digest.lines(lost(), 1)
+    for number in range(1, 9):
+        digest.lines(attempt(number, later(number / 10)), 1)
+    lines = digest.lines(back(later(1)), 2)
+    assert [(line.name, line.at, line.values.get("count"), line.values["attempt"]) for line in lines] == [
+        ("attempt", later(0.8), 3, 8),
+        ("transition", later(1), None, 8),
+    ]
+    assert digest.lines(attempt(1, later(2)), 2) == [
+        Line(later(2), "attempt", 2, {"attempt": 1, "delay_s": 0.5, "failure": "refused"})
+    ]
+
+
+def test_one_that_was_counted_alone_is_written_as_it_is() -> None:
+    digest = Digest()
+    for _ in range(JOURNAL_LINES_IN_FULL + 1):
+        digest.lines(ContextSaved(at=AT, bytes=1), 1)
+    assert digest.flush() == [Line(AT, "saved", 1, {"bytes": 1})]
+    assert digest.flush() == []
+
+
+def test_a_new_failure_is_written_at_once_after_what_was_counted_before() -> None:
+    digest = Digest()
+    for number in range(1, 8):
+        digest.lines(attempt(number, AT), 1)
+    lines = digest.lines(attempt(8, later(1), "name not found"), 1)
+    assert [(line.values["failure"], line.values.get("count")) for line in lines] == [
+        ("refused", 2),
+        ("name not found", None),
+    ]
+
+
+def test_failures_that_never_repeat_do_not_flood_the_log() -> None:
+    digest = Digest()
+    lines = [
+        line for number in range(1_000) for line in digest.lines(attempt(number, later(number / 100), str(number)), 1)
+    ]
+    assert len(lines) == JOURNAL_LINES_IN_FULL
+
+
+def test_failed_requests_are_counted_apart_from_those_that_were_replied_to() -> None:
+    digest = Digest()
+    for _ in range(1_000):
+        digest.lines(request(), 1)
+    assert [line.values["outcome"] for line in digest.lines(request(outcome=Outcome.BACKEND_ERROR), 1)] == [
+        "backend_error"
+    ]
+
+
+def test_a_clock_set_back_does_not_silence_the_log() -> None:
+    digest = Digest()
+    for second in range(10):
+        digest.lines(ContextSaved(at=later(second), bytes=1), 1)
+    lines = digest.lines(ContextSaved(at=later(-86_400), bytes=1), 1)
+    assert [line.values["count"] for line in lines] == [6]
+
+
+def test_a_long_text_is_cut() -> None:
+    (line,) = Digest().lines(Problem(at=AT, code="x", message="m" * 10_000_000, hint=""), 1)
+    assert line.values["message"] == "m" * (JOURNAL_TEXT_MAX_LENGTH - 1) + "…"

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.rotated_file import RotatedFile
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
+
+
+def rotated_file(directory: Path, *, max_bytes: int = 100, files: int = 3) -> RotatedFile:
+    return RotatedFile(directory, "s", max_bytes=max_bytes, files=files)
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {path.name: path.read_bytes().decode() for path in sorted(directory.iterdir())}
+
+
+@pytest.fixture
+def restored_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_lines_are_appended_with_plain_line_ends(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        file = rotated_file(tmp_path)
+        file.write(text)
+        file.close()
+        file.close()
+    assert contents(tmp_path) == {"s.jsonl": "one\ntwo\n"}
+
+
+def test_a_full_file_becomes_an_older_one_and_the_oldest_goes(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path, max_bytes=10, files=3)
+    for number in range(9):
+        file.write(f"line{number}")
+    file.close()
+    assert contents(tmp_path) == {
+        "s.1.jsonl": "line7\n",
+        "s.2.jsonl": "line6\n",
+        "s.jsonl": "line8\n",
+    }
+
+
+def test_a_single_file_starts_anew_when_it_is_full(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path, max_bytes=10, files=1)
+    for text in ("one", "two", "three", "four"):
+        file.write(text)
+    file.close()
+    assert contents(tmp_path) == {"s.jsonl": "four\n"}
+
+
+def test_a_line_longer_than_a_file_is_still_written_whole(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path, max_bytes=10)
+    file.write("x" * 30)
+    file.write("y")
+    file.close()
+    assert contents(tmp_path) == {"s.1.jsonl": "x" * 30 + "\n", "s.jsonl": "y\n"}
+
+
+def test_a_line_cut_off_by_a_crash_is_ended_before_the_next(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_bytes(b'whole\n{"cut o')
+    file = rotated_file(tmp_path)
+    file.write("next")
+    file.close()
+    assert contents(tmp_path) == {"s.jsonl": 'whole\n{"cut o\nnext\n'}
+
+
+def test_a_directory_removed_meanwhile_is_made_again_when_the_file_rotates(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path / "logs", max_bytes=10)
+    file.write("before")
+    file.close()
+    (tmp_path / "logs" / "s.jsonl").unlink()
+    (tmp_path / "logs").rmdir()
+    file.write("after")
+    file.close()
+    assert contents(tmp_path / "logs") == {"s.jsonl": "after\n"}
+
+
+@posix_only
+@pytest.mark.usefixtures("restored_umask")
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o377])
+def test_only_the_owner_reads_the_files_under_any_umask(tmp_path: Path, mask: int) -> None:
+    directory = tmp_path / "home" / "logs"
+    if mask == 0o377:
+        directory.mkdir(parents=True)
+    os.umask(mask)
+    file = rotated_file(directory, max_bytes=5)
+    file.write("first")
+    file.write("second")
+    file.close()
+    os.umask(0)
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (directory, *directory.iterdir())}
+    assert modes == {"logs": "0o700", "s.jsonl": "0o600", "s.1.jsonl": "0o600"}
+    if mask != 0o377:
+        assert stat.S_IMODE(directory.parent.stat().st_mode) == stat.S_IRWXU
+
+
+@posix_only
+def test_a_link_under_the_name_of_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "s.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match=r"s\.jsonl"):
+        rotated_file(logs).write("line")
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+@posix_only
+def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "logs").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="a link or an odd kind of file"):
+        rotated_file(tmp_path / "logs").write("line")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@posix_only
+def test_a_pipe_under_the_name_of_the_file_neither_blocks_nor_is_written(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "s.jsonl")
+    with pytest.raises(OSError, match="a link or an odd kind of file"):
+        rotated_file(tmp_path).write("line")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_raises_and_the_file_is_let_go(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path)
+    file.write("fits")
+    assert file._descriptor is not None
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file._descriptor)
+    os.close(full)
+    with pytest.raises(OSError, match="No space left"):
+        file.write("does not")
+    assert file._descriptor is None
+    file.write("fits again")
+    file.close()
+    assert contents(tmp_path) == {"s.jsonl": "fits\nfits again\n"}
+
+
+@posix_only
+def test_a_file_cut_off_by_the_limit_of_the_system_is_mended_at_the_next_line(tmp_path: Path) -> None:
+    import resource  # noqa: PLC0415  POSIX only
+    import signal  # noqa: PLC0415
+
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    file = rotated_file(tmp_path, max_bytes=1_000)
+    file.write("123456")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"s\.jsonl"):
+            file.write("abcdef")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    file.write("whole")
+    file.close()
+    assert contents(tmp_path) == {"s.jsonl": "123456\nabc\nwhole\n"}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stui_supervisor.redaction import redact
+from stui_supervisor.secret import MASK, Secret
+
+CANARY = "canary-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"auth_token": CANARY},
+        {"token": CANARY},
+        {"Password": CANARY},
+        {"client_secret": CANARY},
+        {"reason": f"the backend refused auth_token={CANARY}"},
+        {"reason": f"password: {CANARY}, try another"},
+        {"reason": f"Authorization: Bearer {CANARY}"},
+        {"message": json.dumps({"command": "ping", "parameters": {"auth_token": CANARY}})},
+        {"message": repr({"auth_token": CANARY})},
+        {"message": f"token={CANARY}ä\n{CANARY}"},
+    ],
+)
+def test_a_secret_is_found_by_the_word_before_it(values: dict[str, str]) -> None:
+    masked = redact(json.dumps({"event": "problem", **values, "link": 3}))
+    assert CANARY not in masked.partition("\\n")[0]
+    assert MASK in masked
+    assert json.loads(masked).keys() == {"event", "link"} | values.keys()
+
+
+def test_a_known_secret_is_found_wherever_it_stands() -> None:
+    secret = Secret('with "quotes" and grün')
+    line = json.dumps({"reason": f"no entry for {secret.reveal()}!"})
+    assert redact(line, [secret]) == '{"reason": "no entry for ' + MASK + '!"}'
+
+
+def test_a_line_without_secrets_stays_as_it_is() -> None:
+    line = '{"event": "credential", "reason": "the token could not be read", "credential_source": "keyring", "link": 2}'
+    assert redact(line) == line
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+PIECES = st.lists(st.sampled_from(["token", "=", ":", '"', "'", "\\", "{", "}", ",", " ", "a", "ä", "\n"])).map("".join)
+
+
+@given(st.dictionaries(st.sampled_from(["reason", "auth_token", "failure", "password"]), VALUES | PIECES))
+def test_a_masked_line_is_json_with_the_same_keys(values: dict[str, object]) -> None:
+    assert json.loads(redact(json.dumps(values))).keys() == values.keys()
