@@ -1,0 +1,7 @@
+"""``python -m stui_supervisor.backend``."""
+
+import sys
+
+from stui_supervisor.backend import main
+
+sys.exit(main())

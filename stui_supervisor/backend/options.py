@@ -1,0 +1,126 @@
+"""The reference backend as a command: its options, and running it in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.wire.dialects import Dialect
+
+if TYPE_CHECKING:
+    from stui_supervisor.backend.server import Backend
+
+_DEFAULTS: Final = BackendSettings()
+_ENDING_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each setting of the backend."""
+    add = parser.add_argument
+    add("--bind", metavar="ADDRESS", default=_DEFAULTS.bind, help="where to listen (default: %(default)s)")
+    add("--publish", metavar="ADDRESS", help="where to publish notifications (default: nowhere)")
+    add("--image-id", metavar="NAME", default=_DEFAULTS.image_id, help="the image to be (default: %(default)s)")
+    add("--state-file", metavar="PATH", type=Path, help="keep the sessions there over a restart")
+    add("--dialect", choices=[*Dialect], help="speak this dialect only (default: both)")
+    add("--without-sessions", action="store_true", help="be an old server: ping, evaluate and inspect only")
+    add("--token", metavar="TEXT", help="ask for this token; others on this machine can see it here")
+    add(
+        "--session-timeout", metavar="SECONDS", type=float, default=_DEFAULTS.session_timeout_s, help="of idle sessions"
+    )
+    add("--executed-log", metavar="PATH", type=Path, help="append each request there before it runs")
+    add("--own-ids", action="store_true", help="answer with ids of its own")
+
+
+def settings_from(arguments: argparse.Namespace) -> BackendSettings:
+    """The settings that the options say. Raises ConfigurationError."""
+    return BackendSettings(
+        bind=arguments.bind,
+        publish=arguments.publish,
+        image_id=arguments.image_id,
+        state_file=arguments.state_file,
+        dialects=frozenset([Dialect(arguments.dialect)] if arguments.dialect else Dialect),
+        with_sessions=not arguments.without_sessions,
+        token=arguments.token,
+        session_timeout_s=arguments.session_timeout,
+        executed_log=arguments.executed_log,
+        own_ids=arguments.own_ids,
+    )
+
+
+def run(settings: BackendSettings, *, as_json: bool) -> int:
+    """Serve until a signal ends it; the exit code. Says where it listens on one line of stdout."""
+    from stui_supervisor.backend.server import Backend  # noqa: PLC0415  ZeroMQ only when it serves
+
+    backend = Backend(settings)
+    with _stopped_by_signals(backend):
+        try:
+            backend.open()
+        except ConfigurationError as error:
+            backend.close()
+            _report(error, as_json=as_json)
+            return 1
+        listening = {"listening": backend.endpoint, "publishing": backend.publishing, "pid": os.getpid()}
+        words = f"listening on {backend.endpoint}" + (
+            f", publishing on {backend.publishing}" if backend.publishing else ""
+        )
+        _say(json.dumps(listening) if as_json else words)
+        backend.serve()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m stui_supervisor.backend``; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stui_supervisor.backend",
+        description="The reference backend, which speaks STUI and knows a little Smalltalk, until Ctrl-C.",
+    )
+    add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="say where it listens as JSON")
+    arguments = parser.parse_args(argv)
+    try:
+        settings = settings_from(arguments)
+    except ConfigurationError as error:
+        parser.error(str(error))
+    return run(settings, as_json=arguments.json)
+
+
+def _report(error: ConfigurationError, *, as_json: bool) -> None:
+    if as_json:
+        shown = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+        _say(json.dumps({"error": shown}))
+    else:
+        sys.stderr.write(f"stui backend: {error}\n")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _stopped_by_signals(backend: Backend) -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        backend.stop()
+
+    present: list[signal.Signals] = [signal.Signals[name] for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    # nohup and background jobs have some switched off on purpose.
+    heard = [number for number in present if signal.getsignal(number) is not signal.SIG_IGN]
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, stop) for number in heard}
+    # Without it a signal that comes just before a wait would be handled only after it.
+    wakeup_before = signal.set_wakeup_fd(backend.wakeup_fileno, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup_before)
+        for number, action in before.items():
+            signal.signal(number, action)

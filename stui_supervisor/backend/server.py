@@ -1,0 +1,179 @@
+"""The sockets around an image: one request at a time, really blocked while one is served."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import sys
+import time
+import traceback
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import zmq
+
+from stui_supervisor.backend import state_file
+from stui_supervisor.backend.image import Image
+from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
+from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.secret import MASK
+from stui_supervisor.wire.dialects import Dialect, timestamp
+from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
+
+
+class _Stopped(Exception):
+    """Ends a Delay, and the request around it, because the backend is to stop."""
+
+
+class Backend:
+    """A backend on one address. ``open`` it, then ``serve``; ``stop`` may come from any thread or signal.
+
+    ``endpoint`` and ``publishing`` are the addresses that were bound, with their real ports.
+    """
+
+    def __init__(self, settings: BackendSettings) -> None:
+        self.endpoint = ""
+        self.publishing: str | None = None
+        self.image = Image(settings, wait=self._wait, publish=self._publish)
+        self._settings = settings
+        self._stopping = False
+        self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
+        self._context = zmq.Context()
+        self._replies = self._context.socket(zmq.REP)
+        self._notifications = self._context.socket(zmq.PUB)
+
+    @property
+    def wakeup_fileno(self) -> int:
+        """For ``signal.set_wakeup_fd``: what is written here ends every waiting of the backend."""
+        return self._waker.fileno()
+
+    def open(self) -> None:
+        """Listen, and take up the sessions of the state file. Raises ConfigurationError."""
+        if self._settings.state_file is not None:
+            try:
+                kept = state_file.load(self._settings.state_file)
+            except StoreError as error:
+                raise ConfigurationError(error.message, hint=error.hint) from error
+            self.image.sessions.all.update({session.session_id: session for session in kept})
+        self._replies.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES)
+        if self._settings.publish is not None:
+            self.publishing = self.image.notifications = _bind(self._notifications, self._settings.publish)
+        self.endpoint = _bind(self._replies, self._settings.bind)
+
+    def serve(self) -> None:
+        """Answer until ``stop``; then everything is closed."""
+        poller = zmq.Poller()
+        poller.register(self._replies, zmq.POLLIN)
+        poller.register(self._wake.fileno(), zmq.POLLIN)
+        with contextlib.suppress(_Stopped):
+            while not self._stopping:
+                ready = dict(poller.poll(int(BACKEND_CLEANUP_INTERVAL_S * 1_000)))
+                self._sleep_again()
+                self.image.sessions.clean_up(time.time())
+                if self._replies in ready:
+                    self._replies.send(self._answer(self._replies.recv_multipart()))
+        self.close()
+
+    def stop(self) -> None:
+        """End ``serve`` soon, also from inside a Delay. Twice is once."""
+        self._stopping = True
+        with contextlib.suppress(OSError):  # closed by now, or woken so often that the pipe is full
+            self._waker.send(b"\0")
+
+    def close(self) -> None:
+        """Let go of the sockets; ``serve`` does it by itself."""
+        self._context.destroy(linger=0)
+        self._wake.close()
+        self._waker.close()
+
+    def _answer(self, frames: list[bytes]) -> bytes:
+        try:
+            if len(frames) != 1:
+                raise InvalidRequest("a message has one frame", Request(Dialect.COMMAND, "", "", {}))  # noqa: TRY301
+            request = decode_request(frames[0])
+        except InvalidRequest as error:
+            return self._refuse(self._in_own_terms(error.request), Refusal(Kind.INVALID_MESSAGE, str(error)))
+        answer_to = self._in_own_terms(request)
+        try:
+            if request.dialect not in self._settings.dialects:
+                raise Refusal(Kind.INVALID_MESSAGE, "the message is in another dialect")  # noqa: TRY301
+            self._log(request)
+            result = self.image.answer(request, time.time())
+            self._save()
+            return encode_result(answer_to, result, at=datetime.now(UTC))
+        except Refusal as refusal:
+            self._save()
+            return self._refuse(answer_to, refusal)
+        except ConfigurationError as error:
+            return self._refuse(answer_to, Refusal(Kind.BROKEN, f"the result cannot be sent: {error.message}"))
+        except _Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad request must not take the image from everybody else
+            traceback.print_exception(error)
+            return self._refuse(answer_to, Refusal(Kind.BROKEN, "the backend failed on this request"))
+
+    def _in_own_terms(self, request: Request) -> Request:
+        dialects = self._settings.dialects
+        dialect = request.dialect if request.dialect in dialects else next(iter(dialects))
+        message_id = str(uuid.uuid4()) if self._settings.own_ids else request.id
+        return replace(request, dialect=dialect, id=message_id)
+
+    def _refuse(self, request: Request, refusal: Refusal) -> bytes:
+        return encode_error(request, refusal.kind.word(request.dialect), str(refusal), at=datetime.now(UTC))
+
+    def _log(self, request: Request) -> None:
+        if self._settings.executed_log is None:
+            return
+        masked = {name: MASK if name == "auth_token" else value for name, value in request.parameters.items()}
+        line = {"id": request.id, "command": request.command, "parameters": masked, "at": timestamp(datetime.now(UTC))}
+        with self._settings.executed_log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def _save(self) -> None:
+        if not self.image.changed:
+            return
+        self.image.changed = False
+        if self._settings.state_file is None:
+            return
+        try:
+            state_file.save(self._settings.state_file, self.image.sessions.all.values())
+        except StoreError as error:
+            sys.stderr.write(f"stui backend: {error}\n")
+
+    def _publish(self, topic: str, content: dict[str, Any]) -> None:
+        if self.publishing is not None:
+            body = {**content, "timestamp": timestamp(datetime.now(UTC))}
+            self._notifications.send_multipart([topic.encode(), json.dumps(body).encode()])
+
+    def _wait(self, seconds: float) -> None:
+        ends_s = time.monotonic() + seconds
+        while (left_s := ends_s - time.monotonic()) > 0:
+            select.select([self._wake], [], [], left_s)
+            self._sleep_again()
+            if self._stopping:
+                raise _Stopped
+
+    def _sleep_again(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake.recv(64):
+                pass
+
+
+def _bind(server: zmq.Socket[bytes], address: str) -> str:
+    try:
+        server.bind(address)
+    except zmq.ZMQError as error:
+        if error.errno == zmq.EADDRINUSE:
+            raise ConfigurationError(f"{address} is in use", hint="stop what listens there, or bind another") from error
+        raise ConfigurationError(
+            f"{address} cannot be bound ({error.strerror})", hint="write tcp://127.0.0.1:5555 or tcp://127.0.0.1:*"
+        ) from error
+    return str(server.getsockopt_string(zmq.LAST_ENDPOINT)).rstrip("\0")

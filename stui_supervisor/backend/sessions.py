@@ -1,0 +1,113 @@
+"""The sessions of an image: made, found, changed, expired. Times are seconds since 1970, given by the caller."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.smalltalk.values import Workspace
+from stui_supervisor.config import BACKEND_SESSIONS_PER_CLIENT
+from stui_supervisor.wire.dialects import timestamp
+
+
+@dataclass(slots=True)
+class Session:
+    """What an image keeps for one client."""
+
+    session_id: str
+    client_id: str
+    created_at: float
+    modified_at: float
+    used_at: float
+    state: dict[str, Any] = field(default_factory=dict)
+    workspace: Workspace = field(default_factory=Workspace)
+
+
+class Sessions:
+    """All sessions of an image. ``changed`` is told what happened to which one."""
+
+    def __init__(self, timeout_s: float, changed: Callable[[str, Session], None]) -> None:
+        self.timeout_s = timeout_s
+        self.all: dict[str, Session] = {}
+        self._changed = changed
+
+    def create(self, client_id: str, now: float) -> Session:
+        """A new session. Raises Refusal when the client has as many as it may."""
+        if len(self.of_client(client_id, now)) >= BACKEND_SESSIONS_PER_CLIENT:
+            raise Refusal(Kind.TOO_MANY_SESSIONS, f"a client may have {BACKEND_SESSIONS_PER_CLIENT} sessions at most")
+        session = Session(str(uuid.uuid4()), client_id, now, now, now)
+        self.all[session.session_id] = session
+        self._changed("created", session)
+        return session
+
+    def find(self, session_id: str, now: float) -> Session:
+        """A live session, in use from now on. Raises Refusal when it is gone or has expired."""
+        session = self.look_at(session_id)
+        if self.expires_in(session, now) <= 0:
+            raise Refusal(Kind.UNKNOWN_SESSION, f"the session {session_id} has expired")
+        session.used_at = now
+        return session
+
+    def look_at(self, session_id: str) -> Session:
+        """A session, expired or not, without using it. Raises Refusal when it is gone."""
+        session = self.all.get(session_id)
+        if session is None:
+            raise Refusal(Kind.UNKNOWN_SESSION, "there is no such session")
+        return session
+
+    def restore(self, session_id: str, now: float) -> Session:
+        """As ``find``, and others are told."""
+        session = self.find(session_id, now)
+        self._changed("restored", session)
+        return session
+
+    def keep_state(self, session_id: str, state: dict[str, Any], now: float) -> Session:
+        """Replace the state of a session."""
+        session = self.find(session_id, now)
+        session.state, session.modified_at = state, now
+        self._changed("updated", session)
+        return session
+
+    def close(self, session_id: str, now: float) -> Session:
+        """End a session."""
+        session = self.find(session_id, now)
+        del self.all[session_id]
+        self._changed("closed", session)
+        return session
+
+    def clean_up(self, now: float) -> None:
+        """Forget the expired ones."""
+        for session in [session for session in self.all.values() if self.expires_in(session, now) <= 0]:
+            del self.all[session.session_id]
+            self._changed("expired", session)
+
+    def of_client(self, client_id: str, now: float) -> list[Session]:
+        """The live sessions of one client."""
+        mine = (session for session in self.all.values() if session.client_id == client_id)
+        return [session for session in mine if self.expires_in(session, now) > 0]
+
+    def expires_in(self, session: Session, now: float) -> float:
+        """Seconds until the session expires if nobody uses it."""
+        return session.used_at + self.timeout_s - now
+
+    def describe(self, session: Session, now: float) -> dict[str, Any]:
+        """What a client is told of a session, apart from its content."""
+        left_s = self.expires_in(session, now)
+        return {
+            "session_id": session.session_id,
+            "client_id": session.client_id,
+            "created_at": _iso(session.created_at),
+            "last_modified": _iso(session.modified_at),
+            "timeout": self.timeout_s,
+            "time_until_expiry": max(0.0, round(left_s, 3)),
+            "is_expired": left_s <= 0,
+            "is_active": left_s > 0,
+        }
+
+
+def _iso(seconds: float) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, UTC))

@@ -1,0 +1,38 @@
+"""What a reference backend can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stui_supervisor.config import BACKEND_SESSION_TIMEOUT_S
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.wire.dialects import Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """Where a backend listens, which image it says it is, and how much of STUI it knows.
+
+    ``bind`` and ``publish`` are ZeroMQ addresses; port ``*`` takes a free one. ``with_sessions``
+    False makes an old server, which knows ping, evaluate and inspect only. With a ``token``, ping,
+    create_session and restore_session need it as ``auth_token``. ``executed_log`` gets one JSON line
+    for each request before it runs. ``own_ids`` answers with ids of the backend's own.
+    """
+
+    bind: str = "tcp://127.0.0.1:5555"
+    publish: str | None = None
+    image_id: str = "Pharo 12.0 (reference)"
+    state_file: Path | None = None
+    dialects: frozenset[Dialect] = frozenset(Dialect)
+    with_sessions: bool = True
+    token: str | None = None
+    session_timeout_s: float = BACKEND_SESSION_TIMEOUT_S
+    executed_log: Path | None = None
+    own_ids: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.session_timeout_s < float("inf"):
+            raise ConfigurationError(f"a session timeout of {self.session_timeout_s} s", hint="give a positive number")
+        if not self.dialects:
+            raise ConfigurationError("a backend without a dialect", hint="name command, envelope or both")
