@@ -1,0 +1,62 @@
+"""What the host gives: its clocks, and the directories for our files."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from stui_supervisor.errors import StoreError
+
+HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
+_APPLICATION: Final = "stui-supervisor"
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return time.monotonic()
+
+    def utc(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Directories:
+    """Where sessions and logs are kept. They are made when the first file is."""
+
+    sessions_root: Path
+    logs: Path
+
+
+def directories(home: Path | str | None = None) -> Directories:
+    """Below ``home``, else below ``STUI_SUPERVISOR_HOME``, else where the platform keeps such files.
+
+    Makes nothing. Raises StoreError when there is no home directory to be found.
+    """
+    chosen = home or os.environ.get(HOME_VARIABLE)
+    try:
+        if chosen:
+            root = Path(chosen).expanduser().absolute()
+            return Directories(root / "sessions", root / "logs")
+        return _of_the_platform()
+    except (OSError, RuntimeError, KeyError) as error:  # pathlib and pwd say so when an account has no home
+        raise StoreError(
+            f"there is no directory for sessions and logs ({error})", hint=f"name one with home or {HOME_VARIABLE}"
+        ) from error
+
+
+def _of_the_platform() -> Directories:
+    from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed with a home of one's own
+
+    places = PlatformDirs(_APPLICATION, appauthor=False)
+    found = Directories(places.user_state_path / "sessions", places.user_log_path)
+    if not found.sessions_root.is_absolute():
+        raise OSError("no home directory is set")
+    return found

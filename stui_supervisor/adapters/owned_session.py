@@ -1,0 +1,136 @@
+"""One session that this process owns: it alone writes there while it holds the lock."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
+from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, make_private_directory, write_whole
+from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
+from stui_supervisor.adapters.session_directory import (
+    Refused,
+    generations,
+    newest_context,
+    newest_record,
+    newest_with_work,
+)
+from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, RECORD_MAX_BYTES
+from stui_supervisor.context import Section
+from stui_supervisor.record import SessionRecord
+
+LOCK_NAME: Final = "lock"
+
+
+class OwnedSession:
+    """The files of a session: read once after ``take``, then only written.
+
+    ``record`` and ``context`` are what is stored, or was when the directory vanished. Every method
+    may raise OSError.
+    """
+
+    def __init__(self, path: str, profile: str) -> None:
+        self.path = path
+        self.record = SessionRecord(profile=profile)
+        self.context = StoredContext()
+        self._lock = SessionLock(os.path.join(path, LOCK_NAME))
+        self._next_seq = dict.fromkeys(Kind, 1)
+        self._kept: set[str] = set()
+        self._seq_with_work: int | None = None
+
+    def take(self) -> bool:
+        """Own the session; False when another process does."""
+        return self._lock.take()
+
+    def release(self) -> None:
+        """Let another process own it."""
+        self._lock.give_back()
+
+    def load(self) -> list[Refused]:
+        """Read what is stored; the result is what could not be used. Raises NewerFormat, and then owns nothing."""
+        found = generations(os.listdir(self.path))
+        record = newest_record(self.path, found[Kind.ENDPOINT])
+        context = newest_context(self.path, found[Kind.CONTEXT])
+        self._next_seq = {kind: seqs[0] + 1 if seqs else 1 for kind, seqs in found.items()}
+        refused = [*record.refused, *context.refused]
+        # What looks like a later version's file is never rotated away.
+        self._kept = {file.name for file in refused if not file.is_movable}
+        if record.value is not None:
+            self.record = record.value
+        if context.value is not None and context.header is not None:
+            self.context = context.value
+            older = [seq for seq in found[Kind.CONTEXT] if seq <= context.header.seq]
+            self._seq_with_work = newest_with_work(self.path, older)
+        return refused
+
+    def save_record(self, record: SessionRecord, at: datetime) -> None:
+        """Write the next generation. Raises ValueError when the record cannot be a page of JSON."""
+        header = self._header(Kind.ENDPOINT, at, record.profile)
+        content = encode(header, encode_record(record))
+        if len(content) > RECORD_MAX_BYTES:  # the status is a courtesy to other processes, the rest is needed
+            content = encode(header, encode_record(replace(record, status={})))
+        if len(content) > RECORD_MAX_BYTES:
+            raise ValueError(f"the record has {len(content):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
+        self.record = record
+        self._write(header, content)
+
+    def save_context(self, sections: Mapping[str, Section], at: datetime) -> int:
+        """Write the next generation and return its size. Raises ValueError when it could not be read again."""
+        stored = replace(self.context, sections=dict(sections))
+        live = sum(section.value is not None for section in sections.values())
+        header = self._header(Kind.CONTEXT, at, self.record.profile, live)
+        content = encode(header, encode_context(stored))
+        if len(content) > CONTEXT_FILE_MAX_BYTES:
+            raise ValueError(f"the context has {len(content):,} bytes, and {CONTEXT_FILE_MAX_BYTES:,} can be kept")
+        self.context = stored
+        self._write(header, content)
+        return len(content)
+
+    def _header(self, kind: Kind, at: datetime, profile: str, live_sections: int = 0) -> Header:
+        seq = self._next_seq[kind]
+        self._next_seq[kind] = seq + 1  # of a save that fails as well: no name is used twice
+        return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections)
+
+    def _write(self, header: Header, content: bytes) -> None:
+        name = file_name(header.kind, header.seq)
+        try:
+            write_whole(self.path, name, content)
+        except FileNotFoundError:
+            if os.path.isdir(self.path):
+                raise
+            self._make_again()
+            write_whole(self.path, name, content)
+            if header.kind is Kind.CONTEXT:
+                self.save_record(self.record, header.saved_at)
+            elif self.context.sections:
+                self.save_context(self.context.sections, header.saved_at)
+        if header.live_sections:
+            self._seq_with_work = header.seq
+        with suppress(OSError):  # the save is done; what is left over goes with the next one
+            self._tidy(header.kind)
+
+    def _make_again(self) -> None:
+        """Somebody removed the directory, and our lock with it."""
+        self._lock.give_back()
+        make_private_directory(self.path)
+        if not self._lock.take():
+            raise BlockingIOError(errno.EAGAIN, "another process owns the session now")
+
+    def _tidy(self, kind: Kind) -> None:
+        """Keep the newest generations and the last one with work in it; drop temporaries of a save that was cut off."""
+        names = os.listdir(self.path)
+        seqs = generations(names)[kind]
+        kept = {file_name(kind, seq) for seq in seqs[:GENERATIONS_KEPT]} | self._kept
+        if kind is Kind.CONTEXT and self._seq_with_work is not None:
+            kept.add(file_name(kind, self._seq_with_work))
+        old = {file_name(kind, seq) for seq in seqs} - kept
+        cut_off = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
+        for name in old | cut_off:
+            with suppress(OSError):
+                os.unlink(os.path.join(self.path, name))

@@ -1,0 +1,204 @@
+"""Files that only their owner reads: made whole or not at all, and opened without trust.
+
+A save is a temporary file in the same directory, written, flushed to the disk, read back, renamed,
+and then the directory itself flushed: after a crash at any moment the old file or the new one is
+there, whole. An fsync that failed is never repeated, because the kernel may have dropped the pages
+and report success the second time; the next save begins with a new file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, TypeVar
+
+from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.config import DENIED_RETRY_S
+from stui_supervisor.errors import StoreError
+
+TEMPORARY_SUFFIX: Final = ".tmp"
+
+_FILE_MODE: Final = 0o600
+_DIRECTORY_MODE: Final = 0o700
+_IS_WINDOWS: Final = os.name == "nt"
+_NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
+_NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
+
+_ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
+_HINTS: Final = {
+    errno.ENOSPC: "the disk is full: make room; the next save works again",
+    getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
+    errno.EFBIG: "the system limits the size of files: raise the limit (ulimit -f), " + _ELSEWHERE,
+    errno.EACCES: "give your account write access there, " + _ELSEWHERE,
+    errno.EPERM: "give your account write access there, " + _ELSEWHERE,
+    errno.EROFS: "the disk is read-only: mount it for writing, " + _ELSEWHERE,
+    errno.EIO: "the disk reports a fault: check it, " + _ELSEWHERE,
+    errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine: close some programs",
+    errno.ENOTDIR: "a file is where a directory should be: move it away, " + _ELSEWHERE,
+    errno.EEXIST: "a file is where a directory should be: move it away, " + _ELSEWHERE,
+    errno.ENAMETOOLONG: "the path is too long: name a shorter one with home or STUI_SUPERVISOR_HOME",
+}
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def store_errors(doing: str, where: str) -> Iterator[None]:
+    """Turn what the system refuses into a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        hint = _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
+        raise StoreError(f"cannot {doing} in {where} ({reason})", hint=hint) from error
+
+
+def is_out_of_means(error: OSError) -> bool:
+    """True when the process lacks descriptors or memory, which says nothing about the file."""
+    return error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def make_private_directory(path: str) -> None:
+    """Make the directory and its parents; each one made is 0700. Existing ones stay as they are."""
+    try:
+        os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        if parent in {"", path}:
+            raise
+        make_private_directory(parent)
+        make_private_directory(path)
+        return
+    with suppress(OSError):  # file systems without modes refuse
+        os.chmod(path, _DIRECTORY_MODE)  # a umask may have taken our own rights
+
+
+def read_regular(path: str, max_bytes: int) -> bytes:
+    """The content of a regular file that is ours.
+
+    Raises Damaged for anything else in its place (a link, a directory, a FIFO, a device) and for a
+    file that is too long; OSError when it cannot be opened or read. Never blocks, follows no link.
+    """
+    with _opened(path) as descriptor:
+        status = os.fstat(descriptor)
+        if status.st_size > max_bytes:
+            raise Damaged(f"it has {status.st_size:,} bytes, and {max_bytes:,} are allowed")
+        return _read_all(descriptor, status.st_size)
+
+
+def read_start(path: str, max_bytes: int) -> bytes:
+    """The first bytes of a regular file; raises as ``read_regular`` does."""
+    with _opened(path) as descriptor:
+        return os.read(descriptor, max_bytes)
+
+
+def write_whole(directory: str, name: str, content: bytes) -> None:
+    """Put a file in place, whole and on the disk, or raise OSError and leave everything as it was.
+
+    When only the last step fails (flushing the directory) the new file may stay.
+    """
+    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    descriptor = os.open(temporary, _CREATE, _FILE_MODE)
+    try:
+        try:
+            _fill(descriptor, content)
+        finally:
+            os.close(descriptor)
+        _despite_scanners(lambda: os.replace(temporary, os.path.join(directory, name)))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _flush_directory(directory)
+
+
+def _fill(descriptor: int, content: bytes) -> None:
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # file systems without modes refuse
+            os.fchmod(descriptor, _FILE_MODE)  # a umask may have taken our own rights
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    if _read_all(descriptor, len(content) + 1) != content:
+        raise OSError(errno.EIO, "what was written reads back differently")
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Up to ``size`` bytes; one read is nearly always enough, but it need not be."""
+    parts: list[bytes] = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    if not _NOFOLLOW and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise Damaged("it is not a regular file")
+    try:
+        descriptor = _despite_scanners(lambda: os.open(path, _READ))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
+            raise Damaged("it is not a regular file") from error
+        raise
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Damaged("it is not a regular file")
+        if not _is_ours(status):
+            raise OSError(errno.EPERM, "it belongs to another user")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    if _IS_WINDOWS:
+        return True  # the directory's access list decides there
+    return status.st_uid in {os.geteuid(), 0} or os.geteuid() == 0
+
+
+def _flush_directory(directory: str) -> None:
+    if _IS_WINDOWS:
+        return  # a directory cannot be opened there; NTFS journals the rename
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _despite_scanners(call: Callable[[], _T]) -> _T:
+    """Try again for a moment where another program may hold any file open: on Windows."""
+    try:
+        return call()
+    except PermissionError:
+        if not _IS_WINDOWS:
+            raise
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed  # noqa: PLC0415 - rarely used
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(PermissionError),
+        stop=stop_after_delay(DENIED_RETRY_S),
+        wait=wait_fixed(DENIED_RETRY_S / 20),
+        reraise=True,
+    )
+    return retrying(call)

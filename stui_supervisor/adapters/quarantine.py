@@ -1,0 +1,48 @@
+"""Where damaged files go: kept for support, told to the user, and never more than a few."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+
+from stui_supervisor.adapters.private_files import make_private_directory
+from stui_supervisor.adapters.session_directory import Refused
+from stui_supervisor.config import QUARANTINE_MAX_FILES
+from stui_supervisor.record import StoreNotice
+
+DIRECTORY_NAME: Final = "quarantine"
+
+
+def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> StoreNotice:
+    """Move a damaged file out of its session; one that may be of a later version stays. Never raises OSError."""
+    what = f"{refused.name} of session {session_id} cannot be used: {refused.reason}"
+    if not refused.is_movable:
+        return StoreNotice(
+            code="unusable_file",
+            message=f"{what}. It stays where it is and an older state is used.",
+            hint="see that the file belongs to you and that this version is not older than the one that wrote it",
+        )
+    directory = os.path.join(root, DIRECTORY_NAME)
+    name = f"{at:%Y%m%dT%H%M%S%f}-{session_id}-{refused.name}"
+    try:
+        make_private_directory(directory)
+        os.replace(os.path.join(root, session_id, refused.name), os.path.join(directory, name))
+    except OSError as error:
+        kept = f"It could not be set aside ({error.strerror})"
+    else:
+        kept = f"It is kept as {os.path.join(directory, name)}"
+    _forget_oldest(directory)
+    return StoreNotice(
+        code="damaged_file",
+        message=f"{what}. {kept}, and an older state is used.",
+        hint="look at what you worked on last; if this happens again, check the disk",
+    )
+
+
+def _forget_oldest(directory: str) -> None:
+    with suppress(OSError):
+        for name in sorted(os.listdir(directory), reverse=True)[QUARANTINE_MAX_FILES:]:
+            with suppress(OSError):
+                os.unlink(os.path.join(directory, name))

@@ -1,0 +1,157 @@
+"""Reading the files of one session: the newest generation that is whole, and what stands in its way.
+
+Nothing here writes; the caller decides what becomes of refused files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from stui_supervisor.adapters.generations import (
+    Damaged,
+    Header,
+    Kind,
+    NewerFormat,
+    decode,
+    file_name,
+    parse_name,
+    peek,
+)
+from stui_supervisor.adapters.private_files import is_out_of_means, read_regular, read_start
+from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, decode_record
+from stui_supervisor.claiming import Candidate
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
+from stui_supervisor.record import SessionRecord
+
+_MAX_BYTES: Final = {Kind.ENDPOINT: RECORD_MAX_BYTES, Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES}
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that could not be used. ``is_movable``: it is damaged beyond doubt and may be set aside."""
+
+    name: str
+    reason: str
+    is_movable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[_T]):
+    """The newest whole generation of one kind, or None, and the newer files that were refused."""
+
+    value: _T | None
+    header: Header | None
+    refused: tuple[Refused, ...]
+
+
+def generations(names: list[str]) -> dict[Kind, list[int]]:
+    """The seqs of each kind among a directory's names, highest first."""
+    found: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+    for name in names:
+        if (parsed := parse_name(name)) is not None:
+            found[parsed[0]].append(parsed[1])
+    for seqs in found.values():
+        seqs.sort(reverse=True)
+    return found
+
+
+def newest_record(path: str, seqs: list[int]) -> Reading[SessionRecord]:
+    """The record to go by. Raises NewerFormat when the newest whole file is of a later major."""
+    return _newest(path, Kind.ENDPOINT, seqs, decode_record)
+
+
+def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
+    """The context to go by. Raises NewerFormat when the newest whole file is of a later major."""
+    return _newest(path, Kind.CONTEXT, seqs, decode_context)
+
+
+def newest_with_work(path: str, seqs: list[int]) -> int | None:
+    """The newest context that has live sections, judged by the headers alone."""
+    for seq in seqs:
+        header = _peek(path, seq)
+        if header is not None and header.live_sections:
+            return seq
+    return None
+
+
+def look(path: str, session_id: str) -> Candidate | None:
+    """How the session looks from outside, without reading its context; None when there is nothing to go by.
+
+    Raises NewerFormat when it belongs to a later version.
+    """
+    found = generations(os.listdir(path))
+    reading = newest_record(path, found[Kind.ENDPOINT])
+    context = _newest_context_header(path, found[Kind.CONTEXT])
+    headers = [header for header in (reading.header, context) if header is not None]
+    if not headers:
+        return None
+    # Work without its record still has its profile.
+    record = reading.value or SessionRecord(profile=headers[0].profile)
+    return Candidate(
+        session_id=session_id,
+        record=record,
+        saved_at=max(header.saved_at for header in headers),
+        seq=max(header.seq for header in headers),
+        live_sections=context.live_sections if context else 0,
+    )
+
+
+def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]) -> Reading[_T]:
+    refused: list[Refused] = []
+    for seq in seqs:
+        name = file_name(kind, seq)
+        try:
+            header, body = _read(os.path.join(path, name), kind, seq)
+            return Reading(parse(body), header, tuple(refused))
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            refused.append(Refused(name, str(error), is_movable=not error.claims_newer))
+        except OSError as error:
+            if is_out_of_means(error):
+                raise
+            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False))
+    return Reading(None, None, tuple(refused))
+
+
+def _read(file: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
+    header, body = decode(read_regular(file, _MAX_BYTES[kind]))
+    if (header.kind, header.seq) != (kind, seq):
+        raise Damaged("it was written under another name")
+    return header, body
+
+
+def _newest_context_header(path: str, seqs: list[int]) -> Header | None:
+    for seq in seqs:
+        header = _peek(path, seq)
+        if header is not None:
+            return header
+    return None
+
+
+def _peek(path: str, seq: int) -> Header | None:
+    """The header of one context, unverified; None when the file is of no use."""
+    file = os.path.join(path, file_name(Kind.CONTEXT, seq))
+    try:
+        return peek(read_start(file, HEADER_MAX_BYTES))
+    except NewerFormat:
+        return _believe(file)
+    except (Damaged, FileNotFoundError):
+        return None
+    except OSError as error:
+        if is_out_of_means(error):
+            raise
+        return None
+
+
+def _believe(file: str) -> Header | None:
+    """Raises NewerFormat when the file is whole; a flipped bit in its header is no later version."""
+    try:
+        return decode(read_regular(file, CONTEXT_FILE_MAX_BYTES))[0]
+    except (Damaged, OSError):
+        return None

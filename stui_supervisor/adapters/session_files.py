@@ -1,0 +1,231 @@
+"""Sessions on disk: ``<root>/<session id>/endpoint.<seq>.json`` and ``context.<seq>.json``.
+
+Beside the sessions are ``quarantine`` with damaged files and ``claim.lock``. The latter lets one
+process claim, or look who is alive, at a time; without it a look would make a session seem taken
+just when another process starts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from stui_supervisor.adapters.generations import NewerFormat
+from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
+from stui_supervisor.adapters.private_files import is_out_of_means, make_private_directory, store_errors
+from stui_supervisor.adapters.quarantine import set_aside
+from stui_supervisor.adapters.session_directory import look
+from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
+from stui_supervisor.config import CLAIM_WAIT_S
+from stui_supervisor.context import Section
+from stui_supervisor.errors import StoreError
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
+
+_SESSION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CLAIM_LOCK_NAME: Final = "claim.lock"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """What a process may know of a session that it does not own. ``live``: somebody owns it now."""
+
+    session_id: str
+    record: SessionRecord
+    saved_at: datetime
+    live: bool
+    live_sections: int
+
+
+class SessionFiles:
+    """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do."""
+
+    def __init__(self, root: Path | str, utc: Callable[[], datetime] = _utc_now) -> None:
+        self._root = os.fspath(root)
+        self._utc = utc
+        self._owned: dict[str, OwnedSession] = {}
+
+    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+        """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
+        with store_errors("claim a session", self._root):
+            make_private_directory(self._root)
+            with self._one_at_a_time():
+                return self._claim(profile, image_id)
+
+    def save_record(self, session_id: str, record: SessionRecord) -> None:
+        """See ports.SessionStore."""
+        session = self._session(session_id)
+        with self._saving("save the endpoint", session):
+            session.save_record(record, self._utc())
+
+    def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
+        """See ports.SessionStore."""
+        session = self._session(session_id)
+        with self._saving("save the context", session):
+            return session.save_context(sections, self._utc())
+
+    def release(self, session_id: str) -> None:
+        """See ports.SessionStore."""
+        session = self._owned.pop(session_id, None)
+        if session is not None:
+            with store_errors("release the session", session.path):
+                session.release()
+
+    def read_newest(self, profile: str | None = None) -> Iterable[StoredSession]:
+        """All sessions of the profile, or of every one, newest first. Claims nothing and changes nothing.
+
+        Raises StoreError when the directory cannot be read; a missing one has no sessions.
+        """
+        with store_errors("read the sessions", self._root):
+            candidates, _ = self._look_around()
+            fitting = [candidate for candidate in candidates if profile in {None, candidate.record.profile}]
+            if not fitting:
+                return []
+            with self._one_at_a_time(make_file=False):
+                return [
+                    StoredSession(
+                        session_id=candidate.session_id,
+                        record=candidate.record,
+                        saved_at=candidate.saved_at,
+                        live=self._is_live(candidate.session_id),
+                        live_sections=candidate.live_sections,
+                    )
+                    for candidate in newest_first(fitting)
+                ]
+
+    def known_profiles(self) -> set[str]:
+        """The profiles that have a session."""
+        with store_errors("read the sessions", self._root):
+            return {candidate.record.profile for candidate in self._look_around()[0]}
+
+    def _claim(self, profile: str, image_id: str | None) -> Claimed:
+        candidates, notices = self._look_around()
+        queue = in_order_of_claim(candidates, profile, image_id)
+        while queue:
+            candidate = queue.pop(0)
+            session = self._take(candidate, notices)
+            if session is None:
+                continue
+            is_empty = all(section.value is None for section in session.context.sections.values())
+            if is_empty and candidate.live_sections:  # its newest context was damaged: others may have more
+                session.release()
+                queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image_id)
+                continue
+            self._owned[candidate.session_id] = session
+            return Claimed(
+                session_id=candidate.session_id,
+                record=session.record,
+                sections=session.context.sections,
+                fresh=False,
+                notices=tuple(notices),
+            )
+        return self._begin(seed(candidates, profile, image_id), notices)
+
+    def _take(self, candidate: Candidate, notices: list[StoreNotice]) -> OwnedSession | None:
+        """Lock and load; None when it is taken, of a later version, or out of our reach."""
+        if candidate.session_id in self._owned:
+            return None
+        session = OwnedSession(self._path(candidate.session_id), candidate.record.profile)
+        try:
+            if not session.take():
+                return None
+            refused = session.load()
+        except (NewerFormat, OSError) as error:
+            session.release()
+            if isinstance(error, OSError) and is_out_of_means(error):
+                raise
+            return None
+        notices += [set_aside(self._root, candidate.session_id, file, self._utc()) for file in refused]
+        return session
+
+    def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
+        session_id = str(uuid.uuid4())
+        session = OwnedSession(self._path(session_id), record.profile)
+        make_private_directory(session.path)
+        if not session.take():
+            raise OSError(0, "its lock cannot be had")
+        self._owned[session_id] = session
+        with suppress(OSError):  # a full disk does not cost the claim; the first save tells
+            session.save_record(record, self._utc())
+        return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
+
+    def _look_around(self) -> tuple[list[Candidate], list[StoreNotice]]:
+        candidates: list[Candidate] = []
+        notices: list[StoreNotice] = []
+        for session_id in self._session_ids():
+            try:
+                candidate = look(self._path(session_id), session_id)
+            except NewerFormat as error:
+                notices.append(_newer_notice(session_id, error))
+            except OSError as error:
+                if is_out_of_means(error):
+                    raise
+            else:
+                if candidate is not None:
+                    candidates.append(candidate)
+        return candidates, notices
+
+    def _session_ids(self) -> list[str]:
+        try:
+            with os.scandir(self._root) as entries:
+                return [
+                    entry.name
+                    for entry in entries
+                    if _SESSION_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            return []
+
+    @contextmanager
+    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[None]:
+        path = os.path.join(self._root, _CLAIM_LOCK_NAME)
+        lock = SessionLock(path)
+        # A process that is frozen in a claim holds up nobody: the sessions' own locks keep them apart.
+        if make_file:
+            lock.take(wait_s=CLAIM_WAIT_S)
+        elif os.path.lexists(path):
+            with suppress(OSError):  # a directory that is read-only to us has nobody to disturb
+                lock.take(wait_s=CLAIM_WAIT_S)
+        try:
+            yield
+        finally:
+            lock.give_back()
+
+    @contextmanager
+    def _saving(self, doing: str, session: OwnedSession) -> Iterator[None]:
+        with store_errors(doing, session.path):
+            try:
+                yield
+            except (TypeError, ValueError) as error:
+                raise StoreError(f"cannot {doing}: {error}", hint="what was saved before is unharmed") from error
+
+    def _session(self, session_id: str) -> OwnedSession:
+        session = self._owned.get(session_id)
+        if session is None:
+            raise StoreError(f"session {session_id} is not owned by this process", hint="claim one first")
+        return session
+
+    def _is_live(self, session_id: str) -> bool:
+        return session_id in self._owned or SessionLock(os.path.join(self._path(session_id), LOCK_NAME)).is_held()
+
+    def _path(self, session_id: str) -> str:
+        return os.path.join(self._root, session_id)
+
+
+def _newer_notice(session_id: str, error: NewerFormat) -> StoreNotice:
+    return StoreNotice(
+        code="newer_format",
+        message=f"session {session_id} was written by a later version ({error}) and is left as it is",
+        hint="use that version again to continue this session",
+    )

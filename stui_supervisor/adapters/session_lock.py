@@ -1,0 +1,48 @@
+"""A lock on a session that the system takes back when its process dies."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+
+class SessionLock:
+    """Held by one process at a time; all calls raise OSError when the disk does not do its part."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock: BaseFileLock | None = None
+
+    def take(self, *, wait_s: float = 0) -> bool:
+        """True when it is ours now; False when somebody else has it, after ``wait_s`` seconds at most."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a claim needs it
+
+        lock = FileLock(self._path, mode=0o600, thread_local=False)
+        try:
+            lock.acquire(timeout=wait_s, poll_interval=0.005)
+        except Timeout:
+            return False
+        except NotImplementedError as error:
+            raise OSError(0, "this file system has no locks") from error
+        self._lock = lock
+        return True
+
+    def give_back(self) -> None:
+        """Without the lock: nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def is_held(self) -> bool:
+        """True when a living process has it. Makes no file, and leaves the lock as it was."""
+        if not os.path.lexists(self._path):
+            return False
+        try:
+            taken = self.take()
+        except OSError:
+            return False  # no right to ask: nobody of ours can hold it
+        self.give_back()
+        return not taken

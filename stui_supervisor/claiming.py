@@ -1,0 +1,57 @@
+"""Which session a start gets. One rule for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from stui_supervisor.record import SessionRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file."""
+
+    session_id: str
+    record: SessionRecord
+    saved_at: datetime
+    seq: int
+    live_sections: int
+
+
+def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image_id: str | None) -> list[Candidate]:
+    """Those that fit, best first: with work in them before empty ones, then the newest.
+
+    A context belongs to a profile and an image: when an image is named, only sessions of that image fit.
+    """
+    fitting = (
+        candidate
+        for candidate in candidates
+        if candidate.record.profile == profile and image_id in {None, candidate.record.image_id}
+    )
+    return sorted(fitting, key=lambda candidate: (candidate.live_sections > 0, _age(candidate)), reverse=True)
+
+
+def newest_first(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """By the time of their newest file."""
+    return sorted(candidates, key=_age, reverse=True)
+
+
+def seed(candidates: Iterable[Candidate], profile: str, image_id: str | None) -> SessionRecord:
+    """The record of a new session: where the profile's newest one was connected, and nothing of its work."""
+    own = newest_first(candidate for candidate in candidates if candidate.record.profile == profile)
+    newest = next((candidate.record for candidate in own if candidate.record.endpoint), None)
+    if newest is None:
+        return SessionRecord(profile=profile, image_id=image_id)
+    return SessionRecord(
+        profile=profile,
+        image_id=image_id,
+        endpoint=newest.endpoint,
+        wanted=newest.wanted,
+        dialect=newest.dialect,
+    )
+
+
+def _age(candidate: Candidate) -> tuple[datetime, int, str]:
+    return candidate.saved_at, candidate.seq, candidate.session_id
