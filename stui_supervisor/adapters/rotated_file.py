@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -98,7 +99,8 @@ def _make_private_directory(directory: Path) -> None:
     status = directory.lstat()
     _check(status, directory, is_right_kind=stat.S_ISDIR)
     if sys.platform != "win32" and stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
-        directory.chmod(stat.S_IRWXU)
+        with suppress(OSError):  # file systems without modes refuse
+            directory.chmod(stat.S_IRWXU)
 
 
 def _open_private_file(path: Path) -> int:
@@ -108,7 +110,8 @@ def _open_private_file(path: Path) -> int:
     try:
         _check(os.fstat(descriptor), path, is_right_kind=stat.S_ISREG)
         if sys.platform != "win32":
-            os.fchmod(descriptor, _MODE)  # an odd umask takes our own access away, an old file may be too open
+            with suppress(OSError):  # file systems without modes refuse
+                os.fchmod(descriptor, _MODE)  # an odd umask takes our own access away, an old file may be too open
     except OSError:
         os.close(descriptor)
         raise
@@ -118,7 +121,7 @@ def _open_private_file(path: Path) -> int:
 def _check(status: os.stat_result, path: Path, *, is_right_kind: Callable[[int], bool]) -> None:
     if not is_right_kind(status.st_mode):
         raise OSError(errno.EINVAL, "it is a link or an odd kind of file", str(path))
-    if sys.platform != "win32" and status.st_uid != os.geteuid():
+    if sys.platform != "win32" and os.geteuid() not in {status.st_uid, 0}:
         raise PermissionError(errno.EPERM, "it belongs to somebody else", str(path))
 
 

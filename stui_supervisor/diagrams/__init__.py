@@ -1,0 +1,52 @@
+"""Every diagram of the states, drawn from the table, and the check that a committed one is not stale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from stui_supervisor.diagrams.notations import dot, markdown, mermaid
+from stui_supervisor.diagrams.picture import svg
+
+__all__ = ["dot", "mermaid", "stale", "svg", "write"]
+
+_FILES: Final[Mapping[str, Callable[[], str]]] = {"states.mmd": mermaid, "states.dot": dot, "states.svg": svg}
+_README: Final = "README.md"
+_BEGIN: Final = "<!-- table: generated from here -->\n"
+_END: Final = "<!-- table: to here -->\n"
+
+
+def write(directory: Path) -> list[Path]:
+    """Write the diagrams, and the table into the README.md there if it has a place for it.
+
+    Returns the files. Raises OSError when one cannot be written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    wanted = _wanted(directory)
+    for name, text in wanted.items():
+        (directory / name).write_text(text, "utf-8", newline="\n")
+    return [directory / name for name in wanted]
+
+
+def stale(directory: Path) -> list[str]:
+    """The names of the files there that are missing, or differ from what the table gives by more than line ends."""
+    return [name for name, text in _wanted(directory).items() if _text(directory / name) != text]
+
+
+def _wanted(directory: Path) -> dict[str, str]:
+    wanted = {name: draw() for name, draw in _FILES.items()}
+    readme = _text(directory / _README)
+    before, begin, rest = readme.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if begin and end:
+        wanted[_README] = f"{before}{begin}\n{markdown()}\n{end}{after}"
+    return wanted
+
+
+def _text(path: Path) -> str:
+    """The text with plain line ends, empty when there is none; a checkout may have changed them."""
+    try:
+        return path.read_bytes().decode("utf-8", "replace").replace("\r\n", "\n")
+    except FileNotFoundError:
+        return ""
