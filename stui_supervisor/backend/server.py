@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import select
 import socket
 import sys
@@ -73,13 +74,18 @@ class Backend:
         poller = zmq.Poller()
         poller.register(self._replies, zmq.POLLIN)
         poller.register(self._wake.fileno(), zmq.POLLIN)
+        clean_up_s = time.monotonic() + BACKEND_CLEANUP_INTERVAL_S
         with contextlib.suppress(_Stopped):
             while not self._stopping:
-                ready = dict(poller.poll(int(BACKEND_CLEANUP_INTERVAL_S * 1_000)))
+                left_s = max(0.0, clean_up_s - time.monotonic())
+                ready = dict(poller.poll(math.ceil(left_s * 1_000)))
                 self._sleep_again()
-                self.image.sessions.clean_up(time.time())
                 if self._replies in ready:
                     self._replies.send(self._answer(self._replies.recv_multipart()))
+                if time.monotonic() >= clean_up_s:
+                    self.image.sessions.clean_up(time.time())
+                    clean_up_s = time.monotonic() + BACKEND_CLEANUP_INTERVAL_S
+        self._save()
         self.close()
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from stui_supervisor.backend.smalltalk.values import EvaluationError, Workspace,
 from stui_supervisor.errors import StoreError
 
 _FORMAT: Final = 1
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would translate line ends otherwise
 _TIMES: Final = ("created_at", "modified_at", "used_at")
 
 
@@ -36,7 +37,7 @@ def save(path: Path, sessions: Iterable[Session]) -> None:
     body = json.dumps({"format": _FORMAT, "sessions": [_fields(session) for session in sessions]}).encode()
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
         temporary.replace(path)

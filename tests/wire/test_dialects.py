@@ -126,7 +126,7 @@ def test_a_request_above_the_limit_names_its_size() -> None:
 
 
 @given(JSON_VALUES, st.booleans())
-def test_a_result_of_either_dialect_comes_as_an_object(value: Any, in_envelope: bool) -> None:  # noqa: FBT001
+def test_a_result_of_either_dialect_comes_as_an_object(value: Any, in_envelope: bool) -> None:
     message: dict[str, Any] = {"id": "other", "status": "success", "result": value}
     body = response({"response_type": "Evaluate", "data": value}) if in_envelope else json.dumps(message).encode()
     expected = value if isinstance(value, dict) else {"result": value}

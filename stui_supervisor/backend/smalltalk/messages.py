@@ -24,7 +24,7 @@ from stui_supervisor.backend.smalltalk.values import (
     print_string,
     shown,
 )
-from stui_supervisor.config import EVALUATOR_MAX_DELAY_S, INTEGER_MAX_DIGITS
+from stui_supervisor.config import EVALUATOR_MAX_BITS, EVALUATOR_MAX_DELAY_S, INTEGER_MAX_DIGITS
 
 CLASSES: Final = {name: ClassNamed(name) for name in ("Delay", "String")}
 Method = Callable[..., Any]
@@ -117,12 +117,12 @@ def _floor_divide(a: Any, b: Value) -> int:
 
 def _power(base: Any, exponent: Value) -> Any:
     times = _integer(exponent)
-    if isinstance(base, Fraction):
-        check_bits(max(base.numerator.bit_length(), base.denominator.bit_length()) * abs(times))
-    elif isinstance(base, int):
-        check_bits(base.bit_length() * abs(times) if abs(base) > 1 else 0)
-        return Fraction(base) ** times
-    return base**times
+    if isinstance(base, float):
+        return base**times
+    exact = Fraction(base)
+    largest = max(abs(exact.numerator), exact.denominator)
+    check_bits(math.log2(largest) * min(abs(times), EVALUATOR_MAX_BITS + 1))
+    return exact**times
 
 
 def _factorial(number: int) -> int:

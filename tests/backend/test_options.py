@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.backend import BackendSettings, add_arguments, settings_from
+from stui_supervisor.wire.dialects import Dialect
+from tests.support.backend_process import BackendProcess
+from tests.support.plain_client import PlainClient
+
+posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: signals")
+
+
+def parsed(*options: str) -> BackendSettings:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return settings_from(parser.parse_args(options))
+
+
+def test_without_options_the_settings_are_the_defaults() -> None:
+    assert parsed() == BackendSettings()
+
+
+def test_every_setting_has_an_option() -> None:
+    settings = parsed(
+        *("--bind=tcp://127.0.0.1:7", "--publish=tcp://127.0.0.1:8", "--image-id=Pharo 13", "--state-file=s.json"),
+        *("--dialect=envelope", "--without-sessions", "--token=opensesame", "--session-timeout=60"),
+        *("--executed-log=x.jsonl", "--own-ids"),
+    )
+    assert settings == BackendSettings(
+        bind="tcp://127.0.0.1:7",
+        publish="tcp://127.0.0.1:8",
+        image_id="Pharo 13",
+        state_file=Path("s.json"),
+        dialects=frozenset([Dialect.ENVELOPE]),
+        with_sessions=False,
+        token="opensesame",  # noqa: S106
+        session_timeout_s=60.0,
+        executed_log=Path("x.jsonl"),
+        own_ids=True,
+    )
+    defaults = BackendSettings()
+    assert all(getattr(settings, field.name) != getattr(defaults, field.name) for field in fields(settings))
+
+
+def ran(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stui_supervisor.backend", *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+
+
+def test_an_address_in_use_ends_with_exit_code_one_and_a_clear_message() -> None:
+    with BackendProcess() as first:
+        plain = ran(f"--bind={first.endpoint}")
+        as_json = ran(f"--bind={first.endpoint}", "--json")
+    message, hint = f"{first.endpoint} is in use", "stop what listens there, or bind another"
+    assert (plain.returncode, plain.stdout, plain.stderr) == (1, "", f"stui backend: {message}: {hint}\n")
+    error = {"error": {"type": "ConfigurationError", "message": message, "hint": hint}}
+    assert (as_json.returncode, json.loads(as_json.stdout), as_json.stderr) == (1, error, "")
+
+
+def test_an_impossible_option_is_a_mistake_of_usage() -> None:
+    result = ran("--session-timeout=-1")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "give a positive number" in result.stderr
+
+
+@posix
+def test_a_person_is_told_in_words_where_it_listens() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "stui_supervisor.backend",
+        "--bind=tcp://127.0.0.1:*",
+        "--publish=tcp://127.0.0.1:*",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+        assert process.wait(5) == 0
+    assert line.startswith("listening on tcp://127.0.0.1:")
+    assert ", publishing on tcp://127.0.0.1:" in line
+
+
+@posix
+@pytest.mark.parametrize("code", [None, "(Delay forSeconds: 3600) wait"], ids=["idle", "inside a delay"])
+def test_a_signal_ends_it_within_a_second(code: str | None, tmp_path: Path) -> None:
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", executed_log=tmp_path / "executed.jsonl")
+    with BackendProcess(settings) as backend, PlainClient(backend.endpoint) as client:
+        if code is not None:
+            client.send("evaluate", code=code)
+            ends_s = time.monotonic() + 5
+            while not backend.executed_codes():
+                assert time.monotonic() < ends_s
+        began_s = time.monotonic()
+        assert backend.stop() == 0
+        assert time.monotonic() - began_s < 1
+
+
+def test_a_start_imports_little() -> None:
+    code = "import sys, stui_supervisor.backend.server as it; print(*sorted(m for m in sys.modules if '.' not in m))"
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=20)
+    heavy = {"structlog", "keyring", "tenacity", "transitions", "filelock", "platformdirs", "pydantic"}
+    assert not heavy & set(result.stdout.split())
