@@ -49,7 +49,7 @@ class Core(Uplink):
     ) -> None:
         session = Session(profile, settings, rng, context)
         super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
-        self._stopping = False
+        self._is_running = False
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
             inputs.Stop: self._stop,
@@ -80,7 +80,7 @@ class Core(Uplink):
         self._now = now
         self._effects = []
         self._handlers[type(event)](event)
-        if not self._stopping:
+        if self._is_running:
             self._effects += self._session.save_if_due(now.monotonic_s)
         return self._effects
 
@@ -89,9 +89,19 @@ class Core(Uplink):
         times = [self._attempt.until, self._exchange.next_deadline()]
         if self._attempt.phase is Phase.UP:
             times.append(self._liveness.next_look(self._exchange.flight))
-        if not self._stopping:
+        if self._is_running:
             times.append(self._session.next_deadline())
         return min((time for time in times if time is not None), default=None)
+
+    @property
+    def profile(self) -> str:
+        """The user's name for the set of sessions."""
+        return self._status.profile
+
+    @property
+    def link(self) -> int:
+        """The number of the present attempt or link."""
+        return self._attempt.link
 
     @property
     def session(self) -> Session:
@@ -108,7 +118,7 @@ class Core(Uplink):
     def _start(self, event: inputs.Start) -> None:
         if self.state is not State.DISCONNECTED:
             return
-        self._stopping = False
+        self._is_running = True
         self.rejection = None
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.RESTORE, "the program starts")
@@ -118,7 +128,7 @@ class Core(Uplink):
         if self.state is not State.DISCONNECTED:
             self._end_link("the program ends", keep_waiting=False)
             self._move(Trigger.STOP, "the program ends")
-        self._stopping = True
+        self._is_running = False
         if not self._session.loading:
             self._effects += self._session.finish()
 
@@ -191,9 +201,11 @@ class Core(Uplink):
         endpoint = self._attempt.endpoint or self._stored_endpoint()
         if self._attempt.endpoint is None and not self._session.record.wanted:
             self._attempt.enter(Phase.IDLE, None)
+            self._note_error(LEFT_DISCONNECTED)
             self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
         elif endpoint is None:
             self._attempt.enter(Phase.IDLE, None)
+            self._note_error(NO_ENDPOINT)
             self._move(Trigger.NOTHING_TO_RESTORE, NO_ENDPOINT)
         else:
             self._attempt.endpoint = endpoint
@@ -219,7 +231,7 @@ class Core(Uplink):
             self._switched(event)
             return
         self._session.adopt(event.claimed)
-        if self._stopping:
+        if not self._is_running:
             self._effects += self._session.finish()
         elif self._attempt.phase is Phase.LOADING:
             self._leave_restoring()

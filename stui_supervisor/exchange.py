@@ -82,7 +82,7 @@ class Exchange:
             return []
         if request.dialect is not dialect:
             try:
-                request.body = encode(dialect, request.operation, message_id=str(request.number), at=now.utc)
+                request.body = encode(dialect, request.operation, message_id=request.message_id, at=now.utc)
             except ConfigurationError as error:
                 refusal = Ended(request, NotSent(str(error), hint="mend the parameters"))
                 return [*_end(refusal, now), *self.send_next(link, dialect, now)]

@@ -24,11 +24,13 @@ SAFE_TO_REPEAT = "repeating it is safe"
 class Request:
     """One call of a user, from submission to its end.
 
-    ``body`` is ``operation`` encoded in ``dialect``. ``deadline`` is the monotonic time by which it must have
-    ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the link lives.
+    ``body`` is ``operation`` encoded in ``dialect`` under ``message_id``. ``deadline`` is the monotonic
+    time by which it must have ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the
+    link lives.
     """
 
     number: int
+    message_id: str
     operation: Operation
     dialect: Dialect
     body: bytes

@@ -6,9 +6,14 @@ the end; a daemon thread does not.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -26,12 +31,43 @@ class Worker:
             self._thread.start()
         self._jobs.put(job)
 
-    def close(self) -> None:
-        """Let the thread end once what was posted is done; returns at once. A later ``post`` starts anew."""
-        if self._thread is not None:
+    def close(self, timeout_s: float = 0.0) -> None:
+        """Let the thread end once what was posted is done, and wait so long for it. A later ``post`` starts anew."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
             self._jobs.put(None)
-            self._thread = None
+            thread.join(timeout_s)
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+
+
+async def in_thread(name: str, function: Callable[[], T]) -> T:
+    """Run one call in a daemon thread of its own, so that one that hangs delays nothing else.
+
+    Raises what the call raises. When the task that awaits it is cancelled, the thread runs on and its
+    result is dropped.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def deliver(result: T | None, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001  # it is raised again where the call is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(deliver, result, failure)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await answer

@@ -1,0 +1,295 @@
+"""A link over ZeroMQ: one DEALER socket for one attempt, never reused.
+
+libzmq's own reconnection is off, and a message is only handed over while a peer is there: so
+nothing that was asked of a dead backend reaches a restarted one. The monitor says when the peer
+has completed its handshake and when it is gone; why an attempt failed, a plain TCP connection
+tells better (libzmq gives no errno). Sockets are used directly with the loop's readiness, which
+costs half of what ``zmq.asyncio`` adds to a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+from typing import Final
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.policy import Failure, FailureKind
+from stui_supervisor.ports import LinkListener, LinkTimes
+
+_UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
+_CONNECTED: Final = zmq.Event.CONNECTED
+_GONE: Final = (
+    zmq.Event.CLOSED
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
+_FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
+_monitor_numbers = itertools.count()
+
+
+class ZmqTransport:
+    """Makes the links of one supervisor; to be closed after them, in the loop that made it."""
+
+    def __init__(self) -> None:
+        self._context = zmq_context.acquire()
+        self._readiness = Readiness()
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> ZmqLink:
+        """A new link, not yet opened."""
+        return ZmqLink(self._context, self._readiness, endpoint, times)
+
+    def close(self) -> None:
+        """Let go of the context and what watches its sockets."""
+        self._readiness.close()
+        zmq_context.release()
+
+
+class ZmqLink:
+    """See ports.Link."""
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], readiness: Readiness, endpoint: Endpoint, times: LinkTimes
+    ) -> None:
+        self._context = context
+        self._readiness = readiness
+        self._endpoint = endpoint
+        self._times = times
+        self._listener: LinkListener | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wire: _Wire | None = None
+        self._broken: Failure | None = None
+
+    def open(self, listener: LinkListener) -> None:
+        """Begin; the outcome comes as ``opened`` or ``lost``."""
+        self._listener = listener
+        self._task = asyncio.get_running_loop().create_task(self._establish(), name="stui-link")
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """Hand one message to the peer's transport; False: it certainly was not taken."""
+        return self._wire is not None and self._wire.send(token, body)
+
+    def close(self) -> None:
+        """Let go of everything; the listener hears nothing more."""
+        self._listener = None
+        if self._task is not None:
+            self._task.cancel()
+        self._drop_wire()
+
+    def __repr__(self) -> str:
+        return f"<ZmqLink {self._endpoint} {'open' if self._wire else 'not open'}>"
+
+    async def _establish(self) -> None:
+        reached = False
+        try:
+            async with asyncio.timeout(self._times.attempt_timeout_s):
+                failure = None
+                targets = await self._targets()
+                for address in targets:
+                    failure = await self._try(address, self._times.attempt_timeout_s / len(targets))
+                    if failure is None:
+                        return
+                    reached = reached or failure.kind is FailureKind.NOT_ZEROMQ
+        except TimeoutError:
+            failure = Failure(FailureKind.NOT_ZEROMQ) if reached else self._timed_out()
+        except socket.gaierror as error:
+            failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
+        except (OSError, zmq.ZMQError) as error:
+            failure = Failure(FailureKind.UNREACHABLE, str(error))
+        self._end(failure or Failure(FailureKind.NAME_NOT_FOUND, "it has no address"))
+
+    async def _targets(self) -> list[Address | None]:
+        return [None] if self._endpoint.scheme == "ipc" else [*await resolve(self._endpoint)]
+
+    async def _try(self, address: Address | None, limit_s: float) -> Failure | None:
+        """Connect to one address; None once the link is up."""
+        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        wire = self._wire = _Wire(self, outcome, self._context, self._readiness)
+        wire.connect(self._target(address), self._times)
+        try:
+            is_up = await asyncio.wait_for(outcome, limit_s)
+        except TimeoutError:
+            return self._timed_out()
+        if is_up:
+            if self._listener is not None:
+                self._listener.opened()
+            if self._broken is not None:
+                self._end(self._broken)
+            return None
+        connected = wire.is_connected
+        self._drop_wire()
+        return await self._reason(address, connected=connected)
+
+    def _timed_out(self) -> Failure:
+        connected = self._wire is not None and self._wire.is_connected
+        self._drop_wire()
+        return Failure(FailureKind.NOT_ZEROMQ if connected else FailureKind.TIMEOUT)
+
+    def _target(self, address: Address | None) -> str:
+        if address is None:
+            return str(self._endpoint)
+        return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
+
+    async def _reason(self, address: Address | None, *, connected: bool) -> Failure:
+        """Why an address could not be linked to."""
+        if connected:
+            return Failure(FailureKind.NOT_ZEROMQ)
+        try:
+            await _probe(self._endpoint, address)
+        except OSError as error:
+            return Failure(_kind_of(error), error.strerror or "")
+        # It accepts connections now: it has just come up, or its queue was full.
+        return Failure(FailureKind.REFUSED, "it listens since a moment ago")
+
+    def _received(self, token: bytes, body: bytes) -> None:
+        if self._listener is not None:
+            self._listener.received(token, body)
+
+    def _lost(self, failure: Failure) -> None:
+        """The peer is gone, or says what is no message."""
+        if self._task is not None and not self._task.done():
+            self._broken = failure  # the link opened and broke in one go; in this order it is told
+        else:
+            self._end(failure)
+
+    def _end(self, failure: Failure) -> None:
+        listener, self._listener = self._listener, None
+        self._drop_wire()
+        if listener is not None:
+            listener.lost(failure)
+
+    def _drop_wire(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+class _Wire:
+    """One socket and its monitor."""
+
+    def __init__(
+        self,
+        link: ZmqLink,
+        outcome: asyncio.Future[bool],
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+    ) -> None:
+        self._link = link
+        self._outcome = outcome
+        self._readiness = readiness
+        self._closed = False
+        self.is_connected = False
+        self._socket = context.socket(zmq.DEALER)
+        try:
+            self._monitor = context.socket(zmq.PAIR)
+        except zmq.ZMQError:
+            self._socket.close(0)
+            raise
+        self._descriptors = (self._socket.FD, self._monitor.FD)
+
+    def connect(self, target: str, times: LinkTimes) -> None:
+        """Begin to connect; ``outcome`` is True once the handshake is done, False when it failed."""
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.IMMEDIATE, 1),
+            (zmq.RECONNECT_IVL, -1),
+            (zmq.SNDHWM, RECEIVE_QUEUE_LENGTH),
+            (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
+            (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
+            (zmq.IPV6, 1),
+            (zmq.HEARTBEAT_IVL, round(times.heartbeat_interval_s * 1000)),
+            (zmq.HEARTBEAT_TIMEOUT, round(times.heartbeat_timeout_s * 1000)),
+        ):
+            self._socket.setsockopt(option, value)
+        self._monitor.setsockopt(zmq.LINGER, 0)
+        address = f"inproc://stui-link-{next(_monitor_numbers)}"
+        self._socket.monitor(address, _UP | _CONNECTED | _GONE)
+        self._monitor.connect(address)
+        self._readiness.watch(self._descriptors[0], self._drain)
+        self._readiness.watch(self._descriptors[1], self._drain_monitor)
+        self._socket.connect(target)
+        self._drain_monitor()
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """Hand over one message, or say that no peer takes it."""
+        try:
+            self._socket.send_multipart((token, b"", body), zmq.DONTWAIT)
+        except zmq.ZMQError:
+            return False
+        # The descriptor tells edges only, and sending may have used up one that announced a reply.
+        if _has_input(self._socket):
+            asyncio.get_running_loop().call_soon(self._drain)
+        return True
+
+    def close(self) -> None:
+        """Close in the one order that neither leaks nor hangs."""
+        if self._closed:
+            return
+        self._closed = True
+        for descriptor in self._descriptors:
+            self._readiness.forget(descriptor)
+        with contextlib.suppress(zmq.ZMQError):
+            self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(0)
+        if not self._outcome.done():
+            self._outcome.cancel()
+
+    def _drain(self) -> None:
+        for _ in range(RECEIVE_QUEUE_LENGTH):
+            if self._closed or not _has_input(self._socket):
+                return
+            frames = self._socket.recv_multipart(zmq.DONTWAIT)
+            if len(frames) not in _FRAMES:
+                self._link._lost(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))  # noqa: SLF001
+                return
+            self._link._received(frames[0], frames[-1])  # noqa: SLF001  # two halves of one link
+        # A flood must not keep the loop; the descriptor would not announce what is left.
+        asyncio.get_running_loop().call_soon(self._drain)
+
+    def _drain_monitor(self) -> None:
+        while not self._closed and _has_input(self._monitor):
+            event = parse_monitor_message(self._monitor.recv_multipart(zmq.DONTWAIT))["event"]
+            if event & _CONNECTED:
+                self.is_connected = True
+            elif event & _UP:
+                if not self._outcome.done():
+                    self._outcome.set_result(True)
+            elif not self._outcome.done():
+                self._outcome.set_result(False)
+            else:
+                self._drain()  # replies that came before the end still count
+                self._link._lost(Failure(FailureKind.RESET))  # noqa: SLF001  # as above
+
+
+def _has_input(source: zmq.Socket[bytes]) -> bool:
+    return bool(int(source.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+
+async def _probe(endpoint: Endpoint, address: Address | None) -> None:
+    """Connect once without ZeroMQ, for the errno. Raises OSError."""
+    family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
+        await asyncio.get_running_loop().sock_connect(probe, where)
+
+
+def _kind_of(error: OSError) -> FailureKind:
+    # Python maps the Windows codes to these classes too.
+    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+        return FailureKind.REFUSED
+    if isinstance(error, ConnectionResetError):
+        return FailureKind.RESET
+    return FailureKind.TIMEOUT if isinstance(error, TimeoutError) else FailureKind.UNREACHABLE

@@ -1,0 +1,97 @@
+"""Who listens to a supervisor: readers of its events, and callers who wait for a state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from stui_supervisor.config import EVENT_QUEUE_LENGTH
+from stui_supervisor.errors import SupervisorError
+from stui_supervisor.events import Event, EventsDropped
+from stui_supervisor.states import State
+
+
+class EventStream(AsyncIterator[Event]):
+    """The events since the subscription, in order; ends when the supervisor stops.
+
+    A reader that lags behind loses the oldest events and is told how many.
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[Event] = deque()
+        self._dropped = 0
+        self._dropped_at: datetime | None = None
+        self._arrived = asyncio.Event()
+        self._ended = False
+
+    def put(self, event: Event) -> None:
+        """Add an event; never blocks."""
+        if len(self._queue) >= EVENT_QUEUE_LENGTH:
+            self._dropped_at = self._queue.popleft().at
+            self._dropped += 1
+        self._queue.append(event)
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Nothing more comes; what is queued can still be read."""
+        self._ended = True
+        self._arrived.set()
+
+    async def __anext__(self) -> Event:
+        while not self._queue:
+            if self._ended:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._dropped and self._dropped_at is not None:
+            dropped, self._dropped = self._dropped, 0
+            return EventsDropped(at=self._dropped_at, count=dropped)
+        return self._queue.popleft()
+
+
+class Audience:
+    """The open event streams and the callers of ``wait_for``."""
+
+    def __init__(self) -> None:
+        self._streams: list[EventStream] = []
+        self._waiting: dict[asyncio.Future[State], AbstractSet[State]] = {}
+
+    def subscribe(self) -> EventStream:
+        """A stream of the events from now on."""
+        stream = EventStream()
+        self._streams.append(stream)
+        return stream
+
+    def wait(self, states: AbstractSet[State]) -> asyncio.Future[State]:
+        """A future for the first of these states that is entered from now on."""
+        future: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = states
+        future.add_done_callback(self._waiting.pop)
+        return future
+
+    def tell(self, event: Event) -> None:
+        """Give an event to every reader."""
+        for stream in self._streams:
+            stream.put(event)
+
+    def entered(self, state: State, error: SupervisorError | None) -> None:
+        """Wake who waited for this state; others too when ``error`` says that waiting is in vain."""
+        for future, states in list(self._waiting.items()):
+            if future.done():
+                continue
+            if state in states:
+                future.set_result(state)
+            elif error is not None:
+                future.set_exception(error)
+
+    def close(self, error: SupervisorError) -> None:
+        """Nothing more happens."""
+        for stream in self._streams:
+            stream.end()
+        self._streams.clear()
+        for future in list(self._waiting):
+            if not future.done():
+                future.set_exception(error)

@@ -1,0 +1,227 @@
+"""The loop around the core: inputs in, effects carried out, one timer. Lives from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+
+from stui_supervisor import effects, inputs
+from stui_supervisor.adapters.worker import Worker, in_thread
+from stui_supervisor.audience import Audience
+from stui_supervisor.config import STOP_TIMEOUT_S, Settings
+from stui_supervisor.core import Core
+from stui_supervisor.effects import Effect
+from stui_supervisor.errors import CredentialError, StoreError
+from stui_supervisor.events import Event, Transition
+from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.outside import Outside
+from stui_supervisor.policy import Failure, FailureKind
+from stui_supervisor.ports import Credentials, Link, LinkTimes
+from stui_supervisor.store_thread import StoreThread
+from stui_supervisor.wire.dialects import Reply
+
+
+class Driver:
+    """Carries out what the core decides."""
+
+    def __init__(self, core: Core, settings: Settings, outside: Outside, audience: Audience) -> None:
+        self._core = core
+        self._settings = settings
+        self._outside = outside
+        self._audience = audience
+        self._loop = asyncio.get_running_loop()
+        self._inputs: deque[Input] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._link: Link | None = None
+        self._store = StoreThread(outside.store, self.feed)
+        self._keyring = Worker("stui-keyring")
+        self._reading: int | None = None
+        self._journal_session: str | None = None
+        self._saving: list[tuple[int, asyncio.Future[None]]] = []
+        self.replies: dict[int, asyncio.Future[Reply]] = {}
+
+    def now(self) -> Moment:
+        """The present moment."""
+        return Moment(self._outside.clock.monotonic(), self._outside.clock.utc())
+
+    def feed(self, event: Input) -> None:
+        """Tell the core, and do what it says; from the event loop only."""
+        self._inputs.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._inputs:
+                self._handle(self._inputs.popleft())
+        finally:
+            self._busy = False
+            self._arm_timer()
+
+    async def save(self) -> None:
+        """Return when the present context is on the disk; StoreError when that failed."""
+        saver = self._core.session.saver
+        if self._core.session.id is not None and not saver.is_context_changed:
+            return
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._saving.append((saver.context_version, future))
+        self.feed(inputs.SaveContext())
+        await future
+
+    async def close(self) -> None:
+        """End everything, within STOP_TIMEOUT_S, whatever hangs. The core has been told to stop."""
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._store.drained()
+                if self._outside.journal is not None:
+                    self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
+                    await in_thread("stui-journal-end", self._outside.journal.close)
+        except TimeoutError:
+            pass  # a disk that hangs does not hold up the end of the program
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._store.close()
+            self._keyring.close()
+            self._outside.close()
+            self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
+
+    def _handle(self, event: Input) -> None:
+        for effect in self._core.handle(event, self.now()):
+            self._perform(effect)
+        match event:
+            case inputs.Loaded():
+                self._name_journal(self._core.session.id)
+            case inputs.Saved():
+                self._wake_savers(None)
+            case inputs.SaveFailed(error) | inputs.LoadFailed(error=error):
+                self._wake_savers(error)
+
+    def _name_journal(self, session_id: str | None) -> None:
+        if self._outside.journal is not None and session_id not in (None, self._journal_session):
+            self._journal_session = session_id
+            self._outside.journal.open(session_id, self._core.profile)
+
+    def _wake_savers(self, error: StoreError | None) -> None:
+        """Tell the callers of ``save`` whose version is on the disk, or all that it failed."""
+        saved = self._core.session.saver.saved_version
+        for version, future in self._saving:
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            elif version <= saved:
+                future.set_result(None)
+        self._saving = [(version, future) for version, future in self._saving if not future.done()]
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case effects.Send(link, token, body):
+                if self._link is None or not self._link.send(token, body):
+                    self._inputs.append(inputs.NotTaken(link, token))
+            case effects.Finish(request, reply, error):
+                self._finish(request, reply, error)
+            case effects.Announce(event):
+                self._tell(event)
+            case effects.OpenLink():
+                self._open(effect)
+            case effects.CloseLink():
+                self._close_link()
+            case effects.ReadCredential():
+                self._read_credential(effect)
+            case effects.Load() | effects.Save() | effects.Release():
+                self._store.do(effect)
+
+    def _tell(self, event: Event) -> None:
+        if self._outside.journal is not None:
+            self._outside.journal.record(event, link=self._core.link)
+        self._audience.tell(event)
+        if isinstance(event, Transition):
+            self._audience.entered(event.to_state, self._core.rejection)
+
+    def _finish(self, request: int, reply: Reply | None, error: Exception | None) -> None:
+        future = self.replies.pop(request, None)
+        if future is None or future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        elif reply is not None:
+            future.set_result(reply)
+
+    def _open(self, effect: effects.OpenLink) -> None:
+        self._close_link()
+        times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, self._settings.heartbeat_timeout_s)
+        try:
+            self._link = self._outside.make_link(effect.endpoint, times)
+            self._link.open(_Listener(self, effect.link))
+        except Exception as error:  # noqa: BLE001  # a program's own link may raise anything; it is a failed attempt
+            self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
+
+    def _close_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    def _read_credential(self, effect: effects.ReadCredential) -> None:
+        credentials = self._outside.credentials
+        if credentials is None:
+            self._inputs.append(inputs.CredentialRead(effect.link, None, ""))
+            return
+        self._reading, busy = effect.link, self._reading is not None
+        if not busy:  # a keyring that hangs is not asked again on top; the core stops waiting by itself
+            self._keyring.post(lambda: self._ask_keyring(credentials, effect))
+
+    def _ask_keyring(self, credentials: Credentials, effect: effects.ReadCredential) -> None:
+        """Runs in the keyring's thread."""
+        answer: Input
+        try:
+            answer = inputs.CredentialRead(effect.link, credentials.read(effect.endpoint), credentials.source)
+        except CredentialError as error:
+            answer = inputs.CredentialFailed(effect.link, error)
+        except Exception as error:  # noqa: BLE001  # a program's own credentials may raise anything
+            answer = inputs.CredentialFailed(effect.link, CredentialError(f"{type(error).__name__}: {error}"))
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._credential_answered, answer)
+
+    def _credential_answered(self, answer: Input) -> None:
+        self._reading = None
+        self.feed(answer)
+
+    def _arm_timer(self) -> None:
+        deadline = self._core.next_deadline()
+        if deadline is None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            return
+        delay_s = max(0.0, deadline - self._outside.clock.monotonic())
+        due = self._loop.time() + delay_s
+        if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= due:
+            return  # an early call costs less than arming again for every request
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.feed(inputs.TimePassed())
+
+
+class _Listener:
+    """Tells the core what one link says, under the link's number."""
+
+    def __init__(self, driver: Driver, link: int) -> None:
+        self._driver = driver
+        self._link = link
+
+    def opened(self) -> None:
+        self._driver.feed(inputs.Opened(self._link))
+
+    def received(self, token: bytes, body: bytes) -> None:
+        self._driver.feed(inputs.Received(self._link, token, body))
+
+    def lost(self, failure: Failure) -> None:
+        self._driver.feed(inputs.Lost(self._link, failure))

@@ -1,0 +1,84 @@
+"""The session store behind its own thread: calls go in, in order; answers come back as inputs of the core."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from stui_supervisor import inputs
+from stui_supervisor.adapters.worker import Worker
+from stui_supervisor.config import THREAD_END_S
+from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.errors import StoreError
+from stui_supervisor.inputs import Input
+from stui_supervisor.ports import SessionStore
+
+
+class StoreThread:
+    """Carries out Load, Save and Release, one after the other, off the loop."""
+
+    def __init__(self, store: SessionStore, feed: Callable[[Input], None]) -> None:
+        self._store = store
+        self._feed = feed
+        self._loop = asyncio.get_running_loop()
+        self._worker = Worker("stui-store")
+        self._pending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def do(self, effect: Load | Save | Release) -> None:
+        """Queue one call."""
+        self._pending += 1
+        self._idle.clear()
+        self._worker.post(lambda: self._run(effect))
+
+    async def drained(self) -> None:
+        """Wait until every call has been answered, and its answer has led to no other."""
+        await self._idle.wait()
+
+    def close(self) -> None:
+        """Let the thread end; one that hangs is left to itself."""
+        self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
+
+    def _run(self, effect: Load | Save | Release) -> None:
+        """Runs in the thread."""
+        answer = self._call(effect)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._answered, answer)
+
+    def _answered(self, answer: Input | None) -> None:
+        self._pending -= 1
+        try:
+            if answer is not None:
+                self._feed(answer)
+        finally:
+            if not self._pending:
+                self._idle.set()
+
+    def _call(self, effect: Load | Save | Release) -> Input | None:
+        try:
+            match effect:
+                case Load(load, profile, image_id):
+                    return inputs.Loaded(load, self._store.claim(profile, image_id))
+                case Save(session_id, record, sections):
+                    self._store.save_record(session_id, record)
+                    saved = None if sections is None else self._store.save_context(session_id, sections)
+                    return inputs.Saved(saved)
+                case Release(session_id):
+                    self._store.release(session_id)
+        except StoreError as error:
+            return _failed(effect, error)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a store, the supervision goes on in memory
+            return _failed(effect, StoreError(f"the session store failed: {type(error).__name__}: {error}"))
+        return None
+
+
+def _failed(effect: Load | Save | Release, error: StoreError) -> Input | None:
+    match effect:
+        case Load(load):
+            return inputs.LoadFailed(load, error)
+        case Save():
+            return inputs.SaveFailed(error)
+        case _:
+            return None

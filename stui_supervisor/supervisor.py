@@ -1,0 +1,262 @@
+"""The supervised link, for asyncio programs."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import uuid
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Final, Self
+
+from stui_supervisor import inputs
+from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.config import DEFAULTS, PROFILE_NAME_MAX_LENGTH, Settings
+from stui_supervisor.context import Context
+from stui_supervisor.core import Core
+from stui_supervisor.driver import Driver
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
+from stui_supervisor.events import Status
+from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.outside import TOKEN_VARIABLE, TokenOfThisRun, assemble
+from stui_supervisor.ports import Credentials, LinkFactory
+from stui_supervisor.requests import Request
+from stui_supervisor.states import State
+from stui_supervisor.wire.commands import is_repeatable
+from stui_supervisor.wire.dialects import Operation, Reply, encode
+
+_PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_START: Final = "start it, or use it in 'async with'"
+
+
+class Supervisor:
+    """Owns the link to one STUI backend: restores it, keeps it, and brings it back.
+
+    ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
+    directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
+    ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
+    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``).
+
+    Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | Endpoint | None = None,
+        *,
+        profile: str = "default",
+        settings: Settings | None = None,
+        home: Path | str | None = None,
+        credentials: Credentials | None = None,
+        link: LinkFactory | None = None,
+    ) -> None:
+        self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
+        self._settings = settings or DEFAULTS
+        self._home = home
+        self._credentials = credentials or (TokenOfThisRun() if TOKEN_VARIABLE in os.environ else None)
+        self._link = link
+        self._clock = SystemClock()
+        self._audience = Audience()
+        self._writer = uuid.uuid4().hex
+        self._context = Context(self._writer, self._context_changed)
+        self._requests = 0
+        self._has_stopped = False
+        self._driver: Driver | None = None
+        self._core = Core(
+            profile=_checked_profile(profile),
+            settings=self._settings,
+            rng=Random(),  # noqa: S311  # jitter and ids, no secret
+            context=self._context,
+            pid=os.getpid(),
+            has_credentials=self._credentials is not None,
+        )
+
+    # Life
+
+    async def start(self) -> None:
+        """Begin to restore, and return at once; the rest happens by itself. Once started: nothing.
+
+        Never fails because a backend, a disk or a keyring is away; events and the status tell.
+        """
+        if self._driver is None:
+            self._has_stopped = False
+            outside = assemble(self._settings, self._home, self._credentials, self._link)
+            self._driver = Driver(self._core, self._settings, outside, self._audience)
+            self._driver.feed(inputs.Start(self._endpoint))
+
+    async def stop(self) -> None:
+        """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
+
+        The next start connects again. Requests without a reply end, waiting callers get SupervisorError.
+        """
+        driver, self._driver = self._driver, None
+        if driver is None:
+            return
+        self._has_stopped = True
+        driver.feed(inputs.Stop())
+        try:
+            await driver.close()
+        finally:
+            self._audience.close(SupervisorError("the supervisor was stopped", hint=_START))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # The link
+
+    async def connect(self, endpoint: str | Endpoint) -> None:
+        """Link to this endpoint from now on; returns before the link is up.
+
+        Raises ConfigurationError for a malformed endpoint; then nothing changes.
+        """
+        self._running().feed(inputs.Connect(Endpoint.parse(endpoint)))
+
+    async def disconnect(self) -> None:
+        """End the link, and remember that none is wanted: the next start stays disconnected."""
+        self._running().feed(inputs.Disconnect())
+
+    async def reconnect(self) -> None:
+        """Make a new link now: ends a wait between attempts, replaces a link, revives a disconnected one."""
+        self._running().feed(inputs.Reconnect())
+
+    @property
+    def state(self) -> State:
+        """What the link is doing now."""
+        return self._core.state
+
+    def status(self) -> Status:
+        """Everything that is known about the link now."""
+        return self._core.status(self._now())
+
+    def wait_for(self, *states: State, timeout: float | None = None) -> Coroutine[Any, Any, State]:
+        """Wait until the link is in one of the states, or has passed through one since the call.
+
+        Returns that state. Raises TimeoutError after ``timeout`` seconds; the ConnectionRejected when
+        a person is needed, unless DISCONNECTED is among the states; SupervisorError when it is stopped.
+        """
+        if not states:
+            raise ConfigurationError("wait_for() was given no state", hint="name one, for instance State.CONNECTED")
+        wanted = {State(state) for state in states}
+        future = self._audience.wait(wanted)
+        if self.state in wanted:
+            future.set_result(self.state)
+        elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
+            future.set_exception(self._core.rejection)
+        elif self._has_stopped:
+            future.set_exception(SupervisorError("the supervisor was stopped", hint=_START))
+        return _within(future, timeout)
+
+    def events(self) -> EventStream:
+        """What happens from this call on, as an asynchronous iterator that ends at stop."""
+        return self._audience.subscribe()
+
+    # The work
+
+    @property
+    def context(self) -> Context:
+        """The work context: a mapping from section names to JSON values. Only assigning a section changes it."""
+        return self._context
+
+    async def save(self) -> None:
+        """Return when the present context is on the disk. Raises StoreError when it cannot be put there."""
+        if not self._settings.keeps_session:
+            raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
+        if self._driver is None:
+            raise StoreError("the supervisor is not running", hint=_START)
+        await self._driver.save()
+
+    async def request(
+        self,
+        command: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109  # it decides between two outcomes, TimeoutError is neither
+        repeatable: bool | None = None,
+    ) -> dict[str, Any]:
+        """Ask the image, and return its result.
+
+        ``command`` is a name of the ``command`` dialect whatever the backend speaks. ``timeout`` in seconds; None waits
+        Settings.link_wait_s for a link and then as long as the link lives. ``repeatable`` True allows sending it
+        again by itself when a link is lost; None: as STUI's protocol says for this command.
+
+        Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
+        ConfigurationError (parameters that are not JSON, or more than 10 MB).
+        """
+        now = self._now()
+        if timeout is not None and not timeout > 0:
+            raise ConfigurationError(f"a timeout of {timeout!r} s", hint="give seconds above 0, or None")
+        self._requests += 1
+        operation = Operation(command, {} if parameters is None else dict(parameters))
+        dialect, message_id = self._core.dialect, f"{self._writer}-{self._requests}"
+        request = Request(
+            number=self._requests,
+            message_id=message_id,
+            operation=operation,
+            dialect=dialect,
+            body=encode(dialect, operation, message_id=message_id, at=now.utc),
+            repeatable=is_repeatable(command) if repeatable is None else repeatable,
+            submitted_at=now.monotonic_s,
+            deadline=None if timeout is None or math.isinf(timeout) else now.monotonic_s + timeout,
+        )
+        return (await self._reply_to(request)).result
+
+    async def _reply_to(self, request: Request) -> Reply:
+        if self._driver is None:
+            raise NotSent("the supervisor is not running", hint=_START)
+        driver = self._driver
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        driver.replies[request.number] = future
+        driver.feed(inputs.Submit(request))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            driver.feed(inputs.Cancel(request.number))
+            raise
+
+    # Inside
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.state} {self.status().endpoint or 'no endpoint'}>"
+
+    def _running(self) -> Driver:
+        if self._driver is None:
+            raise SupervisorError("the supervisor is not running", hint=_START)
+        return self._driver
+
+    def _context_changed(self) -> None:
+        self._tell(inputs.ContextChanged())
+
+    def _tell(self, event: Input) -> None:
+        if self._driver is not None:
+            self._driver.feed(event)
+        else:
+            self._core.handle(event, self._now())  # before the start there is nothing to do but to know
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _checked_profile(name: str) -> str:
+    if len(name) <= PROFILE_NAME_MAX_LENGTH and _PROFILE.match(name):
+        return name
+    raise ConfigurationError(
+        f"{name[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
+        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
+    )
+
+
+async def _within(future: asyncio.Future[State], timeout_s: float | None) -> State:
+    async with asyncio.timeout(timeout_s):
+        return await future
