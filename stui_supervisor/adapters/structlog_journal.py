@@ -40,9 +40,7 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Closed:
-    """A mark in the queue: the file is let go, and ``done`` set, when all before it is written."""
-
-    done: threading.Event
+    """A mark in the queue: the file is let go when all before it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,6 @@ class StructlogJournal:
     def __init__(
         self, logs: Path, settings: Settings, *, secrets: Callable[[], Iterable[Secret]] = tuple[Secret, ...]
     ) -> None:
-        self._enabled = settings.journal
         self._scribe = _Scribe(logs, settings, secrets)
         self._worker = Worker("stui-supervisor journal")
         self._queue: deque[_Opened | _Recorded | _Closed] = deque()
@@ -76,8 +73,6 @@ class StructlogJournal:
 
     def open(self, session_id: str, profile: str) -> None:
         """Name the session of what follows; what was recorded before the first one is written now."""
-        if not self._enabled:
-            return
         mark = _Opened(session_id, profile)
         if self._is_open:
             self._queue.append(mark)
@@ -88,8 +83,6 @@ class StructlogJournal:
 
     def record(self, event: Event, *, link: int) -> None:
         """Write one event. Never blocks and never raises."""
-        if not self._enabled:
-            return
         if len(self._queue) >= JOURNAL_QUEUE_LENGTH:
             self._dropped += 1
             return
@@ -101,20 +94,17 @@ class StructlogJournal:
         """Write what is left, for at most a moment, and let go of the file. A later ``open`` starts anew."""
         if not self._is_open:
             return
-        done = threading.Event()
-        self._queue.append(_Closed(done))
+        self._queue.append(_Closed())
         self._is_open = False
-        if self._wake():
-            done.wait(JOURNAL_CLOSE_S)
-        self._worker.close()
+        self._wake()
+        self._worker.close(JOURNAL_CLOSE_S)
 
-    def _wake(self) -> bool:
+    def _wake(self) -> None:
         self._is_awake = True
         try:
             self._worker.post(self._drain)
         except RuntimeError:  # no thread to be had: what waits is written when there is one
             self._is_awake = False
-        return self._is_awake
 
     def _drain(self) -> None:
         """Empty the queue, in the worker's thread.
@@ -130,9 +120,8 @@ class StructlogJournal:
                         self._scribe.open(session_id, profile)
                     case _Recorded(event, link):
                         self._scribe.write(event, link, dropped=self._dropped)
-                    case _Closed(done):
+                    case _Closed():
                         self._scribe.close()
-                        done.set()
 
 
 class _Scribe:

@@ -7,9 +7,9 @@ to eyes that see few colours. It brings its own background, for light and dark p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from textwrap import wrap
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from stui_supervisor.diagrams import layout
 from stui_supervisor.diagrams.layout import ANY_STATE, BOXES, EDGES, FRAMES, Edge, Point, Rectangle
@@ -53,7 +53,7 @@ def _lines(current: State | None) -> Iterator[str]:
         f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="title story">'
     )
     yield '<title id="title">The states of the link</title>'
-    yield f'<desc id="story">{escape(_story(current))}</desc>'
+    yield f'<desc id="story">{escape(_story(current), quote=False)}</desc>'
     yield from _styles()
     yield f'<rect width="{width}" height="{height}" rx="16" fill="{_PAPER}"/>'
     yield '<text class="heading" x="30" y="58">The life of a link</text>'
@@ -196,5 +196,5 @@ def _rectangle(area: Rectangle, attributes: str, *, radius: float = 16) -> str:
 
 
 def _text(text: str, at: Point, classes: str, *, colour: str = "") -> str:
-    style = f" style={quoteattr(f'fill:{colour}')}" if colour else ""
-    return f'<text class="{classes}" x="{at[0]:g}" y="{at[1]:g}"{style}>{escape(text)}</text>'
+    style = f' style="fill:{colour}"' if colour else ""
+    return f'<text class="{classes}" x="{at[0]:g}" y="{at[1]:g}"{style}>{escape(text, quote=False)}</text>'

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from stui_supervisor import errors
+from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, SupervisorError
+
+# What the caller should do about each is decided by its parent.
+TREE = {
+    "SupervisorError": (Exception,),
+    "ConfigurationError": (SupervisorError, ValueError),
+    "RequestError": (SupervisorError,),
+    "NotSent": (errors.RequestError,),
+    "OutcomeUnknown": (errors.RequestError,),
+    "BackendError": (errors.RequestError,),
+    "ConnectionRejected": (SupervisorError,),
+    "AuthenticationFailed": (errors.ConnectionRejected,),
+    "IncompatibleBackend": (errors.ConnectionRejected,),
+    "KeyRefused": (errors.ConnectionRejected,),
+    "DifferentImage": (errors.ConnectionRejected,),
+    "CredentialError": (SupervisorError,),
+    "StoreError": (SupervisorError,),
+}
+
+
+def test_the_tree_is_the_promised_one() -> None:
+    assert {name: kind.__bases__ for name, kind in inspect.getmembers(errors, inspect.isclass)} == TREE
+
+
+def test_the_docstring_draws_every_error_of_the_tree() -> None:
+    assert all(name in (errors.__doc__ or "") for name in TREE)
+
+
+def test_an_error_says_what_happened_and_what_to_do_now() -> None:
+    error = NotSent("the queue is full", hint="wait for replies")
+    assert (error.message, error.hint, str(error)) == (
+        "the queue is full",
+        "wait for replies",
+        "the queue is full: wait for replies",
+    )
+    assert str(NotSent("the queue is full")) == "the queue is full"
+
+
+def test_an_error_of_the_backend_carries_its_word_for_it() -> None:
+    error = BackendError("no such session", error_type="SessionNotFound")
+    assert (error.error_type, error.message, error.hint) == ("SessionNotFound", "no such session", "")
+    assert str(error) == "SessionNotFound: no such session"
+
+
+def test_wrong_input_is_also_a_value_error() -> None:
+    with pytest.raises(ValueError, match="mend it"):
+        raise ConfigurationError("port 99999", hint="mend it")
