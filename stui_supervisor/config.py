@@ -50,7 +50,7 @@ EVALUATOR_MAX_TOKENS: Final = 20_000  # of one piece of code; a screenful has a 
 EVALUATOR_MAX_DEPTH: Final = 50  # of parentheses; keeps far from Python's own limit
 EVALUATOR_MAX_BITS: Final = 150_000  # of one integer; 10000 factorial has 118,458
 EVALUATOR_MAX_TEXT: Final = 9_000_000  # characters of one string; its print string still fits a message
-EVALUATOR_MAX_COST: Final = 200_000_000  # work units of one evaluation; about a second
+EVALUATOR_MAX_COST: Final = 100_000_000  # work units of one evaluation; half a second at most
 EVALUATOR_MAX_DELAY_S: Final = 86_400.0  # one Delay; longer ones are typing mistakes
 WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one workspace may weigh
 

@@ -75,9 +75,7 @@ class Image:
         if request.command in _WITH_TOKEN:
             self._authenticate(request.parameters)
         result = command(request.parameters, now)
-        if request.dialect is Dialect.ENVELOPE and request.command == "ping":
-            return {"status": "ready", **result}
-        return result
+        return _in_envelope(request.command, result) if request.dialect is Dialect.ENVELOPE else result
 
     def _authenticate(self, parameters: Parameters) -> None:
         wanted, given = self._settings.token, parameters.get("auth_token")
@@ -141,11 +139,10 @@ class Image:
 
     def _restore_session(self, parameters: Parameters, now: float) -> Result:
         session = self.sessions.restore(_text(parameters, "session_id"), now)
-        variables = {name: print_string(value) for name, value in session.workspace.values.items()}
+        variables = {name: class_name(value) for name, value in session.workspace.values.items()}
         return {
             **self._describe(session, now),
             "session_state": session.state,
-            "state": session.state,  # its name in the envelope dialect
             "workspace_context": {"variables": variables},
             "inspector_state": {},
             "object_registry": {},
@@ -195,6 +192,12 @@ class Image:
 
     def _describe(self, session: Session, now: float) -> Result:
         return {**self.sessions.describe(session, now), "image_id": self._settings.image_id}
+
+
+def _in_envelope(command: str, result: Result) -> Result:
+    if command == "ping":
+        return {**result, "status": "ready"}
+    return {("state" if name == "session_state" else name): value for name, value in result.items()}
 
 
 def _text(parameters: Parameters, name: str) -> str:

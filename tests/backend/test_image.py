@@ -121,8 +121,7 @@ def test_a_session_is_restored_with_all_that_it_held() -> None:
         "is_active": True,
         "image_id": "Pharo 13",
         "session_state": state,
-        "state": state,
-        "workspace_context": {"variables": {"x": "'y'"}},
+        "workspace_context": {"variables": {"x": "ByteString"}},
         "inspector_state": {},
         "object_registry": {},
     }

@@ -63,6 +63,14 @@ def test_a_session_is_used_through_the_envelope() -> None:
         assert (loaded["loaded"], loaded["context"]) == (True, {"a": 1})
 
 
+def test_the_largest_state_that_a_message_can_bring_can_be_restored() -> None:
+    with serving() as (_, client):
+        session_id = client.result("create_session", client_id="c")["session_id"]
+        state = {"text": "x" * (MESSAGE_MAX_BYTES - 1_000)}
+        client.result("update_session_state", session_id=session_id, state_data=state)
+        assert client.result("restore_session", session_id=session_id)["session_state"] == state
+
+
 def test_a_server_of_one_dialect_answers_the_other_with_its_own_error() -> None:
     with serving(dialects=frozenset([Dialect.COMMAND])) as (_, client):
         reply = client.exchange(b'{"id":"m","payload":{"data":{"request_type":"Ping"}}}')

@@ -56,7 +56,7 @@ Value = Number | str | bool | Symbol | Character | ClassNamed | Delay | None
 _PRINTS_QUICKLY_BITS: Final = 10_000
 _SMALL_INTEGER: Final = 2**60
 _PLAIN_SYMBOL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_:]*\Z", re.ASCII)
-_VARIABLE_COST: Final = 1_000  # what the name and the entry of a variable weigh
+_VARIABLE_COST: Final = 100  # what each letter of a variable's name weighs: the names alone have to fit a message
 
 
 def class_name(value: Value) -> str:
@@ -168,9 +168,9 @@ class Workspace:
 
     def assign(self, name: str, value: Value) -> None:
         """Keep the value. Raises EvaluationError when the workspace is full."""
-        before = cost(self.values[name]) if name in self.values else -_VARIABLE_COST
+        before = cost(self.values[name]) if name in self.values else -_VARIABLE_COST * len(name)
         weight = self.weight + cost(value) - before
         if weight > WORKSPACE_MAX_COST:
-            raise EvaluationError(f"the workspace is too full to keep {name}")
+            raise EvaluationError(f"the workspace is too full to keep {shown(name)}")
         self.values[name] = value
         self.weight = weight

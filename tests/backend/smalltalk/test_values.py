@@ -108,7 +108,7 @@ def test_a_workspace_weighs_what_it_keeps_now() -> None:
     workspace = Workspace()
     workspace.assign("a", "x" * 100)
     workspace.assign("a", "y" * 50)
-    assert (workspace.values, workspace.weight) == ({"a": "y" * 50}, 1_051)
+    assert (workspace.values, workspace.weight) == ({"a": "y" * 50}, 151)
 
 
 def test_a_full_workspace_keeps_what_it_has() -> None:
@@ -119,3 +119,8 @@ def test_a_full_workspace_keeps_what_it_has() -> None:
     with pytest.raises(EvaluationError, match="the workspace is too full to keep f"):
         workspace.assign("f", text)
     assert sorted(workspace.values) == list("abcde")
+
+
+def test_long_names_fill_a_workspace_too() -> None:
+    with pytest.raises(EvaluationError, match=f"too full to keep {'x' * 40}$"):
+        Workspace().assign("x" * 1_000_000, 1)
