@@ -78,7 +78,7 @@ def parse_name(name: str) -> tuple[Kind, int] | None:
 
 
 def encode(header: Header, body: bytes) -> bytes:
-    """The whole file."""
+    """The first line of the file whose rest is ``body``."""
     fields = {
         "magic": MAGIC,
         "kind": header.kind,
@@ -92,7 +92,7 @@ def encode(header: Header, body: bytes) -> bytes:
         "live_sections": header.live_sections,
     }
     start = json.dumps(fields, separators=(",", ":")).encode()[:-1]
-    return b'%s,"sha256":"%s"}\n%s' % (start, _digest(start, body), body)
+    return b'%s,"sha256":"%s"}\n' % (start, _digest(start, body))
 
 
 def decode(content: bytes) -> tuple[Header, bytes]:

@@ -72,40 +72,40 @@ class OwnedSession:
     def save_record(self, record: SessionRecord, at: datetime) -> None:
         """Write the next generation. Raises ValueError when the record cannot be a page of JSON."""
         header = self._header(Kind.ENDPOINT, at, record.profile)
-        content = encode(header, encode_record(record))
-        if len(content) > RECORD_MAX_BYTES:  # the status is a courtesy to other processes, the rest is needed
-            content = encode(header, encode_record(replace(record, status={})))
-        if len(content) > RECORD_MAX_BYTES:
-            raise ValueError(f"the record has {len(content):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
+        parts = _file(header, encode_record(record))
+        if _size(parts) > RECORD_MAX_BYTES:  # the status is a courtesy to other processes, the rest is needed
+            parts = _file(header, encode_record(replace(record, status={})))
+        if _size(parts) > RECORD_MAX_BYTES:
+            raise ValueError(f"the record has {_size(parts):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
         self.record = record
-        self._write(header, content)
+        self._write(header, parts)
 
     def save_context(self, sections: Mapping[str, Section], at: datetime) -> int:
         """Write the next generation and return its size. Raises ValueError when it could not be read again."""
         stored = replace(self.context, sections=dict(sections))
         live = sum(section.value is not None for section in sections.values())
         header = self._header(Kind.CONTEXT, at, self.record.profile, live)
-        content = encode(header, encode_context(stored))
-        if len(content) > CONTEXT_FILE_MAX_BYTES:
-            raise ValueError(f"the context has {len(content):,} bytes, and {CONTEXT_FILE_MAX_BYTES:,} can be kept")
+        parts = _file(header, encode_context(stored))
+        if _size(parts) > CONTEXT_FILE_MAX_BYTES:
+            raise ValueError(f"the context has {_size(parts):,} bytes, and {CONTEXT_FILE_MAX_BYTES:,} can be kept")
         self.context = stored
-        self._write(header, content)
-        return len(content)
+        self._write(header, parts)
+        return _size(parts)
 
     def _header(self, kind: Kind, at: datetime, profile: str, live_sections: int = 0) -> Header:
         seq = self._next_seq[kind]
         self._next_seq[kind] = seq + 1  # of a save that fails as well: no name is used twice
         return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections)
 
-    def _write(self, header: Header, content: bytes) -> None:
+    def _write(self, header: Header, parts: tuple[bytes, ...]) -> None:
         name = file_name(header.kind, header.seq)
         try:
-            write_whole(self.path, name, content)
+            write_whole(self.path, name, parts)
         except FileNotFoundError:
             if os.path.isdir(self.path):
                 raise
             self._make_again()
-            write_whole(self.path, name, content)
+            write_whole(self.path, name, parts)
             if header.kind is Kind.CONTEXT:
                 self.save_record(self.record, header.saved_at)
             elif self.context.sections:
@@ -134,3 +134,11 @@ class OwnedSession:
         for name in old | cut_off:
             with suppress(OSError):
                 os.unlink(os.path.join(self.path, name))
+
+
+def _file(header: Header, body: bytes) -> tuple[bytes, ...]:
+    return encode(header, body), body
+
+
+def _size(parts: tuple[bytes, ...]) -> int:
+    return sum(map(len, parts))

@@ -29,6 +29,7 @@ _NOFOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _READ: Final = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
+_BLOCK_BYTES: Final = 65_536  # what the allocator gives without asking the system
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
 
 _ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
@@ -104,8 +105,8 @@ def read_start(path: str, max_bytes: int) -> bytes:
         return os.read(descriptor, max_bytes)
 
 
-def write_whole(directory: str, name: str, content: bytes) -> None:
-    """Put a file in place, whole and on the disk, or raise OSError and leave everything as it was.
+def write_whole(directory: str, name: str, parts: tuple[bytes, ...]) -> None:
+    """Put a file of these parts in place, whole and on the disk, or raise OSError and leave everything as it was.
 
     When only the last step fails (flushing the directory) the new file may stay.
     """
@@ -113,7 +114,7 @@ def write_whole(directory: str, name: str, content: bytes) -> None:
     descriptor = os.open(temporary, _CREATE, _FILE_MODE)
     try:
         try:
-            _fill(descriptor, content)
+            _fill(descriptor, parts)
         finally:
             os.close(descriptor)
         _despite_scanners(lambda: os.replace(temporary, os.path.join(directory, name)))
@@ -124,17 +125,29 @@ def write_whole(directory: str, name: str, content: bytes) -> None:
     _flush_directory(directory)
 
 
-def _fill(descriptor: int, content: bytes) -> None:
+def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
     if hasattr(os, "fchmod"):
         with suppress(OSError):  # file systems without modes refuse
             os.fchmod(descriptor, _FILE_MODE)  # a umask may have taken our own rights
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
     os.fsync(descriptor)
     os.lseek(descriptor, 0, os.SEEK_SET)
-    if _read_all(descriptor, len(content) + 1) != content:
+    if not all(_reads_back(descriptor, part) for part in parts) or os.read(descriptor, 1):
         raise OSError(errno.EIO, "what was written reads back differently")
+
+
+def _reads_back(descriptor: int, part: bytes) -> bool:
+    """Compared by blocks: a second copy of a megabyte costs more than reading it."""
+    position = 0
+    while position < len(part):
+        block = os.read(descriptor, min(_BLOCK_BYTES, len(part) - position))
+        if not block or block != part[position : position + len(block)]:
+            return False
+        position += len(block)
+    return True
 
 
 def _read_all(descriptor: int, size: int) -> bytes:

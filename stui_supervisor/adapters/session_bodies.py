@@ -52,11 +52,16 @@ def decode_record(body: bytes) -> SessionRecord:
 
 def encode_context(stored: StoredContext) -> bytes:
     """Join the sections' bytes; no value is serialised again."""
-    lines = [
-        _section_line(name, section, stored.section_extra.get(name, _NOTHING))
-        for name, section in stored.sections.items()
-    ]
-    return b'{"sections":{\n%s\n}%s}\n' % (b",\n".join(lines), _members(stored.extra))
+    parts = [b'{"sections":{']
+    separator = b"\n"
+    for name, section in stored.sections.items():
+        extra = stored.section_extra.get(name, _NOTHING)
+        start = b'%s:{"counter":%d,"writer":%s' % (encode_value(name), section.counter, encode_value(section.writer))
+        parts += [separator, start, _members(extra)]
+        parts += [b',"deleted":true}'] if section.value is None else [b',"value":', section.value, b"}"]
+        separator = b",\n"
+    parts += [b"\n}", _members(stored.extra), b"}\n"]
+    return b"".join(parts)
 
 
 def decode_context(body: bytes) -> StoredContext:
@@ -72,12 +77,6 @@ def decode_context(body: bytes) -> StoredContext:
         if extra := {key: value for key, value in part.items() if key not in _SECTION_KEYS}:
             section_extra[name] = extra
     return StoredContext(sections, values, section_extra)
-
-
-def _section_line(name: str, section: Section, extra: Mapping[str, Any]) -> bytes:
-    value = b'"deleted":true' if section.value is None else b'"value":' + section.value
-    start = b'%s:{"counter":%d,"writer":%s' % (encode_value(name), section.counter, encode_value(section.writer))
-    return b"%s%s,%s}" % (start, _members(extra), value)
 
 
 def _members(extra: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,15 @@ class StoredSession:
     live_sections: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is below the root; a later version's sessions come with their format."""
+
+    candidates: list[Candidate]
+    newer: list[tuple[str, str]]
+    unreadable: list[str]
+
+
 class SessionFiles:
     """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do."""
 
@@ -88,8 +97,9 @@ class SessionFiles:
         Raises StoreError when the directory cannot be read; a missing one has no sessions.
         """
         with store_errors("read the sessions", self._root):
-            candidates, _ = self._look_around()
-            fitting = [candidate for candidate in candidates if profile in {None, candidate.record.profile}]
+            fitting = [
+                candidate for candidate in self._look_around().candidates if profile in {None, candidate.record.profile}
+            ]
             if not fitting:
                 return []
             with self._one_at_a_time(make_file=False):
@@ -107,14 +117,18 @@ class SessionFiles:
     def known_profiles(self) -> set[str]:
         """The profiles that have a session."""
         with store_errors("read the sessions", self._root):
-            return {candidate.record.profile for candidate in self._look_around()[0]}
+            return {candidate.record.profile for candidate in self._look_around().candidates}
 
     def _claim(self, profile: str, image_id: str | None) -> Claimed:
-        candidates, notices = self._look_around()
-        queue = in_order_of_claim(candidates, profile, image_id)
+        seen = self._look_around()
+        notices = [_newer_notice(session_id, reason) for session_id, reason in seen.newer]
+        for session_id in seen.unreadable:
+            if (remains := self._take(session_id, profile, notices)) is not None:
+                remains.release()
+        queue = in_order_of_claim(seen.candidates, profile, image_id)
         while queue:
             candidate = queue.pop(0)
-            session = self._take(candidate, notices)
+            session = self._take(candidate.session_id, profile, notices)
             if session is None:
                 continue
             is_empty = all(section.value is None for section in session.context.sections.values())
@@ -130,13 +144,13 @@ class SessionFiles:
                 fresh=False,
                 notices=tuple(notices),
             )
-        return self._begin(seed(candidates, profile, image_id), notices)
+        return self._begin(seed(seen.candidates, profile, image_id), notices)
 
-    def _take(self, candidate: Candidate, notices: list[StoreNotice]) -> OwnedSession | None:
+    def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
         """Lock and load; None when it is taken, of a later version, or out of our reach."""
-        if candidate.session_id in self._owned:
+        if session_id in self._owned:
             return None
-        session = OwnedSession(self._path(candidate.session_id), candidate.record.profile)
+        session = OwnedSession(self._path(session_id), profile)
         try:
             if not session.take():
                 return None
@@ -146,7 +160,7 @@ class SessionFiles:
             if isinstance(error, OSError) and is_out_of_means(error):
                 raise
             return None
-        notices += [set_aside(self._root, candidate.session_id, file, self._utc()) for file in refused]
+        notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
@@ -160,21 +174,22 @@ class SessionFiles:
             session.save_record(record, self._utc())
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
 
-    def _look_around(self) -> tuple[list[Candidate], list[StoreNotice]]:
-        candidates: list[Candidate] = []
-        notices: list[StoreNotice] = []
+    def _look_around(self) -> _Seen:
+        seen = _Seen([], [], [])
         for session_id in self._session_ids():
             try:
                 candidate = look(self._path(session_id), session_id)
             except NewerFormat as error:
-                notices.append(_newer_notice(session_id, error))
+                seen.newer.append((session_id, str(error)))
             except OSError as error:
                 if is_out_of_means(error):
                     raise
             else:
                 if candidate is not None:
-                    candidates.append(candidate)
-        return candidates, notices
+                    seen.candidates.append(candidate)
+                else:
+                    seen.unreadable.append(session_id)
+        return seen
 
     def _session_ids(self) -> list[str]:
         try:
@@ -223,9 +238,9 @@ class SessionFiles:
         return os.path.join(self._root, session_id)
 
 
-def _newer_notice(session_id: str, error: NewerFormat) -> StoreNotice:
+def _newer_notice(session_id: str, reason: str) -> StoreNotice:
     return StoreNotice(
         code="newer_format",
-        message=f"session {session_id} was written by a later version ({error}) and is left as it is",
+        message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
         hint="use that version again to continue this session",
     )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories
+from stui_supervisor.errors import StoreError
+
+
+def test_a_named_home_holds_everything_and_is_not_made(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert directories(home) == directories(str(home)) == Directories(home / "sessions", home / "logs")
+    assert not home.exists()
+
+
+def test_a_named_home_comes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "variable"))
+    assert directories().sessions_root == tmp_path / "variable" / "sessions"
+    assert directories(tmp_path / "named").logs == tmp_path / "named" / "logs"
+
+
+def test_a_relative_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert directories("here").sessions_root == Path.cwd() / "here" / "sessions"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the XDG variables are Linux's")
+def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    found = directories()
+    assert found == Directories(tmp_path / "stui-supervisor" / "sessions", tmp_path / "stui-supervisor" / "log")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="accounts of POSIX systems")
+def test_a_home_of_an_account_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(StoreError, match="name one with home or STUI_SUPERVISOR_HOME"):
+        directories("~no-such-account-here/home")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become an account without an entry")
+def test_an_account_without_a_home_is_told_to_name_one() -> None:
+    code = (
+        "import os, platformdirs, stui_supervisor.adapters.host as host\n"
+        "os.setuid(54321)\n"
+        "try: host.directories()\n"
+        "except host.StoreError as error: print(error.hint)"
+    )
+    nowhere = {
+        name: value for name, value in os.environ.items() if name not in {"HOME", HOME_VARIABLE, "XDG_STATE_HOME"}
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=nowhere, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "name one with home or STUI_SUPERVISOR_HOME"
+
+
+def test_the_clocks_run_forwards_and_in_utc() -> None:
+    clock = SystemClock()
+    assert clock.monotonic() <= clock.monotonic()
+    assert clock.utc().tzinfo is UTC
+
+
+def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
+    code = (
+        "import sys, stui_supervisor.adapters.session_files, stui_supervisor.adapters.host\n"
+        "print(sorted({'filelock', 'platformdirs'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.private_files import (
+    is_out_of_means,
+    make_private_directory,
+    read_regular,
+    read_start,
+    store_errors,
+    write_whole,
+)
+from stui_supervisor.errors import StoreError
+
+posix = pytest.mark.skipif(os.name == "nt", reason="modes and special files of POSIX systems")
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    old = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(old)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_written_whole_and_read_back(tmp_path: Path) -> None:
+    parts = (b"head\n", os.urandom(200_000), b"")
+    write_whole(str(tmp_path), "file", parts)
+    assert read_regular(str(tmp_path / "file"), 1_000_000) == b"".join(parts)
+    assert read_start(str(tmp_path / "file"), 4) == b"head"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@posix
+@pytest.mark.parametrize("mask", [0, 0o022, 0o277, 0o777])
+def test_only_the_owner_may_read_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    with umask(mask):
+        make_private_directory(str(tmp_path / "new" / "inner"))
+        write_whole(str(tmp_path / "new" / "inner"), "file", (b"x",))
+    found = [mode(tmp_path / "new"), mode(tmp_path / "new" / "inner"), mode(tmp_path / "new" / "inner" / "file")]
+    assert found == [0o700, 0o700, 0o600]
+
+
+@posix
+def test_a_directory_that_exists_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    make_private_directory(str(tmp_path))
+    assert mode(tmp_path) == 0o755
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    (tmp_path / "name").mkdir()
+    (tmp_path / "name" / "content").touch()
+    with pytest.raises(OSError, match="name"):
+        write_whole(str(tmp_path), "name", (b"x",))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["content", "name"]
+
+
+def test_a_file_in_the_place_of_a_directory_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "inner"):
+        with pytest.raises(OSError, match="file"):
+            make_private_directory(str(path))
+
+
+def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    with pytest.raises(Damaged, match="5 bytes, and 4 are allowed"):
+        read_regular(str(tmp_path / "file"), 4)
+
+
+def plant_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def plant_link(path: Path) -> None:
+    (path.parent / "real").write_bytes(b"secret")
+    path.symlink_to(path.parent / "real")
+
+
+def plant_device_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def plant_fifo(path: Path) -> None:
+    os.mkfifo(path)  # type: ignore[attr-defined, unused-ignore]
+
+
+@posix
+@pytest.mark.parametrize("plant", [plant_directory, plant_link, plant_device_link, plant_fifo])
+def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path, plant: object) -> None:
+    assert callable(plant)
+    plant(tmp_path / "file")
+    for read in (read_regular, read_start):
+        with pytest.raises(Damaged, match="not a regular file"):
+            read(str(tmp_path / "file"), 100)
+
+
+def test_a_missing_file_is_missing_and_not_damaged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_regular(str(tmp_path / "file"), 100)
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EACCES, "write access"),
+        (errno.EPERM, "write access"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "check it"),
+        (errno.EMFILE, "too many files"),
+        (errno.ENFILE, "too many files"),
+        (errno.ENOTDIR, "a file is where"),
+        (errno.ENAMETOOLONG, "too long"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.ETIMEDOUT, "see that the directory can be written"),
+    ],
+)
+def test_each_refusal_of_the_system_says_what_to_do(number: int, hint: str) -> None:
+    cause = OSError(number, os.strerror(number))
+    with pytest.raises(StoreError, match="cannot save it in /there") as caught, store_errors("save it", "/there"):
+        raise cause
+    assert hint in caught.value.hint
+    assert caught.value.__cause__ is cause
+
+
+def test_want_of_descriptors_says_nothing_about_a_file() -> None:
+    numbers = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES)
+    assert [is_out_of_means(OSError(number, "")) for number in numbers] == [True, True, True, False, False]

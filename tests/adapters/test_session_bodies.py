@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.session_bodies import (
+    StoredContext,
+    decode_context,
+    decode_record,
+    encode_context,
+    encode_record,
+)
+from stui_supervisor.context import METADATA_KEY, Section, encode_value
+from stui_supervisor.record import SessionRecord
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=10)
+ANY_TEXT = st.text(max_size=10)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=10,
+)
+NAMES = TEXT.filter(lambda name: name not in {"", METADATA_KEY})
+SECTIONS = st.dictionaries(
+    NAMES, st.builds(Section, st.none() | JSON.map(encode_value), st.integers(0, 2**53 - 1), TEXT), max_size=5
+)
+LATER = st.dictionaries(st.sampled_from(["later", "\ud800", "ü"]), JSON | ANY_TEXT, min_size=1, max_size=2)
+RECORDS = st.builds(
+    SessionRecord,
+    profile=TEXT,
+    endpoint=st.none() | ANY_TEXT,
+    wanted=st.booleans(),
+    dialect=st.none() | TEXT,
+    image_id=st.none() | ANY_TEXT,
+    backend_session=st.none() | ANY_TEXT,
+    client_id=st.none() | ANY_TEXT,
+    status=st.dictionaries(TEXT, JSON, max_size=3),
+    extra=LATER | st.just({}),
+)
+
+
+@given(RECORDS)
+def test_any_record_comes_back_as_it_was(record: SessionRecord) -> None:
+    assert decode_record(encode_record(record)) == record
+
+
+@given(SECTIONS, LATER | st.just({}), st.data())
+def test_any_context_comes_back_as_it_was(
+    sections: dict[str, Section], extra: dict[str, Any], data: st.DataObject
+) -> None:
+    section_extra = data.draw(st.dictionaries(st.sampled_from(sorted(sections)), LATER)) if sections else {}
+    stored = StoredContext(sections, extra, section_extra)
+    assert decode_context(encode_context(stored)) == stored
+
+
+def test_a_context_is_written_one_section_a_line() -> None:
+    sections = {"code": Section('"grün"'.encode(), 3, "me"), "gone": Section(None, 2, "me")}
+    assert encode_context(StoredContext(sections, {"later": 1}, {"code": {"hue": 5}})).decode() == (
+        '{"sections":{\n'
+        '"code":{"counter":3,"writer":"me","hue":5,"value":"grün"},\n'
+        '"gone":{"counter":2,"writer":"me","deleted":true}\n'
+        '},"later":1}\n'
+    )
+
+
+def test_an_empty_context_is_json_too() -> None:
+    assert json.loads(encode_context(StoredContext())) == {"sections": {}}
+
+
+def test_a_record_that_is_not_json_is_refused() -> None:
+    for value in (float("nan"), object()):
+        with pytest.raises((ValueError, TypeError)):
+            encode_record(SessionRecord(profile="p", status={"x": value}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"profile":5,"wanted":true}',
+        b'{"profile":"p","wanted":1}',
+        b'{"profile":"p","wanted":true,"status":[]}',
+        b'{"profile":"p","wanted":true,"endpoint":5}',
+        b'{"profile":"p","wanted":true,"status":{"x":NaN}}',
+        b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:50]),
+)
+def test_what_is_no_record_is_damaged(body: bytes) -> None:
+    with pytest.raises(Damaged):
+        decode_record(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"sections":[]}',
+        b'{"sections":{"x":5}}',
+        b'{"sections":{"x":{"counter":1,"writer":"w"}}}',
+        b'{"sections":{"x":{"counter":-1,"writer":"w","value":1}}}',
+        b'{"sections":{"x":{"counter":1,"writer":5,"value":1}}}',
+        b'{"sections":{"":{"counter":1,"writer":"w","value":1}}}',
+        b'{"sections":{"stui_supervisor":{"counter":1,"writer":"w","value":1}}}',
+        b'{"sections":{"x":{"counter":1,"writer":"w","value":"\\ud800"}}}',
+        b'{"sections":{"x":{"counter":1,"writer":"w","value":1e999}}}',
+        b'{"sections":{"x":{"counter":1,"writer":"w","value":' + b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:60]),
+)
+def test_what_is_no_context_is_damaged(body: bytes) -> None:
+    with pytest.raises(Damaged):
+        decode_context(body)
