@@ -36,10 +36,7 @@ from stui_supervisor.table import TABLE, EdgeKind
 
 
 class LineName(StrEnum):
-    """The event names of the log; programs that read it rely on them.
-
-    A Problem whose code is one of these is logged under it, any other as ``problem``.
-    """
+    """The event names of the log; programs that read it rely on them."""
 
     TRANSITION = "transition"
     ATTEMPT = "attempt"
@@ -62,7 +59,7 @@ class Line:
     """One line of the log, before it is text; ``values`` are JSON values."""
 
     at: datetime
-    name: str
+    name: LineName
     link: int
     values: Mapping[str, Any]
     is_warning: bool = False
@@ -92,6 +89,12 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True),
     EventsDropped: _Kind(LineName.EVENTS_DROPPED, is_warning=True),
+}
+# Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
+_NAMED_PROBLEMS: Final[Mapping[str, LineName]] = {
+    "damaged_file": LineName.RECOVERED_STORE,
+    "unusable_file": LineName.RECOVERED_STORE,
+    **{name.value: name for name in (LineName.CREDENTIAL, LineName.NETWORK, LineName.WOKE, LineName.FRONT)},
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
 _FAULTS: Final = frozenset(
@@ -167,8 +170,8 @@ class Digest:
                 self._attempt = event.attempt
             case RequestFinished():
                 line = replace(line, is_warning=event.outcome is not Outcome.REPLIED)
-            case Problem() if event.code in tuple(LineName):
-                line = replace(line, name=event.code)
+            case Problem():
+                line = replace(line, name=_NAMED_PROBLEMS.get(event.code, kind.name))
         if not kind.recurs:
             return [line]
         tally = self._tallies.setdefault((kind.name, str(values.get(kind.apart, ""))), _Tally())

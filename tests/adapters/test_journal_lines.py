@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor import events
-from stui_supervisor.adapters.journal_lines import Digest, Line
+from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
     AttemptScheduled,
@@ -104,9 +104,15 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
         True,
     ),
     (
-        Problem(at=AT, code="recovered_store", message="a file was damaged", hint="nothing"),
+        Problem(at=AT, code="damaged_file", message="a file was damaged", hint="nothing"),
         "recovered_store",
-        {"code": "recovered_store", "message": "a file was damaged", "hint": "nothing"},
+        {"code": "damaged_file", "message": "a file was damaged", "hint": "nothing"},
+        True,
+    ),
+    (
+        Problem(at=AT, code="credential", message="the keyring is locked", hint="unlock it"),
+        "credential",
+        {"code": "credential", "message": "the keyring is locked", "hint": "unlock it"},
         True,
     ),
     (EventsDropped(at=AT, count=3), "events_dropped", {"count": 3}, True),
@@ -114,8 +120,8 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
 
 
 @pytest.mark.parametrize(("event", "name", "values", "is_warning"), SINGLE)
-def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any], is_warning: bool) -> None:  # noqa: FBT001
-    assert Digest().lines(event, 7) == [Line(AT, name, 7, values, is_warning)]
+def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any], is_warning: bool) -> None:
+    assert Digest().lines(event, 7) == [Line(AT, LineName(name), 7, values, is_warning)]
 
 
 def test_every_kind_of_event_is_known_and_notifications_are_not_logged() -> None:
@@ -183,7 +189,7 @@ def test_the_next_transition_writes_what_was_counted_and_starts_anew() -> None:
         ("transition", later(1), None, 8),
     ]
     assert digest.lines(attempt(1, later(2)), 2) == [
-        Line(later(2), "attempt", 2, {"attempt": 1, "delay_s": 0.5, "failure": "refused"})
+        Line(later(2), LineName.ATTEMPT, 2, {"attempt": 1, "delay_s": 0.5, "failure": "refused"})
     ]
 
 
@@ -191,7 +197,7 @@ def test_one_that_was_counted_alone_is_written_as_it_is() -> None:
     digest = Digest()
     for _ in range(JOURNAL_LINES_IN_FULL + 1):
         digest.lines(ContextSaved(at=AT, bytes=1), 1)
-    assert digest.flush() == [Line(AT, "saved", 1, {"bytes": 1})]
+    assert digest.flush() == [Line(AT, LineName.SAVED, 1, {"bytes": 1})]
     assert digest.flush() == []
 
 
