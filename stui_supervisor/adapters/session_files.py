@@ -170,7 +170,7 @@ class SessionFiles:
         if not session.take():
             raise OSError(0, "its lock cannot be had")
         self._owned[session_id] = session
-        with suppress(OSError):  # a full disk does not cost the claim; the first save tells
+        with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
 from stui_supervisor.adapters.session_bodies import encode_record
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
-from stui_supervisor.config import GENERATIONS_KEPT, QUARANTINE_MAX_FILES, RECORD_MAX_BYTES
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, QUARANTINE_MAX_FILES, RECORD_MAX_BYTES
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import SessionRecord
@@ -297,10 +297,10 @@ def test_a_link_in_place_of_a_session_is_not_a_session(tmp_path: Path) -> None:
     assert contents(elsewhere) == before
 
 
-def test_a_huge_file_is_not_read_into_memory(tmp_path: Path) -> None:
+def test_a_file_longer_than_any_of_ours_is_not_read(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     with (directory / "context.2.json").open("wb") as file:
-        file.truncate(10**11)
+        file.truncate(CONTEXT_FILE_MAX_BYTES + 1)
     claimed = SessionFiles(tmp_path).claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (OLD, ["damaged_file"])
 
@@ -383,6 +383,7 @@ def test_a_record_that_cannot_be_kept_is_refused_and_the_old_one_stays(tmp_path:
     assert files.claim("default").record == RECORD
 
 
+@posix
 def test_a_session_directory_that_vanished_is_made_again_with_all_its_content(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     files = SessionFiles(tmp_path)
@@ -397,6 +398,10 @@ def test_a_session_directory_that_vanished_is_made_again_with_all_its_content(tm
         files.release(claimed.session_id)
         again = files.claim("default")
         assert (again.session_id, again.record, again.sections) == (claimed.session_id, RECORD, expected)
+
+
+def test_a_claim_for_a_name_that_fits_in_no_file_still_works(tmp_path: Path) -> None:
+    assert SessionFiles(tmp_path).claim("x" * RECORD_MAX_BYTES).fresh
 
 
 def test_a_root_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
