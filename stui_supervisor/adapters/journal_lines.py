@@ -184,12 +184,11 @@ class Digest:
         return lines
 
     def _transition(self, line: Line, event: Transition) -> list[Line]:
-        own = replace(
-            line,
-            values={**line.values, "attempt": self._attempt},
-            is_warning=(event.from_state, event.trigger) in _FAULTS,
-        )
-        if event.to_state is not State.RECOVERING:
+        if event.to_state is State.CONNECTING:
+            self._attempt = 1
+        values = {**line.values, "attempt": self._attempt}
+        own = replace(line, values=values, is_warning=(event.from_state, event.trigger) in _FAULTS)
+        if event.to_state not in {State.CONNECTING, State.RECOVERING}:
             self._attempt = 0
         return [*self.flush(), own]
 

@@ -140,11 +140,15 @@ def test_a_transition_warns_when_the_table_calls_it_a_fault(row: Any) -> None:
 
 
 def test_a_transition_names_the_attempt_that_led_to_it() -> None:
+    first = replace(lost(), from_state=State.RESTORING, to_state=State.CONNECTING, trigger=Trigger.RESTORED)
+    failed = replace(lost(), from_state=State.CONNECTING, trigger=Trigger.ATTEMPT_FAILED)
     digest = Digest()
-    numbers = []
-    for event in (lost(), attempt(1, later(1)), attempt(2, later(2)), back(later(3)), lost(later(4))):
-        numbers += [line.values["attempt"] for line in digest.lines(event, 1) if line.name == "transition"]
-    assert numbers == [0, 2, 0]
+    lines = [
+        line
+        for event in (first, failed, attempt(2, later(1)), attempt(3, later(2)), back(later(3)), lost(later(4)))
+        for line in digest.lines(event, 1)
+    ]
+    assert [line.values["attempt"] for line in lines if line.name is LineName.TRANSITION] == [1, 1, 3, 0]
 
 
 def test_a_day_without_a_backend_takes_few_lines_and_every_attempt_is_counted() -> None:
