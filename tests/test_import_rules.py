@@ -35,13 +35,14 @@ PURE_EXTRAS = {"machine": {"transitions"}, "policy": {"tenacity"}}
 CLOCKS_AND_LOTS = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
 
 # The parts that are not pure, and what each may import of the package beside pure modules and its own.
+SHELL = {"supervisor", "driver", "audience", "outside", "store_thread"}  # the asyncio side, around the core
 OUTER: dict[str, set[str] | None] = {
     "adapters": set(),
     "backend": set(),
     "testing": set(),
     "diagrams": set(),
-    "supervisor": {"adapters"},
-    "stui_supervisor": {"supervisor"},
+    **dict.fromkeys(SHELL, SHELL | {"adapters"}),
+    "stui_supervisor": SHELL,
     "cli": None,  # anything
     "__main__": {"cli"},
 }

@@ -1,0 +1,31 @@
+"""A small client: evaluates each line that is typed, and keeps the lines over restarts of either side.
+
+    python examples/workspace.py tcp://127.0.0.1:5555
+
+Kill it, or the backend, and start it again without an address: the lines are there, and so is the link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from stui_supervisor import RequestError, State, Supervisor
+
+
+async def main(endpoint: str | None) -> None:
+    async with Supervisor(endpoint, profile="workspace-example") as supervisor:
+        await supervisor.wait_for(State.CONNECTED)  # the lines of last time are there by then
+        while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            lines = supervisor.context.get("lines", [])
+            supervisor.context["lines"] = [*lines, line]
+            try:
+                answer = await supervisor.request("evaluate", {"code": line})
+            except RequestError as error:  # says whether the code ran, did not run, or may have
+                print(error)
+            else:
+                print(f"{len(lines) + 1}: {answer['result']}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else None))

@@ -1,0 +1,44 @@
+"""The reference backend as a child process, for the demo: started, killed and brought back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+
+from stui_supervisor.config import BACKEND_START_TIMEOUT_S
+from stui_supervisor.errors import SupervisorError
+
+
+class EmbeddedBackend:
+    """One backend at a time, always at the ``endpoint`` that the first one found free."""
+
+    def __init__(self) -> None:
+        self.endpoint = "tcp://127.0.0.1:*"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it; returns when it listens. Raises SupervisorError when it does not."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "stui_supervisor.backend", "--json", "--bind", self.endpoint),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None  # noqa: S101  a pipe was asked for
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), BACKEND_START_TIMEOUT_S)
+            self.endpoint = str(json.loads(line)["listening"])
+        except (TimeoutError, ValueError, KeyError, TypeError) as error:
+            await self.kill()
+            raise SupervisorError("the embedded backend did not start", hint="try: stui-supervisor backend") from error
+
+    async def kill(self) -> None:
+        """End it without a warning, and wait until it is gone."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.communicate()
+        self._process = None

@@ -1,0 +1,29 @@
+"""The command ``stui-supervisor``: reads the arguments, runs one command, turns its end into an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from stui_supervisor.cli.exit_codes import ExitCode, exit_code_of
+from stui_supervisor.cli.parser import asks_for_json, parse
+from stui_supervisor.cli.terminal import Terminal, make_streams_safe, silence_stdout
+from stui_supervisor.errors import SupervisorError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; raises SystemExit for ``--help`` and ``--version`` only."""
+    make_streams_safe()
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            arguments = parse(words)
+            return int(arguments.run(arguments))
+        except SupervisorError as error:
+            Terminal(as_json=asks_for_json(words)).error(error)
+            return exit_code_of(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        silence_stdout()
+        return ExitCode.FAILED

@@ -1,0 +1,83 @@
+"""``request`` and ``eval``: one request over a link of its own, which claims and stores nothing."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.stored import last_known_good_endpoint
+from stui_supervisor.cli.terminal import Terminal, error_object
+from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
+from stui_supervisor.errors import BackendError, ConfigurationError, NotSent
+from stui_supervisor.printable import printable
+from stui_supervisor.states import State
+from stui_supervisor.supervisor import Supervisor
+from stui_supervisor.wire.limits import MalformedMessage, parse
+
+_EXAMPLE: Final = """write an object, for instance '{"code": "3 + 4"}'"""
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Send one request and print its result."""
+    parameters = _read_parameters(arguments.parameters)
+    result = _ask(arguments, arguments.command, parameters)
+    terminal = Terminal.of(arguments)
+    if terminal.as_json:
+        terminal.answer(result)
+    else:
+        terminal.line(json.dumps(result, indent=2))
+    return ExitCode.DONE
+
+
+def evaluate(arguments: argparse.Namespace) -> ExitCode:
+    """Evaluate code and print what it gives."""
+    result = _ask(arguments, "evaluate", {"code": arguments.code})
+    terminal = Terminal.of(arguments)
+    shown = result.get("result")
+    text = shown if isinstance(shown, str) else json.dumps(shown)
+    if not result.get("has_error"):
+        terminal.line("\n".join(map(printable, text.splitlines())))
+        if terminal.as_json:
+            terminal.answer(result)
+        return ExitCode.DONE
+    error = BackendError(text, error_type="EvaluationError")
+    if terminal.as_json:
+        terminal.answer({**result, **error_object(error)})
+    else:
+        terminal.error(error)
+    return ExitCode.FAILED
+
+
+def _ask(arguments: argparse.Namespace, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return asyncio.run(_ask_over_own_link(last_known_good_endpoint(arguments), command, parameters))
+
+
+async def _ask_over_own_link(endpoint: str, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    settings = Settings(keeps_session=False, journal=False)
+    async with Supervisor(endpoint, settings=settings) as supervisor:
+        try:
+            # A rejection is told as what it is: the request alone would only say that it was not sent.
+            await supervisor.wait_for(State.CONNECTED, State.DEGRADED, timeout=settings.link_wait_s)
+        except TimeoutError as error:
+            reason = supervisor.status().last_error or "the backend does not answer"
+            raise NotSent(
+                f"no link to {endpoint} within {settings.link_wait_s:g} s: {reason}",
+                hint="see whether the backend runs there",
+            ) from error
+        return await supervisor.request(command, parameters)
+
+
+def _read_parameters(text: str) -> dict[str, Any]:
+    try:
+        body = sys.stdin.buffer.read(MESSAGE_MAX_BYTES + 1) if text == "-" else text.encode()
+        parameters = parse(body)
+    except (MalformedMessage, UnicodeEncodeError) as error:
+        raise ConfigurationError(f"the parameters are not JSON: {error}", hint=_EXAMPLE) from error
+    if not isinstance(parameters, dict):
+        raise ConfigurationError("the parameters are not a JSON object", hint=_EXAMPLE)
+    return parameters

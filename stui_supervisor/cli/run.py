@@ -1,0 +1,89 @@
+"""``run``: supervise the link in the foreground, a line for each thing that happens."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+
+from stui_supervisor.cli.event_lines import event_line, event_object
+from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.interrupts import interrupts
+from stui_supervisor.cli.terminal import STATE_COLOURS, Terminal
+from stui_supervisor.config import LIVE_INTERVAL_S
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.events import Event, Transition
+from stui_supervisor.states import State, Trigger
+from stui_supervisor.supervisor import Supervisor
+
+_NAME_ONE: Final = "name one: stui-supervisor run tcp://127.0.0.1:5555"
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Supervise until a signal says to end, or until only a person can go on."""
+    endpoint = None if arguments.endpoint is None else Endpoint.parse(arguments.endpoint)
+    return asyncio.run(_supervise(endpoint, arguments, Terminal.of(arguments)))
+
+
+async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
+    supervisor = Supervisor(endpoint, profile=arguments.profile, home=arguments.home)
+    ended = asyncio.Event()
+    with interrupts(ended.set):
+        watching = asyncio.create_task(_watch(supervisor, terminal))
+        beside = [asyncio.create_task(ended.wait()), asyncio.create_task(_keep_live(supervisor, terminal))]
+        try:
+            await asyncio.wait((watching, beside[0]), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in beside:
+                task.cancel()
+            terminal.end_live()
+            await supervisor.stop()
+        return await watching
+
+
+async def _watch(supervisor: Supervisor, terminal: Terminal) -> ExitCode:
+    """Print what happens until the supervisor stops, or until waiting longer cannot help."""
+    events = supervisor.events()
+    await supervisor.start()
+    async for event in events:
+        _show(event, terminal)
+        if not isinstance(event, Transition):
+            continue
+        match event.trigger:
+            case Trigger.NOTHING_TO_RESTORE:
+                raise ConfigurationError("no endpoint is known", hint=_NAME_ONE)
+            case Trigger.LEFT_DISCONNECTED:
+                terminal.note(f"The link was disconnected by hand and stays so; to connect again, {_NAME_ONE}")
+                return ExitCode.NO_LINK
+            case Trigger.REJECTED:
+                await supervisor.wait_for(State.CONNECTED)  # raises the rejection as what it is
+            case Trigger.GAVE_UP:
+                return ExitCode.NO_LINK
+            case _:
+                pass
+    return ExitCode.DONE
+
+
+def _show(event: Event, terminal: Terminal) -> None:
+    if terminal.as_json:
+        values = event_object(event)
+        if values is not None:
+            terminal.answer(values)
+    else:
+        line = event_line(event, terminal)
+        if line is not None:
+            terminal.line(line)
+
+
+async def _keep_live(supervisor: Supervisor, terminal: Terminal) -> None:
+    """Show how long the state lasts already, and when the next attempt comes."""
+    while terminal.is_live:
+        status = supervisor.status()
+        lasted_s = (datetime.now(UTC) - status.since).total_seconds()
+        text = f"{terminal.paint(status.state, STATE_COLOURS[status.state])} for {lasted_s:.0f} s"
+        if status.next_attempt_in_s is not None:
+            text += f", attempt {status.attempt + 1} in {status.next_attempt_in_s:.1f} s"
+        terminal.live(text)
+        await asyncio.sleep(LIVE_INTERVAL_S)

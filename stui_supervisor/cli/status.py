@@ -1,0 +1,66 @@
+"""``status``: the last known truth about the link, read from disk without touching anything."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from stui_supervisor.adapters.session_files import StoredSession
+from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.stored import stored_sessions
+from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
+from stui_supervisor.events import Status
+from stui_supervisor.printable import printable
+from stui_supervisor.states import State
+
+_UP = (State.CONNECTED, State.DEGRADED)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print the status; see the contract of the exit codes."""
+    terminal = Terminal.of(arguments)
+    sessions = stored_sessions(arguments)
+    newest = sessions[0] if sessions else None
+    known = _known(newest, arguments.profile)
+    if terminal.as_json:
+        terminal.answer(known)
+    else:
+        _print(known, terminal)
+    if newest is None:
+        terminal.note("Nothing is stored yet. Connect with: stui-supervisor run tcp://127.0.0.1:5555")
+    elif not newest.live:
+        terminal.note("No supervisor runs; this is what the last one knew. Start one with: stui-supervisor run")
+    return ExitCode.DONE if known["state"] in _UP else ExitCode.NO_LINK
+
+
+def _known(session: StoredSession | None, profile: str) -> dict[str, Any]:
+    """The fields of Status, as the session's record tells them."""
+    now = datetime.now(UTC)
+    if session is None:
+        return Status(state=State.DISCONNECTED, since=now, profile=profile).as_dict()
+    empty = Status(state=State.DISCONNECTED, since=session.saved_at, profile=profile, endpoint=session.record.endpoint)
+    known = empty.as_dict()
+    stored = session.record.status
+    known |= {field.name: stored[field.name] for field in fields(Status) if field.name in stored}
+    if known["state"] not in tuple(State):
+        known["state"] = State.DISCONNECTED
+    if session.live:
+        return known
+    if known["state"] != State.DISCONNECTED:
+        known["last_error"] = f"the supervisor ended without stopping while {known['state']}"
+        known["state"], known["since"] = State.DISCONNECTED, session.saved_at.isoformat()
+    gone_with_the_process = ("next_attempt_in_s", "degraded_reason", "rtt_ms", "front", "pid")
+    return known | dict.fromkeys(gone_with_the_process) | {"attempt": 0, "waiting_requests": 0}
+
+
+def _print(known: dict[str, Any], terminal: Terminal) -> None:
+    width = max(map(len, known))
+    for name, value in known.items():
+        if value is None:
+            continue
+        shown = str(value).lower() if isinstance(value, bool) else printable(str(value))
+        if name == "state":
+            shown = terminal.paint(shown, STATE_COLOURS[State(value)])
+        terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {shown}")

@@ -1,0 +1,68 @@
+"""``demo``: the whole story, for real, once."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Command
+
+STORY = [
+    ("disconnected", "restore", "restoring"),
+    ("restoring", "restored", "connecting"),
+    ("connecting", "established", "connected"),
+    ("connected", "health_lost", "degraded"),
+    ("degraded", "health_regained", "connected"),
+    ("connected", "link_lost", "recovering"),
+    ("recovering", "established", "connected"),
+    ("connected", "stop", "disconnected"),
+    ("disconnected", "restore", "restoring"),
+    ("restoring", "restored", "connecting"),
+    ("connecting", "established", "connected"),
+    ("connected", "disconnect", "disconnected"),
+]
+
+
+def left_in(directory: Path) -> list[str]:
+    return [entry.name for entry in directory.iterdir()]
+
+
+def test_the_demo_goes_through_all_six_states_and_leaves_nothing_behind(command: Command, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    ended = command("demo", "--json", environment={"TMPDIR": str(temporary), "TEMP": str(temporary)})
+
+    assert (ended.code, ended.err) == (0, "")
+    assert [(step["from"], step["trigger"], step["to"]) for step in ended.answers] == STORY
+    assert all(list(step) == ["from", "to", "trigger", "reason"] and step["reason"] for step in ended.answers)
+    assert left_in(temporary) == []
+    assert not command.home.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_interrupting_the_demo_ends_its_backend_and_removes_its_home(
+    number: signal.Signals, command: Command, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with command.running("demo", environment={"TMPDIR": str(temporary)}) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "tcp://" in line)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+
+    port = int(line.partition("tcp://127.0.0.1:")[2].partition(" ")[0].rstrip("."))
+    assert (process.returncode, err) == (130, "")
+    assert left_in(temporary) == []
+    assert not listens(port)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

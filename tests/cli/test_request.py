@@ -1,0 +1,128 @@
+"""``request`` and ``eval``: one request over a link of their own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.record import SessionRecord
+from tests.support.backend_process import BackendProcess
+from tests.support.command import Command
+
+
+@pytest.fixture
+def backend() -> Iterator[BackendProcess]:
+    with BackendProcess() as process:
+        yield process
+
+
+def remember(home: Path, endpoint: str) -> None:
+    files = SessionFiles(home / "sessions")
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, SessionRecord(profile="default", endpoint=endpoint))
+    files.release(session_id)
+
+
+def stored(home: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*.json")}
+
+
+def test_eval_prints_the_result_and_nothing_else(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("eval", "3 + 4")
+
+    assert (ended.code, ended.out, ended.err) == (0, "7\n", "")
+
+
+def test_eval_with_json_prints_the_whole_result(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("eval", "3 + 4", "--json")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert (ended.answer["result"], ended.answer["has_error"]) == ("7", False)
+
+
+def test_an_evaluation_that_fails_ends_with_1_and_says_why(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    plain, as_json = command("eval", "3 zork"), command("eval", "3 zork", "--json")
+
+    assert (plain.code, plain.out) == (1, "")
+    assert "EvaluationError" in plain.err
+    assert "Traceback" not in plain.err
+    assert as_json.code == 1
+    assert as_json.answer["error"]["type"] == "BackendError"
+    assert "EvaluationError" in as_json.answer["error"]["message"]
+
+
+def test_a_result_is_shown_on_a_console_that_lacks_its_characters(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("eval", "'größer → 道'", environment={"PYTHONIOENCODING": "ascii"})
+
+    assert ended.code == 0
+    assert "\\u2192" in ended.out
+
+
+def test_a_result_cannot_drive_the_terminal(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("eval", "'\x1b[2Jgone\x07'")
+
+    assert ended.code == 0
+    assert "\x1b" not in ended.out
+    assert "\x07" not in ended.out
+
+
+def test_request_prints_the_result_as_an_object(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("request", "ping", '{"message": "hello"}')
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.answer["message"] == "hello"
+
+
+def test_the_parameters_may_come_from_stdin(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("request", "evaluate", "-", "--json", stdin='{"code": "6 * 7"}')
+
+    assert (ended.code, ended.answer["result"]) == (0, "42")
+
+
+def test_an_error_of_the_backend_ends_with_1(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+
+    ended = command("request", "get_session_info", '{"session_id": "none"}', "--json")
+
+    assert (ended.code, ended.answer["error"]["type"]) == (1, "BackendError")
+    assert ended.answer["error"]["message"].startswith("SessionNotFound: ")
+
+
+def test_a_request_claims_and_stores_nothing(command: Command, backend: BackendProcess) -> None:
+    remember(command.home, backend.endpoint)
+    before = stored(command.home)
+
+    command("eval", "3 + 4")
+
+    assert stored(command.home) == before
+    assert command("request", "get_session_statistics").answer["total_sessions"] == 0
+
+
+def test_without_a_backend_the_command_ends_with_3_and_says_that_nothing_was_sent(command: Command) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    remember(command.home, endpoint)
+
+    ended = command("eval", "3 + 4", "--json")
+
+    assert (ended.code, ended.answer["error"]["type"]) == (3, "NotSent")
+    assert endpoint in ended.answer["error"]["message"]

@@ -1,0 +1,148 @@
+"""``run``: the link in the foreground, until a signal or until only a person can go on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stui_supervisor import State, Supervisor
+from stui_supervisor.backend import BackendSettings
+from tests.support.backend_process import BackendProcess
+from tests.support.command import Command
+
+STOP_LIMIT_S = 1.0
+SETTINGS_WITH_TOKEN = BackendSettings(bind="tcp://127.0.0.1:*", token="0123456789abcdef")  # noqa: S106  guards nothing
+posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
+
+
+@pytest.fixture
+def backend() -> Iterator[BackendProcess]:
+    with BackendProcess() as process:
+        yield process
+
+
+def read_until(process: subprocess.Popen[str], state: str) -> list[dict[str, Any]]:
+    """The objects that the process prints, up to the transition to ``state``."""
+    assert process.stdout is not None
+    seen: list[dict[str, Any]] = []
+    for line in process.stdout:
+        seen.append(json.loads(line))
+        if seen[-1]["event"] == "transition" and seen[-1]["to"] == state:
+            return seen
+    raise AssertionError(f"it ended before it was {state}: {seen}")
+
+
+def steps(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(event["from"], event["trigger"], event["to"]) for event in events if event["event"] == "transition"]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_it_in_good_order_within_a_second(
+    number: signal.Signals, command: Command, backend: BackendProcess
+) -> None:
+    with command.running("run", backend.endpoint, "--json") as process:
+        before = read_until(process, "connected")
+        process.send_signal(number)
+        sent = time.monotonic()
+        out, err = process.communicate(timeout=20)
+        took_s = time.monotonic() - sent
+
+    after = [json.loads(line) for line in out.splitlines()]
+    assert (process.returncode, err) == (0, "")
+    assert took_s < STOP_LIMIT_S
+    assert steps([*before, *after]) == [
+        ("disconnected", "restore", "restoring"),
+        ("restoring", "restored", "connecting"),
+        ("connecting", "established", "connected"),
+        ("connected", "stop", "disconnected"),
+    ]
+
+
+@posix
+def test_a_signal_ends_it_within_a_second_while_it_recovers(command: Command, backend: BackendProcess) -> None:
+    with command.running("run", backend.endpoint, "--json") as process:
+        read_until(process, "connected")
+        backend.kill()
+        read_until(process, "recovering")
+        process.send_signal(signal.SIGTERM)
+        sent = time.monotonic()
+        process.communicate(timeout=20)
+        took_s = time.monotonic() - sent
+
+    assert process.returncode == 0
+    assert took_s < STOP_LIMIT_S
+
+
+@posix
+def test_the_next_run_needs_no_endpoint(command: Command, backend: BackendProcess) -> None:
+    for words in (["run", backend.endpoint, "--json"], ["run", "--json"]):
+        with command.running(*words) as process:
+            events = read_until(process, "connected")
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+
+    assert events[-1]["endpoint"] == backend.endpoint
+
+
+@posix
+def test_while_it_runs_status_in_another_process_tells_the_link(command: Command, backend: BackendProcess) -> None:
+    with command.running("run", backend.endpoint, "--json") as process:
+        read_until(process, "connected")
+        during = command("status", "--json")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    after = command("status", "--json")
+
+    assert (during.code, during.answer["state"], during.answer["pid"]) == (0, "connected", process.pid)
+    assert during.answer["endpoint"] == backend.endpoint
+    assert (after.code, after.answer["state"], after.answer["last_error"]) == (3, "disconnected", None)
+
+
+def test_with_nothing_stored_and_no_endpoint_it_says_what_to_do_and_ends_with_2(command: Command) -> None:
+    ended = command("run")
+
+    assert ended.code == 2
+    assert "stui-supervisor run tcp://127.0.0.1:5555" in ended.err
+
+
+async def test_after_a_disconnect_by_hand_it_says_so_and_ends_with_3(command: Command, backend: BackendProcess) -> None:
+    async with Supervisor(backend.endpoint, home=command.home) as supervisor:
+        await supervisor.wait_for(State.CONNECTED, timeout=10)
+        await supervisor.disconnect()
+        await supervisor.wait_for(State.DISCONNECTED, timeout=10)
+
+    ended = command("run")
+
+    assert ended.code == 3
+    assert "disconnected by hand" in ended.err
+    assert "stui-supervisor run tcp://" in ended.err
+
+
+def test_a_backend_that_refuses_the_credential_ends_it_with_4(command: Command) -> None:
+    with BackendProcess(SETTINGS_WITH_TOKEN) as backend:
+        ended = command("run", backend.endpoint, "--json")
+
+    assert ended.code == 4
+    assert ended.answers[-1]["error"]["type"] == "AuthenticationFailed"
+
+
+@posix
+def test_a_reader_that_leaves_ends_it_without_a_word(command: Command, backend: BackendProcess) -> None:
+    with command.running("run", backend.endpoint, "--json") as process:
+        read_until(process, "connected")
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        backend.kill()
+        err = process.stderr.read()
+        process.wait(timeout=20)
+
+    assert (process.returncode, err) == (1, "")

@@ -1,0 +1,124 @@
+"""``status``: what it says of a link when nobody, somebody or a dead process keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.events import Status
+from stui_supervisor.record import SessionRecord
+from tests.support.command import Command
+
+NAMES = [field.name for field in fields(Status)]
+ENDPOINT = "tcp://127.0.0.1:5555"
+SINCE = "2026-01-02T03:04:05+00:00"
+
+
+def known(state: str, **more: Any) -> dict[str, Any]:
+    return {"state": state, "since": SINCE, "profile": "default", "endpoint": ENDPOINT, "pid": 4711, **more}
+
+
+@contextmanager
+def owned(home: Path, status: dict[str, Any], profile: str = "default") -> Iterator[None]:
+    """A session as a running supervisor keeps it."""
+    files = SessionFiles(home / "sessions")
+    session_id = files.claim(profile).session_id
+    files.save_record(session_id, SessionRecord(profile=profile, endpoint=ENDPOINT, status=status))
+    try:
+        yield
+    finally:
+        files.release(session_id)
+
+
+def leave(home: Path, status: dict[str, Any], profile: str = "default") -> None:
+    """A session as a supervisor that has ended left it."""
+    with owned(home, status, profile):
+        pass
+
+
+def test_with_nothing_stored_the_link_is_disconnected_and_the_hint_says_how_to_connect(command: Command) -> None:
+    ended = command("status", "--json")
+
+    assert ended.code == 3
+    assert list(ended.answer) == NAMES
+    assert (ended.answer["state"], ended.answer["profile"], ended.answer["pid"]) == ("disconnected", "default", None)
+    assert "stui-supervisor run" in ended.err
+
+
+def test_asking_for_the_status_makes_no_file(command: Command) -> None:
+    command("status")
+
+    assert not command.home.exists()
+
+
+@pytest.mark.parametrize("state", ["connected", "degraded"])
+def test_a_link_that_a_running_supervisor_holds_ends_with_0(state: str, command: Command) -> None:
+    with owned(command.home, known(state, rtt_ms=1.5)):
+        ended = command("status", "--json")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert list(ended.answer) == NAMES
+    assert {name: ended.answer[name] for name in known(state)} == known(state)
+    assert ended.answer["rtt_ms"] == 1.5
+
+
+@pytest.mark.parametrize("state", ["restoring", "connecting", "recovering", "disconnected"])
+def test_a_running_supervisor_without_a_link_ends_with_3(state: str, command: Command) -> None:
+    with owned(command.home, known(state)):
+        ended = command("status", "--json")
+
+    assert (ended.code, ended.answer["state"], ended.err) == (3, state, "")
+
+
+def test_a_supervisor_that_died_without_stopping_is_told_from_one_that_stopped(command: Command) -> None:
+    leave(command.home, known("connected", rtt_ms=1.5, attempt=3))
+
+    ended = command("status", "--json")
+
+    assert ended.code == 3
+    assert ended.answer["state"] == "disconnected"
+    assert ended.answer["last_error"] == "the supervisor ended without stopping while connected"
+    assert (ended.answer["pid"], ended.answer["rtt_ms"], ended.answer["attempt"]) == (None, None, 0)
+    assert "No supervisor runs" in ended.err
+
+
+def test_after_a_stop_the_last_known_truth_is_shown_with_a_note(command: Command) -> None:
+    leave(command.home, known("disconnected", last_error=None))
+
+    ended = command("status")
+
+    assert ended.code == 3
+    lines = dict(line.split(maxsplit=1) for line in ended.out.splitlines())
+    assert lines["state"] == "disconnected"
+    assert lines["endpoint"] == ENDPOINT
+    assert "last_error" not in lines
+    assert "No supervisor runs" in ended.err
+
+
+def test_a_profile_that_nobody_used_is_a_usage_error_which_lists_the_known_ones(command: Command) -> None:
+    leave(command.home, known("disconnected"), profile="work")
+
+    ended = command("status", "--profile", "play", "--json")
+
+    assert (ended.code, ended.answer["error"]["type"]) == (2, "ConfigurationError")
+    assert "work" in ended.answer["error"]["hint"]
+
+
+def test_a_stored_status_that_makes_no_sense_is_shown_as_disconnected(command: Command) -> None:
+    leave(command.home, {"state": "flying", "unknown": 1})
+
+    ended = command("status", "--json")
+
+    assert (ended.code, list(ended.answer), ended.answer["state"]) == (3, NAMES, "disconnected")
+
+
+def test_a_pipe_gets_no_colour(command: Command) -> None:
+    leave(command.home, known("connected"))
+
+    assert "\x1b" not in command("status").out
