@@ -15,9 +15,9 @@ from stui_supervisor.core import Core
 from stui_supervisor.effects import Effect
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.events import Event, Transition
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
-from stui_supervisor.policy import Failure, FailureKind
 from stui_supervisor.ports import Credentials, Link, LinkTimes
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.wire.dialects import Reply

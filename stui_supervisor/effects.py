@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
@@ -13,8 +13,7 @@ from stui_supervisor.record import SessionRecord
 from stui_supervisor.wire.dialects import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """Claim a session, for an image if one is named; answer with Loaded or LoadFailed."""
 
     load: int
@@ -22,8 +21,7 @@ class Load:
     image_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(NamedTuple):
     """Write what is given to a claimed session; answer with Saved or SaveFailed. One at a time is under way."""
 
     session_id: str
@@ -31,23 +29,20 @@ class Save:
     sections: Mapping[str, Section] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """Give a claimed session back, after what is being saved."""
 
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadCredential:
+class ReadCredential(NamedTuple):
     """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
 
     link: int
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLink:
+class OpenLink(NamedTuple):
     """Begin an attempt; answer with Opened or Lost."""
 
     link: int
@@ -55,15 +50,13 @@ class OpenLink:
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CloseLink:
+class CloseLink(NamedTuple):
     """Let go of the link."""
 
     link: int
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Hand one message to the link; when the link does not take it, answer with NotTaken."""
 
     link: int
@@ -71,8 +64,7 @@ class Send:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
     request: int
@@ -80,8 +72,7 @@ class Finish:
     error: RequestError | None
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(NamedTuple):
     """Tell the user and the journal."""
 
     event: Event

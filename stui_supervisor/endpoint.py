@@ -6,13 +6,14 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from stui_supervisor.errors import ConfigurationError
 
 _EXAMPLE: Final = "write tcp://HOST:PORT, for instance tcp://127.0.0.1:5555, or ipc:///PATH"
 _HOST_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_AUTHORITY: Final = re.compile(r"(?P<host>\[[^\[\]]+\]|[^\[\]:]+):(?P<port>[0-9]{1,9})\Z")
 _HOST_MAX_LENGTH: Final = 253
+_IPV6: Final = 6
 _PORT_MAX: Final = 65_535
 _IPC_PATH_MAX_BYTES: Final = 100  # sockaddr_un holds 104 bytes on macOS, 108 on Linux
 
@@ -45,7 +46,7 @@ class Endpoint:
             return cls._parse_ipc(rest, shown)
         if scheme != "tcp":
             raise ConfigurationError(f"{shown}: the scheme {scheme[:20]!a} is not supported", hint=_EXAMPLE)
-        return cls._parse_tcp(text, shown)
+        return cls._parse_tcp(rest, shown)
 
     @classmethod
     def _parse_ipc(cls, path: str, shown: str) -> Endpoint:
@@ -58,19 +59,16 @@ class Endpoint:
         return cls("ipc", path=path)
 
     @classmethod
-    def _parse_tcp(cls, text: str, shown: str) -> Endpoint:
-        if not text.isascii() or not text.isprintable() or " " in text:
+    def _parse_tcp(cls, rest: str, shown: str) -> Endpoint:
+        if not rest.isascii() or not rest.isprintable() or " " in rest:
             raise ConfigurationError(f"{shown} holds characters that no address has", hint=_EXAMPLE)
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise ConfigurationError(f"{shown}: {error}", hint=f"ports are 1 to {_PORT_MAX}; {_EXAMPLE}") from error
-        if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ConfigurationError(f"{shown} has something beside a host and a port", hint=_EXAMPLE)
-        if port is None or port == 0:
-            raise ConfigurationError(f"{shown} has no port", hint=f"ports are 1 to {_PORT_MAX}; {_EXAMPLE}")
-        if not host or not _is_host(host):
+        match = _AUTHORITY.match(rest)
+        if match is None:
+            raise ConfigurationError(f"{shown} is not a host and a port", hint=_EXAMPLE)
+        host, port = match["host"].lower().strip("[]"), int(match["port"])
+        if not 0 < port <= _PORT_MAX:
+            raise ConfigurationError(f"{shown}: the port {port} is out of range", hint=f"ports are 1 to {_PORT_MAX}")
+        if not _is_host(host, bracketed=match["host"].startswith("[")):
             raise ConfigurationError(f"{shown} has no usable host name", hint=_EXAMPLE)
         return cls("tcp", host=host, port=port)
 
@@ -91,14 +89,11 @@ class Endpoint:
         return f"tcp://{host}:{self.port}"
 
 
-def _is_host(host: str) -> bool:
+def _is_host(host: str, *, bracketed: bool) -> bool:
     try:
-        ipaddress.ip_address(host)
+        return (ipaddress.ip_address(host).version == _IPV6) == bracketed
     except ValueError:
-        pass
-    else:
-        return True
-    labels = host.rstrip(".").split(".")
-    if ":" in host or len(host) > _HOST_MAX_LENGTH or labels[-1].isdigit():
+        labels = host.rstrip(".").split(".")
+    if bracketed or len(host) > _HOST_MAX_LENGTH or labels[-1].isdigit():
         return False
     return all(_HOST_LABEL.match(label) for label in labels)

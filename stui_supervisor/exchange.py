@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Announce, Effect, Finish, Send
@@ -18,8 +18,7 @@ from stui_supervisor.wire.limits import MalformedMessage
 _TOKEN_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     """A reply to the message that was in flight."""
 
     purpose: Purpose

@@ -8,11 +8,10 @@ context is then kept on this machine only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
-from stui_supervisor.policy import Failure, FailureKind
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
@@ -25,8 +24,7 @@ _SESSION_ID_MAX_LENGTH: Final = 200
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(NamedTuple):
     """What an earlier link has taught about the other end, and what this one learns."""
 
     dialect: Dialect | None = None
@@ -35,8 +33,7 @@ class Known:
     client_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """Send this, and call ``answered`` with what comes back."""
 
     dialect: Dialect
@@ -44,30 +41,26 @@ class Ask:
     secret: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(NamedTuple):
     """The backend's copy of the context is here: merge it, then call ``merged``."""
 
     state: Any
 
 
-@dataclass(frozen=True, slots=True)
-class PushContext:
+class PushContext(NamedTuple):
     """Send the whole context to this backend session, and call ``answered``."""
 
     dialect: Dialect
     backend_session: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchSession:
+class SwitchSession(NamedTuple):
     """Another image answers: claim its own session, then call ``switched``."""
 
     image_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Established:
+class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context."""
 
     known: Known
@@ -75,15 +68,13 @@ class Established:
     refusal: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A person is needed."""
 
     error: ConnectionRejected
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """This attempt is over; another may succeed."""
 
     failure: Failure
@@ -140,7 +131,7 @@ class Handshake:
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
         image_id = self._known.image_id
-        self._known = replace(known, dialect=self._dialect, image_id=image_id)
+        self._known = known._replace(dialect=self._dialect, image_id=image_id)
         self._verdict = BackendVerdict.DIFFERENT_IMAGE
         return self._session()
 
@@ -181,7 +172,7 @@ class Handshake:
         image_id = result.get("image_id")
         # Weak evidence is no evidence: only two names that differ make another image.
         found = image_id if isinstance(image_id, str) and image_id else known
-        self._known = replace(self._known, dialect=self._dialect, image_id=found)
+        self._known = self._known._replace(dialect=self._dialect, image_id=found)
         if not self._with_session:
             return self._established()
         if known is not None and found is not None and found != known:
@@ -199,7 +190,7 @@ class Handshake:
         if not isinstance(reply, Reply) or not reply.ok:
             if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
                 self._verdict = BackendVerdict.RESTARTED
-            self._known = replace(self._known, backend_session=None)
+            self._known = self._known._replace(backend_session=None)
             return self._session()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.RESUMED
@@ -215,7 +206,7 @@ class Handshake:
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()
-        self._known = replace(self._known, backend_session=session)
+        self._known = self._known._replace(backend_session=session)
         return Merge(None)
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:

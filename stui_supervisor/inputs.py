@@ -1,20 +1,22 @@
-"""Everything the core can be told. ``link`` and ``load`` are numbers; a late one is recognised by its number."""
+"""Everything the core can be told. ``link`` and ``load`` are numbers; a late one is recognised by its number.
+
+Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
-from stui_supervisor.policy import Failure
+from stui_supervisor.failures import Failure
 from stui_supervisor.record import Claimed
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """When an input arrived: ``monotonic_s`` for deadlines, ``utc`` for people."""
 
     monotonic_s: float
@@ -25,91 +27,77 @@ class Moment:
         return Moment(self.monotonic_s + seconds, self.utc + timedelta(seconds=seconds))
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """The program starts; ``endpoint`` overrides the stored one."""
 
     endpoint: Endpoint | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """The program ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """The user names an endpoint."""
 
     endpoint: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect:
+class Disconnect(NamedTuple):
     """The user wants no link."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconnect:
+class Reconnect(NamedTuple):
     """The user wants a new link, or the next attempt now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(NamedTuple):
     """A request to be sent once, in turn."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(NamedTuple):
     """Nobody waits for the request any more."""
 
     request: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContextChanged:
+class ContextChanged(NamedTuple):
     """The user changed a section of the context."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaveContext:
+class SaveContext(NamedTuple):
     """The user wants the context on disk now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The store has claimed a session."""
 
     load: int
     claimed: Claimed
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFailed:
+class LoadFailed(NamedTuple):
     """The store could not claim a session."""
 
     load: int
     error: StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """The last Save is on disk; ``context_bytes`` is the size of its context file, None when it held none."""
 
     context_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SaveFailed:
+class SaveFailed(NamedTuple):
     """The last Save is not, or not wholly, on disk."""
 
     error: StoreError
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialRead:
+class CredentialRead(NamedTuple):
     """The credential for the attempt, if there is one."""
 
     link: int
@@ -117,31 +105,27 @@ class CredentialRead:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialFailed:
+class CredentialFailed(NamedTuple):
     """The credential could not be read."""
 
     link: int
     error: CredentialError
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The link's transport is up."""
 
     link: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotTaken:
+class NotTaken(NamedTuple):
     """The link did not take the message of the last Send; the backend certainly has not got it."""
 
     link: int
     token: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """The link brought a reply."""
 
     link: int
@@ -149,16 +133,14 @@ class Received:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """The link never came up, or is gone."""
 
     link: int
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(NamedTuple):
     """A deadline may have come."""
 
 

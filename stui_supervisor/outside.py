@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from stui_supervisor.adapters.host import SystemClock, directories
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
-from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.ports import Clock, Credentials, Journal, LinkFactory, SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.secret import Secret
-
-TOKEN_VARIABLE: Final = "STUI_TOKEN"  # noqa: S105  # the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +75,3 @@ class NoDisk:
 
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
-
-
-class TokenOfThisRun:
-    """The token in ``STUI_TOKEN``, for one run and every endpoint."""
-
-    source = "environment"
-
-    def read(self, _endpoint: Endpoint) -> Secret | None:
-        """The token, or None when the variable is not set."""
-        token = os.environ.get(TOKEN_VARIABLE)
-        return Secret(token) if token else None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
-from stui_supervisor.policy import Failure
+from stui_supervisor.failures import Failure
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.secret import Secret
 
@@ -25,8 +24,7 @@ class Clock(Protocol):
         """The wall clock, aware, in UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkTimes:
+class LinkTimes(NamedTuple):
     """How patient one attempt is, in seconds."""
 
     attempt_timeout_s: float

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
@@ -46,8 +47,7 @@ class Request:
         return self.deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A request that is over without a reply."""
 
     request: Request

@@ -6,30 +6,31 @@ import asyncio
 import math
 import os
 import re
-import uuid
 from collections.abc import Coroutine, Mapping
-from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from stui_supervisor import inputs
+from stui_supervisor.adapters.environment_token import token_of_this_run
 from stui_supervisor.adapters.host import SystemClock
 from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import DEFAULTS, PROFILE_NAME_MAX_LENGTH, Settings
 from stui_supervisor.context import Context
-from stui_supervisor.core import Core
-from stui_supervisor.driver import Driver
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
 from stui_supervisor.inputs import Input, Moment
-from stui_supervisor.outside import TOKEN_VARIABLE, TokenOfThisRun, assemble
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.requests import Request
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, Reply, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stui_supervisor.driver import Driver
 
 _PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _START: Final = "start it, or use it in 'async with'"
@@ -56,14 +57,16 @@ class Supervisor:
         credentials: Credentials | None = None,
         link: LinkFactory | None = None,
     ) -> None:
+        from stui_supervisor.core import Core  # noqa: PLC0415  # importing this package stays cheap
+
         self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
         self._settings = settings or DEFAULTS
         self._home = home
-        self._credentials = credentials or (TokenOfThisRun() if TOKEN_VARIABLE in os.environ else None)
+        self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
         self._audience = Audience()
-        self._writer = uuid.uuid4().hex
+        self._writer = os.urandom(16).hex()
         self._context = Context(self._writer, self._context_changed)
         self._requests = 0
         self._has_stopped = False
@@ -85,6 +88,9 @@ class Supervisor:
         Never fails because a backend, a disk or a keyring is away; events and the status tell.
         """
         if self._driver is None:
+            from stui_supervisor.driver import Driver  # noqa: PLC0415  # as above
+            from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
+
             self._has_stopped = False
             outside = assemble(self._settings, self._home, self._credentials, self._link)
             self._driver = Driver(self._core, self._settings, outside, self._audience)

@@ -14,6 +14,7 @@ from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, SessionSwitched, Status, Transition
 from stui_supervisor.exchange import Exchange, Landed
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.handshake import (
     Ask,
     Established,
@@ -29,7 +30,7 @@ from stui_supervisor.handshake import (
 )
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Finding, Liveness
-from stui_supervisor.policy import Backoff, Failure, FailureKind
+from stui_supervisor.policy import Backoff
 from stui_supervisor.requests import Purpose
 from stui_supervisor.secret import Secret
 from stui_supervisor.session import Session

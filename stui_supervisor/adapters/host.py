@@ -6,13 +6,15 @@ import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stui_supervisor.errors import StoreError
 
 HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
 _APPLICATION: Final = "stui-supervisor"
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class SystemClock:
@@ -40,6 +42,8 @@ def directories(home: Path | str | None = None) -> Directories:
 
     Makes nothing. Raises StoreError when there is no home directory to be found.
     """
+    from pathlib import Path  # noqa: PLC0415  # this module is imported for its clock too
+
     chosen = home or os.environ.get(HOME_VARIABLE)
     try:
         if chosen:

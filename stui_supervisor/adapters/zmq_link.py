@@ -23,7 +23,7 @@ from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.policy import Failure, FailureKind
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkListener, LinkTimes
 
 _UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED

@@ -1,0 +1,30 @@
+"""The token of one run, from the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.secret import Secret
+
+TOKEN_VARIABLE: Final = "STUI_TOKEN"  # noqa: S105  # the name of a variable
+
+
+class EnvironmentToken:
+    """Credentials: ``STUI_TOKEN`` as it was when the supervisor was made, for every endpoint."""
+
+    source = "environment"
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def read(self, _endpoint: Endpoint) -> Secret:
+        """The token."""
+        return self._secret
+
+
+def token_of_this_run() -> EnvironmentToken | None:
+    """The credentials in the environment, if there are any."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    return EnvironmentToken(Secret(token)) if token else None
