@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from stui_supervisor.claiming import Candidate, in_order_of_claim, seed
 from stui_supervisor.context import Section
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.ports import LinkListener, LinkTimes
 from stui_supervisor.record import Claimed, SessionRecord
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -102,3 +107,89 @@ def _seen(session_id: str, stored: StoredInMemory) -> Candidate:
         seq=stored.saves,
         live_sections=sum(section.value is not None for section in stored.sections.values()),
     )
+
+
+class Reach(StrEnum):
+    """How a ``FakePeer`` meets who wants to link to it."""
+
+    LISTENS = "listens"
+    REFUSES = "refuses"
+    SILENT = "silent"
+
+
+class FakePeer:
+    """A backend without sockets, and the factory of the links to it: ``Supervisor(link=peer)``.
+
+    ``answer`` takes the body of a message and gives the reply's, or None to keep silent. ``links`` are
+    all it ever made, the newest last.
+    """
+
+    def __init__(self, answer: Callable[[bytes], bytes | None], *, reach: Reach = Reach.LISTENS) -> None:
+        self.answer = answer
+        self.reach = reach
+        self.links: list[FakeLink] = []
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> FakeLink:
+        """See ports.LinkFactory."""
+        self.links.append(FakeLink(self, endpoint, times))
+        return self.links[-1]
+
+    def vanish(self) -> None:
+        """End every link, and refuse new ones."""
+        self.reach = Reach.REFUSES
+        for link in self.links:
+            link.lose(Failure(FailureKind.RESET))
+
+
+class FakeLink:
+    """A link to a ``FakePeer``."""
+
+    def __init__(self, peer: FakePeer, endpoint: Endpoint, times: LinkTimes) -> None:
+        self.endpoint = endpoint
+        self._peer = peer
+        self._times = times
+        self._listener: LinkListener | None = None
+        self._is_up = False
+
+    def open(self, listener: LinkListener) -> None:
+        """See ports.Link."""
+        self._listener = listener
+        loop = asyncio.get_running_loop()
+        match self._peer.reach:
+            case Reach.LISTENS:
+                loop.call_soon(self._come_up)
+            case Reach.REFUSES:
+                loop.call_soon(self.lose, Failure(FailureKind.REFUSED))
+            case Reach.SILENT:
+                loop.call_later(self._times.attempt_timeout_s, self.lose, Failure(FailureKind.TIMEOUT))
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """See ports.Link."""
+        if not self._is_up:
+            return False
+        answer = self._peer.answer(body)
+        if answer is not None:
+            asyncio.get_running_loop().call_soon(self.deliver, token, answer)
+        return True
+
+    def close(self) -> None:
+        """See ports.Link."""
+        self._listener = None
+        self._is_up = False
+
+    def deliver(self, token: bytes, body: bytes) -> None:
+        """Bring a reply, wanted or not."""
+        if self._listener is not None and self._is_up:
+            self._listener.received(token, body)
+
+    def lose(self, failure: Failure) -> None:
+        """End the link from the other side."""
+        listener = self._listener
+        self.close()
+        if listener is not None:
+            listener.lost(failure)
+
+    def _come_up(self) -> None:
+        if self._listener is not None:
+            self._is_up = True
+            self._listener.opened()
