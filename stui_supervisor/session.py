@@ -17,7 +17,7 @@ from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.saver import Saver
 from stui_supervisor.wire.dialects import Dialect
 
-_DIALECTS: Final = frozenset(Dialect)
+_DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
 
 
 class Session:
@@ -98,7 +98,7 @@ class Session:
     @property
     def dialect(self) -> Dialect | None:
         """The dialect that the backend is known to speak."""
-        return Dialect(self.record.dialect) if self.record.dialect in _DIALECTS else None
+        return _DIALECTS.get(self.record.dialect)
 
     def known(self) -> Known:
         """What the next handshake starts from."""

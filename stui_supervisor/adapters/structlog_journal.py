@@ -20,13 +20,15 @@ from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
 from stui_supervisor.adapters.rotated_file import RotatedFile
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, Settings
-from stui_supervisor.events import Event
+from stui_supervisor.events import Event, RequestFinished
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import Secret
+from stui_supervisor.states import Outcome
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_MAX_LENGTH: Final = 100
+_ROUTINE_MAX: Final = JOURNAL_QUEUE_LENGTH // 4
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
@@ -87,7 +89,7 @@ class StructlogJournal:
             self._dropped += 1
             return
         self._queue.append(_Recorded(event, link))
-        if self._is_open and not self._is_awake:
+        if self._is_open and not self._is_awake and (not _is_routine(event) or len(self._queue) >= _ROUTINE_MAX):
             self._wake()
 
     def close(self) -> None:
@@ -221,3 +223,8 @@ def _head_first(_logger: object, _method: str, line: MutableMapping[str, Any]) -
 
 def _timestamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _is_routine(event: Event) -> bool:
+    """True for what is summarised anyway: waking the thread for each would slow every request down."""
+    return isinstance(event, RequestFinished) and event.outcome is Outcome.REPLIED

@@ -35,6 +35,11 @@ _GONE: Final = (
     | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
     | zmq.Event.HANDSHAKE_FAILED_AUTH
 )
+# Plain integers where every message passes: zmq's flags are enums, which cost more than the calls.
+_EVENTS: Final = int(zmq.EVENTS)
+_POLLIN: Final = int(zmq.POLLIN)
+_DONTWAIT: Final = int(zmq.DONTWAIT)
+_SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
 _monitor_numbers = itertools.count()
 
@@ -204,7 +209,6 @@ class _Wire:
             (zmq.LINGER, 0),
             (zmq.IMMEDIATE, 1),
             (zmq.RECONNECT_IVL, -1),
-            (zmq.SNDHWM, RECEIVE_QUEUE_LENGTH),
             (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
             (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
             (zmq.IPV6, 1),
@@ -224,7 +228,9 @@ class _Wire:
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand over one message, or say that no peer takes it."""
         try:
-            self._socket.send_multipart((token, b"", body), zmq.DONTWAIT)
+            self._socket.send(token, _SNDMORE_DONTWAIT)
+            self._socket.send(b"", _SNDMORE_DONTWAIT)
+            self._socket.send(body, _DONTWAIT)
         except zmq.ZMQError:
             return False
         # The descriptor tells edges only, and sending may have used up one that announced a reply.
@@ -250,7 +256,7 @@ class _Wire:
         for _ in range(RECEIVE_QUEUE_LENGTH):
             if self._closed or not _has_input(self._socket):
                 return
-            frames = self._socket.recv_multipart(zmq.DONTWAIT)
+            frames = self._socket.recv_multipart(_DONTWAIT)
             if len(frames) not in _FRAMES:
                 self._link._lost(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))  # noqa: SLF001
                 return
@@ -274,7 +280,7 @@ class _Wire:
 
 
 def _has_input(source: zmq.Socket[bytes]) -> bool:
-    return bool(int(source.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
 
 
 async def _probe(endpoint: Endpoint, address: Address | None) -> None:
