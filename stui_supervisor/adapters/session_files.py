@@ -148,8 +148,6 @@ class SessionFiles:
 
     def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
         """Lock and load; None when it is taken, of a later version, or out of our reach."""
-        if session_id in self._owned:
-            return None
         session = OwnedSession(self._path(session_id), profile)
         try:
             if not session.take():

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,6 +109,24 @@ def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path, plant: o
     for read in (read_regular, read_start):
         with pytest.raises(Damaged, match="not a regular file"):
             read(str(tmp_path / "file"), 100)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"planted")
+    (tmp_path / "file").chmod(0o644)
+    os.chown(tmp_path / "file", 12345, 12345)
+    tmp_path.chmod(0o755)
+    code = (
+        "import os\n"
+        "from stui_supervisor.adapters.private_files import read_regular\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "os.setuid(54321)\n"
+        "try: read_regular('file', 100)\n"
+        "except OSError as error: print(error.strerror)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "it belongs to another user\n"
 
 
 def test_a_missing_file_is_missing_and_not_damaged(tmp_path: Path) -> None:

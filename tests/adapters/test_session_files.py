@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,14 @@ from hypothesis import strategies as st
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
 from stui_supervisor.adapters.session_bodies import encode_record
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, QUARANTINE_MAX_FILES, RECORD_MAX_BYTES
+from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.config import (
+    CLAIM_WAIT_S,
+    CONTEXT_FILE_MAX_BYTES,
+    GENERATIONS_KEPT,
+    QUARANTINE_MAX_FILES,
+    RECORD_MAX_BYTES,
+)
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import SessionRecord
@@ -510,6 +518,16 @@ def test_the_listing_shows_the_newest_first_and_who_lives(tmp_path: Path) -> Non
     ]
     assert [session.live for session in files.read_newest("other")] == [True]
     assert files.known_profiles() == {"default", "other"}
+
+
+def test_a_process_that_is_frozen_in_a_claim_holds_up_others_only_briefly(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW)
+    frozen = SessionLock(str(tmp_path / "claim.lock"))
+    assert frozen.take()
+    began = time.monotonic()
+    assert SessionFiles(tmp_path).claim("default").session_id == directory.name
+    assert CLAIM_WAIT_S <= time.monotonic() - began < CLAIM_WAIT_S + 2
+    frozen.give_back()
 
 
 def test_the_listing_changes_no_file(tmp_path: Path) -> None:
