@@ -65,14 +65,14 @@ class MemoryStore:
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
         stored = self._owned(session_id)
-        stored.record = replace(record, status=dict(record.status))
         stored.saves = self._count()
+        stored.record = replace(record, status=dict(record.status))
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """See ports.SessionStore."""
         stored = self._owned(session_id)
-        stored.sections = dict(sections)
         stored.saves = self._count()
+        stored.sections = dict(sections)
         return sum(len(name.encode()) + len(section.value or b"") for name, section in sections.items())
 
     def release(self, session_id: str) -> None:
@@ -193,3 +193,27 @@ class FakeLink:
         if self._listener is not None:
             self._is_up = True
             self._listener.opened()
+
+
+class VirtualClock:
+    """A clock that goes on only when it is told to. The wall clock follows, and can be set like a real one."""
+
+    def __init__(self, utc: datetime = _EPOCH) -> None:
+        self._elapsed_s = 0.0
+        self._wall = utc
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return self._elapsed_s
+
+    def utc(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        return self._wall + timedelta(seconds=self._elapsed_s)
+
+    def advance_to(self, monotonic_s: float) -> None:
+        """Let time pass until then; never backwards."""
+        self._elapsed_s = max(self._elapsed_s, monotonic_s)
+
+    def set_wall(self, by_s: float) -> None:
+        """Put the wall clock forward, or back for a negative number; the monotonic one does not notice."""
+        self._wall += timedelta(seconds=by_s)

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.context import Section
+from stui_supervisor.record import SessionRecord
+
+RECORD = SessionRecord(profile="default", endpoint="tcp://127.0.0.1:5555", status={"state": "connected"})
+OLD = {"x": Section(b'"old"', 1, "me")}
+NEW = {"x": Section(b'"new"', 2, "me")}
+NOTHING = {"x": Section(None, 3, "me")}
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and limits of POSIX systems")
 
 
 def with_header(content: bytes, **changes: Any) -> bytes:
@@ -32,3 +48,33 @@ def sealed(fields: dict[str, Any], body: bytes) -> bytes:
 def newest(directory: Path, kind: str) -> Path:
     """The generation with the highest seq."""
     return max(directory.glob(f"{kind}.*.json"), key=lambda path: int(path.name.split(".")[1]))
+
+
+class Ticking:
+    """A wall clock that is a second later at each look."""
+
+    def __init__(self) -> None:
+        self.now = EPOCH
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def stored(root: Path, *contexts: dict[str, Section]) -> Path:
+    """A free session that holds these generations; its directory."""
+    files = SessionFiles(root)
+    session_id = files.claim("nobody's").session_id
+    files.save_record(session_id, RECORD)
+    for sections in contexts:
+        files.save_context(session_id, sections)
+    files.release(session_id)
+    return root / session_id
+
+
+def codes_of(notices: tuple[object, ...]) -> list[str]:
+    return [getattr(notice, "code", "") for notice in notices]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}

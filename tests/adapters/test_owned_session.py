@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.config import (
+    GENERATIONS_KEPT,
+    RECORD_MAX_BYTES,
+)
+from stui_supervisor.errors import StoreError
+from tests.support.stored_files import (
+    NEW,
+    NOTHING,
+    OLD,
+    RECORD,
+    contents,
+    newest,
+    posix,
+    stored,
+    with_body,
+    with_header,
+)
+
+
+def test_a_session_is_two_kinds_of_files_and_a_lock(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    assert sorted(contents(directory)) == ["context.1.json", "endpoint.1.json", "endpoint.2.json", "lock"]
+    assert (directory / "context.1.json").read_text().splitlines()[1:] == [
+        '{"sections":{',
+        '"x":{"counter":1,"writer":"me","value":"old"}',
+        "}}",
+    ]
+
+
+def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
+    directory = stored(tmp_path, *[OLD] * (GENERATIONS_KEPT + 4))
+    assert sorted(path.name for path in directory.glob("context.*")) == [
+        "context.5.json",
+        "context.6.json",
+        "context.7.json",
+    ]
+
+
+def test_the_last_work_outlives_any_number_of_empty_saves(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, NEW, *[NOTHING] * 5)
+    assert sorted(path.name for path in directory.glob("context.*")) == [
+        "context.2.json",
+        "context.5.json",
+        "context.6.json",
+        "context.7.json",
+    ]
+
+
+def test_the_last_work_is_still_kept_by_the_next_process(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW, *[NOTHING] * 5)
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    for _ in range(5):
+        files.save_context(session_id, NOTHING)
+    assert (directory / "context.1.json").exists()
+    for _ in range(3):
+        files.save_context(session_id, OLD)
+    assert not (directory / "context.1.json").exists()
+
+
+def test_temporaries_of_a_save_that_was_cut_off_are_swept(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    (directory / ".context.2.json.0badf00d.tmp").write_bytes(b"half")
+    files = SessionFiles(tmp_path)
+    files.save_record(files.claim("default").session_id, RECORD)
+    assert not list(directory.glob(".*"))
+
+
+def test_what_a_newer_minor_added_survives(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    context, endpoint = newest(directory, "context"), newest(directory, "endpoint")
+    body = b'{"sections":{"x":{"counter":1,"writer":"me","value":"old","hue":5}},"later":[1]}'
+    context.write_bytes(with_header(with_body(context.read_bytes(), body), minor=4, more=True))
+    body = encode_record(replace(RECORD, extra={"later": {"a": 1}}))
+    endpoint.write_bytes(with_header(with_body(endpoint.read_bytes(), body), minor=4))
+    files = SessionFiles(tmp_path)
+    claimed = files.claim("default")
+    assert (claimed.sections, claimed.record.extra, claimed.notices) == (OLD, {"later": {"a": 1}}, ())
+    files.save_context(claimed.session_id, NEW)
+    files.save_record(claimed.session_id, claimed.record)
+    files.release(claimed.session_id)
+    saved = json.loads(newest(directory, "context").read_bytes().partition(b"\n")[2])
+    assert saved == {"sections": {"x": {"counter": 2, "writer": "me", "hue": 5, "value": "new"}}, "later": [1]}
+    assert files.claim("default").record == claimed.record
+
+
+def test_a_status_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, replace(RECORD, status={"last_error": "x" * RECORD_MAX_BYTES}))
+    files.release(session_id)
+    assert files.claim("default").record == replace(RECORD, status={})
+
+
+def test_a_record_that_cannot_be_kept_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, RECORD)
+    for wrong in ({"x": float("nan")}, {"x": object()}):
+        with pytest.raises(StoreError, match="unharmed"):
+            files.save_record(session_id, replace(RECORD, status=wrong))
+    with pytest.raises(StoreError, match="4,096 are allowed"):
+        files.save_record(session_id, replace(RECORD, image_id="x" * RECORD_MAX_BYTES))
+    files.release(session_id)
+    assert files.claim("default").record == RECORD
+
+
+@posix
+def test_a_session_directory_that_vanished_is_made_again_with_all_its_content(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    files = SessionFiles(tmp_path)
+    claimed = files.claim("default")
+    for save, expected in (
+        (lambda: files.save_record(claimed.session_id, RECORD), OLD),
+        (lambda: files.save_context(claimed.session_id, NEW), NEW),
+    ):
+        shutil.rmtree(directory)
+        save()
+        assert SessionFiles(tmp_path).claim("default").session_id != claimed.session_id
+        files.release(claimed.session_id)
+        again = files.claim("default")
+        assert (again.session_id, again.record, again.sections) == (claimed.session_id, RECORD, expected)
