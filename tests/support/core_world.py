@@ -1,0 +1,429 @@
+"""The core on virtual time, with a store, a keyring and a link that do only what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, TypeVar
+
+from stui_supervisor import inputs
+from stui_supervisor.attempt import Phase
+from stui_supervisor.config import Settings
+from stui_supervisor.context import Context, Section, to_state_data
+from stui_supervisor.core import Core
+from stui_supervisor.effects import Announce, CloseLink, Effect, Finish, Load, OpenLink, Release, Save, Send
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import StoreError
+from stui_supervisor.events import Event, Transition
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.requests import Request
+from stui_supervisor.secret import Secret
+from stui_supervisor.states import State, Trigger
+from stui_supervisor.wire.commands import is_repeatable
+from stui_supervisor.wire.dialects import Dialect, Operation, encode
+from stui_supervisor.wire.service import Request as Received
+from stui_supervisor.wire.service import decode_request, encode_error, encode_result
+
+HERE = Endpoint.parse("tcp://127.0.0.1:5555")
+THERE = Endpoint.parse("tcp://127.0.0.1:5556")
+FAR = Endpoint.parse("tcp://192.0.2.1:5555")
+BEGIN = Moment(1_000.0, datetime(2026, 3, 1, 12, tzinfo=UTC))
+REFUSED = Failure(FailureKind.REFUSED)
+RESET = Failure(FailureKind.RESET)
+DISK_FULL = StoreError("the disk is full", hint="make room")
+PID = 4711
+
+E = TypeVar("E", bound=Effect)
+V = TypeVar("V", bound=Event)
+
+
+def only(kind: type[E], effects: list[Effect]) -> list[E]:
+    """The effects of one kind, in order."""
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def told(kind: type[V], effects: list[Effect]) -> list[V]:
+    """The events of one kind that the user hears of, in order."""
+    return [effect.event for effect in only(Announce, effects) if isinstance(effect.event, kind)]
+
+
+def moves(effects: list[Effect]) -> list[tuple[State, Trigger, State]]:
+    """The transitions, in order."""
+    return [(move.from_state, move.trigger, move.to_state) for move in told(Transition, effects)]
+
+
+def triggers(effects: list[Effect]) -> list[Trigger]:
+    """What moved the state, in order."""
+    return [move.trigger for move in told(Transition, effects)]
+
+
+def section(text: str, counter: int = 1) -> Section:
+    """A section of the context that an earlier process wrote."""
+    return Section(f'"{text}"'.encode(), counter, "earlier")
+
+
+def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> Claimed:
+    """A session as the store gives it; ``record`` are the fields of its record."""
+    known = SessionRecord(profile="default", **record)
+    return Claimed(session_id=session_id, record=known, sections=sections or {}, fresh=False)
+
+
+class World:
+    """One core and the moment it lives in.
+
+    With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        seed: int = 0,
+        has_credentials: bool = False,
+        disk_works: bool = True,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.now = BEGIN
+        self.disk_works = disk_works
+        self.open_link: int | None = None
+        self._loads: list[int] = []
+        self._requests = 0
+        self._inside = False
+        self.last_send = Send(0, b"", b"")
+        self.unanswered: list[Save] = []
+        self.context = Context("me", self._context_changed)
+        self.core = Core(
+            profile="default",
+            settings=self.settings,
+            rng=Random(seed),  # noqa: S311 - not for secrets
+            context=self.context,
+            pid=PID,
+            has_credentials=has_credentials,
+        )
+
+    # What happens
+
+    def tell(self, event: Input) -> list[Effect]:
+        """One input, and the answers of the disk that follow from it."""
+        effects = list(self.core.handle(event, self.now))
+        for effect in list(effects):
+            match effect:
+                case Send():
+                    self.last_send = effect
+                case Load():
+                    self._loads.append(effect.load)
+                case OpenLink():
+                    self.open_link = effect.link
+                case CloseLink():
+                    self.open_link = None
+                case Save() if self.disk_works:
+                    effects += self.tell(saved(effect))
+                case Save():
+                    self.unanswered.append(effect)
+                case _:
+                    pass
+        return effects
+
+    def wait(self, seconds: float) -> list[Effect]:
+        """Let time pass; each deadline on the way is met exactly."""
+        effects: list[Effect] = []
+        end = self.now.after(seconds)
+        while (due := self.core.next_deadline()) is not None and due <= end.monotonic_s:
+            self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
+            effects += self.tell(inputs.TimePassed())
+        self.now = end
+        return effects
+
+    def wait_for_deadline(self) -> list[Effect]:
+        """Let time pass until the next deadline."""
+        due = self.core.next_deadline()
+        assert due is not None
+        self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
+        return self.tell(inputs.TimePassed())
+
+    def start(self, endpoint: Endpoint | None = None) -> list[Effect]:
+        return self.tell(inputs.Start(endpoint))
+
+    def loaded(self, claimed: Claimed | None = None) -> list[Effect]:
+        """The store answers the latest Load."""
+        return self.tell(inputs.Loaded(self._loads[-1], claimed or stored()))
+
+    def load_failed(self) -> list[Effect]:
+        return self.tell(inputs.LoadFailed(self._loads[-1], DISK_FULL))
+
+    def disk_fails(self) -> list[Effect]:
+        """Every write that is under way fails."""
+        failing, self.unanswered = self.unanswered, []
+        return [effect for save in failing for effect in self.tell(save_failed(save))]
+
+    def opened(self) -> list[Effect]:
+        return self.tell(inputs.Opened(self.core.link))
+
+    def lost(self, failure: Failure = RESET) -> list[Effect]:
+        return self.tell(inputs.Lost(self.core.link, failure))
+
+    def credential(self, text: str | None = "a text of some length") -> list[Effect]:
+        return self.tell(inputs.CredentialRead(self.core.link, Secret(text) if text else None, "keyring"))
+
+    def asked(self) -> Received:
+        """The message that was sent last, as the backend reads it."""
+        return decode_request(self.last_send.body)
+
+    def answer(self, result: Mapping[str, Any] | None = None) -> list[Effect]:
+        """The backend answers the message that was sent last."""
+        return self.bring(encode_result(self.asked(), result or {}, at=self.now.utc))
+
+    def refuse(self, error_type: str = "Error", message: str = "no") -> list[Effect]:
+        """The backend answers the message that was sent last with an error."""
+        return self.bring(encode_error(self.asked(), error_type, message, at=self.now.utc))
+
+    def bring(self, body: bytes) -> list[Effect]:
+        """The link brings these bytes as the reply to the message that was sent last."""
+        return self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
+
+    def shake_hands(self, image_id: str | None = None, state: Mapping[str, Section] | None = None) -> list[Effect]:
+        """Answer as a healthy backend does until the link is up, or until the store is asked for another session."""
+        effects: list[Effect] = []
+        while self.core._attempt.phase is Phase.HANDSHAKE:
+            match self.asked().command:
+                case "ping":
+                    effects += self.answer({"image_id": image_id} if image_id else {})
+                case "create_session":
+                    effects += self.answer({"session_id": "made"})
+                case "restore_session":
+                    effects += self.answer({"session_state": to_state_data(state or {})})
+                case _:
+                    effects += self.answer()
+        return effects
+
+    def link(self, image_id: str | None = None) -> list[Effect]:
+        """The transport opens and the backend is healthy."""
+        return [*self.opened(), *self.shake_hands(image_id)]
+
+    def submit(
+        self,
+        command: str = "evaluate",
+        *,
+        timeout: float | None = None,
+        repeatable: bool | None = None,
+        **parameters: Any,
+    ) -> list[Effect]:
+        """A user asks something; requests are numbered from 1."""
+        self._requests += 1
+        return self.tell(
+            inputs.Submit(
+                request(self._requests, command, parameters, now=self.now, timeout=timeout, repeatable=repeatable)
+            )
+        )
+
+    # What is
+
+    @property
+    def state(self) -> State:
+        return self.core.state
+
+    @property
+    def record(self) -> SessionRecord:
+        return self.core.session.record
+
+    @property
+    def old_load(self) -> int:
+        """The number of a load that is over."""
+        return self._loads[-1] - 1 if self._loads else 0
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Everything a user could notice, now or at the next deadline."""
+        core = self.core
+        return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
+
+    def _context_changed(self) -> None:
+        self.tell(inputs.ContextChanged())
+
+
+def saved(effect: Save) -> inputs.Saved:
+    """The disk's answer to a Save."""
+    size = None if effect.sections is None else sum(len(part.value or b"") for part in effect.sections.values())
+    return inputs.Saved(size)
+
+
+def save_failed(_: Save) -> inputs.SaveFailed:
+    """A full disk's answer to a Save."""
+    return inputs.SaveFailed(DISK_FULL)
+
+
+def request(
+    number: int = 1,
+    command: str = "evaluate",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    now: Moment = BEGIN,
+    timeout: float | None = None,
+    repeatable: bool | None = None,
+    dialect: Dialect = Dialect.COMMAND,
+) -> Request:
+    """A request as the driver makes it."""
+    operation = Operation(command, parameters or {})
+    return Request(
+        number=number,
+        message_id=f"me-{number}",
+        operation=operation,
+        dialect=dialect,
+        body=encode(dialect, operation, message_id=f"me-{number}", at=now.utc),
+        repeatable=is_repeatable(command) if repeatable is None else repeatable,
+        submitted_at=now.monotonic_s,
+        deadline=None if timeout is None else now.monotonic_s + timeout,
+    )
+
+
+def endings(effects: list[Effect]) -> list[tuple[int, str]]:
+    """Each request that ended, and how: ``replied`` or the name of its error."""
+    return [(end.request, type(end.error).__name__ if end.error else "replied") for end in only(Finish, effects)]
+
+
+def released(effects: list[Effect]) -> list[str]:
+    """The sessions given back."""
+    return [effect.session_id for effect in only(Release, effects)]
+
+
+def saves(effects: list[Effect]) -> list[tuple[str, dict[str, bytes | None] | None]]:
+    """What was written, by session; None where the context was not part of it."""
+    return [
+        (
+            effect.session_id,
+            None if effect.sections is None else {name: part.value for name, part in effect.sections.items()},
+        )
+        for effect in only(Save, effects)
+    ]
+
+
+# The places a core can be in: every state, and every phase within it.
+
+
+def _restoring(world: World) -> None:
+    world.start(HERE)
+
+
+def _connecting_loading(world: World) -> None:
+    world.start()
+    world.tell(inputs.Connect(HERE))
+
+
+def _connecting_credential(world: World) -> None:
+    world.start(HERE)
+    world.loaded(stored(image_id="one"))
+
+
+def _connecting_opening(world: World) -> None:
+    _connecting_credential(world)
+    if world.core._attempt.phase is Phase.CREDENTIAL:
+        world.credential()
+
+
+def _connecting_handshake(world: World) -> None:
+    _connecting_opening(world)
+    world.opened()
+
+
+def _connecting_switching(world: World) -> None:
+    _connecting_handshake(world)
+    world.answer({"image_id": "another"})
+
+
+def _connected(world: World) -> None:
+    _connecting_handshake(world)
+    world.shake_hands("one")
+
+
+def _connected_asking(world: World) -> None:
+    _connected(world)
+    world.submit("evaluate", code="1")
+    world.submit("evaluate", code="2")
+
+
+def _degraded(world: World) -> None:
+    _connected_asking(world)
+    world.wait(5.0)
+
+
+def _recovering_waiting(world: World) -> None:
+    _connected(world)
+    world.lost()
+
+
+def _recovering_credential(world: World) -> None:
+    _recovering_waiting(world)
+    world.wait_for_deadline()
+
+
+def _recovering_opening(world: World) -> None:
+    _recovering_credential(world)
+    if world.core._attempt.phase is Phase.CREDENTIAL:
+        world.credential()
+
+
+def _recovering_handshake(world: World) -> None:
+    _recovering_opening(world)
+    world.opened()
+
+
+def _recovering_switching(world: World) -> None:
+    _recovering_handshake(world)
+    world.answer({"image_id": "another"})
+
+
+def _left_disconnected(world: World) -> None:
+    world.start()
+    world.loaded(stored(endpoint=str(HERE), wanted=False))
+
+
+def _nothing_restored(world: World) -> None:
+    world.start()
+    world.loaded()
+
+
+def _disconnected(world: World) -> None:
+    _connected(world)
+    world.tell(inputs.Disconnect())
+
+
+def _rejected(world: World) -> None:
+    _connecting_handshake(world)
+    world.refuse("AuthenticationFailed")
+
+
+def _stopped(world: World) -> None:
+    _connected(world)
+    world.tell(inputs.Stop())
+
+
+PLACES = {
+    "nothing restored": _nothing_restored,
+    "left disconnected": _left_disconnected,
+    "disconnected": _disconnected,
+    "rejected": _rejected,
+    "stopped": _stopped,
+    "restoring": _restoring,
+    "connecting, loading": _connecting_loading,
+    "connecting, credential": _connecting_credential,
+    "connecting, opening": _connecting_opening,
+    "connecting, handshake": _connecting_handshake,
+    "connecting, switching": _connecting_switching,
+    "connected": _connected,
+    "connected, asking": _connected_asking,
+    "degraded": _degraded,
+    "recovering, waiting": _recovering_waiting,
+    "recovering, credential": _recovering_credential,
+    "recovering, opening": _recovering_opening,
+    "recovering, handshake": _recovering_handshake,
+    "recovering, switching": _recovering_switching,
+}
+
+
+def at(place: str, settings: Settings | None = None) -> World:
+    """A world whose core is in one of PLACES; only the places that wait for a credential have a keyring."""
+    world = World(settings, has_credentials="credential" in place)
+    PLACES[place](world)
+    return world
