@@ -206,6 +206,11 @@ def _despite_scanners(call: Callable[[], _T]) -> _T:
     except PermissionError:
         if not _IS_WINDOWS:
             raise
+    return until_not_denied(call)
+
+
+def until_not_denied(call: Callable[[], _T]) -> _T:
+    """Repeat ``call`` while it raises PermissionError, for a bounded time; then let that through."""
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed  # noqa: PLC0415 - rarely used
 
     retrying = Retrying(

@@ -28,6 +28,8 @@ from stui_supervisor.record import SessionRecord
 
 _MAX_BYTES: Final = {Kind.ENDPOINT: RECORD_MAX_BYTES, Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES}
 
+_LOOKS: Final = 3  # the owner may rotate all of the files away between a look at the directory and at them
+
 _T = TypeVar("_T")
 
 
@@ -84,8 +86,11 @@ def look(path: str, session_id: str) -> Candidate | None:
 
     Raises NewerFormat when it belongs to a later version.
     """
-    found = generations(os.listdir(path))
-    reading = newest_record(path, found[Kind.ENDPOINT])
+    for _ in range(_LOOKS):
+        found = generations(os.listdir(path))
+        reading = newest_record(path, found[Kind.ENDPOINT])
+        if reading.header or reading.refused or not found[Kind.ENDPOINT]:
+            break
     context = _newest_context_header(path, found[Kind.CONTEXT])
     headers = [header for header in (reading.header, context) if header is not None]
     if not headers:

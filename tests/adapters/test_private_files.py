@@ -18,6 +18,7 @@ from stui_supervisor.adapters.private_files import (
     read_regular,
     read_start,
     store_errors,
+    until_not_denied,
     write_whole,
 )
 from stui_supervisor.errors import StoreError
@@ -161,3 +162,25 @@ def test_each_refusal_of_the_system_says_what_to_do(number: int, hint: str) -> N
 def test_want_of_descriptors_says_nothing_about_a_file() -> None:
     numbers = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES)
     assert [is_out_of_means(OSError(number, "")) for number in numbers] == [True, True, True, False, False]
+
+
+def test_a_file_held_by_a_scanner_is_tried_again_until_it_lets_go() -> None:
+    refusals = [PermissionError("held"), PermissionError("held")]
+
+    def replace() -> str:
+        if refusals:
+            raise refusals.pop()
+        return "done"
+
+    assert until_not_denied(replace) == "done"
+
+
+def test_a_file_that_is_held_for_good_is_given_up() -> None:
+    refusal = PermissionError("held")
+
+    def replace() -> None:
+        raise refusal
+
+    with pytest.raises(PermissionError) as caught:
+        until_not_denied(replace)
+    assert caught.value is refusal

@@ -95,3 +95,12 @@ def test_the_session_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None
     (seen,) = (session for session in files.read_newest("default") if session.session_id == owned)
     assert not seen.live
     assert files.claim("default").session_id == owned
+
+
+def test_a_session_that_is_being_saved_is_always_in_the_listing(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    with saver(tmp_path) as process:
+        assert process.stdout is not None
+        owned = process.stdout.readline().split()[1]
+        listings = [[(seen.session_id, seen.live) for seen in files.read_newest("default")] for _ in range(200)]
+    assert listings == [[(owned, True)]] * 200
