@@ -36,7 +36,7 @@ class Driver:
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._link: Link | None = None
-        self._store = StoreThread(outside.store, self.feed)
+        self._store = StoreThread(outside.open_store, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None

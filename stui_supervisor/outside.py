@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, LinkFactory, SessionStore
+from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stui_supervisor.adapters.zmq_link import ZmqTransport
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run. ``close`` lets go of what they share."""
+    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share."""
 
     clock: Clock
     make_link: LinkFactory
-    store: SessionStore
+    open_store: Callable[[], SessionStore]
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
@@ -30,29 +36,48 @@ def assemble(
     settings: Settings, home: Path | str | None, credentials: Credentials | None, link: LinkFactory | None
 ) -> Outside:
     """The adapters for the running event loop. Never fails because a directory is missing."""
-    store, journal = _disk(settings, home)
-    if link is not None:
-        return Outside(SystemClock(), link, store, journal, credentials, _nothing)
-    from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed with a link of one's own
-
-    transport = ZmqTransport()
-    return Outside(SystemClock(), transport, store, journal, credentials, transport.close)
-
-
-def _disk(settings: Settings, home: Path | str | None) -> tuple[SessionStore, Journal | None]:
+    transport = _Transport()
     try:
         places = directories(home)
     except StoreError as error:
-        return NoDisk(error), None
-    from stui_supervisor.adapters.session_files import SessionFiles  # noqa: PLC0415  # keeps the import light
-    from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # as above
+        no_disk = NoDisk(error)
+        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close)
+    journal = None
+    if settings.journal:
+        from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
 
-    journal = StructlogJournal(places.logs, settings) if settings.journal else None
-    return SessionFiles(places.sessions_root), journal
+        journal = StructlogJournal(places.logs, settings)
+
+    def open_store() -> SessionStore:
+        from stui_supervisor.adapters.session_files import SessionFiles  # noqa: PLC0415  # off the loop
+
+        if link is None:
+            from stui_supervisor.adapters import zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
+
+        return SessionFiles(places.sessions_root)
+
+    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close)
 
 
-def _nothing() -> None:
-    """Nothing is shared."""
+class _Transport:
+    """The ZeroMQ links; ZeroMQ itself is imported, and its thread started, with the first one."""
+
+    def __init__(self) -> None:
+        self._transport: ZmqTransport | None = None
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
+        """See ports.LinkFactory."""
+        if self._transport is None:
+            from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed before
+
+            self._transport = ZmqTransport()
+        return self._transport(endpoint, times)
+
+    def close(self) -> None:
+        """Let go of what was started."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
 
 
 class NoDisk:

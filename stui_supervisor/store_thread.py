@@ -18,8 +18,9 @@ from stui_supervisor.ports import SessionStore
 class StoreThread:
     """Carries out Load, Save and Release, one after the other, off the loop."""
 
-    def __init__(self, store: SessionStore, feed: Callable[[Input], None]) -> None:
-        self._store = store
+    def __init__(self, open_store: Callable[[], SessionStore], feed: Callable[[Input], None]) -> None:
+        self._open_store = open_store
+        self._store: SessionStore | None = None
         self._feed = feed
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-store")
@@ -58,15 +59,15 @@ class StoreThread:
 
     def _call(self, effect: Load | Save | Release) -> Input | None:
         try:
+            store = self._store = self._store or self._open_store()
             match effect:
                 case Load(load, profile, image_id):
-                    return inputs.Loaded(load, self._store.claim(profile, image_id))
+                    return inputs.Loaded(load, store.claim(profile, image_id))
                 case Save(session_id, record, sections):
-                    self._store.save_record(session_id, record)
-                    saved = None if sections is None else self._store.save_context(session_id, sections)
-                    return inputs.Saved(saved)
+                    store.save_record(session_id, record)
+                    return inputs.Saved(None if sections is None else store.save_context(session_id, sections))
                 case Release(session_id):
-                    self._store.release(session_id)
+                    store.release(session_id)
         except StoreError as error:
             return _failed(effect, error)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a store, the supervision goes on in memory
