@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -162,7 +161,9 @@ class SessionFiles:
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
-        session_id = str(uuid.uuid4())
+        from uuid import uuid4  # noqa: PLC0415 - asks the platform on import, and most starts make no new session
+
+        session_id = str(uuid4())
         session = OwnedSession(self._path(session_id), record.profile)
         make_private_directory(session.path)
         if not session.take():
