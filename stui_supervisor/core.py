@@ -111,7 +111,7 @@ class Core(Uplink):
     @property
     def dialect(self) -> Dialect:
         """The dialect in which a request is best encoded now."""
-        return self._session.dialect or Dialect.COMMAND
+        return self._session.dialect(self._endpoint_text()) or Dialect.COMMAND
 
     # The user
 
@@ -120,6 +120,7 @@ class Core(Uplink):
             return
         self._is_running = True
         self.rejection = None
+        self._session.begin_run()
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.RESTORE, "the program starts")
         self._restore()
@@ -181,7 +182,7 @@ class Core(Uplink):
         self._session.saver.context_changed(self._now.monotonic_s)
 
     def _save_context(self, _: inputs.SaveContext) -> None:
-        self._session.saver.context_wanted(self._now.monotonic_s)
+        self._session.saver.wanted(self._now.monotonic_s)
 
     # The store
 
@@ -200,11 +201,11 @@ class Core(Uplink):
             return
         endpoint = self._attempt.endpoint or self._stored_endpoint()
         if self._attempt.endpoint is None and not self._session.record.wanted:
-            self._attempt.enter(Phase.IDLE, None)
+            self._end_link(LEFT_DISCONNECTED, keep_waiting=False)
             self._note_error(LEFT_DISCONNECTED)
             self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
         elif endpoint is None:
-            self._attempt.enter(Phase.IDLE, None)
+            self._end_link(NO_ENDPOINT, keep_waiting=False)
             self._note_error(NO_ENDPOINT)
             self._move(Trigger.NOTHING_TO_RESTORE, NO_ENDPOINT)
         else:
@@ -230,29 +231,37 @@ class Core(Uplink):
         if self._attempt.phase is Phase.SWITCHING:
             self._switched(event)
             return
-        self._session.adopt(event.claimed)
+        self._effects += self._session.adopt(event.claimed)
+        if self._session.loading:
+            return
         if not self._is_running:
             self._effects += self._session.finish()
         elif self._attempt.phase is Phase.LOADING:
             self._leave_restoring()
+        elif self._attempt.phase is Phase.HANDSHAKE:
+            # It came late: who answers has to be compared with what is known only now.
+            self._end_link("the stored session was read", keep_waiting=True)
+            self._begin_attempt()
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.is_latest(event.load):
             return
-        self._store_failed(event.error)
+        self._warn_of_store(event.error)
+        self._session.load_failed(self._now.monotonic_s)
         if self._attempt.phase is Phase.SWITCHING:
             self._switch_in_memory()
         elif self._attempt.phase is Phase.LOADING:
             self._leave_restoring()
 
     def _saved(self, event: inputs.Saved) -> None:
-        self._session.saver.finished()
-        if event.context_bytes is not None:
+        self._effects += self._session.saved(event.session_id)
+        if event.context_bytes is not None and event.session_id == self._session.id:
             self._session.context_saved_at = self._now.utc
             self._announce(ContextSaved(at=self._now.utc, bytes=event.context_bytes))
 
     def _save_failed(self, event: inputs.SaveFailed) -> None:
-        self._store_failed(event.error)
+        self._warn_of_store(event.error)
+        self._session.save_failed(event.session_id, self._now.monotonic_s)
 
     # Time
 

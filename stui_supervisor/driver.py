@@ -19,6 +19,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.ports import Credentials, Link, LinkTimes
+from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.wire.dialects import Reply
 
@@ -40,7 +41,7 @@ class Driver:
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
-        self._saving: list[tuple[int, asyncio.Future[None]]] = []
+        self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
         self.replies: dict[int, asyncio.Future[Reply]] = {}
 
     def now(self) -> Moment:
@@ -62,11 +63,11 @@ class Driver:
 
     async def save(self) -> None:
         """Return when the present context is on the disk; StoreError when that failed."""
-        saver = self._core.session.saver
-        if self._core.session.id is not None and not saver.is_context_changed:
+        session = self._core.session
+        if session.id is not None and session.saver.is_clean:
             return
         future: asyncio.Future[None] = self._loop.create_future()
-        self._saving.append((saver.context_version, future))
+        self._saving.append((session.saver, session.saver.present, future))
         self.feed(inputs.SaveContext())
         await future
 
@@ -97,7 +98,7 @@ class Driver:
                 self._name_journal(self._core.session.id)
             case inputs.Saved():
                 self._wake_savers(None)
-            case inputs.SaveFailed(error) | inputs.LoadFailed(error=error):
+            case inputs.SaveFailed(error=error) | inputs.LoadFailed(error=error):
                 self._wake_savers(error)
 
     def _name_journal(self, session_id: str | None) -> None:
@@ -107,15 +108,14 @@ class Driver:
 
     def _wake_savers(self, error: StoreError | None) -> None:
         """Tell the callers of ``save`` whose version is on the disk, or all that it failed."""
-        saved = self._core.session.saver.saved_version
-        for version, future in self._saving:
+        for saver, version, future in self._saving:
             if future.done():
                 continue
             if error is not None:
                 future.set_exception(error)
-            elif version <= saved:
+            elif version.record <= saver.saved.record and version.context <= saver.saved.context:
                 future.set_result(None)
-        self._saving = [(version, future) for version, future in self._saving if not future.done()]
+        self._saving = [waiting for waiting in self._saving if not waiting[2].done()]
 
     def _perform(self, effect: Effect) -> None:
         match effect:

@@ -86,14 +86,16 @@ class LoadFailed(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """The last Save is on disk; ``context_bytes`` is the size of its context file, None when it held none."""
+    """A Save is on disk; ``context_bytes`` is the size of its context file, None when it held none."""
 
+    session_id: str
     context_bytes: int | None
 
 
 class SaveFailed(NamedTuple):
-    """The last Save is not, or not wholly, on disk."""
+    """A Save is not, or not wholly, on disk."""
 
+    session_id: str
     error: StoreError
 
 

@@ -65,9 +65,12 @@ class Purpose(Enum):
 
 @dataclass(slots=True)
 class Flight:
-    """The one message on the link. ``request`` is None once nobody waits for it, and for our own messages."""
+    """The one message on the link. ``request`` is None once nobody waits for it, and for our own messages.
 
-    token: bytes
+    ``tokens`` are more than one when a handshake has asked in a second dialect: either answer counts.
+    """
+
+    tokens: tuple[bytes, ...]
     sent_at: float
     purpose: Purpose
     request: Request | None
@@ -121,12 +124,13 @@ class Outbox:
 
     def sent(self, token: bytes, now: float, purpose: Purpose, request: Request | None = None) -> None:
         """A message is in flight until its reply comes or the link is lost."""
-        self.flight = Flight(token, now, purpose, request)
+        earlier = self.flight.tokens if self.flight is not None and purpose is Purpose.HANDSHAKE else ()
+        self.flight = Flight((*earlier, token), now, purpose, request)
 
     def landed(self, token: bytes) -> Flight | None:
         """The flight that this reply answers, or None for a reply nobody waits for."""
         flight = self.flight
-        if flight is None or flight.token != token:
+        if flight is None or token not in flight.tokens:
             return None
         self.flight = None
         return flight

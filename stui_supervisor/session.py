@@ -1,9 +1,14 @@
-"""The session that this process owns: its record, its context, and what of them is on disk."""
+"""The session that this process owns: its record, its context, and what of them is on disk.
+
+A context belongs to an image. When another image answers, its session takes the place of the
+present one, which is *parked*: it stays in memory until all of it is on disk, and only then is it
+given back to other processes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from typing import Any, Final
@@ -20,6 +25,19 @@ from stui_supervisor.wire.dialects import Dialect
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
 
 
+@dataclass(slots=True)
+class Holding:
+    """One session in memory.
+
+    ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
+    """
+
+    record: SessionRecord
+    saver: Saver
+    id: str | None = None
+    sections: Mapping[str, Section] | None = None
+
+
 class Session:
     """What is remembered of the link and of the user's work.
 
@@ -30,37 +48,74 @@ class Session:
         self._settings = settings
         self._rng = rng
         self._loads = 0
+        self._load_for: Holding | None = None
         self._wish: bool | None = None
-        self._parked: dict[str, tuple[SessionRecord, Mapping[str, Section]]] = {}
+        self._dialects: dict[str, Dialect] = {}
+        self._current = Holding(SessionRecord(profile=profile), Saver(settings))
+        self._parked: dict[str, Holding] = {}
         self.context = context
-        self.saver = Saver(settings)
-        self.id: str | None = None
-        self.record = SessionRecord(profile=profile)
-        self.loading = False
         self.context_saved_at: datetime | None = None
 
-    def load(self, image_id: str | None = None) -> Load:
+    @property
+    def id(self) -> str | None:
+        """The claimed session, or None."""
+        return self._current.id
+
+    @property
+    def record(self) -> SessionRecord:
+        """What is remembered of the link."""
+        return self._current.record
+
+    @property
+    def saver(self) -> Saver:
+        """What of the session in use is not on disk yet."""
+        return self._current.saver
+
+    @property
+    def loading(self) -> bool:
+        """True while the answer to ``load`` is awaited."""
+        return self._load_for is not None
+
+    def begin_run(self) -> None:
+        """The program starts, perhaps again: answers of an earlier run will not come."""
+        self._load_for = None
+        for holding in self._holdings():
+            holding.saver.begin_run()
+
+    # Claims
+
+    def load(self, image_id: str | None = None, holding: Holding | None = None) -> Load:
         """Ask for a session; only the answer to the latest call counts."""
         self._loads += 1
-        self.loading = True
+        self._load_for = holding or self._current
         return Load(self._loads, self.record.profile, image_id)
 
     def is_latest(self, load: int) -> bool:
-        """True for the answer that ``load`` waits for; ends the wait."""
-        if not self.loading or load != self._loads:
-            return False
-        self.loading = False
-        return True
+        """True for the answer that ``load`` waits for."""
+        return self.loading and load == self._loads
 
     def abandon_load(self) -> None:
         """The answer is not wanted any more; its session will be given back."""
-        self.loading = False
+        self._load_for = None
 
-    def adopt(self, claimed: Claimed) -> None:
+    def load_failed(self, now: float) -> None:
+        """The claim failed; it is tried again later."""
+        holding, self._load_for = self._load_for or self._current, None
+        holding.saver.failed(now)
+
+    def adopt(self, claimed: Claimed) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
-        stored, mine = claimed.record, self.record
-        self.id = claimed.session_id
-        self.record = replace(
+        holding, self._load_for = self._load_for or self._current, None
+        stored, mine = claimed.record, holding.record
+        if mine.image_id and stored.image_id and mine.image_id != stored.image_id:
+            # It came late, and another image has answered meanwhile.
+            return [Release(claimed.session_id), self.load(mine.image_id, holding)]
+        holding.id = claimed.session_id
+        holding.saver.ok = True
+        if holding.sections is not None:
+            holding.sections = {**claimed.sections, **holding.sections}
+            return []
+        holding.record = replace(
             stored,
             endpoint=mine.endpoint or stored.endpoint,
             dialect=mine.dialect or stored.dialect,
@@ -70,52 +125,70 @@ class Session:
             wanted=stored.wanted if self._wish is None else self._wish,
         )
         self.context.adopt(claimed.sections)
-        self.saver.ok = True
+        return []
 
-    def switch(self, claimed: Claimed, image_id: str) -> list[Effect]:
-        """Use another image's session; the present one is saved as it is and given back."""
-        effects: list[Effect] = []
-        if self.id is not None:
-            effects += [self._save(with_context=self.saver.is_context_changed), Release(self.id)]
-        self.id = claimed.session_id
-        self._replace(replace(claimed.record, image_id=image_id), claimed.sections)
-        self.saver.forget()
+    # Other images
+
+    def switch(self, claimed: Claimed, image_id: str, now: float) -> list[Effect]:
+        """Use another image's session, and park the present one."""
+        self._load_for = None
+        effects = self._park(now)
+        self._use(Holding(claimed.record, Saver(self._settings), claimed.session_id), image_id, claimed.sections)
         return effects
 
-    def switch_in_memory(self, image_id: str) -> None:
-        """The same without a disk: the present work is kept in memory until its image is back."""
-        if self.record.image_id is not None:
-            self._parked[self.record.image_id] = (self.record, self.context.sections())
-        fresh = SessionRecord(profile=self.record.profile, image_id=image_id)
-        self._replace(*self._parked.pop(image_id, (fresh, {})))
+    def switch_in_memory(self, image_id: str, now: float) -> list[Effect]:
+        """The same without a disk, or for a session that is parked still."""
+        self._load_for = None
+        effects = self._park(now)
+        fresh = Holding(SessionRecord(profile=self.record.profile), Saver(self._settings))
+        fresh.saver.ok = self.saver.ok
+        fresh.saver.context_changed(now)
+        holding = self._parked.pop(image_id, fresh)
+        self._use(holding, image_id, holding.sections or {})
+        return effects
+
+    def is_parked(self, image_id: str) -> bool:
+        """True when the image's session is in memory still."""
+        return image_id in self._parked
+
+    def _park(self, now: float) -> list[Effect]:
+        holding = self._current
+        if holding.id is not None and holding.saver.is_clean:
+            return [Release(holding.id)]
+        holding.sections = self.context.sections()
+        holding.saver.wanted(now)
+        self._parked[holding.record.image_id or ""] = holding
+        return []
+
+    def _use(self, holding: Holding, image_id: str, sections: Mapping[str, Section]) -> None:
+        old, self._current = self._current, holding
+        holding.record = replace(
+            holding.record,
+            image_id=image_id,
+            wanted=old.record.wanted,
+            endpoint=holding.record.endpoint or old.record.endpoint,
+        )
+        holding.sections = None
+        self.context.replace(sections)
+        self.context_saved_at = None
+
+    # What changes
 
     def wish(self, *, wanted: bool, now: float) -> None:
         """The user has said whether a link is wanted; the next start knows it."""
         self._wish = wanted
-        self.record = replace(self.record, wanted=wanted)
-        self.saver.record_changed(now)
+        self._change(now, wanted=wanted)
 
-    @property
-    def dialect(self) -> Dialect | None:
-        """The dialect that the backend is known to speak."""
-        return _DIALECTS.get(self.record.dialect)
+    def note_status(self, status: Mapping[str, Any], now: float) -> None:
+        """A transition: what another process may read about this one changes with it."""
+        self._change(now, status=status)
 
-    def known(self) -> Known:
-        """What the next handshake starts from."""
-        record = self.record
-        if record.client_id is None:
-            record = self.record = replace(record, client_id=str(UUID(int=self._rng.getrandbits(128), version=4)))
-        return Known(
-            dialect=self.dialect,
-            image_id=record.image_id,
-            backend_session=record.backend_session,
-            client_id=record.client_id or "",
-        )
-
-    def established(self, endpoint: str, known: Known) -> None:
+    def established(self, endpoint: str, known: Known, now: float) -> None:
         """A link is up: from now on this endpoint is the last-known-good one."""
-        self.record = replace(
-            self.record,
+        if known.dialect is not None:
+            self._dialects[endpoint] = known.dialect
+        self._change(
+            now,
             endpoint=endpoint,
             dialect=known.dialect,
             image_id=known.image_id,
@@ -123,38 +196,84 @@ class Session:
             client_id=known.client_id,
         )
 
-    def note_status(self, status: Mapping[str, Any], now: float) -> None:
-        """A transition: what another process may read about this one changes with it."""
-        self.record = replace(self.record, status=status)
+    def _change(self, now: float, **fields: Any) -> None:
+        self._current.record = replace(self.record, **fields)
         self.saver.record_changed(now)
 
+    def dialect(self, endpoint: str | None) -> Dialect | None:
+        """The dialect that the backend at this endpoint is known to speak."""
+        if endpoint in self._dialects:
+            return self._dialects[endpoint]
+        return _DIALECTS.get(self.record.dialect) if endpoint == self.record.endpoint else None
+
+    def known(self, endpoint: str) -> Known:
+        """What the next handshake at this endpoint starts from."""
+        if self.record.client_id is None:
+            client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+            self._current.record = replace(self.record, client_id=client_id)
+        return Known(
+            dialect=self.dialect(endpoint),
+            image_id=self.record.image_id,
+            backend_session=self.record.backend_session,
+            client_id=self.record.client_id or "",
+        )
+
+    # The disk
+
     def save_if_due(self, now: float) -> list[Effect]:
-        """The write that is due now, if any; without a session to write to, another claim of one."""
-        due = self.next_deadline()
-        if due is None or due > now:
-            return []
-        return [self.load()] if self.id is None else [self._save(with_context=self.saver.begin())]
+        """The writes that are due now, and the claims for what has no session yet."""
+        effects: list[Effect] = []
+        for holding in self._holdings():
+            due = self._due(holding)
+            if due is None or due > now:
+                continue
+            effects.append(self.load(holding.record.image_id, holding) if holding.id is None else self._save(holding))
+        return effects
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which ``save_if_due`` has something to do."""
-        if self.id is None and (self.loading or not self._settings.keeps_session):
-            return None
-        return self.saver.next_deadline()
+        return min((due for holding in self._holdings() if (due := self._due(holding)) is not None), default=None)
+
+    def saved(self, session_id: str) -> list[Effect]:
+        """A write is on disk. A parked session that is clean is given back."""
+        holding = self._find(session_id)
+        if holding is None:
+            return []
+        holding.saver.finished()
+        if holding is self._current or not holding.saver.is_clean:
+            return []
+        self._parked = {image: other for image, other in self._parked.items() if other is not holding}
+        return [Release(session_id)]
+
+    def save_failed(self, session_id: str, now: float) -> None:
+        """A write is not on disk; it is due again later."""
+        holding = self._find(session_id)
+        if holding is not None:
+            holding.saver.failed(now)
 
     def finish(self) -> list[Effect]:
-        """The last write and the end of the claim."""
-        if self.id is None:
-            return []
-        effects: list[Effect] = [self._save(with_context=self.saver.begin()), Release(self.id)]
-        self.id = None
+        """The last writes and the end of the claims."""
+        effects: list[Effect] = []
+        for holding in self._holdings():
+            if holding.id is not None:
+                effects += [self._save(holding), Release(holding.id)]
+                holding.id = None
+        self._parked.clear()
         return effects
 
-    def _save(self, *, with_context: bool) -> Save:
-        assert self.id is not None  # noqa: S101  # callers have a session
-        return Save(self.id, self.record, self.context.sections() if with_context else None)
+    def _holdings(self) -> Iterator[Holding]:
+        yield self._current
+        yield from list(self._parked.values())
 
-    def _replace(self, record: SessionRecord, sections: Mapping[str, Section]) -> None:
-        wanted = self.record.wanted
-        self.record = replace(record, wanted=wanted, endpoint=record.endpoint or self.record.endpoint)
-        self.context.replace(sections)
-        self.context_saved_at = None
+    def _find(self, session_id: str) -> Holding | None:
+        return next((holding for holding in self._holdings() if holding.id == session_id), None)
+
+    def _due(self, holding: Holding) -> float | None:
+        if holding.id is None and (self.loading or not self._settings.keeps_session):
+            return None
+        return holding.saver.next_deadline()
+
+    def _save(self, holding: Holding) -> Save:
+        assert holding.id is not None  # noqa: S101  # callers have a session
+        sections = self.context.sections() if holding.sections is None else holding.sections
+        return Save(holding.id, holding.record, sections if holding.saver.begin() else None)

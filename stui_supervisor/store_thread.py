@@ -65,7 +65,8 @@ class StoreThread:
                     return inputs.Loaded(load, store.claim(profile, image_id))
                 case Save(session_id, record, sections):
                     store.save_record(session_id, record)
-                    return inputs.Saved(None if sections is None else store.save_context(session_id, sections))
+                    saved = None if sections is None else store.save_context(session_id, sections)
+                    return inputs.Saved(session_id, saved)
                 case Release(session_id):
                     store.release(session_id)
         except StoreError as error:
@@ -79,7 +80,7 @@ def _failed(effect: Load | Save | Release, error: StoreError) -> Input | None:
     match effect:
         case Load(load):
             return inputs.LoadFailed(load, error)
-        case Save():
-            return inputs.SaveFailed(error)
+        case Save(session_id):
+            return inputs.SaveFailed(session_id, error)
         case _:
             return None

@@ -43,11 +43,10 @@ class Turn:
     def _problem(self, code: str, message: str, hint: str) -> None:
         self._announce(Problem(at=self._now.utc, code=code, message=message, hint=hint))
 
-    def _store_failed(self, error: StoreError) -> None:
-        """The disk did not do its part: one warning, and another try later."""
+    def _warn_of_store(self, error: StoreError) -> None:
+        """The disk did not do its part: one warning until it does again."""
         if self._session.saver.ok:
             self._problem("store_failed", error.message, error.hint or STORE_HINT)
-        self._session.saver.failed(self._now.monotonic_s)
 
     def _endpoint_text(self) -> str | None:
         """The endpoint the link is or would be for: the one named last, else the last-known-good one."""

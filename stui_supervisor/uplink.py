@@ -129,13 +129,13 @@ class Uplink(Turn):
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
         attempt.handshake = Handshake(
-            self._session.known(), with_session=self._settings.keeps_session, secret=attempt.secret
+            self._session.known(str(attempt.endpoint)), with_session=self._settings.keeps_session, secret=attempt.secret
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
 
     def _follow(self, step: Step) -> None:
-        attempt, handshake = self._attempt, self._attempt.handshake
+        handshake = self._attempt.handshake
         if handshake is None:
             raise AssertionError("a step without a handshake")
         match step:
@@ -151,9 +151,7 @@ class Uplink(Turn):
                     self._session.saver.context_changed(self._now.monotonic_s)
                 self._follow(handshake.merged(ours_is_newer=bool(merged.newer)))
             case SwitchSession(image_id):
-                attempt.image_id = image_id
-                attempt.enter(Phase.SWITCHING, self._now.monotonic_s + self._settings.restore_timeout_s)
-                self._effects.append(self._session.load(image_id))
+                self._switch(image_id)
             case Established():
                 self._established(step)
             case Rejected(error):
@@ -165,7 +163,7 @@ class Uplink(Turn):
         self._effects.append(self._exchange.ask(self._attempt.link, purpose, dialect, operation, self._now, secret))
 
     def _established(self, step: Established) -> None:
-        self._session.established(str(self._attempt.endpoint), step.known)
+        self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
         self._attempt.enter(Phase.UP, None)
         self._liveness.heard(self._now.monotonic_s)
         self._liveness.healthy(self._now.monotonic_s)
@@ -179,15 +177,23 @@ class Uplink(Turn):
 
     # Another image's session
 
+    def _switch(self, image_id: str) -> None:
+        attempt = self._attempt
+        attempt.image_id = image_id
+        attempt.enter(Phase.SWITCHING, self._now.monotonic_s + self._settings.restore_timeout_s)
+        if self._session.is_parked(image_id):
+            self._switch_in_memory()
+        else:
+            self._effects.append(self._session.load(image_id))
+
     def _switched(self, event: inputs.Loaded) -> None:
         image_id = self._attempt.image_id or ""
-        self._effects += self._session.switch(event.claimed, image_id)
+        self._effects += self._session.switch(event.claimed, image_id, self._now.monotonic_s)
         self._tell_switch(image_id)
 
     def _switch_in_memory(self) -> None:
         image_id = self._attempt.image_id or ""
-        self._session.abandon_load()
-        self._session.switch_in_memory(image_id)
+        self._effects += self._session.switch_in_memory(image_id, self._now.monotonic_s)
         self._tell_switch(image_id)
 
     def _tell_switch(self, image_id: str) -> None:
@@ -197,7 +203,7 @@ class Uplink(Turn):
         self._effects += self._exchange.link_down(self._now, reason=reason, keep_waiting=False)
         self._attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         if self._attempt.handshake is not None:
-            self._follow(self._attempt.handshake.switched(self._session.known()))
+            self._follow(self._attempt.handshake.switched(self._session.known(str(self._attempt.endpoint))))
 
     # The end of an attempt or of a link
 
@@ -253,17 +259,21 @@ class Uplink(Turn):
             self._effects.append(CloseLink(attempt.link))
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
-        if self.state is State.CONNECTED and self._liveness.has_lasted(now.monotonic_s):
-            self._backoff.reset()
+        self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
         attempt.enter(Phase.IDLE, None)
+
+    def _forget_failures_if_healthy(self) -> None:
+        """Called where the state is about to leave ``connected``."""
+        if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
+            self._backoff.reset()
 
     # What is said on the link
 
     def _send_next(self) -> None:
         if self._attempt.phase is Phase.UP:
-            dialect = self._session.dialect or Dialect.COMMAND
+            dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
             self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
 
     def _received(self, event: inputs.Received) -> None:
@@ -329,11 +339,12 @@ class Uplink(Turn):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                dialect = self._session.dialect or Dialect.COMMAND
+                dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
                 self._ask(Purpose.PING, dialect, Operation("ping", {}), self._attempt.secret)
             case Finding.NO_ANSWER if self.state is State.CONNECTED:
                 self._status = replace(self._status, degraded_reason=DegradedReason.BUSY)
                 self._note_error(BUSY)
+                self._forget_failures_if_healthy()
                 self._move(Trigger.HEALTH_LOST, f"{DegradedReason.BUSY}: {BUSY}")
             case _:
                 pass
