@@ -162,7 +162,7 @@ class Outbox:
 
         With ``keep_waiting`` False whatever waits is over too, certainly not sent.
         """
-        self._linked = False
+        had_link, self._linked = self._linked, False
         ended: list[Ended] = []
         flight, self.flight = self.flight, None
         if flight is not None and flight.request is not None:
@@ -172,8 +172,9 @@ class Outbox:
                 unknown = OutcomeUnknown(f"the link ended before the reply: {reason}", hint=LOOK_FIRST)
                 ended.append(Ended(flight.request, unknown))
         if keep_waiting:
-            for request in self._waiting:
-                request.link_deadline = now + self._settings.link_wait_s
+            if had_link:
+                for request in self._waiting:
+                    request.link_deadline = now + self._settings.link_wait_s
         else:
             ended += [Ended(request, NotSent(reason, hint=SAFE_TO_REPEAT)) for request in self._waiting]
             self._waiting.clear()
