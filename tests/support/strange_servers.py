@@ -74,7 +74,7 @@ class ScriptedServer:
         context = zmq.Context()
         router = context.socket(zmq.ROUTER)
         router.setsockopt(zmq.LINGER, 0)
-        router.setsockopt(zmq.IPV6, 1)
+        router.setsockopt(zmq.IPV6, int("[" in self.endpoint))
         router.bind(self.endpoint)
         self.endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
         listening.set()

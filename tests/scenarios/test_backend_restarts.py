@@ -1,0 +1,189 @@
+"""The backend goes and comes back: the link with it, nothing run twice, nothing lost silently."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from stui_supervisor import (
+    AttemptScheduled,
+    BackendVerdict,
+    NotSent,
+    OutcomeUnknown,
+    SessionSwitched,
+    Settings,
+    State,
+    Supervisor,
+    Trigger,
+)
+from stui_supervisor.backend import BackendSettings
+from tests.support.backend_process import BackendProcess
+from tests.support.watching import LIMIT_S, entering, next_of, until
+
+WORK = {"workspaces": [{"name": "Main", "text": "3 + 4", "cursor": [1, 6]}]}
+
+
+def backend(tmp_path: Path, **settings: object) -> BackendProcess:
+    given = {"bind": "tcp://127.0.0.1:*", "executed_log": tmp_path / "executed", **settings}
+    return BackendProcess(BackendSettings(**given))  # type: ignore[arg-type]  # a test's own words
+
+
+async def connected(supervisor: Supervisor) -> None:
+    assert await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S) is State.CONNECTED
+
+
+async def back_in_use_after(supervisor: Supervisor, server: BackendProcess, away_s: float) -> float:
+    """Seconds from the backend's listening line to the first reply, after it was away for so long."""
+    stream = supervisor.events()
+    server.kill()
+    lost = await entering(stream, State.RECOVERING)
+    back_at = lost.at + timedelta(seconds=away_s)
+    await next_of(stream, AttemptScheduled, lambda event: event.at >= back_at)
+    answer = asyncio.create_task(supervisor.request("get_session_statistics", timeout=LIMIT_S))
+
+    def start() -> float:
+        server.start()
+        return time.monotonic()
+
+    listening = await asyncio.to_thread(start)
+    await answer
+    return time.monotonic() - listening
+
+
+async def test_a_backend_that_restarts_is_back_in_use_at_once(tmp_path: Path) -> None:
+    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+        await connected(supervisor)
+        durations = [await back_in_use_after(supervisor, server, away_s=0.2) for _ in range(5)]
+    assert median(durations) <= 0.5, durations
+
+
+@pytest.mark.soak
+async def test_a_backend_that_was_away_for_three_seconds_is_back_within_150_ms(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+        await connected(supervisor)
+        durations = [await back_in_use_after(supervisor, server, away_s=3.0) for _ in range(7)]
+    record_property("median_s", median(durations))
+    assert median(durations) <= 0.150, durations
+
+
+async def test_a_backend_that_kept_the_session_is_resumed(tmp_path: Path) -> None:
+    async with (
+        backend(tmp_path, state_file=tmp_path / "state") as server,
+        Supervisor(server.endpoint, home=tmp_path / "home") as supervisor,
+    ):
+        await connected(supervisor)
+        supervisor.context.update(WORK)
+        assert supervisor.status().backend_verdict is BackendVerdict.UNKNOWN
+        stream = supervisor.events()
+        await server.arestart()
+        assert (await entering(stream, State.CONNECTED)).trigger is Trigger.ESTABLISHED
+        assert supervisor.status().backend_verdict is BackendVerdict.RESUMED
+        assert dict(supervisor.context) == WORK
+
+
+async def test_a_backend_that_lost_the_session_gets_it_again_with_the_work(tmp_path: Path) -> None:
+    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+        await connected(supervisor)
+        supervisor.context.update(WORK)
+        stream = supervisor.events()
+        await server.arestart()
+        await entering(stream, State.CONNECTED)
+        assert supervisor.status().backend_verdict is BackendVerdict.RESTARTED
+        assert dict(supervisor.context) == WORK
+        (pushed,) = [line["parameters"] for line in server.executed() if line["command"] == "update_session_state"]
+        held = await supervisor.request("load_context", {"session_id": pushed["session_id"]})
+        assert held["context"]["workspaces"] == WORK["workspaces"]
+
+
+async def test_another_image_gets_its_own_session_and_the_first_ones_work_waits(tmp_path: Path) -> None:
+    async with (
+        backend(tmp_path, image_id="Pharo 12.0") as server,
+        Supervisor(server.endpoint, home=tmp_path / "home") as supervisor,
+    ):
+        await connected(supervisor)
+        supervisor.context.update(WORK)
+        first_session = supervisor.status().session_id
+        stream = supervisor.events()
+        other = backend(tmp_path, image_id="Pharo 13.0", bind=server.endpoint)
+        server.kill()
+        async with other:
+            switched = await next_of(stream, SessionSwitched)
+            assert dict(supervisor.context) == {}
+            await entering(stream, State.CONNECTED)
+            assert switched.image_id == supervisor.status().image_id == "Pharo 13.0"
+            assert switched.session_id == supervisor.status().session_id != first_session
+            assert supervisor.status().backend_verdict is BackendVerdict.DIFFERENT_IMAGE
+            supervisor.context["other"] = "work"
+        await asyncio.to_thread(server.start)
+        await next_of(stream, SessionSwitched)
+        await entering(stream, State.CONNECTED)
+        assert dict(supervisor.context) == WORK
+        assert supervisor.status().session_id == first_session
+
+
+async def test_what_runs_when_the_backend_dies_is_unknown_and_never_run_twice(tmp_path: Path) -> None:
+    code = "(Delay forSeconds: 30) wait"
+    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+        await connected(supervisor)
+        running = asyncio.create_task(supervisor.request("evaluate", {"code": code}))
+        waiting = asyncio.create_task(supervisor.request("evaluate", {"code": "3 + 4"}))
+        await until(lambda: code in server.executed_codes())
+        await server.arestart()
+        with pytest.raises(OutcomeUnknown):
+            await running
+        assert (await waiting)["result"] == "7"  # it was certainly not sent: it waits for the next link
+        assert supervisor.state is State.CONNECTED
+        assert server.executed_codes() == [code, "3 + 4"]
+
+
+async def test_a_repeatable_request_survives_the_death_of_the_backend(tmp_path: Path) -> None:
+    code = "(Delay forSeconds: 1) wait"
+    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+        await connected(supervisor)
+        running = asyncio.create_task(supervisor.request("evaluate", {"code": code}, repeatable=True, timeout=LIMIT_S))
+        await until(lambda: code in server.executed_codes())
+        await server.arestart()
+        assert (await running)["result_type"] == "Delay"
+        assert server.executed_codes() == [code, code]
+
+
+async def test_a_request_without_a_timeout_waits_a_while_for_the_backend_to_come_back(tmp_path: Path) -> None:
+    async with (
+        backend(tmp_path) as server,
+        Supervisor(server.endpoint, home=tmp_path / "home", settings=Settings(link_wait_s=0.2)) as supervisor,
+    ):
+        await connected(supervisor)
+        server.kill()
+        await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
+        began = time.monotonic()
+        with pytest.raises(NotSent):
+            await supervisor.request("evaluate", {"code": "3 + 4"})
+        assert 0.2 <= time.monotonic() - began < 2
+        assert supervisor.status().waiting_requests == 0
+        await asyncio.to_thread(server.start)
+        assert (await supervisor.request("evaluate", {"code": "4 + 4"}, timeout=LIMIT_S))["result"] == "8"
+        assert server.executed_codes() == ["4 + 4"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="only on systems that can freeze a process")
+async def test_a_backend_that_is_frozen_for_a_moment_keeps_its_link(tmp_path: Path) -> None:
+    settings = Settings(ping_interval_s=0.1, answer_timeout_s=0.2)
+    async with (
+        backend(tmp_path) as server,
+        Supervisor(server.endpoint, home=tmp_path / "home", settings=settings) as supervisor,
+    ):
+        await connected(supervisor)
+        stream = supervisor.events()
+        server.freeze()
+        assert (await entering(stream, State.DEGRADED)).trigger is Trigger.HEALTH_LOST
+        server.thaw()
+        assert (await entering(stream, State.CONNECTED)).trigger is Trigger.HEALTH_REGAINED
