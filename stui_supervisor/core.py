@@ -86,12 +86,16 @@ class Core(Uplink):
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which to call ``handle`` with TimePassed at the latest."""
-        times = [self._attempt.until, self._exchange.next_deadline()]
-        if self._attempt.phase is Phase.UP:
-            times.append(self._liveness.next_look(self._exchange.flight))
-        if self._is_running:
-            times.append(self._session.next_deadline())
-        return min((time for time in times if time is not None), default=None)
+        # Asked for after every input, so written without lists and generators.
+        is_up = self._attempt.phase is Phase.UP
+        earliest = self._liveness.next_look(self._exchange.flight) if is_up else self._attempt.until
+        request = self._exchange.next_deadline()
+        if request is not None and (earliest is None or request < earliest):
+            earliest = request
+        write = self._session.next_deadline() if self._is_running else None
+        if write is not None and (earliest is None or write < earliest):
+            earliest = write
+        return earliest
 
     @property
     def profile(self) -> str:

@@ -19,6 +19,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.ports import Credentials, Link, LinkTimes
+from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.wire.dialects import Reply
@@ -36,13 +37,14 @@ class Driver:
         self._inputs: deque[Input] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = 0.0
         self._link: Link | None = None
         self._store = StoreThread(outside.open_store, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
         self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
-        self.replies: dict[int, asyncio.Future[Reply]] = {}
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
 
     def now(self) -> Moment:
         """The present moment."""
@@ -60,6 +62,13 @@ class Driver:
         finally:
             self._busy = False
             self._arm_timer()
+
+    def submit(self, request: Request) -> asyncio.Future[Reply]:
+        """Hand in a request; the future ends with its reply or its RequestError."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self._replies[request.number] = future
+        self.feed(inputs.Submit(request))
+        return future
 
     async def save(self) -> None:
         """Return when the present context is on the disk; StoreError when that failed."""
@@ -143,7 +152,7 @@ class Driver:
             self._audience.entered(event.to_state, self._core.rejection)
 
     def _finish(self, request: int, reply: Reply | None, error: Exception | None) -> None:
-        future = self.replies.pop(request, None)
+        future = self._replies.pop(request, None)
         if future is None or future.done():
             return
         if error is not None:
@@ -192,18 +201,14 @@ class Driver:
 
     def _arm_timer(self) -> None:
         deadline = self._core.next_deadline()
-        if deadline is None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            return
-        delay_s = max(0.0, deadline - self._outside.clock.monotonic())
-        due = self._loop.time() + delay_s
-        if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= due:
-            return  # an early call costs less than arming again for every request
         if self._timer is not None:
+            if deadline is not None and self._armed_for <= deadline:
+                return  # an early call costs less than arming again for every request
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring)
+            self._timer = None
+        if deadline is not None:
+            self._armed_for = deadline
+            self._timer = self._loop.call_later(max(0.0, deadline - self._outside.clock.monotonic()), self._ring)
 
     def _ring(self) -> None:
         self._timer = None

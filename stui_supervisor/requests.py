@@ -182,7 +182,9 @@ class Outbox:
 
     def next_deadline(self) -> float | None:
         """The earliest monotonic time at which ``expire`` has something to do."""
-        times = [time for request in self._waiting if (time := request.expires_at()) is not None]
+        times = (
+            [time for request in self._waiting if (time := request.expires_at()) is not None] if self._waiting else []
+        )
         if self.flight is not None and self.flight.request is not None and self.flight.request.deadline is not None:
             times.append(self.flight.request.deadline)
         return min(times, default=None)

@@ -222,6 +222,9 @@ class Session:
 
     def save_if_due(self, now: float) -> list[Effect]:
         """The writes that are due now, and the claims for what has no session yet."""
+        earliest = self.next_deadline()
+        if earliest is None or earliest > now:
+            return []
         effects: list[Effect] = []
         for holding in self._holdings():
             due = self._due(holding)
@@ -232,6 +235,8 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which ``save_if_due`` has something to do."""
+        if not self._parked:
+            return self._due(self._current)
         return min((due for holding in self._holdings() if (due := self._due(holding)) is not None), default=None)
 
     def saved(self, session_id: str) -> list[Effect]:

@@ -25,7 +25,7 @@ from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.requests import Request
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
-from stui_supervisor.wire.dialects import Operation, Reply, encode
+from stui_supervisor.wire.dialects import Operation, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,13 +200,27 @@ class Supervisor:
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
         ConfigurationError (parameters that are not JSON, or more than 10 MB).
         """
-        now = self._now()
-        if timeout is not None and not timeout > 0:
-            raise ConfigurationError(f"a timeout of {timeout!r} s", hint="give seconds above 0, or None")
+        driver, request = self._driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
+        if driver is None:
+            raise NotSent("the supervisor is not running", hint=_START)
+        future = driver.submit(request)
+        try:
+            return (await future).result
+        except asyncio.CancelledError:
+            driver.feed(inputs.Cancel(request.number))
+            raise
+
+    def _new_request(
+        self, command: str, parameters: Mapping[str, Any] | None, timeout_s: float | None, *, repeatable: bool | None
+    ) -> Request:
+        if timeout_s is not None and not timeout_s > 0:
+            raise ConfigurationError(f"a timeout of {timeout_s!r} s", hint="give seconds above 0, or None")
+        now, dialect = self._now(), self._core.dialect
         self._requests += 1
-        operation = Operation(command, {} if parameters is None else dict(parameters))
-        dialect, message_id = self._core.dialect, f"{self._writer}-{self._requests}"
-        request = Request(
+        message_id = f"{self._writer}-{self._requests}"
+        # A copy, because it may be encoded again in another dialect.
+        operation = Operation(command, dict(parameters) if isinstance(parameters, Mapping) else parameters or {})
+        return Request(
             number=self._requests,
             message_id=message_id,
             operation=operation,
@@ -214,22 +228,8 @@ class Supervisor:
             body=encode(dialect, operation, message_id=message_id, at=now.utc),
             repeatable=is_repeatable(command) if repeatable is None else repeatable,
             submitted_at=now.monotonic_s,
-            deadline=None if timeout is None or math.isinf(timeout) else now.monotonic_s + timeout,
+            deadline=None if timeout_s is None or math.isinf(timeout_s) else now.monotonic_s + timeout_s,
         )
-        return (await self._reply_to(request)).result
-
-    async def _reply_to(self, request: Request) -> Reply:
-        if self._driver is None:
-            raise NotSent("the supervisor is not running", hint=_START)
-        driver = self._driver
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        driver.replies[request.number] = future
-        driver.feed(inputs.Submit(request))
-        try:
-            return await future
-        except asyncio.CancelledError:
-            driver.feed(inputs.Cancel(request.number))
-            raise
 
     # Inside
 
@@ -255,10 +255,10 @@ class Supervisor:
 
 
 def _checked_profile(name: str) -> str:
-    if len(name) <= PROFILE_NAME_MAX_LENGTH and _PROFILE.match(name):
+    if isinstance(name, str) and len(name) <= PROFILE_NAME_MAX_LENGTH and _PROFILE.match(name):
         return name
     raise ConfigurationError(
-        f"{name[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
+        f"{str(name)[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
         hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
     )
 

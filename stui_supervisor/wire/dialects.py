@@ -69,7 +69,7 @@ def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datet
     Raises ConfigurationError when the parameters are not JSON, or the message is larger than STUI
     allows.
     """
-    if not operation.command or not isinstance(operation.parameters, Mapping):
+    if not isinstance(operation.command, str) or not operation.command or not isinstance(operation.parameters, Mapping):
         raise ConfigurationError("a request needs a command and its parameters by name")
     if dialect is Dialect.COMMAND:
         return write({"id": message_id, "command": operation.command, "parameters": dict(operation.parameters)})
