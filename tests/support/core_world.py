@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
@@ -94,6 +95,7 @@ class World:
         self._inside = False
         self.last_send = Send(0, b"", b"")
         self.unanswered: list[Save] = []
+        self._disk: dict[str, Claimed] = {}
         self.context = Context("me", self._context_changed)
         self.core = Core(
             profile="default",
@@ -120,6 +122,7 @@ class World:
                 case CloseLink():
                     self.open_link = None
                 case Save() if self.disk_works:
+                    self._write(effect)
                     effects += self.tell(saved(effect))
                 case Save():
                     self.unanswered.append(effect)
@@ -149,7 +152,13 @@ class World:
 
     def loaded(self, claimed: Claimed | None = None) -> list[Effect]:
         """The store answers the latest Load."""
-        return self.tell(inputs.Loaded(self._loads[-1], claimed or stored()))
+        claimed = claimed or stored()
+        self._disk[claimed.session_id] = claimed
+        return self.tell(inputs.Loaded(self._loads[-1], claimed))
+
+    def loaded_again(self, claimed: Claimed) -> list[Effect]:
+        """The store answers with this session, as it has been written since."""
+        return self.loaded(self._disk.get(claimed.session_id, claimed))
 
     def load_failed(self) -> list[Effect]:
         return self.tell(inputs.LoadFailed(self._loads[-1], DISK_FULL))
@@ -239,6 +248,11 @@ class World:
         core = self.core
         return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
 
+    def _write(self, effect: Save) -> None:
+        before = self._disk.get(effect.session_id, stored(effect.session_id))
+        sections = before.sections if effect.sections is None else effect.sections
+        self._disk[effect.session_id] = replace(before, record=effect.record, sections=sections)
+
     def _context_changed(self) -> None:
         self.tell(inputs.ContextChanged())
 
@@ -246,12 +260,12 @@ class World:
 def saved(effect: Save) -> inputs.Saved:
     """The disk's answer to a Save."""
     size = None if effect.sections is None else sum(len(part.value or b"") for part in effect.sections.values())
-    return inputs.Saved(size)
+    return inputs.Saved(effect.session_id, size)
 
 
-def save_failed(_: Save) -> inputs.SaveFailed:
+def save_failed(effect: Save) -> inputs.SaveFailed:
     """A full disk's answer to a Save."""
-    return inputs.SaveFailed(DISK_FULL)
+    return inputs.SaveFailed(effect.session_id, DISK_FULL)
 
 
 def request(
@@ -297,133 +311,3 @@ def saves(effects: list[Effect]) -> list[tuple[str, dict[str, bytes | None] | No
         )
         for effect in only(Save, effects)
     ]
-
-
-# The places a core can be in: every state, and every phase within it.
-
-
-def _restoring(world: World) -> None:
-    world.start(HERE)
-
-
-def _connecting_loading(world: World) -> None:
-    world.start()
-    world.tell(inputs.Connect(HERE))
-
-
-def _connecting_credential(world: World) -> None:
-    world.start(HERE)
-    world.loaded(stored(image_id="one"))
-
-
-def _connecting_opening(world: World) -> None:
-    _connecting_credential(world)
-    if world.core._attempt.phase is Phase.CREDENTIAL:
-        world.credential()
-
-
-def _connecting_handshake(world: World) -> None:
-    _connecting_opening(world)
-    world.opened()
-
-
-def _connecting_switching(world: World) -> None:
-    _connecting_handshake(world)
-    world.answer({"image_id": "another"})
-
-
-def _connected(world: World) -> None:
-    _connecting_handshake(world)
-    world.shake_hands("one")
-
-
-def _connected_asking(world: World) -> None:
-    _connected(world)
-    world.submit("evaluate", code="1")
-    world.submit("evaluate", code="2")
-
-
-def _degraded(world: World) -> None:
-    _connected_asking(world)
-    world.wait(5.0)
-
-
-def _recovering_waiting(world: World) -> None:
-    _connected(world)
-    world.lost()
-
-
-def _recovering_credential(world: World) -> None:
-    _recovering_waiting(world)
-    world.wait_for_deadline()
-
-
-def _recovering_opening(world: World) -> None:
-    _recovering_credential(world)
-    if world.core._attempt.phase is Phase.CREDENTIAL:
-        world.credential()
-
-
-def _recovering_handshake(world: World) -> None:
-    _recovering_opening(world)
-    world.opened()
-
-
-def _recovering_switching(world: World) -> None:
-    _recovering_handshake(world)
-    world.answer({"image_id": "another"})
-
-
-def _left_disconnected(world: World) -> None:
-    world.start()
-    world.loaded(stored(endpoint=str(HERE), wanted=False))
-
-
-def _nothing_restored(world: World) -> None:
-    world.start()
-    world.loaded()
-
-
-def _disconnected(world: World) -> None:
-    _connected(world)
-    world.tell(inputs.Disconnect())
-
-
-def _rejected(world: World) -> None:
-    _connecting_handshake(world)
-    world.refuse("AuthenticationFailed")
-
-
-def _stopped(world: World) -> None:
-    _connected(world)
-    world.tell(inputs.Stop())
-
-
-PLACES = {
-    "nothing restored": _nothing_restored,
-    "left disconnected": _left_disconnected,
-    "disconnected": _disconnected,
-    "rejected": _rejected,
-    "stopped": _stopped,
-    "restoring": _restoring,
-    "connecting, loading": _connecting_loading,
-    "connecting, credential": _connecting_credential,
-    "connecting, opening": _connecting_opening,
-    "connecting, handshake": _connecting_handshake,
-    "connecting, switching": _connecting_switching,
-    "connected": _connected,
-    "connected, asking": _connected_asking,
-    "degraded": _degraded,
-    "recovering, waiting": _recovering_waiting,
-    "recovering, credential": _recovering_credential,
-    "recovering, opening": _recovering_opening,
-    "recovering, handshake": _recovering_handshake,
-    "recovering, switching": _recovering_switching,
-}
-
-
-def at(place: str, settings: Settings | None = None) -> World:
-    """A world whose core is in one of PLACES; only the places that wait for a credential have a keyring."""
-    world = World(settings, has_credentials="credential" in place)
-    PLACES[place](world)
-    return world
