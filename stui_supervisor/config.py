@@ -28,6 +28,7 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 
 RECEIVE_QUEUE_LENGTH: Final = 4  # replies that libzmq may hold for us, each up to 10 MB; one is expected
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
+SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long

@@ -235,6 +235,7 @@ class Core(Uplink):
         if self._attempt.phase is Phase.SWITCHING:
             self._switched(event)
             return
+        is_for_present = self._session.is_load_for_present
         self._effects += self._session.adopt(event.claimed)
         if self._session.loading:
             return
@@ -242,7 +243,7 @@ class Core(Uplink):
             self._effects += self._session.finish()
         elif self._attempt.phase is Phase.LOADING:
             self._leave_restoring()
-        elif self._attempt.phase is Phase.HANDSHAKE:
+        elif self._attempt.phase is Phase.HANDSHAKE and is_for_present:
             # It came late: who answers has to be compared with what is known only now.
             self._end_link("the stored session was read", keep_waiting=True)
             self._begin_attempt()
@@ -259,7 +260,7 @@ class Core(Uplink):
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)
-        if event.context_bytes is not None and event.session_id == self._session.id:
+        if event.context_bytes is not None and self._session.is_in_use(event.session_id):
             self._session.context_saved_at = self._now.utc
             self._announce(ContextSaved(at=self._now.utc, bytes=event.context_bytes))
 

@@ -55,7 +55,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         5.0,
     ),
     FailureKind.RESET: FailureClass(
-        "the connection was closed by the other side", "the image or its host may be restarting", 0.15, 0.5, 5.0
+        "the connection ended", "the image may be restarting, or its reply was larger than 10 MB", 0.15, 0.5, 5.0
     ),
     FailureKind.PROTOCOL: FailureClass(
         "what answers there does not speak STUI's protocol", "check that the port is the STUI server's", 1.0, 1.0, 30.0

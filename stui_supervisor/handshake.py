@@ -20,7 +20,7 @@ from stui_supervisor.wire.limits import MalformedMessage
 REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 _PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
-_SESSION_ID_MAX_LENGTH: Final = 200
+_ID_MAX_LENGTH: Final = 200  # of what a backend names; it has to fit a page on disk
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -171,7 +171,7 @@ class Handshake:
         known = self._known.image_id
         image_id = result.get("image_id")
         # Weak evidence is no evidence: only two names that differ make another image.
-        found = image_id if isinstance(image_id, str) and image_id else known
+        found = image_id if isinstance(image_id, str) and 0 < len(image_id) <= _ID_MAX_LENGTH else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
         if not self._with_session:
             return self._established()
@@ -201,7 +201,7 @@ class Handshake:
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
-        if not isinstance(session, str) or not 0 < len(session) <= _SESSION_ID_MAX_LENGTH:
+        if not isinstance(session, str) or not 0 < len(session) <= _ID_MAX_LENGTH:
             self._note_refusal(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN

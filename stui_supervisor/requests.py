@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import SENDINGS_MAX, Settings
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.wire.dialects import Dialect, Operation
 
@@ -39,6 +39,7 @@ class Request:
     submitted_at: float
     deadline: float | None
     link_deadline: float | None = None
+    sendings: int = 0
 
     def expires_at(self) -> float | None:
         """The monotonic time at which waiting for this request ends."""
@@ -125,6 +126,8 @@ class Outbox:
     def sent(self, token: bytes, now: float, purpose: Purpose, request: Request | None = None) -> None:
         """A message is in flight until its reply comes or the link is lost."""
         earlier = self.flight.tokens if self.flight is not None and purpose is Purpose.HANDSHAKE else ()
+        if request is not None:
+            request.sendings += 1
         self.flight = Flight((*earlier, token), now, purpose, request)
 
     def landed(self, token: bytes) -> Flight | None:
@@ -139,6 +142,7 @@ class Outbox:
         """The link did not take the message: a request waits again, in front, certainly not sent."""
         flight = self.landed(token)
         if flight is not None and flight.request is not None:
+            flight.request.sendings -= 1
             self._waiting.appendleft(flight.request)
 
     def cancel(self, number: int) -> Ended | None:
@@ -166,7 +170,7 @@ class Outbox:
         ended: list[Ended] = []
         flight, self.flight = self.flight, None
         if flight is not None and flight.request is not None:
-            if keep_waiting and flight.request.repeatable:
+            if keep_waiting and flight.request.repeatable and flight.request.sendings < SENDINGS_MAX:
                 self._waiting.appendleft(flight.request)
             else:
                 unknown = OutcomeUnknown(f"the link ended before the reply: {reason}", hint=LOOK_FIRST)

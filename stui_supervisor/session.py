@@ -53,6 +53,7 @@ class Session:
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[str, Holding] = {}
+        self._ended_id: str | None = None
         self.context = context
         self.context_saved_at: datetime | None = None
 
@@ -72,6 +73,20 @@ class Session:
         return self._current.saver
 
     @property
+    def is_store_ok(self) -> bool:
+        """True while the disk does its part."""
+        return all(holding.saver.ok for holding in self._holdings())
+
+    def is_in_use(self, session_id: str) -> bool:
+        """True for the session whose content is the context, and for the one the last run ended with."""
+        return session_id in (self.id, self._ended_id)
+
+    @property
+    def is_load_for_present(self) -> bool:
+        """True when the awaited claim is for the session in use, not for a parked one."""
+        return self._load_for is self._current
+
+    @property
     def loading(self) -> bool:
         """True while the answer to ``load`` is awaited."""
         return self._load_for is not None
@@ -79,6 +94,7 @@ class Session:
     def begin_run(self) -> None:
         """The program starts, perhaps again: answers of an earlier run will not come."""
         self._load_for = None
+        self._ended_id = None
         for holding in self._holdings():
             holding.saver.begin_run()
 
@@ -259,6 +275,7 @@ class Session:
     def finish(self) -> list[Effect]:
         """The last writes and the end of the claims."""
         effects: list[Effect] = []
+        self._ended_id = self.id
         for holding in self._holdings():
             if holding.id is not None:
                 effects += [self._save(holding), Release(holding.id)]
@@ -271,6 +288,8 @@ class Session:
         yield from list(self._parked.values())
 
     def _find(self, session_id: str) -> Holding | None:
+        if self.is_in_use(session_id):
+            return self._current
         return next((holding for holding in self._holdings() if holding.id == session_id), None)
 
     def _due(self, holding: Holding) -> float | None:

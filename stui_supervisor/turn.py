@@ -45,7 +45,7 @@ class Turn:
 
     def _warn_of_store(self, error: StoreError) -> None:
         """The disk did not do its part: one warning until it does again."""
-        if self._session.saver.ok:
+        if self._session.is_store_ok:
             self._problem("store_failed", error.message, error.hint or STORE_HINT)
 
     def _endpoint_text(self) -> str | None:

@@ -75,7 +75,7 @@ class Uplink(Turn):
             next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
             waiting_requests=self._exchange.waiting,
             context_saved_at=self._session.context_saved_at,
-            store_ok=self._session.saver.ok,
+            store_ok=self._session.is_store_ok,
         )
 
     def _move(self, trigger: Trigger, reason: str) -> None:
