@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -65,13 +64,11 @@ async def test_a_backend_that_restarts_is_back_in_use_at_once(tmp_path: Path) ->
 
 
 @pytest.mark.soak
-async def test_a_backend_that_was_away_for_three_seconds_is_back_within_150_ms(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
+async def test_a_backend_that_was_away_for_three_seconds_is_back_within_150_ms(tmp_path: Path) -> None:
     async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
         await connected(supervisor)
         durations = [await back_in_use_after(supervisor, server, away_s=3.0) for _ in range(7)]
-    record_property("median_s", median(durations))
+    print(f"back after {median(durations) * 1000:.0f} ms (median)")  # noqa: T201  # the measure itself
     assert median(durations) <= 0.150, durations
 
 

@@ -180,7 +180,7 @@ def answering(special: Callable[[bytes, bytes], Iterable[Frames] | None]) -> Ans
 
 
 def is_evaluation(body: bytes) -> bool:
-    return json.loads(body).get("command") == "evaluate"
+    return bool(json.loads(body).get("command") == "evaluate")
 
 
 async def test_a_garbage_reply_to_a_request_is_an_unknown_outcome_and_the_link_goes_on(tmp_path: Path) -> None:
