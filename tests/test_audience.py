@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.config import EVENT_QUEUE_LENGTH
+from stui_supervisor.errors import AuthenticationFailed, SupervisorError
+from stui_supervisor.events import ContextSaved, Event, EventsDropped
+from stui_supervisor.states import State
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def event(number: int) -> ContextSaved:
+    return ContextSaved(at=START + timedelta(seconds=number), bytes=number)
+
+
+async def read(stream: EventStream) -> list[Event]:
+    async with asyncio.timeout(5):
+        return [one async for one in stream]
+
+
+async def test_each_reader_gets_every_event_since_it_subscribed() -> None:
+    audience = Audience()
+    early = audience.subscribe()
+    audience.tell(event(1))
+    late = audience.subscribe()
+    audience.tell(event(2))
+    audience.close(SupervisorError("stopped"))
+    assert (await read(early), await read(late)) == ([event(1), event(2)], [event(2)])
+
+
+async def test_a_reader_that_waits_is_woken() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    reading = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    audience.tell(event(1))
+    assert await reading == event(1)
+
+
+async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    for number in range(EVENT_QUEUE_LENGTH + 3):
+        audience.tell(event(number))
+    audience.close(SupervisorError("stopped"))
+    kept = [event(number) for number in range(3, EVENT_QUEUE_LENGTH + 3)]
+    assert await read(stream) == [EventsDropped(at=event(2).at, count=3), *kept]
+
+
+async def test_a_reader_that_went_away_in_the_middle_of_a_wait_loses_nothing() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    reading = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    audience.tell(event(1))
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await anext(stream) == event(1)
+
+
+async def test_a_stream_that_ended_stays_so() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    audience.close(SupervisorError("stopped"))
+    assert await read(stream) == await read(stream) == []
+
+
+async def test_whoever_waits_for_a_state_gets_the_one_that_came_first() -> None:
+    audience = Audience()
+    both = audience.wait({State.CONNECTED, State.RECOVERING})
+    other = audience.wait({State.DEGRADED})
+    audience.entered(State.CONNECTING, None)
+    assert not both.done()
+    audience.entered(State.RECOVERING, None)
+    audience.entered(State.CONNECTED, None)
+    assert await both is State.RECOVERING
+    assert not other.done()
+    other.cancel()
+
+
+async def test_a_rejection_ends_every_wait_except_for_the_state_it_leads_to() -> None:
+    audience = Audience()
+    for_link, for_end = audience.wait({State.CONNECTED}), audience.wait({State.DISCONNECTED})
+    rejection = AuthenticationFailed("no")
+    audience.entered(State.DISCONNECTED, rejection)
+    with pytest.raises(AuthenticationFailed):
+        await for_link
+    assert await for_end is State.DISCONNECTED
+
+
+async def test_the_end_reaches_every_wait() -> None:
+    audience = Audience()
+    waiting = audience.wait({State.CONNECTED})
+    audience.close(SupervisorError("stopped"))
+    with pytest.raises(SupervisorError, match="stopped"):
+        await waiting
+
+
+async def test_a_wait_that_was_given_up_is_forgotten() -> None:
+    audience = Audience()
+    waiting = audience.wait({State.CONNECTED})
+    waiting.cancel()
+    await asyncio.sleep(0)
+    audience.entered(State.CONNECTED, None)
+    assert audience._waiting == {}
