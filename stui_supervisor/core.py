@@ -227,7 +227,7 @@ class Core(Uplink):
             return None
 
     def _loaded(self, event: inputs.Loaded) -> None:
-        if not self._session.is_latest(event.load):
+        if not self._session.is_answer(event.load, event.claimed):
             self._effects.append(Release(event.claimed.session_id))
             return
         for notice in event.claimed.notices:

@@ -104,10 +104,9 @@ class Handshake:
     def silence(self) -> Step | None:
         """Nothing has been answered for a while: a busy image, or one that ignores this dialect.
 
-        Only an image whose dialect nobody knows yet is asked a second time, in the other dialect;
-        a ping may be repeated.
+        It is asked once more, in the other dialect; a ping may be repeated.
         """
-        if self._known.dialect is not None or self._pings > 1:
+        if self._asked != "ping" or self._pings > 1:
             return None
         return self._ping(_other(self._dialect))
 
@@ -202,7 +201,7 @@ class Handshake:
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
         if not isinstance(session, str) or not 0 < len(session) <= _ID_MAX_LENGTH:
-            self._note_refusal(reply)
+            self._refusal = _words(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()

@@ -180,7 +180,7 @@ class Outbox:
                 for request in self._waiting:
                     request.link_deadline = now + self._settings.link_wait_s
         else:
-            ended += [Ended(request, NotSent(reason, hint=SAFE_TO_REPEAT)) for request in self._waiting]
+            ended += [_unanswered(request, reason) for request in self._waiting]
             self._waiting.clear()
         return ended
 
@@ -197,9 +197,16 @@ class Outbox:
         for request in self._waiting:
             if is_over(request):
                 self._waiting.remove(request)
-                return Ended(request, NotSent(f"{why} before it could be sent", hint=SAFE_TO_REPEAT))
+                return _unanswered(request, f"{why} before it could be sent")
         flight = self.flight
         if flight is not None and flight.request is not None and is_over(flight.request):
             request, flight.request = flight.request, None
             return Ended(request, OutcomeUnknown(f"{why} before the reply came", hint=LOOK_FIRST))
         return None
+
+
+def _unanswered(request: Request, why: str) -> Ended:
+    """The end of a waiting request; a repeatable one may have been sent on an earlier link."""
+    if request.sendings:
+        return Ended(request, OutcomeUnknown(f"{why}, again", hint=LOOK_FIRST))
+    return Ended(request, NotSent(why, hint=SAFE_TO_REPEAT))

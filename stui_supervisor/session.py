@@ -49,11 +49,12 @@ class Session:
         self._rng = rng
         self._loads = 0
         self._load_for: Holding | None = None
+        self._load_image: str | None = None
         self._wish: bool | None = None
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[str, Holding] = {}
-        self._ended_id: str | None = None
+        self._ended: dict[str, Holding] = {}
         self.context = context
         self.context_saved_at: datetime | None = None
 
@@ -79,7 +80,7 @@ class Session:
 
     def is_in_use(self, session_id: str) -> bool:
         """True for the session whose content is the context, and for the one the last run ended with."""
-        return session_id in (self.id, self._ended_id)
+        return self._find(session_id) is self._current
 
     @property
     def is_load_for_present(self) -> bool:
@@ -94,7 +95,7 @@ class Session:
     def begin_run(self) -> None:
         """The program starts, perhaps again: answers of an earlier run will not come."""
         self._load_for = None
-        self._ended_id = None
+        self._ended.clear()
         for holding in self._holdings():
             holding.saver.begin_run()
 
@@ -103,12 +104,22 @@ class Session:
     def load(self, image_id: str | None = None, holding: Holding | None = None) -> Load:
         """Ask for a session; only the answer to the latest call counts."""
         self._loads += 1
+        self._load_image = image_id
         self._load_for = holding or self._current
         return Load(self._loads, self.record.profile, image_id)
 
     def is_latest(self, load: int) -> bool:
         """True for the answer that ``load`` waits for."""
         return self.loading and load == self._loads
+
+    def is_answer(self, load: int, claimed: Claimed) -> bool:
+        """True for a claim that can be used: the latest, or an earlier one that brought the image wanted now.
+
+        Releasing that one instead would hide the image's work, as the later claim could not have it any more.
+        """
+        if self.loading and self._load_image is not None and claimed.record.image_id == self._load_image:
+            return True
+        return self.is_latest(load)
 
     def abandon_load(self) -> None:
         """The answer is not wanted any more; its session will be given back."""
@@ -264,7 +275,7 @@ class Session:
         if holding is self._current or not holding.saver.is_clean:
             return []
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
-        return [Release(session_id)]
+        return [] if holding.id is None else [Release(session_id)]
 
     def save_failed(self, session_id: str, now: float) -> None:
         """A write is not on disk; it is due again later."""
@@ -275,12 +286,10 @@ class Session:
     def finish(self) -> list[Effect]:
         """The last writes and the end of the claims."""
         effects: list[Effect] = []
-        self._ended_id = self.id
         for holding in self._holdings():
             if holding.id is not None:
                 effects += [self._save(holding), Release(holding.id)]
-                holding.id = None
-        self._parked.clear()
+                self._ended[holding.id], holding.id = holding, None
         return effects
 
     def _holdings(self) -> Iterator[Holding]:
@@ -288,8 +297,8 @@ class Session:
         yield from list(self._parked.values())
 
     def _find(self, session_id: str) -> Holding | None:
-        if self.is_in_use(session_id):
-            return self._current
+        if session_id in self._ended:
+            return self._ended[session_id]
         return next((holding for holding in self._holdings() if holding.id == session_id), None)
 
     def _due(self, holding: Holding) -> float | None:
