@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A skip that starts like this is about another operating system; nothing that is installed could cure it.
-_OTHER_SYSTEM = "only on "
+# A skip that starts like this is about another system or account; nothing that is installed could cure it.
+_NOT_FOR_US = ("only on ", "nothing is denied to root")
 _LEFTOVER_PATIENCE_S = 2.0  # a thread that was told to end may need a moment
 
 _before = pytest.StashKey[AbstractSet[str]]()
@@ -85,7 +85,7 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if os.environ.get("STUI_REQUIRE_ALL") != "1" or not report.skipped or hasattr(report, "wasxfail"):
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    if not reason.removeprefix("Skipped: ").startswith(_OTHER_SYSTEM):
+    if not reason.removeprefix("Skipped: ").startswith(_NOT_FOR_US):
         report.outcome = "failed"
         report.longrepr = f"skipped, but everything has to run here: {reason}"
 

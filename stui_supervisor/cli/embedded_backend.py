@@ -31,14 +31,18 @@ class EmbeddedBackend:
             line = await asyncio.wait_for(process.stdout.readline(), BACKEND_START_TIMEOUT_S)
             self.endpoint = str(json.loads(line)["listening"])
         except (TimeoutError, ValueError, KeyError, TypeError) as error:
-            await self.kill()
-            raise SupervisorError("the embedded backend did not start", hint="try: stui-supervisor backend") from error
+            said = await self.kill()
+            reason = said.splitlines()[-1] if said else "it said nothing"
+            raise SupervisorError(
+                f"the embedded backend did not start: {reason}", hint="try: stui-supervisor backend"
+            ) from error
 
-    async def kill(self) -> None:
-        """End it without a warning, and wait until it is gone."""
+    async def kill(self) -> str:
+        """End it without a warning, and wait until it is gone. What it wrote to stderr."""
         if self._process is None:
-            return
+            return ""
         with suppress(ProcessLookupError):
             self._process.kill()
-        await self._process.communicate()
+        _, said = await self._process.communicate()
         self._process = None
+        return said.decode(errors="replace").strip()

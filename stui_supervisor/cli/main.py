@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from stui_supervisor.cli.exit_codes import ExitCode, exit_code_of
 from stui_supervisor.cli.parser import asks_for_json, parse
 from stui_supervisor.cli.terminal import Terminal, make_streams_safe, silence_stdout
 from stui_supervisor.errors import SupervisorError
+from stui_supervisor.printable import printable
+
+_READER_LEFT: Final = (errno.EPIPE, errno.EINVAL)  # the latter is what Windows says
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return exit_code_of(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:  # stdout is a full disk, or a pipe that nobody reads any more
         silence_stdout()
+        if error.errno not in _READER_LEFT:
+            Terminal(as_json=False).note(f"stui-supervisor: {printable(str(error))}")
         return ExitCode.FAILED

@@ -67,7 +67,7 @@ async def _ask_over_own_link(endpoint: str, command: str, parameters: Mapping[st
             reason = supervisor.status().last_error or "the backend does not answer"
             raise NotSent(
                 f"no link to {endpoint} within {settings.link_wait_s:g} s: {reason}",
-                hint="see whether the backend runs there",
+                hint="see whether the backend runs there, and is not busy",
             ) from error
         return await supervisor.request(command, parameters)
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 from stui_supervisor.errors import BackendError, SupervisorError
@@ -124,7 +125,9 @@ def error_object(error: SupervisorError) -> dict[str, Any]:
 
 
 def make_streams_safe() -> None:
-    """Let no character that the console's encoding lacks end the command."""
+    """Let neither a closed stream nor a character that the console's encoding lacks end the command."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

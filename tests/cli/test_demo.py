@@ -44,6 +44,23 @@ def test_the_demo_goes_through_all_six_states_and_leaves_nothing_behind(command:
     assert not command.home.exists()
 
 
+def test_a_demo_that_cannot_start_its_backend_fails_and_says_why(command: Command, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "zmq.py").write_text("raise ImportError('broken on purpose')\n")
+
+    ended = command("demo", "--json", environment={"PYTHONPATH": str(broken)})
+
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.answer == {
+        "error": {
+            "type": "SupervisorError",
+            "message": "the embedded backend did not start: ImportError: broken on purpose",
+            "hint": "try: stui-supervisor backend",
+        }
+    }
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_interrupting_the_demo_ends_its_backend_and_removes_its_home(

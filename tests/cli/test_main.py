@@ -27,9 +27,9 @@ WRONG_USAGE = [
     (["run", "a", "b"], "b"),
     (["run", "127.0.0.1:5555"], "scheme"),
     (["run", "http://127.0.0.1:80"], "not supported"),
-    (["run", "tcp://127.0.0.1"], "no port"),
+    (["run", "tcp://127.0.0.1"], "tcp://HOST:PORT"),
     (["run", "tcp://127.0.0.1:99999"], "port"),
-    (["run", "tcp://127.0.0.1:5555/x"], "something beside"),
+    (["run", "tcp://127.0.0.1:5555/x"], "tcp://HOST:PORT"),
     (["run", ""], "scheme"),
     (["request", "ping", "3"], "not a JSON object"),
     (["request", "ping", "{"], "not JSON"),
@@ -161,6 +161,28 @@ def test_a_pipe_that_nobody_reads_ends_the_command_without_a_word(command: Comma
         os.close(write_end)
 
     assert (process.returncode, err) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only on systems with a device that is always full")
+def test_output_that_cannot_be_written_is_an_error_in_words(command: Command) -> None:
+    with Path("/dev/full").open("w") as full, command.running("diagram", stdout=full) as process:
+        _, err = process.communicate(timeout=20)
+
+    assert (process.returncode, err) == (1, "stui-supervisor: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: a shell that closes a stream")
+def test_a_command_without_a_stdout_does_its_work_in_silence(command: Command) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m stui_supervisor diagram >&-', sys.executable],
+        capture_output=True,
+        check=False,
+        text=True,
+        env=command.environment(),
+        timeout=20,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_command_is_installed_under_its_name(command: Command) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.backend import BackendSettings
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.command import Command
@@ -18,6 +23,13 @@ from tests.support.command import Command
 def backend() -> Iterator[BackendProcess]:
     with BackendProcess() as process:
         yield process
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
 
 
 def remember(home: Path, endpoint: str) -> None:
@@ -114,6 +126,28 @@ def test_a_request_claims_and_stores_nothing(command: Command, backend: BackendP
 
     assert stored(command.home) == before
     assert command("request", "get_session_statistics").answer["total_sessions"] == 0
+
+
+def test_a_backend_that_refuses_the_credential_ends_with_4(command: Command) -> None:
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", token="0123456789abcdef")  # noqa: S106  guards nothing
+    with BackendProcess(settings) as backend:
+        remember(command.home, backend.endpoint)
+        ended = command("eval", "3 + 4", "--json")
+
+    assert (ended.code, ended.answer["error"]["type"]) == (4, "AuthenticationFailed")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
+def test_ctrl_c_ends_a_long_evaluation_without_a_word(command: Command, tmp_path: Path) -> None:
+    log = tmp_path / "executed"
+    with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", executed_log=log)) as backend:
+        remember(command.home, backend.endpoint)
+        with command.running("eval", "(Delay forSeconds: 60) wait") as process:
+            wait_until(lambda: "evaluate" in log.read_text() if log.exists() else False)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 def test_without_a_backend_the_command_ends_with_3_and_says_that_nothing_was_sent(command: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -146,3 +147,18 @@ def test_a_reader_that_leaves_ends_it_without_a_word(command: Command, backend: 
         process.wait(timeout=20)
 
     assert (process.returncode, err) == (1, "")
+
+
+@posix
+def test_a_terminal_shows_how_long_the_state_lasts(command: Command, backend: BackendProcess) -> None:
+    ours, theirs = os.openpty()
+    with command.running("run", backend.endpoint, stdout=theirs, environment={"TERM": "xterm"}) as process:
+        os.close(theirs)
+        shown = ""
+        while "connected\x1b[0m for 0 s" not in shown:
+            shown += os.read(ours, 4_096).decode()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+    os.close(ours)
+
+    assert process.returncode == 0
