@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from stui_supervisor.attempt import Attempt, Phase
+from stui_supervisor.handshake import Handshake, Known
+from stui_supervisor.secret import Secret
+from tests.support.core_world import HERE, THERE
+
+WITH_LINK = {Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP}
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_link_may_be_open_from_its_opening_on(phase: Phase) -> None:
+    attempt = Attempt()
+    attempt.enter(phase, None)
+    assert attempt.has_link is (phase in WITH_LINK)
+
+
+def test_the_next_attempt_has_the_next_number_and_knows_nothing_of_the_one_before() -> None:
+    attempt = Attempt(
+        link=4,
+        endpoint=HERE,
+        secret=Secret("a token of some length"),
+        handshake=Handshake(Known(), with_session=True),
+        image_id="one",
+    )
+    attempt.next(THERE)
+    assert attempt == Attempt(link=5, endpoint=THERE)
+
+
+def test_an_attempt_does_not_show_its_credential() -> None:
+    assert "a token" not in repr(Attempt(secret=Secret("a token of some length")))

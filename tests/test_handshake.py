@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
+from stui_supervisor.failures import FailureKind
+from stui_supervisor.handshake import (
+    Ask,
+    Established,
+    Failed,
+    Handshake,
+    Known,
+    Merge,
+    PushContext,
+    Rejected,
+    Step,
+    SwitchSession,
+)
+from stui_supervisor.secret import Secret
+from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
+
+COMMAND, ENVELOPE = Dialect.COMMAND, Dialect.ENVELOPE
+NEW = Known(client_id="c")
+BOTH = pytest.mark.parametrize("dialect", Dialect)
+REFUSALS = pytest.mark.parametrize("refusal", ["AuthenticationFailed", "PermissionDenied"])
+GARBAGE = MalformedMessage("not JSON at character 0")
+
+
+def exact(step: Step | None) -> tuple[object, ...]:
+    """A step with its kind: two steps of different kinds may hold the same values."""
+    return type(step), step
+
+
+def ok(dialect: Dialect = COMMAND, **result: Any) -> Reply:
+    return Reply(dialect, ok=True, result=result)
+
+
+def error(dialect: Dialect = COMMAND, error_type: str = "Error", message: str = "no") -> Reply:
+    return Reply(dialect, ok=False, result={}, error_type=error_type, message=message)
+
+
+def ask(dialect: Dialect, command: str, secret: Secret | None = None, **parameters: str) -> tuple[object, ...]:
+    return exact(Ask(dialect, Operation(command, parameters), secret))
+
+
+def known(
+    dialect: Dialect = COMMAND, image_id: str | None = None, backend_session: str | None = None, client_id: str = "c"
+) -> Known:
+    return Known(dialect=dialect, image_id=image_id, backend_session=backend_session, client_id=client_id)
+
+
+def established(
+    learnt: Known, verdict: BackendVerdict = BackendVerdict.UNKNOWN, refusal: str | None = None
+) -> tuple[object, ...]:
+    return exact(Established(learnt, verdict, refusal))
+
+
+def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
+    """A handshake whose ping is on its way."""
+    handshake = Handshake(start, with_session=with_session, secret=secret)
+    handshake.begin()
+    return handshake
+
+
+def creating(dialect: Dialect = COMMAND) -> Handshake:
+    """A handshake that has asked for a new session."""
+    handshake = begun(known(dialect))
+    handshake.answered(ok(dialect))
+    return handshake
+
+
+def restoring(dialect: Dialect = COMMAND) -> Handshake:
+    """A handshake that has asked for the session s1."""
+    handshake = begun(known(dialect, "one", "s1"))
+    handshake.answered(ok(dialect, image_id="one"))
+    return handshake
+
+
+# A first session
+
+
+@BOTH
+def test_a_first_link_pings_makes_a_session_and_pushes_the_context(dialect: Dialect) -> None:
+    handshake = Handshake(known(dialect), with_session=True)
+    assert exact(handshake.begin()) == ask(dialect, "ping")
+    assert exact(handshake.answered(ok(dialect, image_id="one"))) == ask(dialect, "create_session", client_id="c")
+    assert exact(handshake.answered(ok(dialect, session_id="s1"))) == exact(Merge(None))
+    assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s1"))
+    assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s1"))
+
+
+@BOTH
+def test_an_empty_context_is_not_pushed(dialect: Dialect) -> None:
+    handshake = creating(dialect)
+    handshake.answered(ok(dialect, session_id="s1"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(known(dialect, None, "s1"))
+
+
+def test_a_link_without_a_session_is_established_by_its_ping() -> None:
+    handshake = begun(known(COMMAND, "one", "s1"), with_session=False)
+    assert exact(handshake.answered(ok(image_id="two"))) == established(known(COMMAND, "two", "s1"))
+
+
+# A session from before
+
+
+@BOTH
+@pytest.mark.parametrize("key", ["session_state", "state", "context"])
+def test_a_session_that_the_backend_kept_is_resumed_and_its_copy_of_the_context_merged(
+    dialect: Dialect, key: str
+) -> None:
+    handshake = begun(known(dialect, "one", "s1"))
+    step = handshake.answered(ok(dialect, image_id="one"))
+    assert exact(step) == ask(dialect, "restore_session", session_id="s1", client_id="c")
+    assert exact(handshake.answered(ok(dialect, **{key: {"work": 1}}))) == exact(Merge({"work": 1}))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(dialect, "one", "s1"), BackendVerdict.RESUMED
+    )
+
+
+@BOTH
+def test_what_is_newer_here_is_pushed_to_a_resumed_session(dialect: Dialect) -> None:
+    handshake = restoring(dialect)
+    handshake.answered(ok(dialect, session_state={"work": 1}))
+    assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s1"))
+    assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s1"), BackendVerdict.RESUMED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (ok(ENVELOPE, loaded=True, context={"work": 1}), {"work": 1}),
+        (ok(ENVELOPE, loaded=False, context=None), None),
+        (error(ENVELOPE, "UnsupportedOperation"), None),
+        (GARBAGE, None),
+    ],
+)
+def test_an_envelope_backend_whose_session_comes_without_a_state_is_asked_for_it(
+    answer: Reply | MalformedMessage, state: Any
+) -> None:
+    handshake = restoring(ENVELOPE)
+    assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "load_context", session_id="s1")
+    assert exact(handshake.answered(answer)) == exact(Merge(state))
+
+
+def test_a_command_backend_whose_session_comes_without_a_state_gets_ours() -> None:
+    assert exact(restoring().answered(ok())) == exact(Merge(None))
+
+
+@BOTH
+@pytest.mark.parametrize("gone", ["SessionNotFound", "SessionError", "RuntimeError", "ObjectNotFound"])
+def test_a_session_that_is_gone_is_made_again_and_the_context_pushed(dialect: Dialect, gone: str) -> None:
+    handshake = restoring(dialect)
+    step = handshake.answered(error(dialect, gone))
+    assert exact(step) == ask(dialect, "create_session", client_id="c")
+    assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None))
+    assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s2"))
+    assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s2"), BackendVerdict.RESTARTED)
+
+
+def test_an_answer_that_cannot_be_read_counts_as_a_session_that_is_gone() -> None:
+    assert exact(restoring().answered(GARBAGE)) == ask(COMMAND, "create_session", client_id="c")
+
+
+# What a backend refuses or does not know
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (error(error_type="Error", message="unknown command"), "Error: unknown command"),
+        (error(error_type="SessionError", message="5 sessions already"), "SessionError: 5 sessions already"),
+        (ok(), "an answer without what it should hold"),
+        (ok(session_id=""), "an answer without what it should hold"),
+        (ok(session_id=17), "an answer without what it should hold"),
+        (ok(session_id="x" * 201), "an answer without what it should hold"),
+        (GARBAGE, "not JSON at character 0"),
+    ],
+)
+def test_a_backend_that_gives_no_session_is_linked_without_one(answer: Reply | MalformedMessage, why: str) -> None:
+    assert exact(creating().answered(answer)) == established(known(), refusal=why)
+
+
+def test_an_old_server_that_knows_no_sessions_is_of_unknown_verdict_however_often_it_is_linked() -> None:
+    handshake = restoring()
+    handshake.answered(error(message="unknown command"))
+    step = handshake.answered(error(message="unknown command"))
+    assert exact(step) == established(known(COMMAND, "one"), refusal="Error: unknown command")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (error(error_type="SessionError", message="too large"), "SessionError: too large"),
+        (error(error_type="PermissionDenied", message="read-only"), "PermissionDenied: read-only"),
+        (GARBAGE, "not JSON at character 0"),
+    ],
+)
+def test_a_refused_push_does_not_prevent_the_link(answer: Reply | MalformedMessage, why: str) -> None:
+    handshake = creating()
+    handshake.answered(ok(session_id="s1"))
+    handshake.merged(ours_is_newer=True)
+    assert exact(handshake.answered(answer)) == established(known(COMMAND, None, "s1"), refusal=why)
+
+
+# Which image
+
+
+@pytest.mark.parametrize("evidence", [{}, {"image_id": None}, {"image_id": ""}, {"image_id": 12}, {"version": "9"}])
+def test_without_evidence_to_the_contrary_it_is_the_same_image(evidence: dict[str, Any]) -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    step = handshake.answered(Reply(COMMAND, ok=True, result=evidence))
+    assert exact(step) == ask(COMMAND, "restore_session", session_id="s1", client_id="c")
+
+
+def test_the_first_image_that_is_met_is_the_one() -> None:
+    handshake = begun()
+    handshake.answered(ok(image_id="one"))
+    handshake.answered(ok(session_id="s1"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(known(COMMAND, "one", "s1"))
+
+
+@BOTH
+def test_another_image_gets_another_session(dialect: Dialect) -> None:
+    handshake = begun(known(dialect, "one", "s1", "c1"))
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    step = handshake.switched(known(dialect, "two", "s2", "c2"))
+    assert exact(step) == ask(dialect, "restore_session", session_id="s2", client_id="c2")
+    assert exact(handshake.answered(ok(dialect, state={"work": 2}))) == exact(Merge({"work": 2}))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE
+    )
+
+
+def test_another_image_whose_session_is_gone_or_never_was_gets_a_new_one() -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    handshake.answered(ok(image_id="two"))
+    handshake.switched(known(COMMAND, "two", "s2", "c2"))
+    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c2")
+    handshake.answered(ok(session_id="s3"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(COMMAND, "two", "s3", "c2"), BackendVerdict.DIFFERENT_IMAGE
+    )
+
+
+def test_what_a_stored_session_remembers_of_the_dialect_does_not_outweigh_what_was_found() -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    handshake.answered(ok(image_id="two"))
+    assert exact(handshake.switched(known(ENVELOPE, "two", None))) == ask(COMMAND, "create_session", client_id="c")
+
+
+# Which dialect
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [error(ENVELOPE, "InvalidRequest"), ok(ENVELOPE), GARBAGE, error(COMMAND, message="unknown command")],
+    ids=["an envelope error", "an envelope result", "garbage", "an error"],
+)
+def test_an_unknown_backend_that_does_not_take_the_first_dialect_is_asked_in_the_other(
+    answer: Reply | MalformedMessage,
+) -> None:
+    handshake = Handshake(NEW, with_session=True)
+    assert exact(handshake.begin()) == ask(COMMAND, "ping")
+    assert exact(handshake.answered(answer)) == ask(ENVELOPE, "ping")
+    assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "create_session", client_id="c")
+
+
+def test_a_backend_that_speaks_another_dialect_than_remembered_is_understood() -> None:
+    handshake = begun(known(ENVELOPE))
+    assert exact(handshake.answered(error(COMMAND))) == ask(COMMAND, "ping")
+    assert exact(handshake.answered(ok(COMMAND))) == ask(COMMAND, "create_session", client_id="c")
+
+
+def test_what_takes_neither_dialect_is_a_failed_attempt() -> None:
+    handshake = begun()
+    handshake.answered(GARBAGE)
+    step = handshake.answered(GARBAGE)
+    assert isinstance(step, Failed)
+    assert (step.failure.kind, step.failure.message) == (FailureKind.PROTOCOL, "not JSON at character 0")
+
+
+@pytest.mark.parametrize("replies", [[ok(ENVELOPE), ok(COMMAND)], [error(ENVELOPE), error(COMMAND)]])
+def test_a_backend_that_always_answers_in_the_other_dialect_is_not_asked_for_ever(replies: list[Reply]) -> None:
+    handshake = begun()
+    steps = [handshake.answered(replies[count % 2]) for count in range(4)]
+    assert [type(step) for step in steps] == [Ask, Ask, Ask, Failed]
+
+
+@pytest.mark.parametrize(("start", "other"), [(NEW, ENVELOPE), (known(COMMAND), ENVELOPE), (known(ENVELOPE), COMMAND)])
+def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: Known, other: Dialect) -> None:
+    handshake = begun(start)
+    assert exact(handshake.silence()) == ask(other, "ping")
+    assert handshake.silence() is None
+
+
+@BOTH
+def test_a_busy_image_that_answers_the_first_of_two_pings_is_understood(dialect: Dialect) -> None:
+    handshake = begun(known(dialect))
+    handshake.silence()
+    assert exact(handshake.answered(ok(dialect))) == ask(dialect, "ping")
+    assert exact(handshake.answered(ok(dialect))) == ask(dialect, "create_session", client_id="c")
+
+
+@pytest.mark.parametrize("handshake", [restoring(), creating()])
+def test_silence_after_the_ping_is_waited_for(handshake: Handshake) -> None:
+    assert handshake.silence() is None
+
+
+@BOTH
+def test_another_major_version_needs_a_person(dialect: Dialect) -> None:
+    step = begun(known(dialect)).answered(IncompatibleVersion("2.0.0"))
+    assert isinstance(step, Rejected)
+    assert isinstance(step.error, IncompatibleBackend)
+    assert "2.0.0" in str(step.error)
+
+
+# Credentials
+
+
+def test_the_token_goes_with_ping_create_and_restore_only() -> None:
+    secret = Secret("a token of some length")
+    handshake = Handshake(known(ENVELOPE, "one", "s1"), with_session=True, secret=secret)
+    assert exact(handshake.begin()) == ask(ENVELOPE, "ping", secret)
+    step = handshake.answered(ok(ENVELOPE))
+    assert exact(step) == ask(ENVELOPE, "restore_session", secret, session_id="s1", client_id="c")
+    assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "load_context", session_id="s1")
+    other = begun(known(), secret=secret)
+    assert exact(other.answered(ok())) == ask(COMMAND, "create_session", secret, client_id="c")
+
+
+@BOTH
+@REFUSALS
+def test_a_refused_token_needs_a_person(dialect: Dialect, refusal: str) -> None:
+    for handshake in (begun(known(dialect)), creating(dialect), restoring(dialect)):
+        step = handshake.answered(error(dialect, refusal, "wrong token"))
+        assert isinstance(step, Rejected)
+        assert isinstance(step.error, AuthenticationFailed)
+        assert str(step.error) == (
+            f"the backend refused the credential ({refusal}: wrong token): give the right token, then reconnect"
+        )
+
+
+@REFUSALS
+def test_a_token_refused_in_the_other_dialect_is_refused_after_one_more_ping(refusal: str) -> None:
+    handshake = begun()
+    assert exact(handshake.answered(error(ENVELOPE, refusal))) == ask(ENVELOPE, "ping")
+    assert isinstance(handshake.answered(error(ENVELOPE, refusal)), Rejected)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from stui_supervisor.config import Settings
+from stui_supervisor.liveness import Finding, Liveness
+from stui_supervisor.requests import Flight, Purpose
+
+OPENED = 1_000.0
+
+
+def liveness() -> Liveness:
+    """Of a link that opened at OPENED."""
+    one = Liveness(Settings())
+    one.heard(OPENED)
+    one.healthy(OPENED)
+    return one
+
+
+def flight(sent_at: float) -> Flight:
+    return Flight((b"t",), sent_at, Purpose.REQUEST, None)
+
+
+def test_a_quiet_link_is_left_alone_for_ten_seconds_and_then_asked() -> None:
+    one = liveness()
+    assert one.next_look(None) == OPENED + 10.0
+    assert one.look(None, OPENED + 9.9) is Finding.NOTHING
+    assert one.look(None, OPENED + 10.0) is Finding.PING_DUE
+
+
+def test_every_reply_puts_the_ping_off() -> None:
+    one = liveness()
+    one.heard(OPENED + 7.0)
+    assert one.next_look(None) == OPENED + 17.0
+
+
+def test_an_answer_is_missed_after_five_seconds() -> None:
+    one = liveness()
+    asked = flight(OPENED + 8.0)
+    assert one.next_look(asked) == OPENED + 13.0
+    assert one.look(asked, OPENED + 12.9) is Finding.NOTHING
+    assert one.look(asked, OPENED + 13.0) is Finding.NO_ANSWER
+
+
+def test_an_image_that_owes_an_answer_is_looked_at_every_five_seconds_and_never_asked_again() -> None:
+    one = liveness()
+    asked = flight(OPENED)
+    seen = [(one.next_look(asked), one.look(asked, OPENED + 5.0 * count)) for count in range(1, 5)]
+    assert seen == [(OPENED + 5.0 * count, Finding.NO_ANSWER) for count in range(1, 5)]
+
+
+def test_a_look_that_comes_late_does_not_make_the_next_one_early() -> None:
+    one = liveness()
+    asked = flight(OPENED)
+    one.look(asked, OPENED + 300.0)
+    assert one.next_look(asked) == OPENED + 305.0
+
+
+@pytest.mark.parametrize(("after_s", "lasted"), [(0.0, False), (9.9, False), (10.0, True), (3_600.0, True)])
+def test_health_has_lasted_after_ten_seconds(after_s: float, lasted: bool) -> None:
+    assert liveness().has_lasted(OPENED + after_s) is lasted
+
+
+def test_health_begins_again_when_it_was_lost() -> None:
+    one = liveness()
+    one.healthy(OPENED + 60.0)
+    assert one.has_lasted(OPENED + 69.0) is False

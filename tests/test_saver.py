@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from stui_supervisor.config import Settings
+from stui_supervisor.saver import Saver
+
+NOW = 1_000.0
+
+
+def saver() -> Saver:
+    return Saver(Settings())
+
+
+def test_nothing_is_due_when_nothing_changed() -> None:
+    one = saver()
+    assert (one.next_deadline(), one.is_clean, one.ok) == (None, True, True)
+
+
+def test_changes_of_the_context_are_gathered_for_a_quarter_of_a_second_from_the_first() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.context_changed(NOW + 0.2)
+    assert (one.next_deadline(), one.is_clean) == (NOW + 0.25, False)
+
+
+def test_a_change_of_the_record_is_due_at_once() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.record_changed(NOW + 0.1)
+    assert one.next_deadline() == NOW + 0.1
+
+
+def test_a_change_of_the_context_does_not_put_off_what_is_due() -> None:
+    one = saver()
+    one.record_changed(NOW)
+    one.context_changed(NOW)
+    assert one.next_deadline() == NOW
+
+
+def test_what_somebody_waits_for_is_due_at_once() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.wanted(NOW)
+    assert one.next_deadline() == NOW
+
+
+def test_a_write_holds_the_context_only_when_the_disk_has_another() -> None:
+    one = saver()
+    held = []
+    for change in (one.record_changed, one.context_changed, one.record_changed):
+        change(NOW)
+        held.append(one.begin())
+        one.finished()
+    assert (held, one.is_clean) == ([False, True, False], True)
+
+
+def test_one_write_is_under_way_at_a_time() -> None:
+    one = saver()
+    one.record_changed(NOW)
+    one.begin()
+    one.record_changed(NOW + 1.0)
+    assert (one.next_deadline(), one.is_clean) == (None, False)
+    one.finished()
+    assert one.next_deadline() == NOW + 1.0
+
+
+def test_a_change_during_a_write_is_not_on_disk_when_it_ends() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.context_changed(NOW)
+    one.finished()
+    assert (one.is_clean, one.next_deadline(), one.begin()) == (False, NOW + 0.25, True)
+
+
+def test_a_failed_write_is_due_again_five_seconds_later_and_holds_what_it_held() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.failed(NOW + 1.0)
+    assert (one.ok, one.is_clean, one.next_deadline()) == (False, False, NOW + 6.0)
+    assert one.begin() is True
+
+
+def test_a_write_that_succeeds_ends_the_failure() -> None:
+    one = saver()
+    one.record_changed(NOW)
+    one.begin()
+    one.failed(NOW)
+    one.begin()
+    one.finished()
+    assert (one.ok, one.is_clean) == (True, True)
+
+
+def test_a_new_run_does_not_wait_for_the_answer_of_the_one_before() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.record_changed(NOW + 1.0)
+    one.begin_run()
+    assert (one.next_deadline(), one.begin()) == (NOW + 1.0, True)
+
+
+def test_the_end_of_a_write_that_nobody_began_changes_nothing() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.finished()
+    assert (one.is_clean, one.begin()) == (False, True)
