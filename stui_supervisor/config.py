@@ -26,7 +26,7 @@ INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take q
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
-RECEIVE_QUEUE_LENGTH: Final = 4  # replies that libzmq may hold for us, each up to 10 MB; one is expected
+RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up to 10 MB; one is expected
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
