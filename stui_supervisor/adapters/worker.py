@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from stui_supervisor.config import THREAD_END_S
+
 T = TypeVar("T")
 
 
@@ -55,6 +57,7 @@ async def in_thread(name: str, function: Callable[[], T]) -> T:
     def deliver(result: T | None, error: Exception | None) -> None:
         if answer.done():
             return
+        thread.join(THREAD_END_S)  # it has nothing left to do; whoever waits finds it gone
         if error is not None:
             answer.set_exception(error)
         else:
@@ -69,5 +72,6 @@ async def in_thread(name: str, function: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(deliver, result, failure)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
     return await answer
