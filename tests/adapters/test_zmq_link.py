@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.zmq_link import ZmqLink, ZmqTransport
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.ports import LinkTimes
+from tests.support.backend_process import BackendProcess
+from tests.support.strange_servers import (
+    Frames,
+    ScriptedServer,
+    closing_at_once,
+    silent,
+    speaking_http,
+    speaking_noise,
+    tcp_server,
+)
+from tests.support.watching import LIMIT_S, open_descriptors, until
+
+TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
+SHORT = LinkTimes(attempt_timeout_s=0.2, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
+QUICK_HEARTBEATS = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=0.05, heartbeat_timeout_s=0.2)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def opened(self) -> None:
+        self.heard.append("opened")
+
+    def received(self, token: bytes, body: bytes) -> None:
+        self.heard.append((token, body))
+
+    def lost(self, failure: Failure) -> None:
+        self.heard.append(failure)
+
+    async def hears(self, count: int) -> list[object]:
+        await until(lambda: len(self.heard) >= count)
+        return self.heard
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[ZmqTransport]:
+    before = open_descriptors()
+    one = ZmqTransport()
+    yield one
+    one.close()
+    assert zmq_context._context is None
+    assert open_descriptors() <= before
+
+
+def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqLink, Listener]:
+    link, listener = transport(Endpoint.parse(endpoint), times), Listener()
+    link.open(listener)
+    return link, listener
+
+
+async def failure_at(transport: ZmqTransport, endpoint: str, times: LinkTimes = SHORT) -> Failure:
+    link, listener = opening(transport, endpoint, times)
+    (failure,) = await listener.hears(1)
+    assert isinstance(failure, Failure)
+    link.close()
+    return failure
+
+
+@contextmanager
+def rep_server() -> Iterator[tuple[str, zmq.Socket[bytes]]]:
+    with zmq.Context() as context, context.socket(zmq.REP) as server:
+        server.setsockopt(zmq.LINGER, 2_000)
+        server.setsockopt(zmq.RCVHWM, 1)
+        server.setsockopt(zmq.RCVTIMEO, int(LIMIT_S * 1_000))
+        server.bind("tcp://127.0.0.1:*")
+        yield str(server.getsockopt_string(zmq.LAST_ENDPOINT)), server
+
+
+async def test_a_simple_rep_server_sees_one_frame_and_its_reply_comes_back(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, server):
+        link, listener = opening(transport, endpoint)
+        await listener.hears(1)
+        assert link.send(b"t", b"hello")
+        assert await asyncio.to_thread(server.recv_multipart) == [b"hello"]
+        server.send(b"reply")
+        assert await listener.hears(2) == ["opened", (b"t", b"reply")]
+        link.close()
+
+
+async def test_replies_that_came_before_the_end_still_count(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, server):
+        link, listener = opening(transport, endpoint)
+        await listener.hears(1)
+        assert link.send(b"t", b"hello")
+        await asyncio.to_thread(server.recv)
+        server.send(b"last words")
+        server.close()
+        expected = ["opened", (b"t", b"last words"), Failure(FailureKind.RESET)]
+        assert await listener.hears(3) == expected
+        link.close()
+
+
+async def test_a_server_that_leaves_out_the_empty_frame_is_understood(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, body: [(token, body)]) as server:
+        link, listener = opening(transport, server.endpoint)
+        await listener.hears(1)
+        link.send(b"t", b"hello")
+        assert await listener.hears(2) == ["opened", (b"t", b"hello")]
+        link.close()
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+async def test_a_reply_of_another_number_of_frames_is_the_end(count: int, transport: ZmqTransport) -> None:
+    def answer(token: bytes, body: bytes) -> list[Frames]:
+        return [(token, *[body] * (count - 1)), (token, b"", body)]
+
+    with ScriptedServer(answer) as server:
+        link, listener = opening(transport, server.endpoint)
+        await listener.hears(1)
+        link.send(b"t", b"hello")
+        assert await listener.hears(2) == ["opened", Failure(FailureKind.PROTOCOL, f"a reply of {count} frames")]
+        link.close()
+
+
+async def test_more_than_10_mb_is_the_end_and_does_not_fill_the_memory(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, _body: [(token, b"", b"x" * 10_000_001)]) as server:
+        link, listener = opening(transport, server.endpoint)
+        await listener.hears(1)
+        link.send(b"t", b"hello")
+        assert await listener.hears(2) == ["opened", Failure(FailureKind.RESET)]
+        link.close()
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        lambda: tcp_server(speaking_http),
+        lambda: tcp_server(silent),
+        lambda: tcp_server(closing_at_once),
+        lambda: tcp_server(speaking_noise),
+    ],
+    ids=["http", "silent", "closes", "noise"],
+)
+async def test_what_does_not_speak_zeromq_is_recognised(
+    server: Callable[[], AbstractContextManager[str]], transport: ZmqTransport
+) -> None:
+    with server() as endpoint:
+        assert (await failure_at(transport, endpoint)).kind is FailureKind.NOT_ZEROMQ
+
+
+async def test_a_socket_that_does_not_answer_requests_is_recognised(transport: ZmqTransport) -> None:
+    with zmq.Context() as context, context.socket(zmq.PUB) as server:
+        server.bind("tcp://127.0.0.1:*")
+        endpoint = server.getsockopt_string(zmq.LAST_ENDPOINT)
+        assert (await failure_at(transport, endpoint)).kind in {FailureKind.PROTOCOL, FailureKind.NOT_ZEROMQ}
+
+
+async def test_the_reason_of_a_failure_is_the_systems(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, _):
+        pass
+    refused = await failure_at(transport, endpoint)
+    assert refused.kind is FailureKind.REFUSED
+    assert "Connect call failed" in refused.message
+    unknown = await failure_at(transport, "tcp://no-such-host.invalid:5555", TIMES)
+    assert unknown.kind is FailureKind.NAME_NOT_FOUND
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")
+async def test_ipc_without_a_socket_or_with_another_file_there_is_refused(transport: ZmqTransport) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        other = Path(directory, "file")
+        other.write_text("no socket")  # noqa: ASYNC240  # instant
+        for path in (f"{directory}/missing", other):
+            assert (await failure_at(transport, f"ipc://{path}")).kind is FailureKind.REFUSED
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="only on systems that can freeze a process")
+async def test_a_frozen_peer_is_noticed_by_the_heartbeat(transport: ZmqTransport) -> None:
+    async with BackendProcess() as server:
+        link, listener = opening(transport, server.endpoint, QUICK_HEARTBEATS)
+        await listener.hears(1)
+        server.freeze()
+        assert await listener.hears(2) == ["opened", Failure(FailureKind.RESET)]
+        link.close()
+
+
+async def test_a_busy_peer_is_not_taken_for_a_frozen_one(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, _):  # it never receives: busy, but its I/O thread answers
+        link, listener = opening(transport, endpoint, QUICK_HEARTBEATS)
+        await listener.hears(1)
+        assert link.send(b"t", b"hello")
+        ended = asyncio.get_running_loop().time() + 5 * QUICK_HEARTBEATS.heartbeat_timeout_s
+        await until(lambda: asyncio.get_running_loop().time() > ended)
+        assert listener.heard == ["opened"]
+        link.close()
+
+
+async def test_a_backlog_that_nobody_reads_is_refused_and_not_kept(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, _):
+        link, listener = opening(transport, endpoint)
+        await listener.hears(1)
+        taken = sum(link.send(b"%d" % number, b"x" * 5_000_000) for number in range(20))
+        assert 0 < taken < 20
+        link.close()
+
+
+async def test_links_made_and_left_in_every_way_leave_no_descriptor(transport: ZmqTransport) -> None:
+    with rep_server() as (gone, _):
+        pass
+    with ScriptedServer(lambda token, body: [(token, b"", body)]) as server:
+        baseline = 0
+        for number in range(120):
+            link, listener = opening(transport, gone if number % 3 else server.endpoint)
+            if number % 2:
+                await listener.hears(1)
+            else:
+                await asyncio.sleep(0)
+            link.close()
+            if number == 20:
+                baseline = open_descriptors()
+        await until(lambda: open_descriptors() <= baseline)
+
+
+async def test_transports_share_one_context_that_ends_with_the_last() -> None:
+    one, two = ZmqTransport(), ZmqTransport()
+    assert one._context is two._context
+    one.close()
+    assert zmq_context._context is two._context
+    two.close()
+    assert zmq_context._context is None
+
+
+async def test_a_link_shows_where_it_goes(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, body: [(token, b"", body)]) as server:
+        link, listener = opening(transport, server.endpoint)
+        assert repr(link) == f"<ZmqLink {server.endpoint} not open>"
+        await listener.hears(1)
+        assert repr(link) == f"<ZmqLink {server.endpoint} open>"
+        link.close()
+
+
+async def test_a_link_that_is_dropped_without_a_word_says_nothing_at_the_end(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, body: [(token, b"", body)]) as server:
+        link, listener = opening(transport, server.endpoint)
+        await listener.hears(1)
+        link.close()
+        del link, listener
+        gc.collect()
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("stui")] == []
+
+
+@pytest.mark.skipif(not hasattr(sys, "getdlopenflags"), reason="only on systems that fork")
+def test_a_forked_child_has_a_context_of_its_own() -> None:
+    code = (
+        "import os, warnings\n"
+        "warnings.simplefilter('ignore')\n"
+        "from stui_supervisor.adapters import zmq_context\n"
+        "parents = zmq_context.acquire()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    own = zmq_context.acquire()\n"
+        "    zmq_context.release()\n"
+        "    os._exit(0 if own is not parents and zmq_context._context is None else 1)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "assert zmq_context._context is parents\n"
+        "zmq_context.release()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT_S)
+    assert done.stdout.strip() == "0"
