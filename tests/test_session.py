@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.effects import CloseLink, Load, OpenLink, Release, Save
 from stui_supervisor.events import ContextSaved, Problem
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import State, Trigger
@@ -102,6 +102,21 @@ def test_a_late_load_of_another_images_work_does_not_come_into_the_context_of_th
     effects = [*world.loaded(ONE), *world.wait(1.0)]
     assert dict(world.context) == {}
     assert [effect.record.image_id for effect in only(Save, effects) if effect.session_id == "a"] in ([], ["one"])
+
+
+def test_a_late_load_during_a_handshake_begins_it_again_with_what_is_known_now() -> None:
+    world = World()
+    world.start(HERE)
+    world.wait(2.0)
+    world.opened()
+    old = world.core.link
+    effects = world.loaded(ONE)
+    assert [effect for effect in effects if isinstance(effect, CloseLink | OpenLink)] == [
+        CloseLink(old),
+        OpenLink(old + 1, HERE, 1.0),
+    ]
+    world.opened()
+    assert only(Load, world.answer({"image_id": "two"})) == [Load(2, "default", "two")]
 
 
 def test_only_the_latest_load_counts_and_an_earlier_ones_session_is_given_back() -> None:

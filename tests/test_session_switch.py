@@ -11,7 +11,9 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import ContextSaved, Problem, SessionSwitched
 from stui_supervisor.inputs import Input
 from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import (
+    DISK_FULL,
     HERE,
     THERE,
     World,
@@ -256,6 +258,55 @@ def test_a_switch_that_fails_is_told_once_as_a_problem_of_the_disk() -> None:
     meet(world, "two")
     effects = [*world.load_failed(), *world.shake_hands("two")]
     assert [problem.code for problem in told(Problem, effects)] == ["store_failed"]
+
+
+def test_what_was_in_memory_only_is_written_to_each_images_own_session_once_there_is_a_disk() -> None:
+    store = MemoryStore()
+    store.disk.failure = DISK_FULL
+    world = World(store=store)
+    world.start(HERE)
+    world.context["work"] = "one"
+    world.link("one")
+    meet(world, "two")
+    world.context["work"] = "two"
+    world.shake_hands("two")
+    assert (world.state, store.disk.sessions) == (State.CONNECTED, {})
+    store.disk.failure = None
+    world.wait(10.0)
+    held = {stored.record.image_id: stored for stored in store.disk.sessions.values()}
+    assert {image_id: one.sections["work"].value for image_id, one in held.items()} == {
+        "one": b'"one"',
+        "two": b'"two"',
+    }
+    assert {image_id: one.owner is store for image_id, one in held.items()} == {"one": False, "two": True}
+
+
+def test_images_that_take_turns_each_keep_their_own_work_through_a_disk_that_fails_now_and_then() -> None:
+    store = MemoryStore()
+    world = World(store=store)
+    world.start(HERE)
+    world.link("0")
+    for turn in range(60):
+        image_id = str(turn % 3)
+        store.disk.failure = DISK_FULL if turn % 7 in (2, 3) else None
+        meet(world, image_id)
+        world.shake_hands(image_id)
+        # What cannot be read now comes back when it can; what is set meanwhile wins over it.
+        there = f"{image_id}, {turn - 3}" if turn >= 3 else None
+        assert work_of(world) in ((there, None) if store.disk.failure else (there,))
+        world.context["work"] = f"{image_id}, {turn}"
+        world.wait(turn % 2)
+    store.disk.failure = None
+    world.wait(30.0)
+    world.tell(inputs.Stop())
+    held = [one for one in store.disk.sessions.values() if one.sections]
+    assert sorted(str(one.record.image_id) for one in held) == ["0", "1", "2"]
+    assert {one.record.image_id: one.sections["work"].value for one in held} == {
+        "0": b'"0, 57"',
+        "1": b'"1, 58"',
+        "2": b'"2, 59"',
+    }
+    assert [one.owner for one in store.disk.sessions.values()] == [None] * len(store.disk.sessions)
 
 
 # A switch that is interrupted

@@ -23,6 +23,7 @@ from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.testing import MemoryStore
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from stui_supervisor.wire.service import Request as Received
@@ -76,6 +77,7 @@ class World:
     """One core and the moment it lives in.
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
+    With a ``store`` that one does, and answers at once, whatever it is asked.
     """
 
     def __init__(
@@ -85,10 +87,12 @@ class World:
         seed: int = 0,
         has_credentials: bool = False,
         disk_works: bool = True,
+        store: MemoryStore | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.now = BEGIN
         self.disk_works = disk_works
+        self.store = store
         self.open_link: int | None = None
         self._loads: list[int] = []
         self._requests = 0
@@ -115,6 +119,9 @@ class World:
             match effect:
                 case Send():
                     self.last_send = effect
+                case Load() | Save() | Release() if self.store is not None:
+                    answer = ask_store(self.store, effect)
+                    effects += self.tell(answer) if answer is not None else []
                 case Load():
                     self._loads.append(effect.load)
                 case OpenLink():
@@ -255,6 +262,27 @@ class World:
 
     def _context_changed(self) -> None:
         self.tell(inputs.ContextChanged())
+
+
+def ask_store(store: MemoryStore, effect: Load | Save | Release) -> Input | None:
+    """What the store's thread does with an effect."""
+    try:
+        match effect:
+            case Load(load, profile, image_id):
+                return inputs.Loaded(load, store.claim(profile, image_id))
+            case Save(session_id, record, sections):
+                store.save_record(session_id, record)
+                size = None if sections is None else store.save_context(session_id, sections)
+                return inputs.Saved(session_id, size)
+            case Release(session_id):
+                store.release(session_id)
+    except StoreError as error:
+        return (
+            inputs.LoadFailed(effect.load, error)
+            if isinstance(effect, Load)
+            else inputs.SaveFailed(effect.session_id, error)
+        )
+    return None
 
 
 def saved(effect: Save) -> inputs.Saved:
