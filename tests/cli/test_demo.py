@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -78,6 +79,23 @@ def test_interrupting_the_demo_ends_its_backend_and_removes_its_home(
     assert (process.returncode, err) == (130, "")
     assert left_in(temporary) == []
     assert not listens(port)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows has no pseudo-terminal in Python")
+def test_interrupting_the_demo_on_a_terminal_leaves_no_half_line(command: Command) -> None:
+    ours, theirs = os.openpty()
+    with command.running("demo", stdout=theirs, environment={"TERM": "xterm"}) as process:
+        os.close(theirs)
+        shown = ""
+        while "connected" not in shown:
+            shown += os.read(ours, 4_096).decode()
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+        shown += os.read(ours, 65_536).decode()
+    os.close(ours)
+
+    assert process.returncode == 130
+    assert shown.rpartition("\n")[2].endswith("\r\x1b[2K")
 
 
 def listens(port: int) -> bool:

@@ -42,7 +42,7 @@ class Command:
 
     home: Path
 
-    def __call__(self, *words: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Ended:
+    def __call__(self, *words: str, stdin: str = "", environment: Mapping[str, str | None] | None = None) -> Ended:
         """Run it to its end."""
         done = subprocess.run(
             [*COMMAND, *words],
@@ -57,7 +57,7 @@ class Command:
 
     @contextmanager
     def running(
-        self, *words: str, stdout: int | IO[Any] = subprocess.PIPE, environment: Mapping[str, str] | None = None
+        self, *words: str, stdout: int | IO[Any] = subprocess.PIPE, environment: Mapping[str, str | None] | None = None
     ) -> Iterator[subprocess.Popen[str]]:
         """Have it run inside the block; it is killed if it has not ended by then."""
         process = subprocess.Popen(
@@ -74,7 +74,11 @@ class Command:
             finally:
                 process.kill()
 
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The tester's environment without what would change our output, and with our home."""
+    def environment(self, more: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """The tester's environment without what would change our output, and with our home.
+
+        ``more`` is added; a name with None is taken out.
+        """
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
-        return {**plain, "STUI_SUPERVISOR_HOME": str(self.home), **(more or {})}
+        wanted = {**plain, "STUI_SUPERVISOR_HOME": str(self.home), **(more or {})}
+        return {name: value for name, value in wanted.items() if value is not None}
