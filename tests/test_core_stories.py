@@ -22,6 +22,7 @@ from tests.support.core_world import (
     endings,
     moves,
     only,
+    released,
     section,
     stored,
     told,
@@ -118,6 +119,27 @@ def test_a_connect_while_restoring_waits_no_longer_than_the_limit() -> None:
     world.tell(inputs.Connect(HERE))
     effects = world.wait(2.0)
     assert (triggers(effects), only(OpenLink, effects)) == ([], [OpenLink(1, HERE, 1.0)])
+
+
+def test_naming_endpoints_while_restoring_does_not_make_the_limit_longer() -> None:
+    world = World()
+    world.start()
+    world.wait(1.5)
+    world.tell(inputs.Connect(THERE))
+    world.tell(inputs.Connect(HERE))
+    assert only(OpenLink, world.wait(0.5)) == [OpenLink(1, HERE, 1.0)]
+
+
+@pytest.mark.parametrize("event", [inputs.Reconnect(), inputs.Start(None)])
+def test_whoever_changes_his_mind_while_restoring_still_gets_the_stored_work(event: Input) -> None:
+    world = World()
+    world.start()
+    world.tell(inputs.Disconnect())
+    effects = world.tell(event)
+    # A second claim beside the first would find the session taken, and come back with an empty one.
+    assert (triggers(effects), only(Load, effects)) == ([Trigger.RESTORE], [])
+    effects = world.loaded(stored("a", {"work": section("kept")}, endpoint=str(HERE)))
+    assert (dict(world.context), released(effects)) == ({"work": "kept"}, [])
 
 
 def test_a_program_that_starts_again_after_its_end_connects_again() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.config import RECORD_MAX_BYTES, Settings
 from stui_supervisor.effects import CloseLink, Load, OpenLink, Release, Save
 from stui_supervisor.events import ContextSaved, Problem
 from stui_supervisor.record import StoreNotice
@@ -153,6 +154,22 @@ def test_a_session_claimed_for_a_program_that_ended_meanwhile_is_written_and_giv
     assert only(Release, world.tell(inputs.Stop())) == []
     effects = world.loaded(stored("a"))
     assert (saves(effects), released(effects)) == ([("a", {"work": b'"mine"'})], ["a"])
+
+
+def test_a_program_that_starts_again_does_not_wait_for_a_claim_of_the_run_before() -> None:
+    world = World()
+    world.start(HERE)
+    world.tell(inputs.Stop())
+    assert only(Load, world.start(HERE)) == [Load(2, "default", None)]
+    assert world.tell(inputs.Loaded(1, ONE)) == [Release("a")]
+
+
+def test_a_disk_that_gives_a_session_after_all_is_well_again() -> None:
+    world = World(disk_works=False)
+    world.start(HERE)
+    world.load_failed()
+    world.loaded(ONE)
+    assert world.core.status(world.now).store_ok is True
 
 
 def test_what_the_store_has_to_say_is_told() -> None:
@@ -318,6 +335,17 @@ def test_what_the_handshake_learnt_is_remembered() -> None:
     record = world.record
     assert (record.endpoint, record.image_id, record.backend_session) == (str(HERE), "one", "made")
     assert (record.dialect, record.wanted) == ("command", True)
+
+
+def test_no_names_that_a_backend_gives_make_the_record_larger_than_its_page() -> None:
+    world = World()
+    world.start(HERE)
+    world.loaded(stored("a"))
+    world.opened()
+    world.answer({"image_id": "\N{GRINNING FACE}" * 200})
+    world.answer({"session_id": "\N{GRINNING FACE}" * 200})
+    world.shake_hands()
+    assert len(encode_record(replace(world.record, status={}))) < RECORD_MAX_BYTES - 512  # and its header
 
 
 def test_two_clients_of_one_seed_share_a_client_id_and_others_do_not() -> None:

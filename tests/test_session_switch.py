@@ -121,6 +121,22 @@ def test_the_first_image_comes_back_to_its_own_work() -> None:
     assert (work_of(world), released(effects)) == ("one", ["b"])
 
 
+def test_the_end_of_the_program_writes_the_second_images_work_and_gives_its_session_back() -> None:
+    world = switched()
+    world.context["work"] = "two, changed"
+    effects = world.tell(inputs.Stop())
+    assert (saves(effects), released(effects)) == ([("b", {"work": b'"two, changed"'})], ["b"])
+
+
+def test_the_second_images_session_knows_at_once_whose_it_is_and_what_the_user_wants() -> None:
+    world = linked()
+    meet(world, "two")
+    world.loaded(stored("b", wanted=False))
+    (save,) = only(Save, world.tell(inputs.Stop()))
+    record = save.record
+    assert (save.session_id, record.image_id, record.wanted, record.endpoint) == ("b", "two", True, str(HERE))
+
+
 def test_an_image_without_a_session_of_its_own_gets_an_empty_one() -> None:
     world = linked()
     meet(world, "two")
@@ -253,6 +269,13 @@ def test_a_claim_that_comes_too_late_is_given_back() -> None:
     assert world.tell(inputs.Loaded(2, TWO)) == [Release("b")]
 
 
+def test_a_switch_that_the_disk_refused_is_seen_in_the_status() -> None:
+    world = linked()
+    meet(world, "two")
+    world.load_failed()
+    assert world.core.status(world.now).store_ok is False
+
+
 def test_a_switch_that_fails_is_told_once_as_a_problem_of_the_disk() -> None:
     world = linked()
     meet(world, "two")
@@ -339,7 +362,16 @@ def test_an_interrupted_switch_leaves_the_first_images_work_where_it_was(
     assert (work_of(world), world.record.image_id, told(SessionSwitched, late)) == ("one", "one", [])
 
 
-def test_a_pinned_down_one_off_link_does_not_care_which_image_answers() -> None:
+def test_a_claim_that_was_asked_for_twice_is_used_as_soon_as_it_comes() -> None:
+    world = linked()
+    assert meet(world, "two") == [Load(2, "default", "two")]
+    assert meet(world, "two") == [Load(3, "default", "two")]
+    effects = world.tell(inputs.Loaded(2, TWO))
+    assert (work_of(world), released(effects)) == ("two", ["a"])
+    assert world.tell(inputs.Loaded(3, stored("c", image_id="two"))) == [Release("c")]
+
+
+def test_a_one_off_link_does_not_care_which_image_answers() -> None:
     world = World(Settings(keeps_session=False))
     world.start(Endpoint.parse("tcp://127.0.0.1:5555"))
     world.link("one")
