@@ -181,7 +181,12 @@ class Driver:
             return
         self._reading, busy = effect.link, self._reading is not None
         if not busy:  # a keyring that hangs is not asked again on top; the core stops waiting by itself
-            self._keyring.post(lambda: self._ask_keyring(credentials, effect))
+            try:
+                self._keyring.post(lambda: self._ask_keyring(credentials, effect))
+            except RuntimeError as error:
+                self._reading = None
+                no_thread = CredentialError(f"no thread to be had for the keyring: {error}")
+                self._inputs.append(inputs.CredentialFailed(effect.link, no_thread))
 
     def _ask_keyring(self, credentials: Credentials, effect: effects.ReadCredential) -> None:
         """Runs in the keyring's thread."""

@@ -32,7 +32,11 @@ class StoreThread:
         """Queue one call."""
         self._pending += 1
         self._idle.clear()
-        self._worker.post(lambda: self._run(effect))
+        try:
+            self._worker.post(lambda: self._run(effect))
+        except RuntimeError as error:
+            no_thread = StoreError(f"no thread to be had for the disk: {error}")
+            self._loop.call_soon(self._answered, _failed(effect, no_thread))
 
     async def drained(self) -> None:
         """Wait until every call has been answered, and its answer has led to no other."""

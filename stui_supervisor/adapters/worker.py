@@ -27,10 +27,14 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def post(self, job: Callable[[], None]) -> None:
-        """Run ``job`` in the thread; it must not raise. Never blocks."""
+        """Run ``job`` in the thread; it must not raise. Never blocks.
+
+        Raises RuntimeError when the system gives no thread; the next job asks for one again.
+        """
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
         self._jobs.put(job)
 
     def close(self, timeout_s: float = 0.0) -> None:
