@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.handshake import Handshake
+from stui_supervisor.path import PathWatch
 from stui_supervisor.secret import Secret
 
 
@@ -37,6 +38,7 @@ class Attempt:
     secret: Secret | None = None
     handshake: Handshake | None = None
     image_id: str | None = None
+    path: PathWatch | None = None
 
     def enter(self, phase: Phase, until: float | None) -> None:
         """Begin a phase."""
@@ -50,6 +52,7 @@ class Attempt:
         self.secret = None
         self.handshake = None
         self.image_id = None
+        self.path = None
 
     @property
     def has_link(self) -> bool:

@@ -29,6 +29,7 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up to 10 MB; one is expected
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
+HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
@@ -75,10 +76,14 @@ class Settings:
     # The link
     attempt_timeout_s: float = 1.0  # transport and ZMTP handshake of one attempt; grows with an outage
     attempt_timeout_max_s: float = 5.0  # where that growth ends
-    heartbeat_interval_s: float = 10.0  # ZMTP PING; keeps idle traffic low
+    heartbeat_interval_s: float = 1.0  # ZMTP PING; what a frozen process does not answer
     heartbeat_timeout_s: float = 45.0  # libzmq cuts the link; short ones cut large replies on slow lines
 
     # Health
+    silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending
+    dead_after_s: float = 3.0  # no byte for so long: the link is lost, where the kernel can be asked
+    path_look_s: float = 0.2  # the shortest time between two looks at the connection
+    stall_s: float = 0.5  # a look that comes so late was held up by this process; it judges nothing
     ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long
     answer_timeout_s: float = 5.0  # no answer for so long: degraded (busy)
     health_s: float = 10.0  # connected for so long forgets earlier failures

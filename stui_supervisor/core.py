@@ -70,6 +70,7 @@ class Core(Uplink):
             inputs.NotTaken: self._not_taken,
             inputs.Received: self._received,
             inputs.Lost: self._lost,
+            inputs.PathSeen: self._path_seen,
             inputs.TimePassed: self._time_passed,
         }
 
@@ -89,6 +90,9 @@ class Core(Uplink):
         # Asked for after every input, so written without lists and generators.
         is_up = self._attempt.phase is Phase.UP
         earliest = self._liveness.next_look(self._exchange.flight) if is_up else self._attempt.until
+        path = self._attempt.path.next_look() if self._attempt.path is not None else None
+        if path is not None and (earliest is None or path < earliest):
+            earliest = path
         request = self._exchange.next_deadline()
         if request is not None and (earliest is None or request < earliest):
             earliest = request
@@ -281,4 +285,5 @@ class Core(Uplink):
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
         self._look_at_link()
+        self._look_at_path()
         self._send_next()

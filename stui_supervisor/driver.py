@@ -139,6 +139,8 @@ class Driver:
                 self._open(effect)
             case effects.CloseLink():
                 self._close_link()
+            case effects.LookAtPath(link):
+                self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
                 self._read_credential(effect)
             case effects.Load() | effects.Save() | effects.Release():

@@ -64,6 +64,12 @@ class Send(NamedTuple):
     body: bytes
 
 
+class LookAtPath(NamedTuple):
+    """Look at the link's connection; answer with PathSeen, at once."""
+
+    link: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -78,4 +84,4 @@ class Announce(NamedTuple):
     event: Event
 
 
-Effect = Load | Save | Release | ReadCredential | OpenLink | CloseLink | Send | Finish | Announce
+Effect = Load | Save | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce

@@ -15,6 +15,8 @@ class FailureKind(StrEnum):
     TIMEOUT = "timeout"
     NOT_ZEROMQ = "not_zeromq"
     RESET = "reset"
+    SILENT = "silent"
+    FROZEN = "frozen"
     PROTOCOL = "protocol_error"
     CREDENTIAL = "credential_not_readable"
     USER = "reconnect"
@@ -56,6 +58,16 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.RESET: FailureClass(
         "the connection ended", "the image may be restarting, or its reply was larger than 10 MB", 0.15, 0.5, 5.0
+    ),
+    FailureKind.SILENT: FailureClass(
+        "nothing comes through any more",
+        "check the network; the link is made again as soon as it lets it",
+        0.15,
+        0.5,
+        5.0,
+    ),
+    FailureKind.FROZEN: FailureClass(
+        "the host is there but the backend's process is frozen", "look at the process; it may be stopped", 0.5, 0.5, 5.0
     ),
     FailureKind.PROTOCOL: FailureClass(
         "what answers there does not speak STUI's protocol", "check that the port is the STUI server's", 1.0, 1.0, 30.0

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure
+from stui_supervisor.path import PathSample
 from stui_supervisor.record import Claimed
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
@@ -142,6 +143,13 @@ class Lost(NamedTuple):
     failure: Failure
 
 
+class PathSeen(NamedTuple):
+    """A look at the link's connection; None where the system does not let us look."""
+
+    link: int
+    sample: PathSample | None
+
+
 class TimePassed(NamedTuple):
     """A deadline may have come."""
 
@@ -166,5 +174,6 @@ Input = (
     | NotTaken
     | Received
     | Lost
+    | PathSeen
     | TimePassed
 )

@@ -25,13 +25,13 @@ class Liveness:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._heard_at = 0.0
+        self.heard_at = 0.0
         self._looked_at = 0.0
         self._healthy_since = 0.0
 
     def heard(self, now: float) -> None:
         """The link has just opened, or a reply came."""
-        self._heard_at = self._looked_at = now
+        self.heard_at = self._looked_at = now
 
     def healthy(self, now: float) -> None:
         """The state has become connected."""
@@ -51,5 +51,5 @@ class Liveness:
     def next_look(self, flight: Flight | None) -> float:
         """The monotonic time at which ``look`` may find something."""
         if flight is None:
-            return self._heard_at + self._settings.ping_interval_s
+            return self.heard_at + self._settings.ping_interval_s
         return max(flight.sent_at, self._looked_at) + self._settings.answer_timeout_s

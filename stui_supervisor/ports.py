@@ -10,6 +10,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
+from stui_supervisor.path import PathSample
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.secret import Secret
 
@@ -53,6 +54,9 @@ class Link(Protocol):
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand one message to the peer's transport. False: it certainly was not taken. Never blocks."""
+
+    def look(self) -> PathSample | None:
+        """What the system knows of the connection now; None when it does not tell, or there is no link."""
 
     def close(self) -> None:
         """Let go of everything; the listener hears nothing more. Twice is once."""

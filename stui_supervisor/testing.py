@@ -15,6 +15,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from stui_supervisor.record import Claimed, SessionRecord
 
@@ -176,6 +177,10 @@ class FakeLink:
         """See ports.Link."""
         self._listener = None
         self._is_up = False
+
+    def look(self) -> PathSample | None:
+        """See ports.Link: there is no kernel here."""
+        return None
 
     def deliver(self, token: bytes, body: bytes) -> None:
         """Bring a reply, wanted or not."""

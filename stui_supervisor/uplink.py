@@ -10,7 +10,7 @@ from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LINK_GRACE_S, Settings
 from stui_supervisor.context import from_state_data, to_state_data
-from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
+from stui_supervisor.effects import CloseLink, LookAtPath, OpenLink, ReadCredential
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, SessionSwitched, Status, Transition
 from stui_supervisor.exchange import Exchange, Landed
@@ -30,6 +30,7 @@ from stui_supervisor.handshake import (
 )
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Finding, Liveness
+from stui_supervisor.path import PathVerdict, PathWatch
 from stui_supervisor.policy import Backoff
 from stui_supervisor.requests import Purpose
 from stui_supervisor.secret import Secret
@@ -128,6 +129,7 @@ class Uplink(Turn):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
+        attempt.path = PathWatch(self._settings, self._now.monotonic_s)
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)), with_session=self._settings.keeps_session, secret=attempt.secret
         )
@@ -167,7 +169,7 @@ class Uplink(Turn):
         self._attempt.enter(Phase.UP, None)
         self._liveness.heard(self._now.monotonic_s)
         self._liveness.healthy(self._now.monotonic_s)
-        self._status = replace(self._status, backend_verdict=step.verdict, last_error=None, liveness_source="zmtp")
+        self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
         if step.refusal:
             hint = "the link works; the work context is kept on this machine only"
             self._problem("no_backend_session", f"the backend did not take the session: {step.refusal}", hint)
@@ -262,6 +264,7 @@ class Uplink(Turn):
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        attempt.path = None
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
@@ -293,11 +296,7 @@ class Uplink(Turn):
                 self._reject(refused(landed.reply))
                 return
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
-        if self.state is State.DEGRADED:
-            self._status = replace(self._status, degraded_reason=None)
-            self._note_error(None)
-            self._liveness.healthy(self._now.monotonic_s)
-            self._move(Trigger.HEALTH_REGAINED, "the image answers again")
+        self._regain("the image answers again")
         self._send_next()
 
     def _handshake_answered(self, landed: Landed) -> None:
@@ -341,10 +340,47 @@ class Uplink(Turn):
             case Finding.PING_DUE:
                 dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
                 self._ask(Purpose.PING, dialect, Operation("ping", {}), self._attempt.secret)
-            case Finding.NO_ANSWER if self.state is State.CONNECTED:
-                self._status = replace(self._status, degraded_reason=DegradedReason.BUSY)
-                self._note_error(BUSY)
-                self._forget_failures_if_healthy()
-                self._move(Trigger.HEALTH_LOST, f"{DegradedReason.BUSY}: {BUSY}")
+            case Finding.NO_ANSWER:
+                self._degrade(DegradedReason.BUSY, BUSY)
             case _:
                 pass
+
+    def _look_at_path(self) -> None:
+        """Ask the kernel about the connection, when it is time."""
+        path = self._attempt.path
+        if path is not None and path.next_look() <= self._now.monotonic_s:
+            self._effects.append(LookAtPath(self._attempt.link))
+
+    def _path_seen(self, event: inputs.PathSeen) -> None:
+        path = self._attempt.path
+        if event.link != self._attempt.link or path is None:
+            return
+        self._status = replace(self._status, liveness_source="heartbeat" if event.sample is None else "kernel")
+        if event.sample is None:
+            self._attempt.path = None
+            return
+        match path.judge(event.sample, self._now.monotonic_s, heard_at=self._liveness.heard_at):
+            case PathVerdict.ALIVE if self._status.degraded_reason is DegradedReason.SILENT:
+                self._regain("bytes come through again")
+            case PathVerdict.SILENT:
+                self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")
+            case PathVerdict.DEAD:
+                self._lost(inputs.Lost(event.link, Failure(FailureKind.SILENT)))
+            case PathVerdict.FROZEN:
+                self._lost(inputs.Lost(event.link, Failure(FailureKind.FROZEN)))
+            case _:
+                pass
+
+    def _degrade(self, reason: DegradedReason, words: str) -> None:
+        if self.state is State.CONNECTED:
+            self._status = replace(self._status, degraded_reason=reason)
+            self._note_error(words)
+            self._forget_failures_if_healthy()
+            self._move(Trigger.HEALTH_LOST, f"{reason}: {words}")
+
+    def _regain(self, words: str) -> None:
+        if self.state is State.DEGRADED:
+            self._status = replace(self._status, degraded_reason=None)
+            self._note_error(None)
+            self._liveness.healthy(self._now.monotonic_s)
+            self._move(Trigger.HEALTH_REGAINED, words)

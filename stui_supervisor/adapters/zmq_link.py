@@ -21,9 +21,11 @@ from zmq.utils.monitor import parse_monitor_message
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 
 _UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
@@ -85,6 +87,10 @@ class ZmqLink:
         """Hand one message to the peer's transport; False: it certainly was not taken."""
         return self._wire is not None and self._wire.send(token, body)
 
+    def look(self) -> PathSample | None:
+        """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
+        return self._wire.look() if self._wire is not None else None
+
     def close(self) -> None:
         """Let go of everything; the listener hears nothing more."""
         self._listener = None
@@ -120,7 +126,7 @@ class ZmqLink:
     async def _try(self, address: Address | None, limit_s: float) -> Failure | None:
         """Connect to one address; None once the link is up."""
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wire = self._wire = _Wire(self, outcome, self._context, self._readiness)
+        wire = self._wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
         wire.connect(self._target(address), self._times)
         try:
             is_up = await asyncio.wait_for(outcome, limit_s)
@@ -189,12 +195,15 @@ class _Wire:
         outcome: asyncio.Future[bool],
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        port: int,
     ) -> None:
         self._link = link
         self._outcome = outcome
         self._readiness = readiness
         self._closed = False
         self.is_connected = False
+        self._path: TcpPath | None = None
+        self._port = port
         self._socket = context.socket(zmq.DEALER)
         try:
             self._monitor = context.socket(zmq.PAIR)
@@ -238,11 +247,17 @@ class _Wire:
             asyncio.get_running_loop().call_soon(self._drain)
         return True
 
+    def look(self) -> PathSample | None:
+        """What the kernel knows of the connection."""
+        return self._path.look() if self._path is not None else None
+
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
         if self._closed:
             return
         self._closed = True
+        if self._path is not None:
+            self._path.close()
         for descriptor in self._descriptors:
             self._readiness.forget(descriptor)
         with contextlib.suppress(zmq.ZMQError):
@@ -266,10 +281,11 @@ class _Wire:
 
     def _drain_monitor(self) -> None:
         while not self._closed and _has_input(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(zmq.DONTWAIT))["event"]
-            if event & _CONNECTED:
+            event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
+            if event["event"] & _CONNECTED:
                 self.is_connected = True
-            elif event & _UP:
+                self._path = self._path or TcpPath.of(event["value"], self._port)
+            elif event["event"] & _UP:
                 if not self._outcome.done():
                     self._outcome.set_result(True)
             elif not self._outcome.done():

@@ -1,0 +1,75 @@
+"""What the kernel knows of a TCP connection that libzmq owns. Linux only; elsewhere there is nothing to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+from typing import Final
+
+from stui_supervisor.path import PathSample
+
+# struct tcp_info of linux/tcp.h: 8 bytes, 24 words of 32 bits, 4 of 64 bits, 3 of 32 bits.
+_LAYOUT: Final = struct.Struct("=8B24I4Q3I")
+_UNACKED: Final = 8 + 4
+_LAST_DATA_RECEIVED: Final = 8 + 11
+_LAST_ACK_RECEIVED: Final = 8 + 12
+_BYTES_ACKED: Final = 8 + 24 + 2
+_BYTES_RECEIVED: Final = 8 + 24 + 3
+_NOT_SENT: Final = 8 + 24 + 4 + 2
+_ABORT: Final = struct.pack("ii", 1, 0)
+_MS_PER_S: Final = 1000
+
+
+class TcpPath:
+    """Looks at one connection through a descriptor of its own."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    @classmethod
+    def of(cls, descriptor: int, port: int) -> TcpPath | None:
+        """The connection behind libzmq's descriptor, if this system lets us look and it is one to ``port``.
+
+        libzmq may have closed it meanwhile, and the number may belong to something else by now.
+        """
+        if sys.platform != "linux":
+            return None
+        try:
+            connection = socket.socket(fileno=os.dup(descriptor))
+        except OSError:
+            return None
+        path = cls(connection)
+        try:
+            is_ours = connection.getpeername()[1] == port and path.look() is not None
+        except (OSError, IndexError, TypeError):
+            is_ours = False
+        if is_ours:
+            return path
+        path.close()
+        return None
+
+    def look(self) -> PathSample | None:
+        """A few microseconds; None when the kernel does not tell (one before 4.6, or a connection that is gone)."""
+        try:
+            raw = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAYOUT.size)
+        except OSError:
+            return None
+        if len(raw) < _LAYOUT.size:
+            return None
+        fields = _LAYOUT.unpack(raw)
+        return PathSample(
+            received_ago_s=fields[_LAST_DATA_RECEIVED] / _MS_PER_S,
+            acked_ago_s=fields[_LAST_ACK_RECEIVED] / _MS_PER_S,
+            received_bytes=fields[_BYTES_RECEIVED],
+            acked_bytes=fields[_BYTES_ACKED],
+            has_outstanding=bool(fields[_UNACKED] or fields[_NOT_SENT]),
+        )
+
+    def close(self) -> None:
+        """Let go. What the other side has not got is dropped by the kernel, instead of being sent later."""
+        with contextlib.suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self._connection.close()
