@@ -283,6 +283,17 @@ def test_a_switch_that_fails_is_told_once_as_a_problem_of_the_disk() -> None:
     assert [problem.code for problem in told(Problem, effects)] == ["store_failed"]
 
 
+def test_an_image_whose_session_was_given_back_meanwhile_has_to_claim_it_again() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    (write,) = only(Save, world.loaded(TWO))
+    world.shake_hands("two")
+    assert released(world.tell(saved(write))) == ["a"]
+    assert meet(world, "one") == [Load(3, "default", "one")]
+
+
 def test_what_was_in_memory_only_is_written_to_each_images_own_session_once_there_is_a_disk() -> None:
     store = MemoryStore()
     store.disk.failure = DISK_FULL
