@@ -67,6 +67,7 @@ class Faults:
             self._be_slow,
             self._take_nothing,
             self._talk_late,
+            self._repeat,
             self._slow_disk,
             self._full_disk,
             self._half_written,
@@ -89,7 +90,7 @@ class Faults:
         self._note("calm: everything works from now on")
         for site in self._sites:
             site.reach, site.blocked_until, site.not_taken, site.late_talk = Reach.GOOD, 0.0, 0.0, 0.0
-            site.delay_s = (0.0001, 0.002)
+            site.delay_s, site.repeats = (0.0001, 0.002), 0.0
             image = site.image
             image.service_s, image.hostility, image.refuses_everyone = (0.0005, 0.01), 0.0, False
             image.frozen_until = min(image.frozen_until, self._agenda.now)
@@ -187,6 +188,11 @@ class Faults:
         site = self._site()
         site.late_talk = self._agenda.between(0.2, 1.0)
         self._for_a_while("closed links talk on", 30.0, lambda: setattr(site, "late_talk", 0.0))
+
+    def _repeat(self) -> None:
+        site = self._site()
+        site.repeats = self._agenda.between(0.2, 1.0)
+        self._for_a_while("replies come twice", 30.0, lambda: setattr(site, "repeats", 0.0))
 
     def _slow_disk(self) -> None:
         self._disk.call_s = (0.1, self._agenda.rng.choice((0.5, 3.0, 6.0)))

@@ -45,6 +45,7 @@ class Site:
     blocked_until: float = 0.0
     not_taken: float = 0.0
     late_talk: float = 0.0
+    repeats: float = 0.0
     links: list[SimulatedLink] = field(default_factory=list)
 
     def link(self, times: LinkTimes) -> SimulatedLink:
@@ -125,6 +126,8 @@ class SimulatedLink:
         """Say no more, or, for a link that does not keep the contract, say what was already on its way."""
         self._is_closed = self.is_over = True
         self._talks_late = self._agenda.chance(self._site.late_talk)
+        if self._talks_late:
+            self._later(self._agenda.between(0.0, 2.0), lambda: self._tell_lost(Failure(FailureKind.RESET)))
 
     def lose(self, kind: FailureKind) -> None:
         """The connection breaks; half of the messages on their way still arrive."""
@@ -161,8 +164,9 @@ class SimulatedLink:
             image.arrive(body, lambda reply: self._send_back(token, reply))
 
     def _send_back(self, token: bytes, reply: bytes) -> None:
-        self._last_in = max(self._last_in, self._agenda.now + self._site.transit_s())
-        self._agenda.at(self._last_in, lambda: self._deliver(token, reply))
+        for _ in range(2 if self._agenda.chance(self._site.repeats) else 1):
+            self._last_in = max(self._last_in, self._agenda.now + self._site.transit_s())
+            self._agenda.at(self._last_in, lambda: self._deliver(token, reply))
 
     def _deliver(self, token: bytes, reply: bytes) -> None:
         if self._listener is not None and (not self.is_over or self._talks_late):

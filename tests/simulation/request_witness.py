@@ -53,6 +53,9 @@ class RequestWitness:
 
     def saw(self, event: Input, effects: Sequence[Effect], now: float, state_before: State) -> None:
         """Judge one step."""
+        if isinstance(event, inputs.Received) and event.token not in self._in_flight:
+            said = [effect for effect in effects if isinstance(effect, Finish | Send)]
+            demand(not said, f"a reply that nobody waits for leads to nothing, not to {said}")
         self._arrived(event)
         outcomes: list[Outcome] = []
         for effect in effects:

@@ -8,7 +8,7 @@ from stui_supervisor import inputs
 from stui_supervisor.config import LINK_GRACE_S, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, CloseLink, Effect, OpenLink, Send
+from stui_supervisor.effects import Announce, CloseLink, Effect, Load, OpenLink, ReadCredential, Save, Send
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES
 from stui_supervisor.inputs import Input, Moment
@@ -40,6 +40,7 @@ class Witness:
         self._state = core.state
         self._open_link: int | None = None
         self._last_link = 0
+        self._reading: int | None = None
         self._rings = 0
         self._rang_at = -1.0
         longest_wait = max(failure.cap_s for failure in FAILURES.values())
@@ -64,6 +65,9 @@ class Witness:
     def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
         """Judge one step."""
         before = self._state
+        if self._is_stale(event):
+            said = [effect for effect in effects if not isinstance(effect, Save | Load)]
+            demand(not said, f"what an older attempt says leads to nothing, not to {said}")
         self._follow_state(effects, now)
         self._follow_links(effects)
         self._check_timer(event, effects, now.monotonic_s)
@@ -86,6 +90,15 @@ class Witness:
         """The process is gone; its disk is not."""
         self.work.check_disk()
 
+    def _is_stale(self, event: Input) -> bool:
+        match event:
+            case inputs.Opened(link) | inputs.NotTaken(link) | inputs.Received(link) | inputs.Lost(link):
+                return link != self._open_link
+            case inputs.CredentialRead(link) | inputs.CredentialFailed(link):
+                return link != self._reading
+            case _:
+                return False
+
     def _follow_state(self, effects: Sequence[Effect], now: Moment) -> None:
         for effect in effects:
             if isinstance(effect, Announce) and isinstance(effect.event, Transition):
@@ -102,6 +115,8 @@ class Witness:
     def _follow_links(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
+                case ReadCredential(link):
+                    self._reading = link
                 case OpenLink(link):
                     demand(self._open_link is None, f"link {self._open_link} is closed before {link} is opened")
                     demand(link > self._last_link, "links are numbered upwards")
