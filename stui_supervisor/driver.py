@@ -43,6 +43,7 @@ class Driver:
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
+        self._journal_ended = False
         self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
         self._replies: dict[int, asyncio.Future[Reply]] = {}
 
@@ -85,9 +86,7 @@ class Driver:
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._store.drained()
-                if self._outside.journal is not None:
-                    self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
-                    await in_thread("stui-journal-end", self._outside.journal.close)
+                await self._end_journal()
         except TimeoutError:
             pass  # a disk that hangs does not hold up the end of the program
         finally:
@@ -96,8 +95,25 @@ class Driver:
                 self._timer = None
             self._store.close()
             self._keyring.close()
+            self._end_journal_later()
             self._outside.close()
             self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
+
+    async def _end_journal(self) -> None:
+        journal = self._outside.journal
+        if journal is not None:
+            self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
+            await in_thread("stui-journal-end", journal.close)
+            self._journal_ended = True
+
+    def _end_journal_later(self) -> None:
+        """What is left to do when there was no time to wait for it: a hung disk, or a stop that was cancelled."""
+        journal = self._outside.journal
+        if journal is not None and not self._journal_ended:
+            self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
+            end = Worker("stui-journal-end")
+            end.post(journal.close)
+            end.close()
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):

@@ -25,6 +25,7 @@ class StoreThread:
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-store")
         self._pending = 0
+        self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -34,6 +35,8 @@ class StoreThread:
         self._idle.clear()
         try:
             self._worker.post(lambda: self._run(effect))
+            if self._closed:  # a disk that hung has answered after all, and there is more to write
+                self._worker.close()
         except RuntimeError as error:
             no_thread = StoreError(f"no thread to be had for the disk: {error}")
             self._loop.call_soon(self._answered, _failed(effect, no_thread))
@@ -44,6 +47,7 @@ class StoreThread:
 
     def close(self) -> None:
         """Let the thread end; one that hangs is left to itself."""
+        self._closed = True
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
 
     def _run(self, effect: Load | Save | Release) -> None:

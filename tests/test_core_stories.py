@@ -149,6 +149,12 @@ def test_a_program_that_starts_again_after_its_end_connects_again() -> None:
     assert triggers(effects) == [Trigger.RESTORED]
 
 
+@pytest.mark.parametrize("event", [inputs.Connect(HERE), inputs.Reconnect(), inputs.Start(HERE)])
+def test_whoever_wants_a_link_again_is_remembered_as_wanting_one(event: Input) -> None:
+    world = at("disconnected")
+    assert only(Save, world.tell(event))[-1].record.wanted is True
+
+
 # A person is needed
 
 

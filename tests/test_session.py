@@ -172,6 +172,19 @@ def test_a_disk_that_gives_a_session_after_all_is_well_again() -> None:
     assert world.core.status(world.now).store_ok is True
 
 
+def test_a_run_is_not_held_up_by_a_write_of_the_run_before_that_was_never_answered() -> None:
+    world = linked(disk_works=False)
+    world.tell(inputs.Stop())
+    world.start(HERE)
+    assert saves(world.loaded(ONE)) == [("a", None)]
+
+
+def test_before_the_start_there_is_nothing_to_do() -> None:
+    world = World()
+    world.context["work"] = "mine"
+    assert (world.tell(inputs.ContextChanged()), world.core.next_deadline()) == ([], None)
+
+
 def test_what_the_store_has_to_say_is_told() -> None:
     world = World()
     world.start()

@@ -1,35 +1,36 @@
+"""The fakes that programs may use in their own tests; their ports' contract suites hold the rest."""
+
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from stui_supervisor.context import Section
-from stui_supervisor.errors import StoreError
-from stui_supervisor.testing import MemoryDisk, MemoryStore
+from stui_supervisor.ports import Clock
+from stui_supervisor.testing import VirtualClock
 
-WORK = {"x": Section(b"1", 1, "me")}
-
-
-def test_a_store_that_dies_leaves_its_sessions_to_others() -> None:
-    disk = MemoryDisk()
-    dying, other = MemoryStore(disk), MemoryStore(disk)
-    session_id = dying.claim("default").session_id
-    dying.save_context(session_id, WORK)
-    dying.die()
-    claimed = other.claim("default")
-    assert (claimed.session_id, claimed.sections) == (session_id, WORK)
+NOON = datetime(2000, 1, 1, 12, tzinfo=UTC)
 
 
-def test_a_disk_told_to_fail_fails_until_told_otherwise() -> None:
-    store = MemoryStore()
-    claimed = store.claim("default")
-    store.disk.failure = StoreError("the disk is full", hint="make room")
-    for call in (
-        lambda: store.claim("default"),
-        lambda: store.save_record(claimed.session_id, claimed.record),
-        lambda: store.save_context(claimed.session_id, WORK),
-    ):
-        with pytest.raises(StoreError, match="the disk is full"):
-            call()
-    store.release(claimed.session_id)
-    store.disk.failure = None
-    assert store.claim("default").sections == {}
+def test_a_virtual_clock_stands_until_it_is_told_to_go_on() -> None:
+    clock = VirtualClock(NOON)
+    assert (clock.monotonic(), clock.utc()) == (0.0, NOON)
+    clock.advance_to(1.5)
+    assert (clock.monotonic(), clock.utc()) == (1.5, NOON + timedelta(seconds=1.5))
+
+
+def test_a_virtual_clock_never_runs_backwards() -> None:
+    clock = VirtualClock(NOON)
+    clock.advance_to(2.0)
+    clock.advance_to(1.0)
+    assert clock.monotonic() == 2.0
+
+
+def test_setting_the_wall_clock_leaves_the_monotonic_one_alone() -> None:
+    clock = VirtualClock(NOON)
+    clock.advance_to(1.0)
+    clock.set_wall(-3_600.0)
+    assert (clock.monotonic(), clock.utc()) == (1.0, NOON + timedelta(seconds=1.0 - 3_600.0))
+
+
+def test_a_virtual_clock_is_a_clock() -> None:
+    clock: Clock = VirtualClock()
+    assert clock.utc().tzinfo is UTC

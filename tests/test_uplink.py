@@ -132,6 +132,18 @@ def test_the_dialect_of_one_endpoint_says_nothing_about_another() -> None:
     assert world.asked().dialect is Dialect.COMMAND
 
 
+def test_the_dialects_of_several_endpoints_are_remembered() -> None:
+    world = World()
+    world.start()
+    world.loaded(stored(endpoint=str(HERE), dialect="envelope"))
+    world.link("one")
+    world.tell(inputs.Connect(THERE))
+    world.link("one")
+    world.tell(inputs.Connect(HERE))
+    world.opened()
+    assert world.asked().dialect is Dialect.ENVELOPE
+
+
 def test_a_request_that_waited_is_sent_in_the_dialect_that_was_found() -> None:
     world = at("connecting, handshake")
     world.submit("evaluate", timeout=60.0, code="3 + 4")
@@ -253,6 +265,17 @@ def test_a_request_that_was_given_up_keeps_its_place_until_its_late_reply() -> N
     effects = world.answer({"result": "late"})
     assert (endings(effects), world.asked().parameters) == ([], {"code": "2"})
     assert endings(world.answer({"result": 2})) == [(2, "replied")]
+
+
+def test_a_request_whose_time_is_over_does_not_hold_up_those_behind_it() -> None:
+    world = at("connected")
+    world.submit("evaluate", code="1")
+    world.submit("evaluate", timeout=1.0, code="2")
+    world.submit("evaluate", code="3")
+    world.now = world.now.after(1.0)
+    effects = [*world.answer(), *world.tell(inputs.TimePassed())]
+    assert endings(effects) == [(1, "replied"), (2, "NotSent")]
+    assert world.asked().parameters == {"code": "3"}
 
 
 # Losing the link

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -77,7 +78,8 @@ class World:
     """One core and the moment it lives in.
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
-    With a ``store`` that one does, and answers at once, whatever it is asked.
+    With a ``store`` that one does, whatever it is asked: at once, or with ``store_waits`` one thing after the other
+    as a test calls ``store_step``.
     """
 
     def __init__(
@@ -93,6 +95,8 @@ class World:
         self.now = BEGIN
         self.disk_works = disk_works
         self.store = store
+        self.store_waits = False
+        self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
         self._loads: list[int] = []
         self._requests = 0
@@ -120,8 +124,8 @@ class World:
                 case Send():
                     self.last_send = effect
                 case Load() | Save() | Release() if self.store is not None:
-                    answer = ask_store(self.store, effect)
-                    effects += self.tell(answer) if answer is not None else []
+                    self._for_store.append(effect)
+                    effects += [] if self.store_waits else self.store_step()
                 case Load():
                     self._loads.append(effect.load)
                 case OpenLink():
@@ -169,6 +173,17 @@ class World:
 
     def load_failed(self) -> list[Effect]:
         return self.tell(inputs.LoadFailed(self._loads[-1], DISK_FULL))
+
+    def store_step(self) -> list[Effect]:
+        """The store does the next thing that it was asked for, if any."""
+        if self.store is None or not self._for_store:
+            return []
+        answer = ask_store(self.store, self._for_store.popleft())
+        return [] if answer is None else self.tell(answer)
+
+    @property
+    def is_store_idle(self) -> bool:
+        return not self._for_store
 
     def disk_fails(self) -> list[Effect]:
         """Every write that is under way fails."""
@@ -277,6 +292,8 @@ def ask_store(store: MemoryStore, effect: Load | Save | Release) -> Input | None
             case Release(session_id):
                 store.release(session_id)
     except StoreError as error:
+        if store.disk.failure is None:
+            raise  # a session that was not claimed, or was given back: the core's mistake
         return (
             inputs.LoadFailed(effect.load, error)
             if isinstance(effect, Load)

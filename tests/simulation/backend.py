@@ -1,0 +1,194 @@
+"""The simulated image: real bytes in, real bytes out, one request at a time, and a ledger of what it did."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from stui_supervisor.wire.dialects import Dialect
+from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
+from tests.simulation.agenda import Agenda
+
+TOKEN: Final = "the-right-token-of-this-image"  # noqa: S105  # of a simulated image
+_WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
+_SESSION_COMMANDS: Final = frozenset(
+    {"create_session", "restore_session", "update_session_state", "save_context", "load_context"}
+)
+_HOSTILE: Final = (
+    b"",
+    b"\xff\xfe\x00",
+    b"null",
+    b"[]",
+    b"{}",
+    b"[" * 100,
+    b'{"status": "success", "status": "error"}',
+    b'{"status": "success", "result": NaN}',
+    b'{"status": "success", "result": {"session_id": 7, "image_id": [], "session_state": [1]}}',
+    b'{"status": "success", "result": {"session_state": {"stui_supervisor": {"sections": {"notes": 1}}}}}',
+    b'{"status": "perhaps"}',
+    b'{"status": "error", "error_type": 5}',
+    b'{"status": "error", "error_type": "InternalError", "error": "\\u001b[2J"}',
+    b'{"version": "2.0.0", "payload": 1}',
+    b'{"version": "1.0.0", "payload": {"type": "Response", "data": {"response_type": "Pong"}}}',
+    b'{"version": "1.0.0", "payload": {"type": "Request", "data": {}}}',
+)
+
+
+class Refused(Exception):
+    """The image answers with an error of this type."""
+
+    def __init__(self, error_type: str) -> None:
+        super().__init__(error_type)
+        self.error_type = error_type
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """What kind of server an image runs. A restart may bring another one."""
+
+    image_id: str | None
+    dialects: frozenset[Dialect] = frozenset({Dialect.COMMAND})
+    has_sessions: bool = True
+    ignores_other_dialect: bool = False
+    own_ids: bool = False
+    wants_token: bool = False
+    state_with_restore: bool = True
+
+
+@dataclass(slots=True)
+class SimulatedImage:
+    """One backend. ``ledger`` holds the id of each user request whose execution has begun, ever."""
+
+    agenda: Agenda
+    character: Character
+    is_up: bool = True
+    boot: int = 1
+    frozen_until: float = 0.0
+    service_s: tuple[float, float] = (0.0005, 0.01)
+    hostility: float = 0.0
+    refuses_everyone: bool = False
+    ledger: list[str] = field(default_factory=list)
+    sessions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _sessions_made: int = 0
+    _queue: deque[tuple[bytes, Callable[[bytes], None]]] = field(default_factory=deque)
+    _is_serving: bool = False
+
+    def arrive(self, body: bytes, answer: Callable[[bytes], None]) -> None:
+        """A message is here and waits for its turn."""
+        self._queue.append((body, answer))
+        self._serve()
+
+    def go_down(self) -> None:
+        """The process ends; what waits in it is gone."""
+        self.is_up = False
+        self.boot += 1
+        self._queue.clear()
+        self._is_serving = False
+
+    def come_up(self, character: Character, *, keeps_sessions: bool) -> None:
+        """The process starts again."""
+        self.character = character
+        self.is_up = True
+        self.frozen_until = 0.0
+        if not keeps_sessions:
+            self.sessions.clear()
+
+    def freeze(self, seconds: float) -> None:
+        """Stop the process without ending it."""
+        self.frozen_until = max(self.frozen_until, self.agenda.now + seconds)
+
+    def _serve(self) -> None:
+        if self._is_serving or not self._queue or not self.is_up:
+            return
+        self._is_serving = True
+        boot, (body, answer) = self.boot, self._queue.popleft()
+        self._begin(body)
+        wait_s = max(0.0, self.frozen_until - self.agenda.now)
+        self.agenda.after(wait_s + self.agenda.between(*self.service_s), lambda: self._done(boot, body, answer))
+
+    def _begin(self, body: bytes) -> None:
+        """From here on a user's request may have had its effect, whatever becomes of its reply."""
+        try:
+            request = decode_request(body)
+        except InvalidRequest:
+            return
+        if request.command not in _SESSION_COMMANDS | {"ping"} and request.dialect in self.character.dialects:
+            self.ledger.append(request.id)
+
+    def _done(self, boot: int, body: bytes, answer: Callable[[bytes], None]) -> None:
+        if boot != self.boot:
+            return
+        if self.frozen_until > self.agenda.now:
+            self.agenda.at(self.frozen_until, lambda: self._done(boot, body, answer))
+            return
+        self._is_serving = False
+        reply = self._reply(body)
+        if reply is not None:
+            answer(self.agenda.rng.choice(_HOSTILE) if self.agenda.chance(self.hostility) else reply)
+        self._serve()
+
+    def _reply(self, body: bytes) -> bytes | None:
+        at = self.agenda.clock.utc()
+        try:
+            request = decode_request(body)
+        except InvalidRequest as error:
+            return encode_error(self._in_own_terms(error.request), "InvalidRequest", str(error), at=at)
+        if request.dialect not in self.character.dialects and self.character.ignores_other_dialect:
+            return None
+        try:
+            self._check(request)
+            return encode_result(self._in_own_terms(request), self._result(request), at=at)
+        except Refused as refused:
+            return encode_error(self._in_own_terms(request), refused.error_type, "not this", at=at)
+
+    def _check(self, request: Request) -> None:
+        is_for_session = request.command in _SESSION_COMMANDS
+        if request.dialect not in self.character.dialects or (is_for_session and not self.character.has_sessions):
+            raise Refused("Error")
+        if request.command in _WITH_TOKEN and not self._lets_in(request):
+            raise Refused("AuthenticationFailed")
+        if request.parameters.get("fails"):
+            raise Refused("PermissionDenied")
+        is_new = request.command == "create_session"
+        if is_for_session and not is_new and request.parameters["session_id"] not in self.sessions:
+            raise Refused("SessionNotFound")
+
+    def _lets_in(self, request: Request) -> bool:
+        if self.refuses_everyone:
+            return False
+        return not self.character.wants_token or request.parameters.get("auth_token") == TOKEN
+
+    def _result(self, request: Request) -> dict[str, Any]:
+        match request.command:
+            case "ping":
+                named = {"image_id": self.character.image_id} if self.character.image_id else {}
+                return {"message": "pong", "status": "ready", **named}
+            case command if command in _SESSION_COMMANDS:
+                return self._session_result(request)
+            case _:
+                return {"echo": request.id}
+
+    def _session_result(self, request: Request) -> dict[str, Any]:
+        session = str(request.parameters.get("session_id"))
+        match request.command:
+            case "create_session":
+                self._sessions_made += 1
+                session = f"{self.character.image_id}-{self._sessions_made}"
+                self.sessions[session] = {}
+                return {"session_id": session, "client_id": request.parameters.get("client_id")}
+            case "restore_session":
+                name = "session_state" if request.dialect is Dialect.COMMAND else "state"
+                state = self.sessions[session] if self.character.state_with_restore else {}
+                return {"session_id": session, name: state}
+            case "load_context":
+                return {"loaded": True, "context": self.sessions[session] or None}
+            case _:
+                self.sessions[session] = dict(request.parameters["state_data"])
+                return {"session_id": session, "update_successful": True}
+
+    def _in_own_terms(self, request: Request) -> Request:
+        dialects = self.character.dialects
+        dialect = request.dialect if request.dialect in dialects else min(dialects)
+        return replace(request, dialect=dialect, id="mine" if self.character.own_ids else request.id)

@@ -1,0 +1,237 @@
+"""One process of the user: the real core, driven as driver.py drives it, on virtual time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+
+from stui_supervisor import effects, inputs
+from stui_supervisor.config import STOP_TIMEOUT_S, Settings
+from stui_supervisor.context import Context
+from stui_supervisor.core import Core
+from stui_supervisor.effects import Effect
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure
+from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.ports import Link, LinkFactory, LinkTimes
+from stui_supervisor.requests import Request
+from stui_supervisor.wire.commands import is_repeatable
+from stui_supervisor.wire.dialects import Operation, encode
+from tests.simulation.agenda import Agenda
+from tests.simulation.storage import SimulatedDisk, SimulatedKeyring, StoreCall, StoreQueue
+from tests.simulation.witness import Witness
+
+PROFILE = "default"
+
+
+class Program:
+    """A supervisor from its making to its end, with stops and starts between, or until it is killed.
+
+    ``lag_s`` is how late its timers ring: a loop that is busy with something else.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        agenda: Agenda,
+        settings: Settings,
+        disk: SimulatedDisk,
+        network: LinkFactory,
+        keyring: SimulatedKeyring | None,
+        tell: Callable[[Program, Input, list[Effect]], None],
+    ) -> None:
+        self.number = number
+        self.lag_s = 0.0
+        self.is_running = False
+        self.context = Context(f"process {number}", self._context_changed)
+        self.core = Core(
+            profile=PROFILE,
+            settings=settings,
+            rng=Random(agenda.rng.getrandbits(64)),  # noqa: S311  # a story has to be the same every time
+            context=self.context,
+            pid=number,
+            has_credentials=keyring is not None,
+        )
+        self.witness = Witness(self.core, self.context, settings, disk.memory, lambda: agenda.now)
+        self._agenda = agenda
+        self._settings = settings
+        self._disk = disk
+        self._network = network
+        self._keyring = keyring
+        self._tell = tell
+        self._inputs: deque[Input] = deque()
+        self._is_busy = False
+        self._run = 0
+        self._requests = 0
+        self._armed: float | None = None
+        self._link: Link | None = None
+        self._store = StoreQueue(disk, self._stored)
+
+    # What the user does
+
+    def start(self, endpoint: Endpoint | None) -> None:
+        """See Supervisor.start."""
+        self._run += 1
+        self.is_running = True
+        self._store = StoreQueue(self._disk, self._stored)
+        self.feed(inputs.Start(endpoint))
+
+    def stop(self) -> None:
+        """See Supervisor.stop: what the disk does not do in time goes on without anybody to hear of it."""
+        if not self.is_running:
+            return
+        self.is_running = False
+        self.feed(inputs.Stop())
+        self.witness.stopped()
+        store, run = self._store, self._run
+        self._agenda.after(STOP_TIMEOUT_S, lambda: self._end(store, run))
+
+    def kill(self) -> None:
+        """End without a word."""
+        self.is_running = False
+        self._run += 1
+        self._store.die()
+        if self._link is not None:
+            self._link.close()
+        self.witness.killed()
+
+    def assign(self, name: str, value: object) -> None:
+        """Change the context, if the program still runs."""
+        self.context[name] = value
+
+    def delete(self, name: str) -> None:
+        """Delete a section, if there is one."""
+        if name in self.context:
+            del self.context[name]
+
+    def save(self) -> None:
+        """See Driver.save; the witness waits for the end of it."""
+        session = self.core.session
+        if session.id is not None and session.saver.is_clean:
+            self.witness.must_be_on_disk(self.context.sections(), "save() returned at once")
+            return
+        self.witness.save_called(session.saver)
+        self.feed(inputs.SaveContext())
+
+    def request(
+        self, command: str, *, timeout_s: float | None, repeatable: bool | None = None, fails: bool = False
+    ) -> Request:
+        """See Supervisor.request."""
+        self._requests += 1
+        now = self.now()
+        operation, dialect = Operation(command, {"fails": fails}), self.core.dialect
+        message_id = f"{self.number}-{self._requests}"
+        request = Request(
+            number=self._requests,
+            message_id=message_id,
+            operation=operation,
+            dialect=dialect,
+            body=encode(dialect, operation, message_id=message_id, at=now.utc),
+            repeatable=is_repeatable(command) if repeatable is None else repeatable,
+            submitted_at=now.monotonic_s,
+            deadline=None if timeout_s is None else now.monotonic_s + timeout_s,
+        )
+        self.feed(inputs.Submit(request))
+        return request
+
+    def now(self) -> Moment:
+        """The present moment."""
+        return Moment(self._agenda.now, self._agenda.clock.utc())
+
+    def feed(self, event: Input) -> None:
+        """Tell the core, and do what it says."""
+        self._inputs.append(event)
+        if self._is_busy:
+            return
+        self._is_busy = True
+        try:
+            while self._inputs:
+                self._handle(self._inputs.popleft())
+        finally:
+            self._is_busy = False
+        self._arm()
+
+    # As driver.py does it
+
+    def _handle(self, event: Input) -> None:
+        done = self.core.handle(event, self.now())
+        self._tell(self, event, done)
+        self.witness.saw(event, done, self.now())
+        for effect in done:
+            self._perform(effect)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case effects.Send(link, token, body):
+                if self._link is None or not self._link.send(token, body):
+                    self._inputs.append(inputs.NotTaken(link, token))
+            case effects.OpenLink(link, endpoint, timeout_s):
+                settings = self._settings
+                times = LinkTimes(timeout_s, settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
+                self._link = self._network(endpoint, times)
+                self._link.open(_Listener(self, link, self._run))
+            case effects.CloseLink():
+                link_to_close, self._link = self._link, None
+                if link_to_close is not None:
+                    link_to_close.close()
+            case effects.ReadCredential() if self._keyring is not None:
+                run = self._run
+                self._keyring.ask(effect, lambda answer: self.hear(answer, run))
+            case effects.Load() | effects.Save() | effects.Release():
+                self._store.do(effect)
+            case _:
+                pass
+
+    def hear(self, event: Input, run: int) -> None:
+        """Take in what a link or the keyring says, as long as the loop of that run lives."""
+        if self.is_running and run == self._run:
+            self.feed(event)
+
+    def _stored(self, call: StoreCall, answer: Input | None) -> None:
+        self.witness.stored(call, answer)
+        if answer is not None:
+            self.feed(answer)
+
+    def _end(self, store: StoreQueue, run: int) -> None:
+        store.abandon()
+        if run == self._run and not self.is_running:
+            self.witness.ended()
+
+    def _context_changed(self) -> None:
+        self.witness.context_changed()
+        self.feed(inputs.ContextChanged())
+
+    def _arm(self) -> None:
+        """One timer; an earlier one stands, because ringing early does no harm."""
+        deadline = self.core.next_deadline()
+        if deadline is None or not self.is_running:
+            self._armed = None
+            return
+        due = max(deadline, self._agenda.now) + self.lag_s
+        if self._armed is None or due < self._armed:
+            self._armed = due
+            self._agenda.at(due, lambda: self._ring(due))
+
+    def _ring(self, due: float) -> None:
+        if self._armed == due:
+            self._armed = None
+            self.feed(inputs.TimePassed())
+
+
+class _Listener:
+    """Tells the program what one link says, under the link's number."""
+
+    def __init__(self, program: Program, link: int, run: int) -> None:
+        self._program = program
+        self._link = link
+        self._run = run
+
+    def opened(self) -> None:
+        self._program.hear(inputs.Opened(self._link), self._run)
+
+    def received(self, token: bytes, body: bytes) -> None:
+        self._program.hear(inputs.Received(self._link, token, body), self._run)
+
+    def lost(self, failure: Failure) -> None:
+        self._program.hear(inputs.Lost(self._link, failure), self._run)

@@ -1,0 +1,69 @@
+"""Waiting between attempts is bounded by the policy's curves, and an outage that is over is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stui_supervisor.config import Settings
+from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.events import AttemptScheduled, Transition
+from stui_supervisor.failures import FAILURES
+from stui_supervisor.states import State, Trigger
+from tests.simulation.violation import demand
+
+_BY_MEANING = {failure.meaning: failure for failure in FAILURES.values()}
+
+
+class WaitWitness:
+    """An outage lasts from its first failure until ten seconds of health, or until the user begins anew."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._began: float | None = None
+        self._healthy_since = 0.0
+        self._endpoint: Endpoint | None = None
+
+    def saw(self, effects: Sequence[Effect], now: float) -> None:
+        """Judge one step."""
+        for effect in effects:
+            match effect:
+                case Announce(Transition() as transition):
+                    self._moved(transition, now)
+                case Announce(AttemptScheduled() as scheduled):
+                    self._waits(scheduled, now)
+                case ReadCredential(_, endpoint):
+                    self._endpoint = endpoint
+                case OpenLink(_, endpoint, timeout_s):
+                    self._endpoint = endpoint
+                    self._opens(timeout_s, now)
+
+    def _moved(self, transition: Transition, now: float) -> None:
+        if transition.trigger in (Trigger.CONNECT, Trigger.RESTORE):
+            self._began = None
+        if transition.from_state is State.CONNECTED and now - self._healthy_since >= self._settings.health_s:
+            self._began = None
+        if transition.to_state is State.CONNECTED:
+            self._healthy_since = now
+
+    def _age(self, now: float) -> float:
+        if self._began is None:
+            self._began = now
+        return now - self._began
+
+    def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
+        failure = max(
+            (found for meaning, found in _BY_MEANING.items() if scheduled.failure.startswith(meaning)),
+            key=lambda found: len(found.meaning),
+        )
+        is_local = self._endpoint is not None and self._endpoint.is_local
+        quick = failure.local_s if is_local else failure.remote_s
+        is_young = self._age(now) < self._settings.quick_retry_s
+        longest = quick if is_young else failure.cap_s
+        demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
+
+    def _opens(self, timeout_s: float, now: float) -> None:
+        longest = self._settings.attempt_timeout_max_s
+        if self._began is None or now - self._began < self._settings.quick_retry_s:
+            longest = self._settings.attempt_timeout_s
+        demand(0.0 < timeout_s <= longest, f"an attempt of {timeout_s} s is within {longest} s")

@@ -1,0 +1,175 @@
+"""The user's work is never lost: not to another image, not to a slow disk, and not to a kill once it was saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stui_supervisor import inputs
+from stui_supervisor.config import Settings
+from stui_supervisor.context import Context, Section
+from stui_supervisor.core import Core
+from stui_supervisor.effects import Announce, Effect, Release, Save
+from stui_supervisor.events import SessionSwitched
+from stui_supervisor.inputs import Input
+from stui_supervisor.record import Claimed
+from stui_supervisor.saver import Saver, Versions
+from stui_supervisor.testing import MemoryDisk
+from tests.simulation.storage import StoreCall
+from tests.simulation.violation import demand
+
+Sections = Mapping[str, Section]
+_TICK_S = 0.001
+
+
+class WorkWitness:
+    """Follows the context of one program, image by image, and what of it the disk has acknowledged.
+
+    A section is there when it has at least the counter that was seen: counters only grow.
+    """
+
+    def __init__(self, core: Core, context: Context, settings: Settings, disk: MemoryDisk) -> None:
+        self._core = core
+        self._context = context
+        self._settings = settings
+        self._disk = disk
+        self._work: dict[str | None, dict[str, Section]] = {}
+        self._on_disk_only: dict[str | None, Sections] = {}
+        self._image: str | None = None
+        self._acknowledged: dict[str, tuple[str | None, Sections]] = {}
+        self._callers: list[tuple[Saver, Versions, Sections]] = []
+        self._saving = 0
+        self._unsaved_since: float | None = None
+        self._quiet_since = 0.0
+        self._disk_failed = False
+
+    def assigned(self, now: float) -> None:
+        """The user has changed a section."""
+        self._remember(self._core.session.record.image_id, self._context.sections())
+        if self._unsaved_since is None:
+            self._unsaved_since = now
+
+    def save_called(self, saver: Saver) -> None:
+        """Somebody waits in save() for what is there now; the driver asks this saver for it."""
+        self._callers.append((saver, saver.present, self._context.sections()))
+
+    def stored(self, call: StoreCall, event: Input | None) -> None:
+        """The disk has answered, and the core does not know yet."""
+        if isinstance(call, Save) and isinstance(event, inputs.Saved):
+            image, sections = self._acknowledged.get(call.session_id, (None, {}))
+            self._acknowledged[call.session_id] = (call.record.image_id or image, call.sections or sections)
+
+    def saw(self, event: Input, effects: Sequence[Effect], now: float) -> None:
+        """Judge one step."""
+        self._follow_disk(event, effects, now)
+        self._follow_image(event, effects)
+        if isinstance(event, inputs.Loaded) and Release(event.claimed.session_id) not in effects:
+            self._taken_over(event.claimed)
+        self._check_work()
+        self._check_released(event, effects)
+        if isinstance(event, inputs.Saved):
+            self._wake()
+
+    def check_disk(self) -> None:
+        """What was acknowledged is on the disk, in a session of its image."""
+        for session_id, (image, sections) in self._acknowledged.items():
+            stored = self._disk.sessions[session_id]
+            demand(_holds(stored.sections, sections), f"acknowledged work is still in session {session_id[-4:]}")
+            right_image = image is None or stored.record.image_id == image
+            demand(right_image, f"session {session_id[-4:]} stays the one of image {image}")
+
+    def must_be_on_disk(self, sections: Sections, why: str) -> None:
+        """Somebody was told that this is on the disk."""
+        held = any(_holds(stored.sections, sections) for stored in self._disk.sessions.values())
+        demand(held or not sections, f"saved means on the disk ({why})")
+
+    def forget_callers(self) -> None:
+        """Those who waited in save() have been told that it failed."""
+        self._callers.clear()
+
+    def _remember(self, image: str | None, sections: Sections) -> None:
+        known = self._work.setdefault(image, {})
+        for name, section in sections.items():
+            if name not in known or known[name].counter < section.counter:
+                known[name] = section
+
+    def _taken_over(self, claimed: Claimed) -> None:
+        image = self._image if claimed.session_id == self._core.session.id else claimed.record.image_id
+        self._acknowledged[claimed.session_id] = (claimed.record.image_id, claimed.sections)
+        self._remember(image, {**self._on_disk_only.pop(image, {}), **claimed.sections})
+
+    def _follow_image(self, event: Input, effects: Sequence[Effect]) -> None:
+        image, before = self._core.session.record.image_id, self._image
+        if image == before:
+            return
+        self._image = image
+        if not self._settings.keeps_session:
+            self._remember(image, self._context.sections())
+        elif not _switches(effects):
+            demand(before is None, f"the work of {before} does not become that of {image} without a word")
+            self._remember(image, self._work.pop(None, {}))
+        elif not isinstance(event, inputs.Loaded) and not self._context:
+            # The disk did not give the image's session in time; what it has comes later.
+            self._on_disk_only[image] = self._work.pop(image, {})
+            self.must_be_on_disk(self._on_disk_only[image], "its session was given back")
+
+    def _check_work(self) -> None:
+        work = self._work.get(self._image, {})
+        present = self._context.sections()
+        lost = [name for name, section in work.items() if not _is_there(present, name, section)]
+        demand(not lost, f"the work of image {self._image} is there while it answers; lost: {lost}")
+
+    def _check_released(self, event: Input, effects: Sequence[Effect]) -> None:
+        """A session is given back once all of it is on disk, after a last write, or when it was never used."""
+        excused = {effect.session_id for effect in effects if isinstance(effect, Save)}
+        if isinstance(event, inputs.Loaded):
+            excused.add(event.claimed.session_id)
+        for effect in effects:
+            if isinstance(effect, Release) and effect.session_id in self._acknowledged.keys() - excused:
+                image, sections = self._acknowledged[effect.session_id]
+                demand(_holds(sections, self._work.get(image, {})), f"all work of {image} was saved before its release")
+
+    def _follow_disk(self, event: Input, effects: Sequence[Effect], now: float) -> None:
+        if isinstance(event, inputs.Saved | inputs.SaveFailed):
+            self._saving, self._quiet_since = self._saving - 1, now
+            self._disk_failed = isinstance(event, inputs.SaveFailed)
+        elif isinstance(event, inputs.LoadFailed):
+            self._disk_failed = True
+        elif isinstance(event, inputs.Loaded):
+            self._quiet_since = now
+        saves = [effect for effect in effects if isinstance(effect, Save)]
+        self._saving += len(saves)
+        if any(save.sections is not None for save in saves) or _switches(effects):
+            self._unsaved_since = None
+        self._check_delay(event)
+
+    def _check_delay(self, event: Input) -> None:
+        session = self._core.session
+        if self._unsaved_since is None or session.id is None or self._saving or self._disk_failed:
+            return
+        if isinstance(event, inputs.Stop):
+            return
+        due = max(self._unsaved_since, self._quiet_since) + self._settings.save_delay_s + _TICK_S
+        deadline = self._core.next_deadline()
+        demand(deadline is not None and deadline <= due, "a change is on its way to the disk within the promised time")
+
+    def _wake(self) -> None:
+        waiting = []
+        for saver, version, sections in self._callers:
+            if version.record <= saver.saved.record and version.context <= saver.saved.context:
+                self.must_be_on_disk(sections, "save() returned")
+            else:
+                waiting.append((saver, version, sections))
+        self._callers = waiting
+
+
+def _switches(effects: Sequence[Effect]) -> bool:
+    return any(isinstance(effect, Announce) and isinstance(effect.event, SessionSwitched) for effect in effects)
+
+
+def _holds(present: Sections, wanted: Sections) -> bool:
+    return all(_is_there(present, name, section) for name, section in wanted.items())
+
+
+def _is_there(present: Sections, name: str, section: Section) -> bool:
+    found = present.get(name)
+    return found is not None and found.counter >= section.counter

@@ -1,0 +1,190 @@
+"""One seed: a user, their program, its disk and keyring, the network, the images, and what goes wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from stui_supervisor import inputs
+from stui_supervisor.config import Settings
+from stui_supervisor.context import from_state_data
+from stui_supervisor.effects import Effect
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.inputs import Input
+from stui_supervisor.states import BackendVerdict, State, Trigger
+from tests.simulation.agenda import Agenda
+from tests.simulation.backend import SimulatedImage
+from tests.simulation.faults import IMAGES, Faults, some_character
+from tests.simulation.network import SimulatedNetwork, Site
+from tests.simulation.program import Program
+from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
+from tests.simulation.story import Note, Step, Story
+from tests.simulation.user import User
+from tests.simulation.violation import Violation, demand
+
+HERE = Endpoint.parse("tcp://127.0.0.1:5555")
+BESIDE = Endpoint.parse("tcp://127.0.0.1:5557")
+THERE = Endpoint.parse("tcp://image.example:5555")
+_CONNECTED_WITHIN_S = 60.0  # the longest wait is 30 s, an image may be busy for 20 s
+_HEALTHY_S = 12.0
+_SETTLED_S = 2.0
+_ARRIVED_S = 8.0  # what was on its way when calm began: an answer, a claim, a credential
+
+
+class World:
+    """Turmoil first, calm at the end; ``run`` raises Violation when a promise is broken."""
+
+    def __init__(self, seed: int) -> None:
+        self.story = Story()
+        self.agenda = Agenda(seed)
+        self.walked: set[tuple[State, Trigger]] = set()
+        chance = self.agenda.chance
+        self._settings = Settings(
+            give_up_after_s=20.0 if chance(0.1) else None,
+            queue_length=3 if chance(0.1) else 256,
+            keeps_session=chance(0.95),
+        )
+        self._has_token = chance(0.3)
+        self._disk = SimulatedDisk(self.agenda)
+        self._keyring = SimulatedKeyring(self.agenda)
+        endpoints = [HERE, BESIDE] if self._has_token and chance(0.8) else [HERE, BESIDE, THERE]
+        self._sites = {endpoint: self._make_site() for endpoint in endpoints}
+        self._programs: list[Program] = []
+        self._user = User(self.agenda, self._new_program(), endpoints, self._new_program, self._note)
+        self._faults = Faults(
+            self.agenda, list(self._sites.values()), self._disk, self._keyring, lambda: self._user.program, self._note
+        )
+
+    def run(self) -> None:
+        """Live through it."""
+        turmoil_s = self.agenda.between(40.0, 160.0)
+        self._faults.begin(turmoil_s)
+        self._user.begin(turmoil_s)
+        self._go_on(turmoil_s)
+        self._faults.end()
+        self._find_calm()
+        self._check_link()
+        if self._settings.keeps_session:
+            self._check_context()
+            self._check_next_process()
+        self._user.program.stop()
+        self._go_on(_SETTLED_S)
+        self._check_ledger()
+
+    def _make_site(self) -> Site:
+        wants_token = self._has_token and self.agenda.chance(0.7)
+        image_id = self.agenda.rng.choice(IMAGES)
+        character = some_character(self.agenda, wants_token=wants_token, image_id=image_id)
+        return Site(self.agenda, SimulatedImage(self.agenda, character))
+
+    def _new_program(self) -> Program:
+        program = Program(
+            len(self._programs) + 1,
+            self.agenda,
+            self._settings,
+            self._disk,
+            SimulatedNetwork(self._sites),
+            self._keyring if self._has_token else None,
+            self._tell,
+        )
+        self._keyring.forget()
+        self._programs.append(program)
+        return program
+
+    def _tell(self, program: Program, event: Input, effects: list[Effect]) -> None:
+        core = program.core
+        step = Step(self.agenda.now, program.number, event, effects, core.state, core.next_deadline())
+        self.story.entries.append(step)
+
+    def _note(self, text: str) -> None:
+        self.story.entries.append(Note(self.agenda.now, text))
+
+    def _go_on(self, seconds: float) -> None:
+        self.agenda.run(self.agenda.now + seconds)
+
+    def _go_on_until(self, holds: Callable[[], bool], within_s: float, invariant: str) -> None:
+        ends_at = self.agenda.now + within_s
+        while not holds():
+            demand(self.agenda.now < ends_at, invariant)
+            self._go_on(0.1)
+
+    def _find_calm(self) -> None:
+        """With everything working, whoever wants a link gets one."""
+        self._go_on(_SETTLED_S)
+        self._user.start()
+        self._go_on(_ARRIVED_S)
+        program = self._user.program
+        if program.core.state is State.DISCONNECTED:
+            program.feed(inputs.Connect(HERE))
+        elif self._has_token and THERE in self._sites:
+            program.feed(inputs.Connect(HERE))  # a token does not travel over a network in the clear
+        elif self._faults.was_hostile:
+            program.feed(inputs.Reconnect())  # what an image has lied about is found out with a new link
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "with everything working it is connected in the end")
+
+    def _is_connected(self) -> bool:
+        return self._user.program.core.state is State.CONNECTED
+
+    def _check_link(self) -> None:
+        """It stays connected, and it works."""
+        program = self._user.program
+        self._go_on(_HEALTHY_S)
+        demand(self._is_connected(), "with everything working it stays connected")
+        answered = program.request("evaluate", timeout_s=30.0).message_id
+        self._go_on_until(lambda: answered in program.witness.requests.ended, 31.0, "a request ends by its timeout")
+        outcome = program.witness.requests.ended[answered][1]
+        demand(outcome.value == "replied", f"with everything working a request is answered, not {outcome}")
+
+    def _check_context(self) -> None:
+        """A new link brings the context to the image, and a save brings it to the disk."""
+        program = self._user.program
+        program.assign("notes", "calm")
+        program.feed(inputs.Reconnect())
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "reconnect makes a new link")
+        self._compare_with_image(program)
+        program.save()
+        self._go_on(_SETTLED_S)
+        program.witness.must_be_on_disk(program.context.sections(), "save() with everything working")
+
+    def _compare_with_image(self, program: Program) -> None:
+        status, record = program.core.status(program.now()), program.core.session.record
+        image = self._sites[Endpoint.parse(str(status.endpoint))].image
+        if not image.character.has_sessions:
+            return
+        state = image.sessions.get(record.backend_session or "")
+        demand(state is not None, "the image has the session")
+        theirs, ours = from_state_data(state), program.context.sections()
+        demand(theirs == ours, f"the image has the context: {theirs} and here {ours}")
+
+    def _check_next_process(self) -> None:
+        """Stopped and started again, the link and the work are back."""
+        program = self._user.program
+        before = program.core.status(program.now())
+        program.stop()
+        self._go_on(_SETTLED_S)
+        program.witness.killed()
+        self._user.program = next_program = self._new_program()
+        next_program.start(None)
+        self._go_on_until(self._is_connected, 10.0, "the next process is connected by itself")
+        after = next_program.core.status(next_program.now())
+        demand(after.endpoint == before.endpoint, "the next process has the same endpoint")
+        demand(next_program.context.sections() == program.context.sections(), "the next process has the same work")
+        image = self._sites[Endpoint.parse(str(after.endpoint))].image
+        resumed = after.backend_verdict is BackendVerdict.RESUMED
+        demand(resumed or not image.character.has_sessions, f"the session is resumed, not {after.backend_verdict}")
+
+    def _check_ledger(self) -> None:
+        ledger = Counter(entry for site in self._sites.values() for entry in site.image.ledger)
+        for program in self._programs:
+            program.witness.requests.check_ledger(ledger)
+            self.walked |= program.witness.walked
+
+
+def lived(seed: int) -> World:
+    """The world of one seed, at its end. Raises Violation, with the command that tells its story."""
+    world = World(seed)
+    try:
+        world.run()
+    except Exception as error:
+        raise Violation(f"seed {seed}: {error}\nits story: python -m tests.simulation {seed}") from error
+    return world

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from threading import Event as ThreadEvent
+
+import pytest
+
+from stui_supervisor import inputs
+from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.config import STOP_TIMEOUT_S, Settings
+from stui_supervisor.context import Context, Section
+from stui_supervisor.core import Core
+from stui_supervisor.driver import Driver
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import StoreError, SupervisorError
+from stui_supervisor.events import ContextSaved, Event, Problem, Transition
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.outside import Outside
+from stui_supervisor.ports import SessionStore
+from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.states import State
+from stui_supervisor.testing import FakePeer, MemoryDisk, MemoryStore
+from tests.support.embedded_image import EmbeddedImage
+from tests.support.watching import entering, next_of, own_threads, queued, until
+
+ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
+
+
+@dataclass
+class Diary:
+    """A journal in memory."""
+
+    sessions: list[str] = field(default_factory=list)
+    events: list[tuple[Event, int]] = field(default_factory=list)
+    closed: int = 0
+
+    def open(self, session_id: str, _profile: str) -> None:
+        self.sessions.append(session_id)
+
+    def record(self, event: Event, *, link: int) -> None:
+        self.events.append((event, link))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@dataclass
+class Life:
+    """A driver that runs, and all around it."""
+
+    driver: Driver
+    core: Core
+    stream: EventStream
+    peer: FakePeer
+    disk: MemoryDisk
+    diary: Diary
+    given_back: list[str]
+
+    async def end(self) -> None:
+        """What the supervisor does at its stop."""
+        self.driver.feed(inputs.Stop())
+        await self.driver.close()
+
+
+@asynccontextmanager
+async def life(
+    store: SessionStore | None = None, settings: Settings | None = None, *, start: bool = True
+) -> AsyncIterator[Life]:
+    settings, disk, peer, audience, diary = (
+        settings or Settings(),
+        MemoryDisk(),
+        FakePeer(EmbeddedImage()),
+        Audience(),
+        Diary(),
+    )
+    given_back: list[str] = []
+    kept = store or MemoryStore(disk)
+    drivers: list[Driver] = []
+    context = Context("me", lambda: drivers[0].feed(inputs.ContextChanged()))
+    core = Core(
+        profile="default",
+        settings=settings,
+        rng=Random(1),  # noqa: S311  # jitter
+        context=context,
+        pid=1,
+        has_credentials=False,
+    )
+    outside = Outside(SystemClock(), peer, lambda: kept, diary, None, lambda: given_back.append("all"))
+    drivers.append(Driver(core, settings, outside, audience))
+    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back)
+    if start:
+        one.driver.feed(inputs.Start(ENDPOINT))
+    yield one
+    if not given_back:
+        await one.end()
+    audience.close(SupervisorError("stopped"))
+
+
+class Broken:
+    """A store that fails in a way no store may."""
+
+    def claim(self, _profile: str, _image_id: str | None = None) -> Claimed:
+        raise ZeroDivisionError("a mistake in the store")
+
+    def save_record(self, _session_id: str, _record: SessionRecord) -> None:
+        raise AssertionError("nothing was claimed")
+
+    def save_context(self, _session_id: str, _sections: Mapping[str, Section]) -> int:
+        raise AssertionError("nothing was claimed")
+
+    def release(self, _session_id: str) -> None:
+        raise AssertionError("nothing was claimed")
+
+
+class Hanging(MemoryStore):
+    """A store whose disk answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = ThreadEvent()
+
+    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+        self.let_go.wait(30)
+        return super().claim(profile, image_id)
+
+
+async def test_a_link_is_made_used_and_closed() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.core.session.context["x"] = 1
+        await one.driver.save()
+        assert isinstance(await next_of(one.stream, ContextSaved), ContextSaved)
+        await one.end()
+        assert (one.core.state, one.given_back) == (State.DISCONNECTED, ["all"])
+        (stored,) = one.disk.sessions.values()
+        assert (stored.record.endpoint, stored.owner) == (str(ENDPOINT), None)
+        assert stored.sections["x"].value == b"1"
+    assert own_threads() == []
+
+
+async def test_the_journal_hears_every_event_under_the_number_of_its_link() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.peer.links[-1].lose(Failure(FailureKind.RESET))
+        await entering(one.stream, State.CONNECTED)
+        await one.end()
+        moves = [(event.to_state, link) for event, link in one.diary.events if isinstance(event, Transition)]
+        assert moves == [
+            (State.RESTORING, 0),
+            (State.CONNECTING, 1),
+            (State.CONNECTED, 1),
+            (State.RECOVERING, 1),
+            (State.CONNECTED, 2),
+            (State.DISCONNECTED, 2),
+        ]
+        assert (one.diary.sessions, one.diary.closed) == (list(one.disk.sessions), 1)
+
+
+async def test_what_an_older_link_says_is_dropped() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.driver.feed(inputs.Reconnect())
+        await entering(one.stream, State.CONNECTED)
+        one.driver.feed(inputs.Lost(1, Failure(FailureKind.RESET)))
+        one.driver.feed(inputs.Opened(1))
+        one.driver.feed(inputs.Received(1, b"token", b"{}"))
+        one.driver.feed(inputs.NotTaken(1, b"token"))
+        assert one.core.state is State.CONNECTED
+        assert queued(one.stream) == []
+
+
+async def test_an_input_that_comes_while_another_is_handled_waits_its_turn() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.core.session.context["x"] = 1  # feeds from outside the loop's own handling
+        one.driver.feed(inputs.Disconnect())
+        one.driver.feed(inputs.Connect(ENDPOINT))
+        assert one.core.state is State.CONNECTING
+        await entering(one.stream, State.CONNECTED)
+
+
+async def test_a_store_that_fails_in_an_unheard_of_way_costs_a_warning() -> None:
+    async with life(Broken()) as one:
+        problem = await next_of(one.stream, Problem)
+        assert (problem.code, problem.message) == (
+            "store_failed",
+            "the session store failed: ZeroDivisionError: a mistake in the store",
+        )
+        await entering(one.stream, State.CONNECTED)
+        with pytest.raises(StoreError):
+            await one.driver.save()
+
+
+async def test_a_disk_that_hangs_delays_the_start_by_no_more_than_allowed_and_is_taken_up_later() -> None:
+    store = Hanging()
+    try:
+        async with life(store, Settings(restore_timeout_s=0.05)) as one:
+            assert (await next_of(one.stream, Problem)).code == "store_slow"
+            await entering(one.stream, State.CONNECTED)
+            one.core.session.context["x"] = 1
+            store.let_go.set()
+            await until(lambda: one.core.session.id is not None)
+            await one.driver.save()
+            (stored,) = store.disk.sessions.values()
+            assert (stored.record.endpoint, stored.sections["x"].value) == (str(ENDPOINT), b"1")
+    finally:
+        store.let_go.set()
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end() -> None:
+    store = Hanging()
+    try:
+        async with life(store, Settings(restore_timeout_s=0.05)) as one:
+            await entering(one.stream, State.CONNECTED)
+            saving = asyncio.create_task(one.driver.save())
+            await asyncio.sleep(0)
+            began = time.monotonic()
+            await one.end()
+            assert time.monotonic() - began < STOP_TIMEOUT_S + 0.2
+            with pytest.raises(StoreError, match="stopped"):
+                await saving
+            assert one.given_back == ["all"]
+    finally:
+        store.let_go.set()
+
+
+async def test_a_session_that_is_claimed_too_late_is_given_back() -> None:
+    async with life() as one:
+        one.driver.feed(inputs.Stop())  # while the store still answers
+        await one.driver.close()
+        assert [stored.owner for stored in one.disk.sessions.values()] in ([], [None])
+
+
+async def test_a_link_that_takes_nothing_more_is_a_lost_link() -> None:
+    async with life(settings=Settings(ping_interval_s=0.02)) as one:
+        await entering(one.stream, State.CONNECTED)
+        one.peer.links[-1].close()  # it says nothing, and takes nothing any more: the next ping tells
+        await entering(one.stream, State.RECOVERING)
+        await entering(one.stream, State.CONNECTED)
+        assert len(one.peer.links) == 2
+
+
+async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
+    async with life(settings=Settings(save_retry_s=0.05)) as one:
+        await entering(one.stream, State.CONNECTED)
+        await one.driver.save()
+        one.disk.failure = StoreError("the disk is full", hint="make room")
+        one.core.session.context["x"] = 1
+        with pytest.raises(StoreError, match="the disk is full"):
+            await one.driver.save()
+        assert (await next_of(one.stream, Problem)).hint == "make room"
+        one.disk.failure = None
+        await next_of(one.stream, ContextSaved)
+        await one.driver.save()

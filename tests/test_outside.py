@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.structlog_journal import StructlogJournal
+from stui_supervisor.adapters.zmq_link import ZmqLink
+from stui_supervisor.config import Settings
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import StoreError
+from stui_supervisor.outside import assemble
+from stui_supervisor.ports import LinkTimes
+from stui_supervisor.record import SessionRecord
+from stui_supervisor.testing import FakePeer
+
+ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
+TIMES = LinkTimes(1.0, 10.0, 45.0)
+
+
+async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(tmp_path: Path) -> None:
+    outside = assemble(Settings(), tmp_path / "home", None, None)
+    assert isinstance(outside.make_link(ENDPOINT, TIMES), ZmqLink)
+    assert isinstance(outside.open_store(), SessionFiles)
+    assert isinstance(outside.journal, StructlogJournal)
+    assert outside.credentials is None
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  # instant
+    outside.close()
+    outside.close()
+    assert zmq_context._context is None
+
+
+async def test_a_link_of_ones_own_starts_no_zeromq(tmp_path: Path) -> None:
+    peer = FakePeer(lambda _body: None)
+    outside = assemble(Settings(), tmp_path, None, peer)
+    assert outside.make_link is peer
+    assert zmq_context._context is None
+    outside.close()
+
+
+async def test_the_log_can_be_left_out(tmp_path: Path) -> None:
+    outside = assemble(Settings(journal=False), tmp_path, None, None)
+    assert outside.journal is None
+    outside.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems has an account a name and a home")
+async def test_without_any_place_for_files_every_call_of_the_store_says_so() -> None:
+    outside = assemble(Settings(), "~no-such-account-here/home", None, None)
+    store = outside.open_store()
+    assert outside.journal is None
+    for call in (
+        lambda: store.claim("default"),
+        lambda: store.save_record("s", SessionRecord(profile="default")),
+        lambda: store.save_context("s", {}),
+    ):
+        with pytest.raises(StoreError, match="there is no directory for sessions and logs"):
+            call()
+    store.release("s")
+    outside.close()

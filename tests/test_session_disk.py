@@ -1,0 +1,231 @@
+"""What happens to two images' work when the disk is slow or fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from stui_supervisor import inputs
+from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.events import Problem, SessionSwitched
+from stui_supervisor.record import SessionRecord
+from stui_supervisor.states import State
+from stui_supervisor.testing import MemoryStore, StoredInMemory
+from tests.support.core_world import (
+    DISK_FULL,
+    HERE,
+    World,
+    only,
+    released,
+    save_failed,
+    saved,
+    saves,
+    section,
+    told,
+    triggers,
+)
+from tests.support.two_images import ONE, TWO, linked, meet, work_of
+
+
+def test_the_write_of_the_first_session_says_nothing_about_the_second() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    effects = world.loaded(TWO)
+    world.tell(saved(only(Save, effects)[-1]))
+    assert world.core.status(world.now).context_saved_at is None
+
+
+def test_a_late_answer_for_the_first_session_does_not_count_for_the_second() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    (first,) = only(Save, world.loaded(TWO))
+    world.context["work"] = "two, changed"
+    effects = world.wait(0.25)
+    world.tell(saved(first))
+    effects += world.wait(1.0)
+    second = only(Save, effects)[-1]
+    effects = [*world.tell(save_failed(second)), *world.wait(10.0)]
+    assert ("b", {"work": b'"two, changed"'}) in saves(effects)
+
+
+@pytest.mark.parametrize("repeated", [True, False], ids=["written later", "never written"])
+def test_work_whose_last_write_failed_during_the_switch_is_there_when_its_image_is_back(repeated: bool) -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    world.loaded(TWO)
+    world.disk_fails()
+    world.disk_works = repeated
+    world.shake_hands("two")
+    world.wait(10.0)
+    if meet(world, "one"):
+        world.loaded_again(ONE)
+    world.shake_hands("one")
+    assert work_of(world) == "one, changed"
+
+
+def test_a_disk_that_does_not_take_the_first_images_work_is_told_once() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    effects = world.loaded(TWO)
+    for _ in range(10):
+        effects += world.disk_fails()
+        effects += world.wait(5.0)
+    assert [problem.code for problem in told(Problem, effects)] == ["store_failed"]
+    assert world.core.status(world.now).store_ok is False
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["slow disk", "failing disk"])
+def test_without_an_answer_from_the_disk_the_second_image_starts_with_an_empty_context(slow: bool) -> None:
+    world = linked()
+    meet(world, "two")
+    effects = world.wait(2.0) if slow else world.load_failed()
+    (event,) = told(SessionSwitched, effects)
+    assert (event.image_id, dict(world.context)) == ("two", {})
+    world.shake_hands("two")
+    assert world.state is State.CONNECTED
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["slow disk", "failing disk"])
+def test_without_a_second_session_nothing_of_the_second_image_is_written_to_the_firsts(slow: bool) -> None:
+    world = linked()
+    meet(world, "two")
+    effects = world.wait(2.0) if slow else world.load_failed()
+    effects += world.shake_hands("two")
+    world.context["work"] = "two"
+    effects += world.wait(20.0)
+    assert {(save.session_id, save.record.image_id) for save in only(Save, effects)} <= {("a", "one")}
+    assert b'"two"' not in [part.value for save in only(Save, effects) for part in (save.sections or {}).values()]
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["slow disk", "failing disk"])
+def test_the_first_images_unsaved_work_survives_a_disk_that_takes_nothing(slow: bool) -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    _ = world.wait(2.0) if slow else world.load_failed()
+    world.shake_hands("two")
+    assert work_of(world) is None
+    world.disk_fails()
+    world.disk_works = True
+    if meet(world, "one"):
+        world.loaded(ONE)
+    world.shake_hands("one")
+    assert work_of(world) == "one, changed"
+
+
+def test_a_disk_that_works_again_is_asked_for_a_session_of_the_image_that_answers() -> None:
+    world = linked()
+    meet(world, "two")
+    effects = [*world.load_failed(), *world.shake_hands("two"), *world.wait(6.0)]
+    assert only(Load, effects)[-1].image_id == "two"
+    assert triggers(world.loaded(TWO)) == []
+    assert (work_of(world), world.core.session.id) == ("two", "b")
+
+
+def test_a_claim_that_comes_too_late_is_given_back() -> None:
+    world = linked()
+    meet(world, "two")
+    world.wait(2.0)
+    assert world.tell(inputs.Loaded(2, TWO)) == [Release("b")]
+
+
+def test_a_switch_that_the_disk_refused_is_seen_in_the_status() -> None:
+    world = linked()
+    meet(world, "two")
+    world.load_failed()
+    assert world.core.status(world.now).store_ok is False
+
+
+def test_a_switch_that_fails_is_told_once_as_a_problem_of_the_disk() -> None:
+    world = linked()
+    meet(world, "two")
+    effects = [*world.load_failed(), *world.shake_hands("two")]
+    assert [problem.code for problem in told(Problem, effects)] == ["store_failed"]
+
+
+def test_an_image_whose_session_was_given_back_meanwhile_has_to_claim_it_again() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    (write,) = only(Save, world.loaded(TWO))
+    world.shake_hands("two")
+    assert released(world.tell(saved(write))) == ["a"]
+    assert meet(world, "one") == [Load(3, "default", "one")]
+
+
+def test_what_was_in_memory_only_is_written_to_each_images_own_session_once_there_is_a_disk() -> None:
+    store = MemoryStore()
+    store.disk.failure = DISK_FULL
+    world = World(store=store)
+    world.start(HERE)
+    world.context["work"] = "one"
+    world.link("one")
+    meet(world, "two")
+    world.context["work"] = "two"
+    world.shake_hands("two")
+    assert (world.state, store.disk.sessions) == (State.CONNECTED, {})
+    store.disk.failure = None
+    world.wait(10.0)
+    held = {stored.record.image_id: stored for stored in store.disk.sessions.values()}
+    assert {image_id: one.sections["work"].value for image_id, one in held.items()} == {
+        "one": b'"one"',
+        "two": b'"two"',
+    }
+    assert {image_id: one.owner is store for image_id, one in held.items()} == {"one": False, "two": True}
+
+
+def test_work_that_was_parked_without_a_disk_wins_over_the_stored_and_leaves_the_rest_of_it_there() -> None:
+    store = MemoryStore()
+    known = SessionRecord(profile="default", endpoint=str(HERE), image_id="one")
+    sections = {"work": section("old", 7), "other": section("kept", 3)}
+    store.disk.sessions["a"] = StoredInMemory(known, sections, 1, None)
+    store.disk.failure = DISK_FULL
+    world = World(store=store)
+    world.start(HERE)
+    world.context["work"] = "new"
+    world.link("one")
+    meet(world, "two")
+    world.shake_hands("two")
+    store.disk.failure = None
+    world.wait(10.0)
+    written = store.disk.sessions["a"].sections
+    assert {name: part.value for name, part in written.items()} == {"work": b'"new"', "other": b'"kept"'}
+    # The image may still hold the old copy, and of two copies the higher counter wins.
+    assert written["work"].counter > 7
+
+
+def test_images_that_take_turns_each_keep_their_own_work_through_a_disk_that_fails_now_and_then() -> None:
+    store = MemoryStore()
+    world = World(store=store)
+    world.start(HERE)
+    world.link("0")
+    for turn in range(60):
+        image_id = str(turn % 3)
+        store.disk.failure = DISK_FULL if turn % 7 in (2, 3) else None
+        meet(world, image_id)
+        world.shake_hands(image_id)
+        # What cannot be read now comes back when it can; what is set meanwhile wins over it.
+        there = f"{image_id}, {turn - 3}" if turn >= 3 else None
+        assert work_of(world) in ((there, None) if store.disk.failure else (there,))
+        world.context["work"] = f"{image_id}, {turn}"
+        world.wait(turn % 2)
+    store.disk.failure = None
+    world.wait(30.0)
+    world.tell(inputs.Stop())
+    held = [one for one in store.disk.sessions.values() if one.sections]
+    assert sorted(str(one.record.image_id) for one in held) == ["0", "1", "2"]
+    assert {one.record.image_id: one.sections["work"].value for one in held} == {
+        "0": b'"0, 57"',
+        "1": b'"1, 58"',
+        "2": b'"2, 59"',
+    }
+    assert [one.owner for one in store.disk.sessions.values()] == [None] * len(store.disk.sessions)
