@@ -30,6 +30,7 @@ RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up 
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply
+STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long

@@ -22,7 +22,7 @@ from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
+from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -77,6 +77,7 @@ class ZmqLink:
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
         self._broken: Failure | None = None
+        self._racing: list[_Wire] = []
 
     def open(self, listener: LinkListener) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
@@ -102,50 +103,71 @@ class ZmqLink:
         return f"<ZmqLink {self._endpoint} {'open' if self._wire else 'not open'}>"
 
     async def _establish(self) -> None:
-        reached = False
+        failure: Failure | None = None
         try:
             async with asyncio.timeout(self._times.attempt_timeout_s):
-                failure = None
-                targets = await self._targets()
-                for address in targets:
-                    failure = await self._try(address, self._times.attempt_timeout_s / len(targets))
-                    if failure is None:
-                        return
-                    reached = reached or failure.kind is FailureKind.NOT_ZEROMQ
+                failure = await self._race(await self._targets())
+                if failure is None:
+                    return
         except TimeoutError:
-            failure = Failure(FailureKind.NOT_ZEROMQ) if reached else self._timed_out()
+            connected = any(wire.is_connected for wire in self._racing)
+            failure = Failure(FailureKind.NOT_ZEROMQ if connected else FailureKind.TIMEOUT)
         except socket.gaierror as error:
             failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
         except (OSError, zmq.ZMQError) as error:
             failure = Failure(FailureKind.UNREACHABLE, str(error))
-        self._end(failure or Failure(FailureKind.NAME_NOT_FOUND, "it has no address"))
+        self._end(failure)
 
     async def _targets(self) -> list[Address | None]:
         return [None] if self._endpoint.scheme == "ipc" else [*await resolve(self._endpoint)]
 
-    async def _try(self, address: Address | None, limit_s: float) -> Failure | None:
+    async def _race(self, targets: list[Address | None]) -> Failure | None:
+        """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
+
+        A single one is knocked at again as well: a packet that got lost is sent again by the kernel
+        only after a second. None once a link is up, else the failure once every address has one.
+        """
+        if not targets:
+            return Failure(FailureKind.NAME_NOT_FOUND, "it has no address")
+        tries: dict[asyncio.Task[Failure | None], Address | None] = {}
+        failures: dict[Address | None, Failure] = {}
+        order = itertools.cycle(targets)
+        try:
+            while len(failures) < len(targets):
+                if not any(wire.is_connected for wire in self._racing):
+                    address = next(order)
+                    if address not in failures:
+                        tries[asyncio.create_task(self._try(address), name="stui-try")] = address
+                done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    failure = task.result()
+                    if failure is None:
+                        return None
+                    failures[tries.pop(task)] = failure
+            return next(reversed(failures.values()))
+        finally:
+            for task in tries:
+                task.cancel()
+            self._drop_racing()
+
+    async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wire = self._wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
+        wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
+        self._racing.append(wire)
         wire.connect(self._target(address), self._times)
-        try:
-            is_up = await asyncio.wait_for(outcome, limit_s)
-        except TimeoutError:
-            return self._timed_out()
-        if is_up:
+        if await outcome and self._wire is None:
+            self._racing.remove(wire)
+            self._wire = wire
             if self._listener is not None:
                 self._listener.opened()
             if self._broken is not None:
                 self._end(self._broken)
             return None
         connected = wire.is_connected
-        self._drop_wire()
+        self._racing.remove(wire)
+        wire.close()
         return await self._reason(address, connected=connected)
-
-    def _timed_out(self) -> Failure:
-        connected = self._wire is not None and self._wire.is_connected
-        self._drop_wire()
-        return Failure(FailureKind.NOT_ZEROMQ if connected else FailureKind.TIMEOUT)
 
     def _target(self, address: Address | None) -> str:
         if address is None:
@@ -180,7 +202,13 @@ class ZmqLink:
         if listener is not None:
             listener.lost(failure)
 
+    def _drop_racing(self) -> None:
+        for wire in self._racing:
+            wire.close()
+        self._racing.clear()
+
     def _drop_wire(self) -> None:
+        self._drop_racing()
         if self._wire is not None:
             self._wire.close()
             self._wire = None
