@@ -229,6 +229,13 @@ async def test_a_reply_under_another_token_is_nobodys(wrong: bytes, tmp_path: Pa
             assert await supervisor.request("evaluate", {"code": "1"}) == {"result": "own"}
 
 
+async def test_a_greeting_of_50_mb_fails_the_attempt(tmp_path: Path) -> None:
+    with ScriptedServer(always(b"x" * 50_000_000)) as server:
+        async with supervised(server.endpoint, tmp_path) as supervisor:
+            await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
+            assert supervisor.status().last_error == "the connection was closed by the other side"
+
+
 @pytest.mark.parametrize("frames", [1, 5])
 async def test_a_reply_of_the_wrong_number_of_frames_ends_the_link_with_the_outcome_unknown(
     frames: int, tmp_path: Path
