@@ -25,6 +25,7 @@ from stui_supervisor import (
 )
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.backend_process import BackendProcess
 from tests.support.strange_servers import (
@@ -233,7 +234,7 @@ async def test_a_greeting_of_50_mb_fails_the_attempt(tmp_path: Path) -> None:
     with ScriptedServer(always(b"x" * 50_000_000)) as server:
         async with supervised(server.endpoint, tmp_path) as supervisor:
             await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
-            assert supervisor.status().last_error == "the connection was closed by the other side"
+            assert supervisor.status().last_error == FAILURES[FailureKind.RESET].meaning
 
 
 @pytest.mark.parametrize("frames", [1, 5])
