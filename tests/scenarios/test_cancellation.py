@@ -52,7 +52,7 @@ async def test_a_call_that_is_cancelled_leaves_a_supervisor_that_works(name: str
             await there.supervisor.save()
             assert there.supervisor.status().waiting_requests == 0
         assert asyncio.all_tasks() == tasks
-        assert own_threads() == []
+        await until(lambda: not own_threads())
 
 
 @pytest.mark.parametrize("state", [State.RESTORING, State.CONNECTING, State.CONNECTED, State.RECOVERING])
