@@ -119,10 +119,12 @@ class Context(MutableMapping[str, Any]):
 
     def adopt(self, sections: Mapping[str, Section]) -> None:
         """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
-        own, self._sections = self._sections, dict(sections)
-        for name, section in own.items():
-            self._sections[name] = self._over(section, self._sections.get(name))
+        self._sections = self.over(self._sections, sections)
         self._forget_old_tombstones()
+
+    def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> dict[str, Section]:
+        """What was restored with what was changed since laid over it; each change counts as newer. Changes nothing."""
+        return {**restored, **{name: self._over(section, restored.get(name)) for name, section in own.items()}}
 
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""

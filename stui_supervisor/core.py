@@ -126,9 +126,10 @@ class Core(Uplink):
     def _start(self, event: inputs.Start) -> None:
         if self.state is not State.DISCONNECTED:
             return
+        if not self._is_running:
+            self._session.begin_run()
         self._is_running = True
         self.rejection = None
-        self._session.begin_run()
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.RESTORE, "the program starts")
         self._restore()
@@ -138,20 +139,19 @@ class Core(Uplink):
             self._end_link("the program ends", keep_waiting=False)
             self._move(Trigger.STOP, "the program ends")
         self._is_running = False
-        if not self._session.loading:
-            self._effects += self._session.finish()
+        self._effects += self._session.finish()
 
     def _connect(self, event: inputs.Connect) -> None:
         is_same = self._attempt.endpoint == event.endpoint
-        restoring = self._attempt.phase is Phase.LOADING
+        restoring_until = self._attempt.until if self._attempt.phase is Phase.LOADING else None
         self.rejection = None
         self._end_link("another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
         self._session.wish(wanted=True, now=self._now.monotonic_s)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.CONNECT, "the user named an endpoint")
-        if restoring:
-            self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
+        if restoring_until is not None:
+            self._attempt.enter(Phase.LOADING, restoring_until)
         else:
             self._begin_attempt()
 
@@ -184,7 +184,6 @@ class Core(Uplink):
 
     def _cancel(self, event: inputs.Cancel) -> None:
         self._effects += self._exchange.cancel(event.request, self._now)
-        self._send_next()
 
     def _context_changed(self, _: inputs.ContextChanged) -> None:
         self._session.saver.context_changed(self._now.monotonic_s)
@@ -200,7 +199,8 @@ class Core(Uplink):
             self._leave_restoring()
             return
         self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
-        self._effects.append(self._session.load())
+        if not self._session.is_load_for_present:  # a second claim beside the first would find the session taken
+            self._effects.append(self._session.load())
 
     def _leave_restoring(self) -> None:
         """What was stored is known, or known to be out of reach."""
@@ -240,7 +240,7 @@ class Core(Uplink):
             self._switched(event)
             return
         is_for_present = self._session.is_load_for_present
-        self._effects += self._session.adopt(event.claimed)
+        self._effects += self._session.adopt(event.claimed, self._now.monotonic_s)
         if self._session.loading:
             return
         if not self._is_running:

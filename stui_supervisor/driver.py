@@ -102,14 +102,15 @@ class Driver:
     async def _end_journal(self) -> None:
         journal = self._outside.journal
         if journal is not None:
+            self._journal_ended = True
             self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
             await in_thread("stui-journal-end", journal.close)
-            self._journal_ended = True
 
     def _end_journal_later(self) -> None:
         """What is left to do when there was no time to wait for it: a hung disk, or a stop that was cancelled."""
         journal = self._outside.journal
         if journal is not None and not self._journal_ended:
+            self._journal_ended = True
             self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
             end = Worker("stui-journal-end")
             end.post(journal.close)
@@ -163,7 +164,7 @@ class Driver:
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:
-        if self._outside.journal is not None:
+        if self._outside.journal is not None and not self._journal_ended:
             self._outside.journal.record(event, link=self._core.link)
         self._audience.tell(event)
         if isinstance(event, Transition):

@@ -7,8 +7,9 @@ context is then kept on this machine only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
 from stui_supervisor.failures import Failure, FailureKind
@@ -20,7 +21,7 @@ from stui_supervisor.wire.limits import MalformedMessage
 REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 _PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
-_ID_MAX_LENGTH: Final = 200  # of what a backend names; it has to fit a page on disk
+_NAME_MAX_BYTES: Final = 202  # of what a backend names, as JSON; the record is one page
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -93,6 +94,7 @@ class Handshake:
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
+        self._unanswered = 0
         self._asked = ""
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
@@ -106,12 +108,13 @@ class Handshake:
 
         It is asked once more, in the other dialect; a ping may be repeated.
         """
-        if self._asked != "ping" or self._pings > 1:
+        if self._asked != "ping" or self._unanswered > 1:
             return None
         return self._ping(_other(self._dialect))
 
     def answered(self, reply: Reply | MalformedMessage) -> Step:
         """The step after the reply to the last Ask or PushContext."""
+        self._unanswered = 0
         if self._asked == "ping":
             return self._ping_answered(reply)
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in _WITH_TOKEN:
@@ -144,6 +147,7 @@ class Handshake:
     def _ping(self, dialect: Dialect) -> Step:
         self._dialect = dialect
         self._pings += 1
+        self._unanswered += 1
         return self._ask("ping", {})
 
     def _ping_answered(self, reply: Reply | MalformedMessage) -> Step:
@@ -170,7 +174,7 @@ class Handshake:
         known = self._known.image_id
         image_id = result.get("image_id")
         # Weak evidence is no evidence: only two names that differ make another image.
-        found = image_id if isinstance(image_id, str) and 0 < len(image_id) <= _ID_MAX_LENGTH else known
+        found = image_id if _is_name(image_id) else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
         if not self._with_session:
             return self._established()
@@ -200,7 +204,7 @@ class Handshake:
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
-        if not isinstance(session, str) or not 0 < len(session) <= _ID_MAX_LENGTH:
+        if not _is_name(session):
             self._refusal = _words(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
@@ -231,6 +235,11 @@ def refused(reply: Reply) -> ConnectionRejected:
     return AuthenticationFailed(
         f"the backend refused the credential ({_words(reply)})", hint="give the right token, then reconnect"
     )
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    """True for a text that names something and, written as JSON, fits its place in the record."""
+    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= _NAME_MAX_BYTES
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:

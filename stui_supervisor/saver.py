@@ -1,7 +1,11 @@
-"""When to write: changes are gathered, one write is under way at a time, a failed one is repeated later."""
+"""When to write: changes are gathered, one write is under way at a time, a failed one is repeated later.
+
+Only the last write of a run does not wait for the one before it.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from stui_supervisor.config import Settings
@@ -19,7 +23,7 @@ class Saver:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._writing: Versions | None = None
+        self._writing: deque[Versions] = deque()
         self._due: float | None = None
         self.present = Versions()
         self.saved = Versions()
@@ -28,7 +32,7 @@ class Saver:
     @property
     def is_clean(self) -> bool:
         """True when the disk has everything."""
-        return self.saved == self.present and self._writing is None
+        return self.saved == self.present and not self._writing
 
     def record_changed(self, now: float) -> None:
         """The record changed; it and the context are due at once."""
@@ -47,27 +51,28 @@ class Saver:
 
     def begin(self) -> bool:
         """A write starts; True when it has to hold the context as well as the record."""
-        self._writing = self.present
+        self._writing.append(self.present)
         self._due = None
         return self.present.context > self.saved.context
 
     def finished(self) -> None:
-        """The write that was under way is on disk."""
-        if self._writing is not None:
-            self.saved = self._writing
-        self._writing = None
+        """The earliest write that is under way is on disk."""
+        if self._writing:
+            self.saved = self._writing.popleft()
         self.ok = True
 
     def failed(self, now: float) -> None:
-        """The write that was under way, or a claim, failed; it is due again later."""
-        self._writing = None
+        """The earliest write that is under way, or a claim, failed; it is due again later."""
+        if self._writing:
+            self._writing.popleft()
         self._due = now + self._settings.save_retry_s
         self.ok = False
 
     def begin_run(self) -> None:
-        """A new run begins; no answer to an earlier one's write will come."""
-        self._writing = None
+        """A new run begins: no answer to an earlier one's write will come, and what it wrote is not certain."""
+        self._writing.clear()
+        self.saved = Versions()
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which ``begin`` should be called."""
-        return None if self._writing is not None else self._due
+        return None if self._writing else self._due

@@ -97,6 +97,7 @@ class Session:
         self._load_for = None
         self._ended.clear()
         for holding in self._holdings():
+            holding.id = None
             holding.saver.begin_run()
 
     # Claims
@@ -130,7 +131,7 @@ class Session:
         holding, self._load_for = self._load_for or self._current, None
         holding.saver.failed(now)
 
-    def adopt(self, claimed: Claimed) -> list[Effect]:
+    def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, mine = claimed.record, holding.record
@@ -140,7 +141,9 @@ class Session:
         holding.id = claimed.session_id
         holding.saver.ok = True
         if holding.sections is not None:
-            holding.sections = {**claimed.sections, **holding.sections}
+            holding.sections = self.context.over(holding.sections, claimed.sections)
+            if holding.sections != claimed.sections:
+                holding.saver.context_changed(now)
             return []
         holding.record = replace(
             stored,
@@ -152,6 +155,8 @@ class Session:
             wanted=stored.wanted if self._wish is None else self._wish,
         )
         self.context.adopt(claimed.sections)
+        if self.context.sections() != claimed.sections:
+            holding.saver.context_changed(now)
         return []
 
     # Other images

@@ -35,8 +35,6 @@ class StoreThread:
         self._idle.clear()
         try:
             self._worker.post(lambda: self._run(effect))
-            if self._closed:  # a disk that hung has answered after all, and there is more to write
-                self._worker.close()
         except RuntimeError as error:
             no_thread = StoreError(f"no thread to be had for the disk: {error}")
             self._loop.call_soon(self._answered, _failed(effect, no_thread))
@@ -46,18 +44,24 @@ class StoreThread:
         await self._idle.wait()
 
     def close(self) -> None:
-        """Let the thread end; one that hangs is left to itself."""
+        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
         self._closed = True
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
 
     def _run(self, effect: Load | Save | Release) -> None:
         """Runs in the thread."""
         answer = self._call(effect)
+        if self._closed:
+            if isinstance(answer, inputs.Loaded):
+                self._call(Release(answer.claimed.session_id))
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._answered, answer)
 
     def _answered(self, answer: Input | None) -> None:
         self._pending -= 1
+        if self._closed:
+            return
         try:
             if answer is not None:
                 self._feed(answer)

@@ -245,5 +245,13 @@ def test_a_message_that_was_not_taken_goes_out_again_under_another_token() -> No
     assert (received.id, second.token != first.token) == ("me-1", True)
 
 
+def test_a_request_that_goes_out_again_is_not_encoded_again() -> None:
+    one = exchange(request(1))
+    first, _ = sent(one.send_next(LINK, ENVELOPE, BEGIN))
+    one.not_taken(first.token)
+    second, _ = sent(one.send_next(LINK + 1, ENVELOPE, LATER))
+    assert second.body is first.body
+
+
 def test_cancelling_what_is_over_is_nothing() -> None:
     assert exchange().cancel(1, BEGIN) == []

@@ -222,6 +222,18 @@ def test_what_was_in_flight_when_the_link_was_lost_is_of_unknown_outcome_and_the
     assert send(box).number == 2
 
 
+def test_nothing_goes_out_after_the_link_was_lost() -> None:
+    box = queued(request(1))
+    box.link_down(NOW, reason="reset", keep_waiting=True)
+    assert box.take(NOW) is None
+
+
+def test_attempts_that_fail_do_not_make_the_wait_for_a_link_longer() -> None:
+    box = queued(request(1), linked=False)
+    box.link_down(NOW + 4.0, reason="refused", keep_waiting=True)
+    assert box.next_deadline() == NOW + 5.0
+
+
 def test_a_repeatable_request_goes_out_again_before_those_behind_it() -> None:
     box = queued(request(1, "ping"), request(2))
     send(box)

@@ -29,6 +29,15 @@ def test_a_change_of_the_record_is_due_at_once() -> None:
     assert one.next_deadline() == NOW + 0.1
 
 
+def test_a_record_that_changed_is_not_on_disk_before_it_is_written() -> None:
+    one = saver()
+    one.record_changed(NOW)
+    before = one.is_clean
+    one.begin()
+    one.finished()
+    assert (before, one.is_clean) == (False, True)
+
+
 def test_a_change_of_the_context_does_not_put_off_what_is_due() -> None:
     one = saver()
     one.record_changed(NOW)

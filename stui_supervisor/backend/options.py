@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
 
@@ -44,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_from(arguments: argparse.Namespace) -> BackendSettings:
     """The settings that the options say. Raises ConfigurationError."""
     return BackendSettings(
-        bind=arguments.bind,
-        publish=arguments.publish,
+        bind=_checked_address(arguments.bind),
+        publish=_checked_address(arguments.publish) if arguments.publish else None,
         image_id=arguments.image_id,
         state_file=arguments.state_file,
         dialects=frozenset([Dialect(arguments.dialect)] if arguments.dialect else Dialect),
@@ -55,6 +56,14 @@ def settings_from(arguments: argparse.Namespace) -> BackendSettings:
         executed_log=arguments.executed_log,
         own_ids=arguments.own_ids,
     )
+
+
+def _checked_address(text: str) -> str:
+    """The address, which may have a ``*`` for its host or its port. libzmq takes ports that do not exist."""
+    host, _, port = text.removeprefix("tcp://").rpartition(":")
+    if text.startswith("tcp://"):
+        Endpoint.parse(f"tcp://{'localhost' if host == '*' else host}:{'1' if port == '*' else port}")
+    return text
 
 
 def run(settings: BackendSettings, *, as_json: bool) -> int:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,29 @@ def test_a_forked_child_has_a_context_of_its_own() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT_S)
     assert done.stdout.strip() == "0"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux does a full queue of connections drop the next one")
+async def test_a_host_that_drops_what_it_gets_is_given_up_in_time(transport: ZmqTransport) -> None:
+    with socket.socket() as server, ExitStack() as waiting:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            with suppress(BlockingIOError):
+                one.connect(server.getsockname())
+        endpoint = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        assert await failure_at(transport, endpoint) == Failure(FailureKind.TIMEOUT)
+
+
+async def test_a_link_after_the_end_of_its_context_is_a_failed_attempt() -> None:
+    transport = ZmqTransport()
+    link = transport(Endpoint.parse("tcp://127.0.0.1:5555"), TIMES)
+    transport.close()
+    listener = Listener()
+    link.open(listener)
+    (failure,) = await listener.hears(1)
+    assert isinstance(failure, Failure)
+    assert failure.kind is FailureKind.UNREACHABLE
+    link.close()

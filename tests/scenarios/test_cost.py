@@ -1,4 +1,4 @@
-"""What the supervision costs a program: at its import, and with each request."""
+"""What the supervision costs a program: at its import, and with each request; measured without coverage."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+
+import pytest
 
 from stui_supervisor import State, Supervisor
 from tests.support.backend_process import BackendProcess
@@ -25,6 +27,7 @@ def import_s(module: str) -> float:
     return float(done.stdout)
 
 
+@pytest.mark.soak
 def test_the_import_costs_at_most_half_as_much_again_as_that_of_zmq_asyncio() -> None:
     import_s("stui_supervisor")  # compiled by now
     ours, theirs = [import_s("stui_supervisor")], [import_s("zmq.asyncio")]
@@ -34,6 +37,7 @@ def test_the_import_costs_at_most_half_as_much_again_as_that_of_zmq_asyncio() ->
     assert min(ours) <= 1.5 * min(theirs)
 
 
+@pytest.mark.soak
 async def test_a_request_costs_at_most_twice_a_bare_blocking_one(tmp_path: Path) -> None:
     def bare() -> list[float]:
         durations = []

@@ -25,6 +25,7 @@ from stui_supervisor import (
 )
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.backend_process import BackendProcess
 from tests.support.strange_servers import (
@@ -227,6 +228,13 @@ async def test_a_reply_under_another_token_is_nobodys(wrong: bytes, tmp_path: Pa
         async with supervised(server.endpoint, tmp_path) as supervisor:
             await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
             assert await supervisor.request("evaluate", {"code": "1"}) == {"result": "own"}
+
+
+async def test_a_greeting_of_50_mb_fails_the_attempt(tmp_path: Path) -> None:
+    with ScriptedServer(always(b"x" * 50_000_000)) as server:
+        async with supervised(server.endpoint, tmp_path) as supervisor:
+            await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
+            assert supervisor.status().last_error == FAILURES[FailureKind.RESET].meaning
 
 
 @pytest.mark.parametrize("frames", [1, 5])

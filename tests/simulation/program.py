@@ -40,6 +40,7 @@ class Program:
         network: LinkFactory,
         keyring: SimulatedKeyring | None,
         tell: Callable[[Program, Input, list[Effect]], None],
+        is_of_another: Callable[[Program, object], bool],
     ) -> None:
         self.number = number
         self.lag_s = 0.0
@@ -53,7 +54,9 @@ class Program:
             pid=number,
             has_credentials=keyring is not None,
         )
-        self.witness = Witness(self.core, self.context, settings, disk.memory, lambda: agenda.now)
+        self.witness = Witness(
+            self.core, self.context, settings, disk.memory, lambda: agenda.now, lambda owner: is_of_another(self, owner)
+        )
         self._agenda = agenda
         self._settings = settings
         self._disk = disk
@@ -134,6 +137,10 @@ class Program:
         )
         self.feed(inputs.Submit(request))
         return request
+
+    def owns(self, owner: object) -> bool:
+        """True for the owner of the sessions that this program claims in its present run."""
+        return owner is self._store.store
 
     def now(self) -> Moment:
         """The present moment."""

@@ -107,8 +107,7 @@ class RequestWitness:
             f"one message is in flight at a time: {others} and then {message.command}",
         )
         self._in_flight[token] = OnTheWay(message.command, message.dialect)
-        for request in self.ended.values():
-            demand(request[0].message_id != message.id, f"request {message.id} has ended and is not sent any more")
+        demand(message.id not in self.ended, f"request {message.id} has ended and is not sent any more")
 
     def _finished(self, effect: Finish) -> Outcome:
         request = self.open.pop(effect.request, None)

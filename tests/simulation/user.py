@@ -46,6 +46,7 @@ class User:
         self._mean_s = agenda.rng.choice((0.3, 1.0, 4.0, 12.0))
         self._ends_at = 0.0
         self._values = 0
+        self._has_left = False
 
     def begin(self, until_s: float) -> None:
         """Start the program and use it until then."""
@@ -55,9 +56,14 @@ class User:
 
     def start(self) -> None:
         """Start the program, with an endpoint or with what it remembers."""
-        if not self.program.is_running:
+        if not self.program.is_running and not self._has_left:
             named = self._agenda.rng.choice(self._endpoints) if self._agenda.chance(0.6) else None
             self.program.start(named)
+
+    def leave(self) -> None:
+        """Stop the program for good."""
+        self._has_left = True
+        self.program.stop()
 
     def _next(self) -> None:
         if self._agenda.now >= self._ends_at:

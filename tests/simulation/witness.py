@@ -29,10 +29,16 @@ class Witness:
     """Knows the promises and nothing of how they are kept."""
 
     def __init__(
-        self, core: Core, context: Context, settings: Settings, disk: MemoryDisk, clock: Callable[[], float]
+        self,
+        core: Core,
+        context: Context,
+        settings: Settings,
+        disk: MemoryDisk,
+        clock: Callable[[], float],
+        is_of_another: Callable[[object], bool],
     ) -> None:
         self.requests = RequestWitness(core, settings)
-        self.work = WorkWitness(core, context, settings, disk)
+        self.work = WorkWitness(core, context, settings, disk, is_of_another)
         self.walked: set[tuple[State, Trigger]] = set()
         self._waits = WaitWitness(settings)
         self._core = core

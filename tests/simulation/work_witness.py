@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stui_supervisor import inputs
 from stui_supervisor.config import Settings
@@ -24,10 +24,19 @@ _TICK_S = 0.001
 class WorkWitness:
     """Follows the context of one program, image by image, and what of it the disk has acknowledged.
 
+    ``is_of_another`` tells the owners of sessions apart: what another process holds is not to be had.
     A section is there when it has at least the counter that was seen: counters only grow.
     """
 
-    def __init__(self, core: Core, context: Context, settings: Settings, disk: MemoryDisk) -> None:
+    def __init__(
+        self,
+        core: Core,
+        context: Context,
+        settings: Settings,
+        disk: MemoryDisk,
+        is_of_another: Callable[[object], bool],
+    ) -> None:
+        self._is_of_another = is_of_another
         self._core = core
         self._context = context
         self._settings = settings
@@ -107,10 +116,20 @@ class WorkWitness:
         elif not _switches(effects):
             demand(before is None, f"the work of {before} does not become that of {image} without a word")
             self._remember(image, self._work.pop(None, {}))
+        elif self._is_elsewhere(event, self._work.get(image, {})):
+            self._work.pop(image, None)
         elif not isinstance(event, inputs.Loaded) and not self._context:
             # The disk did not give the image's session in time; what it has comes later.
             self._on_disk_only[image] = self._work.pop(image, {})
             self.must_be_on_disk(self._on_disk_only[image], "its session was given back")
+
+    def _is_elsewhere(self, event: Input, work: Sections) -> bool:
+        """The work is safe in a session that another process holds, or that is older than another window's work."""
+        holding = [stored for stored in self._disk.sessions.values() if _holds(stored.sections, work)]
+        has_other_work = isinstance(event, inputs.Loaded) and any(
+            section.value is not None for section in event.claimed.sections.values()
+        )
+        return any(has_other_work or self._is_of_another(stored.owner) for stored in holding)
 
     def _check_work(self) -> None:
         work = self._work.get(self._image, {})

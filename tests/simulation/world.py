@@ -50,7 +50,10 @@ class World:
         endpoints = [HERE, BESIDE] if self._has_token and chance(0.8) else [HERE, BESIDE, THERE]
         self._sites = {endpoint: self._make_site() for endpoint in endpoints}
         self._programs: list[Program] = []
-        self._user = User(self.agenda, self._new_program(), endpoints, self._new_program, self._note)
+        self._user, self._second_user = (
+            User(self.agenda, self._new_program(), endpoints, self._new_program, self._note) for _ in range(2)
+        )
+        self._has_second_window = chance(0.2)
         self._faults = Faults(
             self.agenda, list(self._sites.values()), self._disk, self._keyring, lambda: self._user.program, self._note
         )
@@ -60,8 +63,11 @@ class World:
         turmoil_s = self.agenda.between(40.0, 160.0)
         self._faults.begin(turmoil_s)
         self._user.begin(turmoil_s)
+        if self._has_second_window:
+            self._second_user.begin(turmoil_s)
         self._go_on(turmoil_s)
         self._faults.end()
+        self._second_user.leave()
         self._find_calm()
         self._check_link()
         if self._settings.keeps_session:
@@ -86,10 +92,14 @@ class World:
             SimulatedNetwork(self._sites),
             self._keyring if self._has_token else None,
             self._tell,
+            self._is_of_another,
         )
         self._keyring.forget()
         self._programs.append(program)
         return program
+
+    def _is_of_another(self, program: Program, owner: object) -> bool:
+        return any(other.owns(owner) for other in self._programs if other is not program)
 
     def _tell(self, program: Program, event: Input, effects: list[Effect]) -> None:
         core = program.core
