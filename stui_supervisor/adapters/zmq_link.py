@@ -76,8 +76,8 @@ class ZmqLink:
         self._listener: LinkListener | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
-        self._broken: Failure | None = None
         self._racing: list[_Wire] = []
+        self._was_accepted = False
 
     def open(self, listener: LinkListener) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
@@ -110,8 +110,7 @@ class ZmqLink:
                 if failure is None:
                     return
         except TimeoutError:
-            connected = any(wire.is_connected for wire in self._racing)
-            failure = Failure(FailureKind.NOT_ZEROMQ if connected else FailureKind.TIMEOUT)
+            failure = Failure(FailureKind.NOT_ZEROMQ if self._was_accepted else FailureKind.TIMEOUT)
         except socket.gaierror as error:
             failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
         except (OSError, zmq.ZMQError) as error:
@@ -148,6 +147,7 @@ class ZmqLink:
         finally:
             for task in tries:
                 task.cancel()
+            self._was_accepted = any(wire.is_connected for wire in self._racing)
             self._drop_racing()
 
     async def _try(self, address: Address | None) -> Failure | None:
@@ -156,13 +156,16 @@ class ZmqLink:
         wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
         self._racing.append(wire)
         wire.connect(self._target(address), self._times)
-        if await outcome and self._wire is None:
+        is_up = await outcome
+        if wire.is_closed:
+            return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
+        if is_up:
             self._racing.remove(wire)
             self._wire = wire
             if self._listener is not None:
                 self._listener.opened()
-            if self._broken is not None:
-                self._end(self._broken)
+            if wire.failure is not None:
+                self._end(wire.failure)
             return None
         connected = wire.is_connected
         self._racing.remove(wire)
@@ -189,11 +192,9 @@ class ZmqLink:
         if self._listener is not None:
             self._listener.received(token, body)
 
-    def _lost(self, failure: Failure) -> None:
+    def _lost(self, wire: _Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
-        if self._task is not None and not self._task.done():
-            self._broken = failure  # the link opened and broke in one go; in this order it is told
-        else:
+        if self._wire is wire:
             self._end(failure)
 
     def _end(self, failure: Failure) -> None:
@@ -228,8 +229,9 @@ class _Wire:
         self._link = link
         self._outcome = outcome
         self._readiness = readiness
-        self._closed = False
+        self.is_closed = False
         self.is_connected = False
+        self.failure: Failure | None = None
         self._path: TcpPath | None = None
         self._port = port
         self._socket = context.socket(zmq.DEALER)
@@ -281,9 +283,9 @@ class _Wire:
 
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
-        if self._closed:
+        if self.is_closed:
             return
-        self._closed = True
+        self.is_closed = True
         if self._path is not None:
             self._path.close()
         for descriptor in self._descriptors:
@@ -297,18 +299,18 @@ class _Wire:
 
     def _drain(self) -> None:
         for _ in range(RECEIVE_QUEUE_LENGTH):
-            if self._closed or not _has_input(self._socket):
+            if self.is_closed or not _has_input(self._socket):
                 return
             frames = self._socket.recv_multipart(_DONTWAIT)
             if len(frames) not in _FRAMES:
-                self._link._lost(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))  # noqa: SLF001
+                self._fail(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
                 return
             self._link._received(frames[0], frames[-1])  # noqa: SLF001  # two halves of one link
         # A flood must not keep the loop; the descriptor would not announce what is left.
         asyncio.get_running_loop().call_soon(self._drain)
 
     def _drain_monitor(self) -> None:
-        while not self._closed and _has_input(self._monitor):
+        while not self.is_closed and _has_input(self._monitor):
             event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
             if event["event"] & _CONNECTED:
                 self.is_connected = True
@@ -320,7 +322,11 @@ class _Wire:
                 self._outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count
-                self._link._lost(Failure(FailureKind.RESET))  # noqa: SLF001  # as above
+                self._fail(Failure(FailureKind.RESET))
+
+    def _fail(self, failure: Failure) -> None:
+        self.failure = failure  # a link that opens and breaks in one go is told in this order
+        self._link._lost(self, failure)  # noqa: SLF001  # as above
 
 
 def _has_input(source: zmq.Socket[bytes]) -> bool:
