@@ -38,8 +38,13 @@ class TcpPath:
         if sys.platform != "linux":
             return None
         try:
-            connection = socket.socket(fileno=os.dup(descriptor))
+            own = os.dup(descriptor)
         except OSError:
+            return None
+        try:
+            connection = socket.socket(fileno=own)
+        except OSError:
+            os.close(own)
             return None
         path = cls(connection)
         try:

@@ -157,11 +157,13 @@ class ZmqLink:
         self._racing.append(wire)
         wire.connect(self._target(address), self._times)
         is_up = await outcome
-        if wire.is_closed:
+        if wire.is_closed or self._listener is None:
+            wire.close()
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
         if is_up:
             self._racing.remove(wire)
             self._wire = wire
+            wire.watch_path()
             if self._listener is not None:
                 self._listener.opened()
             if wire.failure is not None:
@@ -232,6 +234,7 @@ class _Wire:
         self.is_closed = False
         self.is_connected = False
         self.failure: Failure | None = None
+        self._connection: int | None = None
         self._path: TcpPath | None = None
         self._port = port
         self._socket = context.socket(zmq.DEALER)
@@ -314,7 +317,7 @@ class _Wire:
             event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
             if event["event"] & _CONNECTED:
                 self.is_connected = True
-                self._path = self._path or TcpPath.of(event["value"], self._port)
+                self._connection = event["value"]
             elif event["event"] & _UP:
                 if not self._outcome.done():
                     self._outcome.set_result(True)
@@ -323,6 +326,11 @@ class _Wire:
             else:
                 self._drain()  # replies that came before the end still count
                 self._fail(Failure(FailureKind.RESET))
+
+    def watch_path(self) -> None:
+        """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
+        if self.failure is None and self._connection is not None:
+            self._path = TcpPath.of(self._connection, self._port)
 
     def _fail(self, failure: Failure) -> None:
         self.failure = failure  # a link that opens and breaks in one go is told in this order
