@@ -17,7 +17,6 @@ class FailureKind(StrEnum):
     RESET = "reset"
     PROTOCOL = "protocol_error"
     CREDENTIAL = "credential_not_readable"
-    USER = "reconnect"
 
 
 class FailureClass(NamedTuple):
@@ -63,7 +62,6 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", 2.0, 2.0, 30.0
     ),
-    FailureKind.USER: FailureClass("the user asked for a new link", "", 0.0, 0.0, 0.0),
 }
 
 

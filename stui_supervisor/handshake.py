@@ -18,7 +18,7 @@ from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
-REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
+_REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 _PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 _NAME_MAX_BYTES: Final = 202  # of what a backend names, as JSON; the record is one page
@@ -227,7 +227,7 @@ class Handshake:
 
 def is_refusal(reply: Reply) -> bool:
     """True for a reply to ping, create_session or restore_session that refuses the credential."""
-    return not reply.ok and reply.error_type in REFUSALS
+    return not reply.ok and reply.error_type in _REFUSALS
 
 
 def refused(reply: Reply) -> ConnectionRejected:

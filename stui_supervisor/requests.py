@@ -60,7 +60,6 @@ class Purpose(Enum):
 
     HANDSHAKE = auto()
     PING = auto()
-    PUSH = auto()
     REQUEST = auto()
 
 

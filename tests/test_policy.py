@@ -19,7 +19,6 @@ CURVES = {
     "reset": (0.15, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
-    "reconnect": (0.0, 0.0, 0.0),
 }
 PLACES = pytest.mark.parametrize("is_local", [True, False], ids=["here", "elsewhere"])
 KINDS = pytest.mark.parametrize("kind", list(FailureKind))

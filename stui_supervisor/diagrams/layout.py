@@ -21,7 +21,6 @@ TRIGGER_SIZE: Final = 15  # font sizes, in pixels
 MEANING_SIZE: Final = 13.5
 LINE_HEIGHT: Final = 17
 BOX_RADIUS: Final = 12
-ARROW_LENGTH: Final = 11
 # Fonts differ; these are the widths of wide ones (DejaVu), so that a label fits with any.
 MONOSPACE_WIDTH: Final = 0.61
 SANS_WIDTH: Final = 0.56
