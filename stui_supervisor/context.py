@@ -238,22 +238,25 @@ def is_section_name(name: Any) -> bool:
     """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
     if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return _is_encodable(name)
 
 
 def is_tag(counter: Any, writer: Any) -> bool:
     """True for a counter and a writer that a section may carry."""
     if type(counter) is not int or not 0 <= counter <= _COUNTER_MAX:
         return False
-    if not isinstance(writer, str) or len(writer) > SECTION_NAME_MAX_LENGTH:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in writer)
+    return isinstance(writer, str) and len(writer) <= SECTION_NAME_MAX_LENGTH and _is_encodable(writer)
 
 
 def encode_value(value: Any) -> bytes:
     """Canonical JSON of a checked value. Raises ValueError or TypeError for what JSON cannot hold."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
+
+
+def _is_encodable(text: str) -> bool:
+    """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
