@@ -17,9 +17,11 @@ SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value; bounds their number
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
+REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
+LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go
 INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take quadratic time to read
@@ -28,6 +30,7 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up to 10 MB; one is expected
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
+HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
@@ -40,8 +43,8 @@ JOURNAL_TEXT_MAX_LENGTH: Final = 1_000  # characters of one text in a line
 JOURNAL_LINES_IN_FULL: Final = 5  # of equal kind since the last transition; the rest is summarised
 JOURNAL_SUMMARY_FIRST_S: Final = 10.0  # the first summary covers so long, each next one twice as long
 JOURNAL_SUMMARY_MAX_S: Final = 3_600.0  # where that growth ends
+JOURNAL_SLACK: Final = 2  # a file that cannot be renamed (Windows, while it is read) grows to so many times its size
 JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
-
 
 # The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.
 BACKEND_SESSION_TIMEOUT_S: Final = 3_600.0  # a session nobody uses for so long is gone

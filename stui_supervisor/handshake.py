@@ -11,17 +11,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
+from stui_supervisor.config import HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
-_WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
-_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
-_NAME_MAX_BYTES: Final = 202  # of what a backend names, as JSON; the record is one page
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -117,7 +116,7 @@ class Handshake:
         self._unanswered = 0
         if self._asked == "ping":
             return self._ping_answered(reply)
-        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in _WITH_TOKEN:
+        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
             return Rejected(refused(reply))
         match self._asked:
             case "restore_session":
@@ -162,11 +161,11 @@ class Handshake:
                 return self._identify(reply.result)
             if is_refusal(reply):
                 return Rejected(refused(reply))
-        elif isinstance(reply, Reply) and self._pings < _PINGS_MAX:
+        elif isinstance(reply, Reply) and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         self._refused_dialects.add(self._dialect)
         other = _other(self._dialect)
-        if other not in self._refused_dialects and self._pings < _PINGS_MAX:
+        if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
         return Failed(Failure(FailureKind.PROTOCOL, _words(reply)))
 
@@ -214,7 +213,7 @@ class Handshake:
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
         self._asked = command
-        secret = self._secret if command in _WITH_TOKEN else None
+        secret = self._secret if command in WITH_TOKEN else None
         return Ask(self._dialect, Operation(command, parameters), secret)
 
     def _note_refusal(self, reply: Reply | MalformedMessage) -> None:
@@ -239,7 +238,7 @@ def refused(reply: Reply) -> ConnectionRejected:
 
 def _is_name(value: object) -> TypeGuard[str]:
     """True for a text that names something and, written as JSON, fits its place in the record."""
-    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= _NAME_MAX_BYTES
+    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= REMOTE_NAME_MAX_BYTES
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:
