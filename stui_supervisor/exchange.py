@@ -83,7 +83,7 @@ class Exchange:
             try:
                 request.body = encode(dialect, request.operation, message_id=request.message_id, at=now.utc)
             except ConfigurationError as error:
-                refusal = Ended(request, NotSent(str(error), hint="mend the parameters"))
+                refusal = Ended(request, NotSent(error.message, hint=error.hint))
                 return [*_end(refusal, now), *self.send_next(link, dialect, now)]
             request.dialect = dialect
         token = self._next_token()
