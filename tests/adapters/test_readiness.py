@@ -60,7 +60,7 @@ def test_it_calls_when_there_is_something_to_read_until_told_to_forget(
         readiness.watch(ours.fileno(), lambda: heard.append(ours.recv(10)))
         for number in range(3):
             theirs.send(b"%d" % number)
-            await until(lambda count=number: len(heard) == count + 1)  # type: ignore[misc]
+            await until(lambda count=number: len(heard) == count + 1)  # type: ignore[misc]  # binds the value of now
         readiness.forget(ours.fileno())
         readiness.forget(ours.fileno())
         theirs.send(b"unheard")

@@ -21,7 +21,7 @@ def names() -> list[str]:
 def test_jobs_run_in_the_order_they_were_posted_in_one_thread() -> None:
     worker, ran = Worker("stui-test"), list[tuple[int, str]]()
     for number in range(100):
-        worker.post(lambda number=number: ran.append((number, threading.current_thread().name)))  # type: ignore[misc]
+        worker.post(lambda number=number: ran.append((number, threading.current_thread().name)))  # type: ignore[misc]  # binds the value of now
     worker.close(LIMIT_S)
     assert ran == [(number, "stui-test") for number in range(100)]
     assert names() == []
@@ -36,7 +36,7 @@ def test_a_worker_without_a_job_has_no_thread() -> None:
 def test_posting_after_the_close_starts_anew() -> None:
     worker, ran = Worker("stui-test"), list[int]()
     for number in range(3):
-        worker.post(lambda number=number: ran.append(number))  # type: ignore[misc]
+        worker.post(lambda number=number: ran.append(number))  # type: ignore[misc]  # binds the value of now
         worker.close(LIMIT_S)
     assert ran == [0, 1, 2]
 
