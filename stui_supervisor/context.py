@@ -26,6 +26,7 @@ from stui_supervisor.errors import ConfigurationError
 METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session state; no section has this name
 
 _COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+_FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
 _JSON_LEAVES: Final = (str, int, float, bool, type(None))
 _MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
 
@@ -265,7 +266,9 @@ def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
         return {}
     tags: dict[str, tuple[int, str, bool]] = {}
     for name, part in parts.items():
-        if is_section_name(name) and isinstance(part, Mapping) and is_tag(part.get("counter"), part.get("writer")):
+        if not is_section_name(name) or not isinstance(part, Mapping):
+            continue
+        if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= _FOREIGN_COUNTER_MAX:
             tags[name] = (part["counter"], part["writer"], part.get("deleted") is True)
     return tags
 

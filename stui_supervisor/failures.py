@@ -54,7 +54,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         5.0,
     ),
     FailureKind.RESET: FailureClass(
-        "the connection ended", "the image may be restarting, or its reply was larger than 10 MB", 0.15, 0.5, 5.0
+        "the connection ended: a restart, or a reply above 10 MB",
+        "the image may be restarting, or its reply was larger than 10 MB",
+        0.15,
+        0.5,
+        5.0,
     ),
     FailureKind.PROTOCOL: FailureClass(
         "what answers there does not speak STUI's protocol", "check that the port is the STUI server's", 1.0, 1.0, 30.0

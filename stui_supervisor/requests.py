@@ -60,6 +60,8 @@ class Purpose(Enum):
 
     HANDSHAKE = auto()
     PING = auto()
+    PUSH = auto()
+    SESSION = auto()
     REQUEST = auto()
 
 

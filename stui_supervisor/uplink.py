@@ -8,9 +8,9 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, LINK_GRACE_S, Settings
 from stui_supervisor.context import from_state_data, to_state_data
-from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
+from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential, SaveSnapshot
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, SessionSwitched, Status, Transition
 from stui_supervisor.exchange import Exchange, Landed
@@ -25,8 +25,12 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
+    incompatible,
     is_refusal,
+    names_another_image,
     refused,
+    session_in,
+    words_of,
 )
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Finding, Liveness
@@ -34,9 +38,11 @@ from stui_supervisor.policy import Backoff
 from stui_supervisor.requests import Purpose
 from stui_supervisor.secret import Secret
 from stui_supervisor.session import Session
+from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
 from stui_supervisor.turn import Turn
-from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
 
 VERDICTS: Final = {
     BackendVerdict.RESUMED: "the backend kept the session",
@@ -59,6 +65,7 @@ class Uplink(Turn):
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
         self._exchange = Exchange(settings)
+        self._sharing = Sharing(settings)
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
@@ -87,7 +94,8 @@ class Uplink(Turn):
         self._announce(
             Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
         )
-        self._session.note_status(self.status(self._now).as_dict(), self._now.monotonic_s)
+        status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
+        self._session.note_status(status, self._now.monotonic_s)
 
     def _begin_attempt(self) -> None:
         attempt, endpoint = self._attempt, self._attempt.endpoint
@@ -142,14 +150,9 @@ class Uplink(Turn):
             case Ask(dialect, operation, secret):
                 self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
             case PushContext(dialect, session):
-                state = to_state_data(self._session.context.sections())
-                push = Operation("update_session_state", {"session_id": session, "state_data": state})
-                self._ask(Purpose.HANDSHAKE, dialect, push)
+                self._push(Purpose.HANDSHAKE, dialect, session)
             case Merge(state):
-                merged = self._session.context.merge(from_state_data(state))
-                if merged.taken:
-                    self._session.saver.context_changed(self._now.monotonic_s)
-                self._follow(handshake.merged(ours_is_newer=bool(merged.newer)))
+                self._follow(handshake.merged(ours_is_newer=self._merge(state)))
             case SwitchSession(image_id):
                 self._switch(image_id)
             case Established():
@@ -168,9 +171,9 @@ class Uplink(Turn):
         self._liveness.heard(self._now.monotonic_s)
         self._liveness.healthy(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None, liveness_source="zmtp")
+        self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
-            hint = "the link works; the work context is kept on this machine only"
-            self._problem("no_backend_session", f"the backend did not take the session: {step.refusal}", hint)
+            self._no_backend_session(step.refusal)
         self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
         self._exchange.link_up()
         self._send_next()
@@ -272,9 +275,16 @@ class Uplink(Turn):
     # What is said on the link
 
     def _send_next(self) -> None:
-        if self._attempt.phase is Phase.UP:
-            dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
-            self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
+        if self._attempt.phase is not Phase.UP:
+            return
+        dialect = self._dialect()
+        self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
+        due, session = self._sharing.next_deadline(), self._session.record.backend_session
+        if self._exchange.flight is None and due is not None and due <= self._now.monotonic_s and session is not None:
+            self._push(Purpose.PUSH, dialect, session)
+
+    def _dialect(self) -> Dialect:
+        return self._session.dialect(self._endpoint_text()) or Dialect.COMMAND
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -288,17 +298,38 @@ class Uplink(Turn):
         if landed.purpose is Purpose.HANDSHAKE:
             self._handshake_answered(landed)
             return
-        if landed.purpose is Purpose.PING:
-            if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
-                self._reject(refused(landed.reply))
-                return
-            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+        match landed.purpose:
+            case Purpose.PING:
+                self._ping_answered(landed)
+            case Purpose.PUSH:
+                self._push_answered(landed)
+            case Purpose.SESSION:
+                self._session_made(landed)
+            case _:
+                pass
+        if self._attempt.phase is not Phase.UP:
+            return
         if self.state is State.DEGRADED:
             self._status = replace(self._status, degraded_reason=None)
             self._note_error(None)
             self._liveness.healthy(self._now.monotonic_s)
             self._move(Trigger.HEALTH_REGAINED, "the image answers again")
         self._send_next()
+
+    def _ping_answered(self, landed: Landed) -> None:
+        """The image answers: see whether it is still the one, and still speaks so."""
+        reply, link = landed.reply, self._attempt.link
+        if isinstance(reply, IncompatibleVersion):
+            self._reject(incompatible(reply))
+        elif isinstance(reply, MalformedMessage) or reply.dialect is not self._dialect():
+            words = words_of(reply) if isinstance(reply, MalformedMessage) else f"it speaks {reply.dialect} now"
+            self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
+        elif is_refusal(reply):
+            self._reject(refused(reply, self._attempt.secret))
+        elif names_another_image(reply, self._session.record.image_id):
+            self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
+        else:
+            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
 
     def _handshake_answered(self, landed: Landed) -> None:
         attempt = self._attempt
@@ -308,6 +339,53 @@ class Uplink(Turn):
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.answered(landed.reply))
+
+    # The context in the image
+
+    def _merge(self, state: object) -> bool:
+        """Take what is newer in the image's copy; True when ours has something that it lacks."""
+        context = self._session.context
+        remote, own = from_state_data(state), context.sections()
+        if self._session.id is None:  # without a disk there is no place for the copy that would give way
+            remote = {name: section for name, section in remote.items() if name not in own}
+        merged = context.merge(remote)
+        if merged.taken:
+            self._session.saver.context_changed(self._now.monotonic_s)
+        if merged.lost and self._session.id is not None:
+            self._effects.append(SaveSnapshot(self._session.id, merged.lost))
+            names = ", ".join(sorted(merged.lost))[:ERROR_TEXT_MAX_LENGTH]
+            hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
+            self._problem("context_differed", f"the image had another copy of: {names}", hint)
+        return bool(merged.newer)
+
+    def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
+        state = to_state_data(self._session.context.sections())
+        self._ask(purpose, dialect, Operation("update_session_state", {"session_id": session, "state_data": state}))
+        self._sharing.pushed()
+
+    def _push_answered(self, landed: Landed) -> None:
+        """A refused push means that the session is gone: it is made again in place, once."""
+        reply = landed.reply
+        if isinstance(reply, Reply) and reply.ok:
+            self._sharing.accepted()
+        elif self._sharing.may_make_session_again():
+            create = Operation("create_session", {"client_id": self._session.record.client_id})
+            self._ask(Purpose.SESSION, self._dialect(), create, self._attempt.secret)
+        else:
+            self._no_backend_session(words_of(reply))
+
+    def _session_made(self, landed: Landed) -> None:
+        session = session_in(landed.reply)
+        if session is None:
+            self._no_backend_session(words_of(landed.reply))
+            return
+        self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
+        self._push(Purpose.PUSH, self._dialect(), session)
+
+    def _no_backend_session(self, words: str) -> None:
+        self._sharing.link_up(takes_it=False)
+        hint = "the link works; the work context is kept on this machine only"
+        self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
 
     # Time
 
@@ -339,8 +417,7 @@ class Uplink(Turn):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
-                self._ask(Purpose.PING, dialect, Operation("ping", {}), self._attempt.secret)
+                self._ask(Purpose.PING, self._dialect(), Operation("ping", {}), self._attempt.secret)
             case Finding.NO_ANSWER if self.state is State.CONNECTED:
                 self._status = replace(self._status, degraded_reason=DegradedReason.BUSY)
                 self._note_error(BUSY)
