@@ -37,6 +37,7 @@ from stui_supervisor.events import (
     Status,
     Transition,
 )
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Credentials, Link, LinkFactory, LinkListener, LinkTimes
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
@@ -58,6 +59,8 @@ __all__ = [
     "Endpoint",
     "Event",
     "EventsDropped",
+    "Failure",
+    "FailureKind",
     "IncompatibleBackend",
     "KeyRefused",
     "Link",

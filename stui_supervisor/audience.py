@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
@@ -56,13 +57,14 @@ class Audience:
     """The open event streams and the callers of ``wait_for``."""
 
     def __init__(self) -> None:
-        self._streams: list[EventStream] = []
+        # Weakly: a reader that has left its loop is gone, and costs nothing more.
+        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
         self._waiting: dict[asyncio.Future[State], AbstractSet[State]] = {}
 
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
         stream = EventStream()
-        self._streams.append(stream)
+        self._streams.add(stream)
         return stream
 
     def wait(self, states: AbstractSet[State]) -> asyncio.Future[State]:
@@ -74,7 +76,7 @@ class Audience:
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
-        for stream in self._streams:
+        for stream in list(self._streams):
             stream.put(event)
 
     def entered(self, state: State, error: SupervisorError | None) -> None:
@@ -89,7 +91,7 @@ class Audience:
 
     def close(self, error: SupervisorError) -> None:
         """Nothing more happens."""
-        for stream in self._streams:
+        for stream in list(self._streams):
             stream.end()
         self._streams.clear()
         for future in list(self._waiting):

@@ -17,9 +17,12 @@ SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value; bounds their number
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
+REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
+SNAPSHOTS_KEPT: Final = 20  # of a session: copies that lost against a newer one; with full contexts 20 MB
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
+LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go
 INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take quadratic time to read
@@ -28,9 +31,11 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up to 10 MB; one is expected
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
+HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply
 STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
+ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
@@ -42,8 +47,8 @@ JOURNAL_TEXT_MAX_LENGTH: Final = 1_000  # characters of one text in a line
 JOURNAL_LINES_IN_FULL: Final = 5  # of equal kind since the last transition; the rest is summarised
 JOURNAL_SUMMARY_FIRST_S: Final = 10.0  # the first summary covers so long, each next one twice as long
 JOURNAL_SUMMARY_MAX_S: Final = 3_600.0  # where that growth ends
+JOURNAL_SLACK: Final = 2  # a file that cannot be renamed (Windows, while it is read) grows to so many times its size
 JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
-
 
 # The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.
 BACKEND_SESSION_TIMEOUT_S: Final = 3_600.0  # a session nobody uses for so long is gone
@@ -99,6 +104,7 @@ class Settings:
     queue_length: int = 256  # requests waiting; one more is NotSent at once
 
     # Work context
+    share_delay_s: float = 1.0  # the image gets a changed context when the user has paused for so long
     save_delay_s: float = 0.25  # changes are gathered for so long before they are written
     save_retry_s: float = 5.0  # a disk that failed is tried again after this
     restore_timeout_s: float = 2.0  # a slow disk delays a start by no more
@@ -115,12 +121,28 @@ class Settings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or value is None:
-                continue
-            if not isinstance(value, int | float) or not 0 < value < float("inf"):
+            if field.type == "bool":
+                is_right = isinstance(value, bool)
+            elif field.type == "int":
+                is_right = isinstance(value, int) and not isinstance(value, bool) and value > 0
+            else:
+                is_right = _is_time(value) or (value is None and field.default is None)
+            if not is_right:
                 raise ConfigurationError(
-                    f"Settings.{field.name} is {value!r}", hint="give a positive number, or leave it out"
+                    f"Settings.{field.name} is {value!r}",
+                    hint=f"give {_RIGHT[str(field.type)]}, or leave it out",
                 )
 
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+_RIGHT: Final = {
+    "bool": "True or False",
+    "int": "a whole number above 0",
+    "float": "a number above 0",
+    "float | None": "a number above 0, or None",
+}
 
 DEFAULTS: Final = Settings()

@@ -26,6 +26,7 @@ from stui_supervisor.errors import ConfigurationError
 METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session state; no section has this name
 
 _COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+_FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
 _JSON_LEAVES: Final = (str, int, float, bool, type(None))
 _MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
 
@@ -238,16 +239,14 @@ def is_section_name(name: Any) -> bool:
     """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
     if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return _is_encodable(name)
 
 
 def is_tag(counter: Any, writer: Any) -> bool:
     """True for a counter and a writer that a section may carry."""
     if type(counter) is not int or not 0 <= counter <= _COUNTER_MAX:
         return False
-    if not isinstance(writer, str) or len(writer) > SECTION_NAME_MAX_LENGTH:
-        return False
-    return not any("\ud800" <= character <= "\udfff" for character in writer)
+    return isinstance(writer, str) and len(writer) <= SECTION_NAME_MAX_LENGTH and _is_encodable(writer)
 
 
 def encode_value(value: Any) -> bytes:
@@ -256,13 +255,20 @@ def encode_value(value: Any) -> bytes:
     return text.encode()
 
 
+def _is_encodable(text: str) -> bool:
+    """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
     parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
     if not isinstance(parts, Mapping):
         return {}
     tags: dict[str, tuple[int, str, bool]] = {}
     for name, part in parts.items():
-        if is_section_name(name) and isinstance(part, Mapping) and is_tag(part.get("counter"), part.get("writer")):
+        if not is_section_name(name) or not isinstance(part, Mapping):
+            continue
+        if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= _FOREIGN_COUNTER_MAX:
             tags[name] = (part["counter"], part["writer"], part.get("deleted") is True)
     return tags
 

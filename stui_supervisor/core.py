@@ -62,6 +62,7 @@ class Core(Uplink):
             inputs.SaveContext: self._save_context,
             inputs.Loaded: self._loaded,
             inputs.LoadFailed: self._load_failed,
+            inputs.SnapshotFailed: self._snapshot_failed,
             inputs.Saved: self._saved,
             inputs.SaveFailed: self._save_failed,
             inputs.CredentialRead: self._credential_read,
@@ -96,6 +97,9 @@ class Core(Uplink):
         request = self._exchange.next_deadline()
         if request is not None and (earliest is None or request < earliest):
             earliest = request
+        push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
+        if push is not None and (earliest is None or push < earliest):
+            earliest = push
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
@@ -145,7 +149,7 @@ class Core(Uplink):
         is_same = self._attempt.endpoint == event.endpoint
         restoring_until = self._attempt.until if self._attempt.phase is Phase.LOADING else None
         self.rejection = None
-        self._end_link("another endpoint was named", keep_waiting=is_same)
+        self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
         self._session.wish(wanted=True, now=self._now.monotonic_s)
         self._attempt.endpoint = event.endpoint
@@ -171,7 +175,9 @@ class Core(Uplink):
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._move(Trigger.LINK_LOST, _USER_RECONNECTS)
             self._begin_attempt()
-        elif self.state is State.RECOVERING and self._attempt.phase is Phase.WAITING:
+        elif self.state is State.RECOVERING and self._attempt.phase in (Phase.WAITING, Phase.HANDSHAKE):
+            # A handshake may hang on a reply that got lost; only the user can know that it is not a busy image.
+            self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._begin_attempt()
 
     def _submit(self, event: inputs.Submit) -> None:
@@ -187,6 +193,7 @@ class Core(Uplink):
 
     def _context_changed(self, _: inputs.ContextChanged) -> None:
         self._session.saver.context_changed(self._now.monotonic_s)
+        self._sharing.changed(self._now.monotonic_s)
 
     def _save_context(self, _: inputs.SaveContext) -> None:
         self._session.saver.wanted(self._now.monotonic_s)
@@ -261,6 +268,9 @@ class Core(Uplink):
             self._switch_in_memory()
         elif self._attempt.phase is Phase.LOADING:
             self._leave_restoring()
+
+    def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
+        self._warn_of_store(event.error)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)

@@ -29,6 +29,13 @@ class Save(NamedTuple):
     sections: Mapping[str, Section] | None
 
 
+class SaveSnapshot(NamedTuple):
+    """Keep the copies that lost a merge, beside the claimed session's context; answer only with SnapshotFailed."""
+
+    session_id: str
+    sections: Mapping[str, Section]
+
+
 class Release(NamedTuple):
     """Give a claimed session back, after what is being saved."""
 
@@ -84,4 +91,6 @@ class Announce(NamedTuple):
     event: Event
 
 
-Effect = Load | Save | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce
+Effect = (
+    Load | Save | SaveSnapshot | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce
+)

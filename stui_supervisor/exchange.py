@@ -14,6 +14,7 @@ from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
 from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.service import decode_request
 
 _TOKEN_BYTES = 8
 
@@ -81,9 +82,9 @@ class Exchange:
             return []
         if request.dialect is not dialect:
             try:
-                request.body = encode(dialect, request.operation, message_id=request.message_id, at=now.utc)
-            except ConfigurationError as error:
-                refusal = Ended(request, NotSent(str(error), hint="mend the parameters"))
+                request.body = _translated(request, dialect, now)
+            except (ConfigurationError, MalformedMessage) as error:
+                refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
                 return [*_end(refusal, now), *self.send_next(link, dialect, now)]
             request.dialect = dialect
         token = self._next_token()
@@ -127,6 +128,12 @@ class Exchange:
     def _next_token(self) -> bytes:
         self._tokens += 1
         return self._tokens.to_bytes(_TOKEN_BYTES, "big")
+
+
+def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
+    """The request in another dialect, from its own bytes: the caller may have changed the parameters since."""
+    parameters = decode_request(request.body).parameters
+    return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
 
 
 def _end(ended: Ended, now: Moment) -> list[Effect]:

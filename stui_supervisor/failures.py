@@ -19,7 +19,6 @@ class FailureKind(StrEnum):
     FROZEN = "frozen"
     PROTOCOL = "protocol_error"
     CREDENTIAL = "credential_not_readable"
-    USER = "reconnect"
 
 
 class FailureClass(NamedTuple):
@@ -57,7 +56,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         5.0,
     ),
     FailureKind.RESET: FailureClass(
-        "the connection ended", "the image may be restarting, or its reply was larger than 10 MB", 0.15, 0.5, 5.0
+        "the connection ended: a restart, or a reply above 10 MB",
+        "the image may be restarting, or its reply was larger than 10 MB",
+        0.15,
+        0.5,
+        5.0,
     ),
     FailureKind.SILENT: FailureClass(
         "nothing comes through any more",
@@ -75,7 +78,6 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", 2.0, 2.0, 30.0
     ),
-    FailureKind.USER: FailureClass("the user asked for a new link", "", 0.0, 0.0, 0.0),
 }
 
 

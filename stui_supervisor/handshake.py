@@ -11,27 +11,30 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.secret import Secret
+from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
-REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
-_WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
-_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
-_NAME_MAX_BYTES: Final = 202  # of what a backend names, as JSON; the record is one page
+_REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
 class Known(NamedTuple):
-    """What an earlier link has taught about the other end, and what this one learns."""
+    """What an earlier link has taught about the other end, and what this one learns.
+
+    ``is_elsewhere``: the backend session was made at another endpoint, so its absence here means nothing.
+    """
 
     dialect: Dialect | None = None
     image_id: str | None = None
     backend_session: str | None = None
     client_id: str = ""
+    is_elsewhere: bool = False
 
 
 class Ask(NamedTuple):
@@ -117,8 +120,8 @@ class Handshake:
         self._unanswered = 0
         if self._asked == "ping":
             return self._ping_answered(reply)
-        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in _WITH_TOKEN:
-            return Rejected(refused(reply))
+        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
+            return Rejected(refused(reply, self._secret))
         match self._asked:
             case "restore_session":
                 return self._restore_answered(reply)
@@ -152,23 +155,19 @@ class Handshake:
 
     def _ping_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, IncompatibleVersion):
-            return Rejected(
-                IncompatibleBackend(
-                    str(reply), hint="update stui-supervisor or the image's STUI server, then reconnect"
-                )
-            )
+            return Rejected(incompatible(reply))
         if isinstance(reply, Reply) and reply.dialect is self._dialect:
             if reply.ok:
                 return self._identify(reply.result)
             if is_refusal(reply):
-                return Rejected(refused(reply))
-        elif isinstance(reply, Reply) and self._pings < _PINGS_MAX:
+                return Rejected(refused(reply, self._secret))
+        elif isinstance(reply, Reply) and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         self._refused_dialects.add(self._dialect)
         other = _other(self._dialect)
-        if other not in self._refused_dialects and self._pings < _PINGS_MAX:
+        if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        return Failed(Failure(FailureKind.PROTOCOL, _words(reply)))
+        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
 
     def _identify(self, result: Mapping[str, Any]) -> Step:
         known = self._known.image_id
@@ -191,7 +190,7 @@ class Handshake:
 
     def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
         if not isinstance(reply, Reply) or not reply.ok:
-            if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
+            if self._verdict is not BackendVerdict.DIFFERENT_IMAGE and not self._known.is_elsewhere:
                 self._verdict = BackendVerdict.RESTARTED
             self._known = self._known._replace(backend_session=None)
             return self._session()
@@ -203,9 +202,9 @@ class Handshake:
         return Merge(state)
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
-        session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
-        if not _is_name(session):
-            self._refusal = _words(reply)
+        session = session_in(reply)
+        if session is None:
+            self._refusal = words_of(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()
@@ -214,12 +213,12 @@ class Handshake:
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
         self._asked = command
-        secret = self._secret if command in _WITH_TOKEN else None
+        secret = self._secret if command in WITH_TOKEN else None
         return Ask(self._dialect, Operation(command, parameters), secret)
 
     def _note_refusal(self, reply: Reply | MalformedMessage) -> None:
         if not (isinstance(reply, Reply) and reply.ok):
-            self._refusal = _words(reply)
+            self._refusal = words_of(reply)
 
     def _established(self) -> Established:
         return Established(self._known, self._verdict, self._refusal)
@@ -227,19 +226,37 @@ class Handshake:
 
 def is_refusal(reply: Reply) -> bool:
     """True for a reply to ping, create_session or restore_session that refuses the credential."""
-    return not reply.ok and reply.error_type in REFUSALS
+    return not reply.ok and reply.error_type in _REFUSALS
 
 
-def refused(reply: Reply) -> ConnectionRejected:
-    """What such a reply means to a person."""
+def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
+    """What such a reply means to a person; a backend that repeats the token is not quoted on it."""
+    words = words_of(reply) if secret is None else words_of(reply).replace(secret.reveal(), MASK)
     return AuthenticationFailed(
-        f"the backend refused the credential ({_words(reply)})", hint="give the right token, then reconnect"
+        f"the backend refused the credential ({words})", hint="give the right token, then reconnect"
     )
+
+
+def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
+    """What a reply of another major version means to a person."""
+    return IncompatibleBackend(str(error), hint="update stui-supervisor or the image's STUI server, then reconnect")
+
+
+def names_another_image(reply: Reply, known: str | None) -> bool:
+    """True for a ping's answer whose image differs; weak evidence is no evidence."""
+    image_id = reply.result.get("image_id")
+    return known is not None and _is_name(image_id) and image_id != known
+
+
+def session_in(reply: Reply | MalformedMessage) -> str | None:
+    """The id in the answer to create_session."""
+    session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
+    return session if _is_name(session) else None
 
 
 def _is_name(value: object) -> TypeGuard[str]:
     """True for a text that names something and, written as JSON, fits its place in the record."""
-    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= _NAME_MAX_BYTES
+    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= REMOTE_NAME_MAX_BYTES
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:
@@ -248,10 +265,13 @@ def _state_in(reply: Reply | MalformedMessage) -> Any:
     return next((reply.result[key] for key in _STATE_KEYS if reply.result.get(key)), None)
 
 
-def _words(reply: Reply | MalformedMessage) -> str:
+def words_of(reply: Reply | MalformedMessage) -> str:
+    """What went wrong with a reply, cut to a length that events may carry."""
     if isinstance(reply, MalformedMessage):
         return str(reply)
-    return f"{reply.error_type}: {reply.message}" if not reply.ok else "an answer without what it should hold"
+    if reply.ok:
+        return "an answer without what it should hold"
+    return f"{reply.error_type}: {reply.message}"[:ERROR_TEXT_MAX_LENGTH]
 
 
 def _other(dialect: Dialect) -> Dialect:

@@ -100,6 +100,12 @@ class SaveFailed(NamedTuple):
     error: StoreError
 
 
+class SnapshotFailed(NamedTuple):
+    """The copies of a SaveSnapshot are not on disk; nobody will ask for them again."""
+
+    error: StoreError
+
+
 class CredentialRead(NamedTuple):
     """The credential for the attempt, if there is one."""
 
@@ -168,6 +174,7 @@ Input = (
     | LoadFailed
     | Saved
     | SaveFailed
+    | SnapshotFailed
     | CredentialRead
     | CredentialFailed
     | Opened

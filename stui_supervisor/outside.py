@@ -98,5 +98,9 @@ class NoDisk:
         """Raises StoreError."""
         raise self._error
 
+    def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
+        """Raises StoreError."""
+        raise self._error
+
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""

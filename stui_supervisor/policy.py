@@ -10,7 +10,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple, cast
 
-from tenacity import RetryCallState, wait_exponential, wait_fixed
+from tenacity import RetryCallState, wait_exponential
 from tenacity.wait import wait_base
 
 from stui_supervisor.config import Settings
@@ -56,7 +56,7 @@ class Backoff:
     def _longest_wait(self, failure: FailureClass, *, is_local: bool, now: float) -> float:
         quick = failure.local_s if is_local else failure.remote_s
         if self.outage_s(now) < self._settings.quick_retry_s:
-            return _at(wait_fixed(quick), 1)
+            return quick
         self._slow_attempts += 1
         return _at(wait_exponential(quick, max=failure.cap_s), self._slow_attempts + 1)
 

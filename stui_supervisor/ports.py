@@ -89,6 +89,13 @@ class SessionStore(Protocol):
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """Write the context as the session's next generation; returns its size in bytes when on disk."""
 
+    def save_snapshot(self, session_id: str, sections: Mapping[str, Section]) -> None:
+        """Keep a copy for a person to look at; returns when it is on disk.
+
+        The newest few are kept. They are no part of the context: no claim hands them out, and none
+        makes its session newer or less empty.
+        """
+
     def release(self, session_id: str) -> None:
         """Give a session back; another process may claim it now. One that is not owned: nothing."""
 

@@ -61,6 +61,7 @@ class Purpose(Enum):
     HANDSHAKE = auto()
     PING = auto()
     PUSH = auto()
+    SESSION = auto()
     REQUEST = auto()
 
 

@@ -8,7 +8,7 @@ given back to other processes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Any, Final
@@ -30,12 +30,14 @@ class Holding:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
+    ``backend_sessions`` are those that were made at each endpoint.
     """
 
     record: SessionRecord
     saver: Saver
     id: str | None = None
     sections: Mapping[str, Section] | None = None
+    backend_sessions: dict[str, str] = field(default_factory=dict)
 
 
 class Session:
@@ -219,6 +221,7 @@ class Session:
         """A link is up: from now on this endpoint is the last-known-good one."""
         if known.dialect is not None:
             self._dialects[endpoint] = known.dialect
+        self._remember_backend_session(endpoint, known.backend_session)
         self._change(
             now,
             endpoint=endpoint,
@@ -227,6 +230,17 @@ class Session:
             backend_session=known.backend_session,
             client_id=known.client_id,
         )
+
+    def made_again(self, endpoint: str, backend_session: str, now: float) -> None:
+        """The backend had lost our session while the link was up, and has given another."""
+        self._remember_backend_session(endpoint, backend_session)
+        self._change(now, backend_session=backend_session)
+
+    def _remember_backend_session(self, endpoint: str, backend_session: str | None) -> None:
+        if backend_session is None:
+            self._current.backend_sessions.pop(endpoint, None)
+        else:
+            self._current.backend_sessions[endpoint] = backend_session
 
     def _change(self, now: float, **fields: Any) -> None:
         self._current.record = replace(self.record, **fields)
@@ -243,11 +257,13 @@ class Session:
         if self.record.client_id is None:
             client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
             self._current.record = replace(self.record, client_id=client_id)
+        here = self._current.backend_sessions.get(endpoint)
         return Known(
             dialect=self.dialect(endpoint),
             image_id=self.record.image_id,
-            backend_session=self.record.backend_session,
+            backend_session=here or self.record.backend_session,
             client_id=self.record.client_id or "",
+            is_elsewhere=here is None and endpoint != self.record.endpoint,
         )
 
     # The disk

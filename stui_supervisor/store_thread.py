@@ -9,14 +9,16 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import THREAD_END_S
-from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
 from stui_supervisor.ports import SessionStore
 
+_StoreEffect = Load | Save | SaveSnapshot | Release
+
 
 class StoreThread:
-    """Carries out Load, Save and Release, one after the other, off the loop."""
+    """Carries out Load, Save, SaveSnapshot and Release, one after the other, off the loop."""
 
     def __init__(self, open_store: Callable[[], SessionStore], feed: Callable[[Input], None]) -> None:
         self._open_store = open_store
@@ -29,7 +31,7 @@ class StoreThread:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def do(self, effect: Load | Save | Release) -> None:
+    def do(self, effect: _StoreEffect) -> None:
         """Queue one call."""
         self._pending += 1
         self._idle.clear()
@@ -48,7 +50,7 @@ class StoreThread:
         self._closed = True
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
 
-    def _run(self, effect: Load | Save | Release) -> None:
+    def _run(self, effect: _StoreEffect) -> None:
         """Runs in the thread."""
         answer = self._call(effect)
         if self._closed:
@@ -69,7 +71,7 @@ class StoreThread:
             if not self._pending:
                 self._idle.set()
 
-    def _call(self, effect: Load | Save | Release) -> Input | None:
+    def _call(self, effect: _StoreEffect) -> Input | None:
         try:
             store = self._store = self._store or self._open_store()
             match effect:
@@ -79,6 +81,8 @@ class StoreThread:
                     store.save_record(session_id, record)
                     saved = None if sections is None else store.save_context(session_id, sections)
                     return inputs.Saved(session_id, saved)
+                case SaveSnapshot(session_id, sections):
+                    store.save_snapshot(session_id, sections)
                 case Release(session_id):
                     store.release(session_id)
         except StoreError as error:
@@ -88,11 +92,13 @@ class StoreThread:
         return None
 
 
-def _failed(effect: Load | Save | Release, error: StoreError) -> Input | None:
+def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
     match effect:
         case Load(load):
             return inputs.LoadFailed(load, error)
         case Save(session_id):
             return inputs.SaveFailed(session_id, error)
+        case SaveSnapshot():
+            return inputs.SnapshotFailed(error)
         case _:
             return None

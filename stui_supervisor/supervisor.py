@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import re
@@ -15,7 +16,7 @@ from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
 from stui_supervisor.adapters.host import SystemClock
 from stui_supervisor.audience import Audience, EventStream
-from stui_supervisor.config import DEFAULTS, PROFILE_NAME_MAX_LENGTH, Settings
+from stui_supervisor.config import DEFAULTS, PROFILE_NAME_MAX_LENGTH, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
@@ -130,8 +131,17 @@ class Supervisor:
         self._running().feed(inputs.Connect(Endpoint.parse(endpoint)))
 
     async def disconnect(self) -> None:
-        """End the link, and remember that none is wanted: the next start stays disconnected."""
-        self._running().feed(inputs.Disconnect())
+        """End the link, and remember that none is wanted: the next start stays disconnected.
+
+        Returns when that is on the disk, or after a moment when the disk does not take it.
+        """
+        driver = self._running()
+        driver.feed(inputs.Disconnect())
+        if self._settings.keeps_session:
+            # A disk that is away does not keep the user waiting; the wish is then written when it is back.
+            with contextlib.suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await driver.save()
 
     async def reconnect(self) -> None:
         """Make a new link now: ends a wait between attempts, replaces a link, revives a disconnected one."""
@@ -154,7 +164,10 @@ class Supervisor:
         """
         if not states:
             raise ConfigurationError("wait_for() was given no state", hint="name one, for instance State.CONNECTED")
-        wanted = {State(state) for state in states}
+        try:
+            wanted = {State(state) for state in states}
+        except ValueError as error:
+            raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
         future = self._audience.wait(wanted)
         if self.state in wanted:
             future.set_result(self.state)
@@ -213,13 +226,12 @@ class Supervisor:
     def _new_request(
         self, command: str, parameters: Mapping[str, Any] | None, timeout_s: float | None, *, repeatable: bool | None
     ) -> Request:
-        if timeout_s is not None and not timeout_s > 0:
+        if timeout_s is not None and not (isinstance(timeout_s, int | float) and timeout_s > 0):
             raise ConfigurationError(f"a timeout of {timeout_s!r} s", hint="give seconds above 0, or None")
         now, dialect = self._now(), self._core.dialect
         self._requests += 1
         message_id = f"{self._writer}-{self._requests}"
-        # A copy, because it may be encoded again in another dialect.
-        operation = Operation(command, dict(parameters) if isinstance(parameters, Mapping) else parameters or {})
+        operation = Operation(command, {} if parameters is None else parameters)
         return Request(
             number=self._requests,
             message_id=message_id,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from stui_supervisor.claiming import Candidate, in_order_of_claim, seed
+from stui_supervisor.config import SNAPSHOTS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
@@ -30,6 +31,7 @@ class StoredInMemory:
     sections: Mapping[str, Section]
     saves: int
     owner: object | None
+    snapshots: list[Mapping[str, Section]] = field(default_factory=list)
 
 
 @dataclass
@@ -75,6 +77,12 @@ class MemoryStore:
         stored.saves = self._count()
         stored.sections = dict(sections)
         return sum(len(name.encode()) + len(section.value or b"") for name, section in sections.items())
+
+    def save_snapshot(self, session_id: str, sections: Mapping[str, Section]) -> None:
+        """See ports.SessionStore."""
+        stored = self._owned(session_id)
+        self._count()
+        stored.snapshots = [*stored.snapshots, dict(sections)][-SNAPSHOTS_KEPT:]
 
     def release(self, session_id: str) -> None:
         """See ports.SessionStore."""

@@ -1,19 +1,17 @@
-"""The attempts: from the wait before one to the established link, and what is said on it."""
+"""What is said on a link: the handshake, the requests, the context, and whether anyone is there."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from random import Random
 from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.context import from_state_data, to_state_data
-from stui_supervisor.effects import CloseLink, LookAtPath, OpenLink, ReadCredential
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
-from stui_supervisor.events import AttemptScheduled, SessionSwitched, Status, Transition
-from stui_supervisor.exchange import Exchange, Landed
+from stui_supervisor.effects import LookAtPath, SaveSnapshot
+from stui_supervisor.events import SessionSwitched
+from stui_supervisor.exchange import Landed
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.handshake import (
     Ask,
@@ -25,19 +23,21 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
+    incompatible,
     is_refusal,
+    names_another_image,
     refused,
+    session_in,
+    words_of,
 )
-from stui_supervisor.inputs import Moment
-from stui_supervisor.liveness import Finding, Liveness
+from stui_supervisor.liveness import Finding
 from stui_supervisor.path import PathVerdict, PathWatch
-from stui_supervisor.policy import Backoff
 from stui_supervisor.requests import Purpose
+from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
-from stui_supervisor.session import Session
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
-from stui_supervisor.turn import Turn
-from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
 
 VERDICTS: Final = {
     BackendVerdict.RESUMED: "the backend kept the session",
@@ -48,82 +48,8 @@ VERDICTS: Final = {
 BUSY: Final = "the image does not answer; it may be computing"
 
 
-class Uplink(Turn):
-    """One attempt at a time, numbered; an answer with another number is dropped."""
-
-    def __init__(
-        self, session: Session, settings: Settings, rng: Random, *, profile: str, pid: int, has_credentials: bool
-    ) -> None:
-        super().__init__(session, profile=profile, pid=pid)
-        self._settings = settings
-        self._has_credentials = has_credentials
-        self._backoff = Backoff(settings, rng)
-        self._liveness = Liveness(settings)
-        self._exchange = Exchange(settings)
-        self.rejection: ConnectionRejected | None = None
-
-    def status(self, now: Moment) -> Status:
-        """Everything known at this moment."""
-        attempt, record = self._attempt, self._session.record
-        waits = attempt.phase is Phase.WAITING and attempt.until is not None
-        return replace(
-            self._status,
-            endpoint=self._endpoint_text(),
-            image_id=record.image_id,
-            dialect=record.dialect,
-            session_id=self._session.id,
-            attempt=0 if attempt.phase in (Phase.IDLE, Phase.UP) else self._backoff.attempt + waits,
-            next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
-            waiting_requests=self._exchange.waiting,
-            context_saved_at=self._session.context_saved_at,
-            store_ok=self._session.is_store_ok,
-        )
-
-    def _move(self, trigger: Trigger, reason: str) -> None:
-        """Change the state along the table, and see to it that everyone knows."""
-        before = self.state
-        after = self._machine.fire(trigger)
-        utc, endpoint = self._now.utc, self._endpoint_text()
-        self._status = replace(self._status, state=after, since=utc)
-        self._announce(
-            Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
-        )
-        self._session.note_status(self.status(self._now).as_dict(), self._now.monotonic_s)
-
-    def _begin_attempt(self) -> None:
-        attempt, endpoint = self._attempt, self._attempt.endpoint
-        if endpoint is None:
-            raise AssertionError("an attempt without an endpoint")
-        attempt.next(endpoint)
-        self._backoff.begin_attempt()
-        if self._has_credentials:
-            attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
-            self._effects.append(ReadCredential(attempt.link, endpoint))
-        else:
-            self._open()
-
-    def _credential_read(self, event: inputs.CredentialRead) -> None:
-        attempt = self._attempt
-        if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
-            return
-        self._status = replace(self._status, credential_source=event.source if event.secret else None)
-        if event.secret and attempt.endpoint and not attempt.endpoint.is_local:
-            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
-            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
-            return
-        attempt.secret = event.secret
-        self._open()
-
-    def _credential_failed(self, event: inputs.CredentialFailed) -> None:
-        if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:
-            self._attempt_failed(Failure(FailureKind.CREDENTIAL, str(event.error)))
-
-    def _open(self) -> None:
-        attempt, timeout_s = self._attempt, self._backoff.attempt_timeout()
-        if attempt.endpoint is None:
-            raise AssertionError("an attempt without an endpoint")
-        attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
-        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s))
+class Uplink(Retrying):
+    """An open link, from its handshake on."""
 
     def _opened(self, event: inputs.Opened) -> None:
         attempt = self._attempt
@@ -144,14 +70,9 @@ class Uplink(Turn):
             case Ask(dialect, operation, secret):
                 self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
             case PushContext(dialect, session):
-                state = to_state_data(self._session.context.sections())
-                push = Operation("update_session_state", {"session_id": session, "state_data": state})
-                self._ask(Purpose.HANDSHAKE, dialect, push)
+                self._push(Purpose.HANDSHAKE, dialect, session)
             case Merge(state):
-                merged = self._session.context.merge(from_state_data(state))
-                if merged.taken:
-                    self._session.saver.context_changed(self._now.monotonic_s)
-                self._follow(handshake.merged(ours_is_newer=bool(merged.newer)))
+                self._follow(handshake.merged(ours_is_newer=self._merge(state)))
             case SwitchSession(image_id):
                 self._switch(image_id)
             case Established():
@@ -170,9 +91,9 @@ class Uplink(Turn):
         self._liveness.heard(self._now.monotonic_s)
         self._liveness.healthy(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
+        self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
-            hint = "the link works; the work context is kept on this machine only"
-            self._problem("no_backend_session", f"the backend did not take the session: {step.refusal}", hint)
+            self._no_backend_session(step.refusal)
         self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
         self._exchange.link_up()
         self._send_next()
@@ -207,77 +128,19 @@ class Uplink(Turn):
         if self._attempt.handshake is not None:
             self._follow(self._attempt.handshake.switched(self._session.known(str(self._attempt.endpoint))))
 
-    # The end of an attempt or of a link
-
-    def _attempt_failed(self, failure: Failure) -> None:
-        self._end_link(str(failure), keep_waiting=True)
-        if self.state is State.CONNECTING:
-            self._note_error(str(failure))
-            self._move(Trigger.ATTEMPT_FAILED, str(failure))
-        self._wait_and_retry(failure)
-
-    def _lost(self, event: inputs.Lost) -> None:
-        if event.link != self._attempt.link or not self._attempt.has_link:
-            return
-        if self._attempt.phase is not Phase.UP:
-            self._attempt_failed(event.failure)
-            return
-        reason = str(event.failure)
-        self._end_link(reason, keep_waiting=True)
-        self._note_error(reason)
-        self._move(Trigger.LINK_LOST, reason)
-        self._wait_and_retry(event.failure)
-
-    def _not_taken(self, event: inputs.NotTaken) -> None:
-        if event.link == self._attempt.link and self._attempt.has_link:
-            self._exchange.not_taken(event.token)
-            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
-
-    def _wait_and_retry(self, failure: Failure) -> None:
-        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
-        self._note_error(str(failure))
-        is_local = self._attempt.endpoint is not None and self._attempt.endpoint.is_local
-        delay_s = self._backoff.next_wait(failure, is_local=is_local, now=now)
-        if limit is not None and self._backoff.outage_s(now) >= limit:
-            self._attempt.enter(Phase.IDLE, None)
-            self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
-            self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
-            return
-        self._attempt.enter(Phase.WAITING, now + delay_s)
-        self._announce(
-            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=str(failure))
-        )
-
-    def _reject(self, error: ConnectionRejected) -> None:
-        self._end_link(str(error), keep_waiting=False)
-        self.rejection = error
-        self._note_error(str(error))
-        self._move(Trigger.REJECTED, str(error))
-
-    def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
-        """Let go of the link or the attempt, whatever its phase."""
-        attempt, now = self._attempt, self._now
-        if attempt.has_link:
-            self._effects.append(CloseLink(attempt.link))
-        if attempt.phase is Phase.SWITCHING:
-            self._session.abandon_load()
-        self._forget_failures_if_healthy()
-        self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
-        self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
-        attempt.path = None
-        attempt.enter(Phase.IDLE, None)
-
-    def _forget_failures_if_healthy(self) -> None:
-        """Called where the state is about to leave ``connected``."""
-        if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
-            self._backoff.reset()
-
     # What is said on the link
 
     def _send_next(self) -> None:
-        if self._attempt.phase is Phase.UP:
-            dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
-            self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
+        if self._attempt.phase is not Phase.UP:
+            return
+        dialect = self._dialect()
+        self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
+        due, session = self._sharing.next_deadline(), self._session.record.backend_session
+        if self._exchange.flight is None and due is not None and due <= self._now.monotonic_s and session is not None:
+            self._push(Purpose.PUSH, dialect, session)
+
+    def _dialect(self) -> Dialect:
+        return self._session.dialect(self._endpoint_text()) or Dialect.COMMAND
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -291,13 +154,34 @@ class Uplink(Turn):
         if landed.purpose is Purpose.HANDSHAKE:
             self._handshake_answered(landed)
             return
-        if landed.purpose is Purpose.PING:
-            if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
-                self._reject(refused(landed.reply))
-                return
-            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+        match landed.purpose:
+            case Purpose.PING:
+                self._ping_answered(landed)
+            case Purpose.PUSH:
+                self._push_answered(landed)
+            case Purpose.SESSION:
+                self._session_made(landed)
+            case _:
+                pass
+        if self._attempt.phase is not Phase.UP:
+            return
         self._regain("the image answers again")
         self._send_next()
+
+    def _ping_answered(self, landed: Landed) -> None:
+        """The image answers: see whether it is still the one, and still speaks so."""
+        reply, link = landed.reply, self._attempt.link
+        if isinstance(reply, IncompatibleVersion):
+            self._reject(incompatible(reply))
+        elif isinstance(reply, MalformedMessage) or reply.dialect is not self._dialect():
+            words = words_of(reply) if isinstance(reply, MalformedMessage) else f"it speaks {reply.dialect} now"
+            self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
+        elif is_refusal(reply):
+            self._reject(refused(reply, self._attempt.secret))
+        elif names_another_image(reply, self._session.record.image_id):
+            self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
+        else:
+            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
 
     def _handshake_answered(self, landed: Landed) -> None:
         attempt = self._attempt
@@ -307,6 +191,53 @@ class Uplink(Turn):
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.answered(landed.reply))
+
+    # The context in the image
+
+    def _merge(self, state: object) -> bool:
+        """Take what is newer in the image's copy; True when ours has something that it lacks."""
+        context = self._session.context
+        remote, own = from_state_data(state), context.sections()
+        if self._session.id is None:  # without a disk there is no place for the copy that would give way
+            remote = {name: section for name, section in remote.items() if name not in own}
+        merged = context.merge(remote)
+        if merged.taken:
+            self._session.saver.context_changed(self._now.monotonic_s)
+        if merged.lost and self._session.id is not None:
+            self._effects.append(SaveSnapshot(self._session.id, merged.lost))
+            names = ", ".join(sorted(merged.lost))[:ERROR_TEXT_MAX_LENGTH]
+            hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
+            self._problem("context_differed", f"the image had another copy of: {names}", hint)
+        return bool(merged.newer)
+
+    def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
+        state = to_state_data(self._session.context.sections())
+        self._ask(purpose, dialect, Operation("update_session_state", {"session_id": session, "state_data": state}))
+        self._sharing.pushed()
+
+    def _push_answered(self, landed: Landed) -> None:
+        """A refused push means that the session is gone: it is made again in place, once."""
+        reply = landed.reply
+        if isinstance(reply, Reply) and reply.ok:
+            self._sharing.accepted()
+        elif self._sharing.may_make_session_again():
+            create = Operation("create_session", {"client_id": self._session.record.client_id})
+            self._ask(Purpose.SESSION, self._dialect(), create, self._attempt.secret)
+        else:
+            self._no_backend_session(words_of(reply))
+
+    def _session_made(self, landed: Landed) -> None:
+        session = session_in(landed.reply)
+        if session is None:
+            self._no_backend_session(words_of(landed.reply))
+            return
+        self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
+        self._push(Purpose.PUSH, self._dialect(), session)
+
+    def _no_backend_session(self, words: str) -> None:
+        self._sharing.link_up(takes_it=False)
+        hint = "the link works; the work context is kept on this machine only"
+        self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
 
     # Time
 
@@ -338,8 +269,7 @@ class Uplink(Turn):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                dialect = self._session.dialect(str(self._attempt.endpoint)) or Dialect.COMMAND
-                self._ask(Purpose.PING, dialect, Operation("ping", {}), self._attempt.secret)
+                self._ask(Purpose.PING, self._dialect(), Operation("ping", {}), self._attempt.secret)
             case Finding.NO_ANSWER:
                 self._degrade(DegradedReason.BUSY, BUSY)
             case _:
@@ -349,6 +279,7 @@ class Uplink(Turn):
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
         if path is not None and path.next_look() <= self._now.monotonic_s:
+            path.asked(self._now.monotonic_s)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:

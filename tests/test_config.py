@@ -19,7 +19,7 @@ NUMBERS = [field.name for field in fields(Settings) if type(getattr(DEFAULTS, fi
 def test_the_defaults_are_valid_and_cannot_be_changed() -> None:
     assert Settings() == DEFAULTS
     with pytest.raises(FrozenInstanceError):
-        DEFAULTS.queue_length = 1  # type: ignore[misc]
+        DEFAULTS.queue_length = 1  # type: ignore[misc]  # on purpose
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -345,7 +345,12 @@ def test_a_remote_section_that_does_not_fit_is_not_taken() -> None:
 def test_a_counter_at_its_end_does_not_overflow() -> None:
     context = holding({"x": Section(b"1", 2**53 - 1, "you")})
     context["x"] = 2
-    assert from_state_data(to_state_data(context.sections())) == {"x": Section(b"2", 2**53 - 1, "me")}
+    assert context.sections() == {"x": Section(b"2", 2**53 - 1, "me")}
+
+
+def test_a_counter_that_leaves_no_room_above_it_is_not_believed_of_a_backend() -> None:
+    state = to_state_data({"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 2**52 + 1, "zz")})
+    assert from_state_data(state) == {"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 0, "")}
 
 
 def test_other_clients_find_plain_values_in_the_pushed_state() -> None:

@@ -228,7 +228,9 @@ def test_a_reconnect_ends_the_wait_between_two_attempts() -> None:
     [
         place
         for place in PLACES
-        if place.startswith(("restoring", "connecting", "recovering")) and "waiting" not in place
+        if place.startswith(("restoring", "connecting", "recovering"))
+        and "waiting" not in place
+        and place != "recovering, handshake"
     ],
 )
 def test_a_reconnect_during_an_attempt_changes_nothing(place: str) -> None:
@@ -236,6 +238,14 @@ def test_a_reconnect_during_an_attempt_changes_nothing(place: str) -> None:
     before = world.snapshot()
     assert world.tell(inputs.Reconnect()) == []
     assert world.snapshot() == before
+
+
+def test_a_reconnect_ends_a_handshake_that_hangs_while_recovering() -> None:
+    world = at("recovering, handshake")
+    effects = world.tell(inputs.Reconnect())
+    assert triggers(effects) == []
+    assert only(CloseLink, effects) == [CloseLink(2)]
+    assert [effect.link for effect in effects if isinstance(effect, OpenLink)] == [3]
 
 
 # Giving up

@@ -18,20 +18,26 @@ from stui_supervisor.diagrams.layout import (
     EDGES,
     FRAMES,
     HEIGHT,
+    LINE_HEIGHT,
+    MEANING_SIZE,
+    SANS_WIDTH,
+    TRIGGER_SIZE,
     WIDTH,
     Edge,
+    Label,
     Point,
     Rectangle,
-    label_area,
+    label_lines,
 )
 from stui_supervisor.diagrams.notations import markdown
 from stui_supervisor.diagrams.words import KIND_COLOURS, KIND_MEANINGS, STATE_MEANINGS
 from stui_supervisor.states import State, Trigger
-from stui_supervisor.table import ALLOWED, TABLE, EdgeKind
+from stui_supervisor.table import ALLOWED, TABLE, EdgeKind, Row
 
 COMMITTED = Path(__file__).parent.parent / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ["states.mmd", "states.dot", "states.svg"]
+MONOSPACE_WIDTH = 0.61  # as SANS_WIDTH
 
 
 def segment(start: Point, end: Point) -> Rectangle:
@@ -39,6 +45,15 @@ def segment(start: Point, end: Point) -> Rectangle:
     assert start[0] == end[0] or start[1] == end[1]
     (left, right), (top, bottom) = sorted((start[0], end[0])), sorted((start[1], end[1]))
     return Rectangle(left, top, right - left, bottom - top)
+
+
+def label_area(label: Label, row: Row) -> Rectangle:
+    """The room that a label takes with a wide font."""
+    trigger, *meaning = label_lines(label, row)
+    widths = [len(line) * SANS_WIDTH * MEANING_SIZE for line in meaning]
+    width = max(len(trigger) * MONOSPACE_WIDTH * TRIGGER_SIZE, *widths)
+    x = {"start": label.x, "middle": label.x - width / 2, "end": label.x - width}[label.anchor]
+    return Rectangle(x, label.y - TRIGGER_SIZE, width, TRIGGER_SIZE + LINE_HEIGHT * len(meaning) + 4)
 
 
 def segments(edge: Edge) -> Iterator[Rectangle]:

@@ -19,7 +19,7 @@ from stui_supervisor.errors import ConfigurationError
         ("tcp://[::1]:5555", Endpoint("tcp", "::1", 5555), "tcp://[::1]:5555"),
         ("tcp://[FE80::1]:5555", Endpoint("tcp", "fe80::1", 5555), "tcp://[fe80::1]:5555"),
         ("tcp://my_image-2.local:05555", Endpoint("tcp", "my_image-2.local", 5555), "tcp://my_image-2.local:5555"),
-        ("ipc:///tmp/stui", Endpoint("ipc", path="/tmp/stui"), "ipc:///tmp/stui"),  # noqa: S108
+        ("ipc:///tmp/stui", Endpoint("ipc", path="/tmp/stui"), "ipc:///tmp/stui"),  # noqa: S108  # nothing is made there
         ("ipc://relative/grün", Endpoint("ipc", path="relative/grün"), "ipc://relative/grün"),
     ],
 )

@@ -48,7 +48,7 @@ def test_the_status_has_the_promised_names() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_told_is_frozen_small_and_explained(kind: type) -> None:
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # private to dataclasses
     assert "__slots__" in vars(kind)
     assert (kind.__doc__ or "").count(".") >= 1
 
@@ -56,7 +56,7 @@ def test_everything_told_is_frozen_small_and_explained(kind: type) -> None:
 def test_an_event_cannot_be_changed() -> None:
     event = ContextSaved(at=AT, bytes=1)
     with pytest.raises(FrozenInstanceError):
-        event.bytes = 2  # type: ignore[misc]
+        event.bytes = 2  # type: ignore[misc]  # on purpose
 
 
 def test_a_status_is_printed_as_json_under_the_same_names() -> None:

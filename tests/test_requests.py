@@ -8,7 +8,7 @@ from stui_supervisor.requests import Ended, Outbox, Purpose, Request
 from tests.support.core_world import request
 
 NOW = 1_000.0
-OUR_OWN = pytest.mark.parametrize("purpose", [Purpose.HANDSHAKE, Purpose.PING, Purpose.PUSH])
+OUR_OWN = pytest.mark.parametrize("purpose", [Purpose.HANDSHAKE, Purpose.PING])
 
 
 def outbox(*, linked: bool = True, queue_length: int = 256) -> Outbox:

@@ -103,4 +103,4 @@ def test_the_sources_of_a_row_stand_in_the_order_of_life() -> None:
 def test_a_row_cannot_be_changed() -> None:
     row: Row = TABLE[0]
     with pytest.raises(AttributeError):
-        row.target = State.CONNECTED  # type: ignore[misc]
+        row.target = State.CONNECTED  # type: ignore[misc]  # on purpose

@@ -1,1 +1,1 @@
-"""What touches the outside: sockets, files, the keyring, the log, the clock."""
+"""What touches the outside: sockets, files, the environment, the log, the clock."""

@@ -31,14 +31,15 @@ MAJOR: Final = 1
 MINOR: Final = 0
 
 _DIGEST: Final = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
-_NAME: Final = re.compile(r"(endpoint|context)\.([1-9][0-9]{0,14})\.json")
+_NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,14})\.json")
 
 
 class Kind(StrEnum):
-    """The two files of a session."""
+    """The files of a session. A snapshot has the body of a context and is never read back by itself."""
 
     ENDPOINT = "endpoint"
     CONTEXT = "context"
+    SNAPSHOT = "snapshot"
 
 
 class Damaged(Exception):
@@ -55,7 +56,7 @@ class NewerFormat(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The first line. ``live_sections`` counts what a context holds; an endpoint file has 0."""
+    """The first line. ``live_sections`` counts what a context or a snapshot holds; an endpoint file has 0."""
 
     kind: Kind
     seq: int

@@ -24,7 +24,6 @@ from stui_supervisor.events import (
     AttemptScheduled,
     ContextSaved,
     Event,
-    EventsDropped,
     NotificationsMissed,
     Problem,
     RequestFinished,
@@ -44,7 +43,6 @@ class LineName(StrEnum):
     SAVED = "saved"
     SESSION_SWITCHED = "session_switched"
     NOTIFICATIONS_MISSED = "notifications_missed"
-    EVENTS_DROPPED = "events_dropped"
     LINES_DROPPED = "lines_dropped"
     PROBLEM = "problem"
     RECOVERED_STORE = "recovered_store"
@@ -88,7 +86,6 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
     NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True),
-    EventsDropped: _Kind(LineName.EVENTS_DROPPED, is_warning=True),
 }
 # Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
 _NAMED_PROBLEMS: Final[Mapping[str, LineName]] = {

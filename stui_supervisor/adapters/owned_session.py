@@ -21,7 +21,7 @@ from stui_supervisor.adapters.session_directory import (
     newest_with_work,
 )
 from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, RECORD_MAX_BYTES
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, RECORD_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionRecord
 
@@ -83,14 +83,22 @@ class OwnedSession:
     def save_context(self, sections: Mapping[str, Section], at: datetime) -> int:
         """Write the next generation and return its size. Raises ValueError when it could not be read again."""
         stored = replace(self.context, sections=dict(sections))
-        live = sum(section.value is not None for section in sections.values())
-        header = self._header(Kind.CONTEXT, at, self.record.profile, live)
-        parts = _file(header, encode_context(stored))
-        if _size(parts) > CONTEXT_FILE_MAX_BYTES:
-            raise ValueError(f"the context has {_size(parts):,} bytes, and {CONTEXT_FILE_MAX_BYTES:,} can be kept")
+        header, parts = self._context_file(Kind.CONTEXT, stored, at)
         self.context = stored
         self._write(header, parts)
         return _size(parts)
+
+    def save_snapshot(self, sections: Mapping[str, Section], at: datetime) -> None:
+        """Write a copy beside the context. Raises ValueError when it could not be read again."""
+        self._write(*self._context_file(Kind.SNAPSHOT, StoredContext(sections), at))
+
+    def _context_file(self, kind: Kind, stored: StoredContext, at: datetime) -> tuple[Header, tuple[bytes, ...]]:
+        live = sum(section.value is not None for section in stored.sections.values())
+        header = self._header(kind, at, self.record.profile, live)
+        parts = _file(header, encode_context(stored))
+        if _size(parts) > CONTEXT_FILE_MAX_BYTES:
+            raise ValueError(f"the {kind} has {_size(parts):,} bytes, and {CONTEXT_FILE_MAX_BYTES:,} can be kept")
+        return header, parts
 
     def _header(self, kind: Kind, at: datetime, profile: str, live_sections: int = 0) -> Header:
         seq = self._next_seq[kind]
@@ -106,11 +114,11 @@ class OwnedSession:
                 raise
             self._make_again()
             write_whole(self.path, name, parts)
-            if header.kind is Kind.CONTEXT:
+            if header.kind is not Kind.ENDPOINT:
                 self.save_record(self.record, header.saved_at)
-            elif self.context.sections:
+            if header.kind is not Kind.CONTEXT and self.context.sections:
                 self.save_context(self.context.sections, header.saved_at)
-        if header.live_sections:
+        if header.kind is Kind.CONTEXT and header.live_sections:
             self._seq_with_work = header.seq
         with suppress(OSError):  # the save is done; what is left over goes with the next one
             self._tidy(header.kind)
@@ -126,7 +134,8 @@ class OwnedSession:
         """Keep the newest generations and the last one with work in it; drop temporaries of a save that was cut off."""
         names = os.listdir(self.path)
         seqs = generations(names)[kind]
-        kept = {file_name(kind, seq) for seq in seqs[:GENERATIONS_KEPT]} | self._kept
+        count = SNAPSHOTS_KEPT if kind is Kind.SNAPSHOT else GENERATIONS_KEPT
+        kept = {file_name(kind, seq) for seq in seqs[:count]} | self._kept
         if kind is Kind.CONTEXT and self._seq_with_work is not None:
             kept.add(file_name(kind, self._seq_with_work))
         old = {file_name(kind, seq) for seq in seqs} - kept

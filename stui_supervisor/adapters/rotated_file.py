@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from stui_supervisor.config import JOURNAL_SLACK
+
 _SUFFIX: Final = ".jsonl"
 _MODE: Final = stat.S_IRUSR | stat.S_IWUSR
 _FLAGS: Final = (
@@ -25,9 +27,6 @@ _FLAGS: Final = (
     | getattr(os, "O_NONBLOCK", 0)  # a pipe planted under the name must not block
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
-)
-_SLACK: Final = (
-    2  # a file that cannot be renamed, as on Windows while somebody reads it, may grow to so many times its size
 )
 
 
@@ -87,7 +86,7 @@ class RotatedFile:
             if self._files == 1:
                 self._path(0).unlink()
         except PermissionError:
-            if self._size > _SLACK * self._max_bytes:
+            if self._size > JOURNAL_SLACK * self._max_bytes:
                 raise
         return self._opened()
 

@@ -1,8 +1,9 @@
 """Sessions on disk: ``<root>/<session id>/endpoint.<seq>.json`` and ``context.<seq>.json``.
 
-Beside the sessions are ``quarantine`` with damaged files and ``claim.lock``. The latter lets one
-process claim, or look who is alive, at a time; without it a look would make a session seem taken
-just when another process starts.
+A session may also have ``snapshot.<seq>.json``: copies that lost against newer ones. Beside the
+sessions are ``quarantine`` with damaged files and ``claim.lock``. The latter lets one process claim,
+or look who is alive, at a time; without it a look would make a session seem taken just when another
+process starts.
 """
 
 from __future__ import annotations
@@ -82,6 +83,12 @@ class SessionFiles:
         session = self._session(session_id)
         with self._saving("save the context", session):
             return session.save_context(sections, self._utc())
+
+    def save_snapshot(self, session_id: str, sections: Mapping[str, Section]) -> None:
+        """See ports.SessionStore."""
+        session = self._session(session_id)
+        with self._saving("keep a snapshot", session):
+            session.save_snapshot(sections, self._utc())
 
     def release(self, session_id: str) -> None:
         """See ports.SessionStore."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from stui_supervisor.config import LOCK_POLL_S
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
@@ -22,7 +24,7 @@ class SessionLock:
 
         lock = FileLock(self._path, mode=0o600, thread_local=False)
         try:
-            lock.acquire(timeout=wait_s, poll_interval=0.005)
+            lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
             return False
         except NotImplementedError as error:

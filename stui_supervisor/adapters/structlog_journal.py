@@ -61,7 +61,7 @@ class StructlogJournal:
         self, logs: Path, settings: Settings, *, secrets: Callable[[], Iterable[Secret]] = tuple[Secret, ...]
     ) -> None:
         self._scribe = _Scribe(logs, settings, secrets)
-        self._worker = Worker("stui-supervisor journal")
+        self._worker = Worker("stui-journal")
         self._queue: deque[_Opened | _Recorded | _Closed] = deque()
         self._dropped = 0
         self._is_open = False
@@ -151,7 +151,7 @@ class _Scribe:
         self._file = RotatedFile(self._logs, name, max_bytes=settings.journal_max_bytes, files=settings.journal_files)
         try:
             self._logger = _private_logger(self._file, self._secrets).bind(profile=profile, session=session_id)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # see the class
             self._fail(error)
 
     def write(self, event: Event, link: int, *, dropped: int) -> None:
@@ -159,7 +159,7 @@ class _Scribe:
         self._lost, self._dropped = self._lost + dropped - self._dropped, dropped
         try:
             lines = self._digest.lines(event, link)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # see the class
             self._fail(error)
         else:
             self._write(lines)
@@ -179,7 +179,7 @@ class _Scribe:
                     self._emit(lost)
                     self._lost = 0
                 self._emit(line)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  # see the class
                 self._fail(error)
 
     def _emit(self, line: Line) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import zmq
 
-from stui_supervisor.config import ZMQ_SOCKETS_MAX
+from stui_supervisor.config import ZMQ_DESCRIPTORS, ZMQ_SOCKETS_MAX
 
 _lock = threading.Lock()
 _context: zmq.Context[zmq.Socket[bytes]] | None = None
@@ -20,11 +20,23 @@ def acquire() -> zmq.Context[zmq.Socket[bytes]]:
     global _context, _pid, _users  # noqa: PLW0603  # the one place where the process-wide context lives
     with _lock:
         if _context is None or _pid != os.getpid():
+            _need_descriptors()
             # A forked child must not touch the threads of its parent's context.
             _context, _pid, _users = zmq.Context(), os.getpid(), 0
             _context.max_sockets = ZMQ_SOCKETS_MAX
         _users += 1
         return _context
+
+
+def _need_descriptors() -> None:
+    """Raises OSError when the process is about to run out of descriptors: libzmq would abort it."""
+    spare: list[int] = []
+    try:
+        while len(spare) < ZMQ_DESCRIPTORS:
+            spare.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
 
 
 def release() -> None:

@@ -17,6 +17,7 @@ from stui_supervisor.backend.smalltalk.evaluator import evaluate
 from stui_supervisor.backend.smalltalk.messages import understood
 from stui_supervisor.backend.smalltalk.values import EvaluationError, Workspace, class_name, print_string
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, BACKEND_SESSIONS_PER_CLIENT
+from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request
 
@@ -24,7 +25,6 @@ Parameters = Mapping[str, Any]
 Result = dict[str, Any]
 
 _OLD_COMMANDS: Final = frozenset({"ping", "evaluate", "inspect"})
-_WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 
 
 class Image:
@@ -72,7 +72,7 @@ class Image:
         command = self._commands.get(request.command)
         if command is None or not (self._settings.with_sessions or request.command in _OLD_COMMANDS):
             raise Refusal(Kind.UNKNOWN_COMMAND, f"the command {request.command[:60]!r} is not known")
-        if request.command in _WITH_TOKEN:
+        if request.command in WITH_TOKEN:
             self._authenticate(request.parameters)
         result = command(request.parameters, now)
         return _in_envelope(request.command, result) if request.dialect is Dialect.ENVELOPE else result

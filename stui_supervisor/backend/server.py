@@ -103,14 +103,14 @@ class Backend:
     def _answer(self, frames: list[bytes]) -> bytes:
         try:
             if len(frames) != 1:
-                raise InvalidRequest("a message has one frame", Request(Dialect.COMMAND, "", "", {}))  # noqa: TRY301
+                raise InvalidRequest("a message has one frame", Request(Dialect.COMMAND, "", "", {}))  # noqa: TRY301  # as below
             request = decode_request(frames[0])
         except InvalidRequest as error:
             return self._refuse(self._in_own_terms(error.request), Refusal(Kind.INVALID_MESSAGE, str(error)))
         answer_to = self._in_own_terms(request)
         try:
             if request.dialect not in self._settings.dialects:
-                raise Refusal(Kind.INVALID_MESSAGE, "the message is in another dialect")  # noqa: TRY301
+                raise Refusal(Kind.INVALID_MESSAGE, "the message is in another dialect")  # noqa: TRY301  # one place answers all
             self._log(request)
             result = self.image.answer(request, time.time())
             self._save()

@@ -41,6 +41,10 @@ class EmbeddedBackend:
         """End it without a warning, and wait until it is gone. What it wrote to stderr."""
         if self._process is None:
             return ""
+        if self._process.stdout is not None and self._process.stdout.at_eof():
+            # It is ending by itself; a signal now would take its exit code from the loop, which complains on stderr.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), BACKEND_START_TIMEOUT_S)
         with suppress(ProcessLookupError):
             self._process.kill()
         _, said = await self._process.communicate()

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
-from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
+from stui_supervisor.cli.terminal import STATE_COLOURS, STATE_WIDTH, Colour, Terminal
 from stui_supervisor.events import Event, EventsDropped, Problem, SessionSwitched, Transition
 from stui_supervisor.printable import printable
 
@@ -18,7 +18,6 @@ _NAMES: Final[dict[type[Event], str]] = {
     EventsDropped: "events_dropped",
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
-_STATE_WIDTH: Final = 12
 
 
 def event_object(event: Event) -> dict[str, Any] | None:
@@ -45,5 +44,5 @@ def event_line(event: Event, terminal: Terminal) -> str | None:
         case _:
             return None
     at = event.at.astimezone().strftime("%H:%M:%S")
-    shown = terminal.paint(label.ljust(_STATE_WIDTH), colour)
+    shown = terminal.paint(label.ljust(STATE_WIDTH), colour)
     return f"{terminal.paint(at, Colour.DIM)}  {shown}  {printable(text)}"

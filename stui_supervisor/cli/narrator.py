@@ -8,26 +8,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, Self
 
-from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
-from stui_supervisor.config import DEMO_PACE_S, DEMO_STEP_LIMIT_S, LIVE_INTERVAL_S
+from stui_supervisor.cli.terminal import STATE_COLOURS, STATE_WIDTH, Colour, Terminal
+from stui_supervisor.config import DEFAULTS, DEMO_PACE_S, DEMO_STEP_LIMIT_S, LIVE_INTERVAL_S
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.supervisor import Supervisor
 
+_BUSY: Final = f"no answer for {DEFAULTS.answer_timeout_s:g} s, but it lives: busy, the link is kept"
 _SENTENCES: Final[dict[tuple[State, Trigger], str]] = {
     (State.RESTORING, Trigger.RESTORE): "reading the last good endpoint and the work context",
     (State.CONNECTING, Trigger.RESTORED): "making a link: transport, handshake, session",
     (State.CONNECTED, Trigger.ESTABLISHED): "the link is up and the image answers",
-    (State.DEGRADED, Trigger.HEALTH_LOST): "no answer for 5 s, but it lives: busy, the link is kept",
+    (State.DEGRADED, Trigger.HEALTH_LOST): _BUSY,
     (State.CONNECTED, Trigger.HEALTH_REGAINED): "the image is done and answers again, on the same link",
     (State.RECOVERING, Trigger.LINK_LOST): "the link is lost; it tries again by itself",
     (State.DISCONNECTED, Trigger.STOP): "the program has ended; the next one will connect again",
     (State.DISCONNECTED, Trigger.DISCONNECT): "remembered: the next start stays disconnected",
 }
 _BACK: Final = "the link is back, by itself"
-_STATE_WIDTH: Final = 12
 _SPINNER: Final = "|/-\\"
 
 
@@ -104,7 +104,7 @@ class Narrator:
         self._terminal.line(f"{self._elapsed()}  {self._terminal.paint(sentence, Colour.BOLD)}")
 
     def _label(self, state: State) -> str:
-        return self._terminal.paint(state.ljust(_STATE_WIDTH), STATE_COLOURS[state])
+        return self._terminal.paint(state.ljust(STATE_WIDTH), STATE_COLOURS[state])
 
     def _elapsed(self) -> str:
         return self._terminal.paint(f"{time.monotonic() - self._began:5.1f} s", Colour.DIM)

@@ -84,7 +84,7 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
     add(
         "status",
         "what is known about the link",
-        "Print what is known about the link. Ends with 0 when it is up, with 3 when it is not.",
+        "Print what is known about the link. Ends with 0 when it is up, 3 when it is not, 4 when a person is needed.",
         module="status",
     )
     request = add(

@@ -74,10 +74,18 @@ async def _ask_over_own_link(endpoint: str, command: str, parameters: Mapping[st
 
 def _read_parameters(text: str) -> dict[str, Any]:
     try:
-        body = sys.stdin.buffer.read(MESSAGE_MAX_BYTES + 1) if text == "-" else text.encode()
-        parameters = parse(body)
+        parameters = parse(_read_stdin() if text == "-" else text.encode())
     except (MalformedMessage, UnicodeEncodeError) as error:
         raise ConfigurationError(f"the parameters are not JSON: {error}", hint=_EXAMPLE) from error
     if not isinstance(parameters, dict):
         raise ConfigurationError("the parameters are not a JSON object", hint=_EXAMPLE)
     return parameters
+
+
+def _read_stdin() -> bytes:
+    if sys.stdin is None:  # closed by whoever started the command
+        raise ConfigurationError("the parameters cannot be read: stdin is closed", hint=_EXAMPLE)
+    try:
+        return sys.stdin.buffer.read(MESSAGE_MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"the parameters cannot be read: {error.strerror}", hint=_EXAMPLE) from error

@@ -10,6 +10,7 @@ from typing import Final
 from stui_supervisor.cli.event_lines import event_line, event_object
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.interrupts import interrupts
+from stui_supervisor.cli.stored import way_to_connect
 from stui_supervisor.cli.terminal import STATE_COLOURS, Terminal
 from stui_supervisor.config import LIVE_INTERVAL_S
 from stui_supervisor.endpoint import Endpoint
@@ -29,9 +30,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     supervisor = Supervisor(endpoint, profile=arguments.profile, home=arguments.home)
+    # Looked up first: the start writes a status of its own over what the last one tried.
+    hint = "" if endpoint is not None else way_to_connect(arguments)
     ended = asyncio.Event()
     with interrupts(ended.set):
-        watching = asyncio.create_task(_watch(supervisor, terminal))
+        watching = asyncio.create_task(_watch(supervisor, terminal, hint))
         beside = [asyncio.create_task(ended.wait()), asyncio.create_task(_keep_live(supervisor, terminal))]
         try:
             await asyncio.wait((watching, beside[0]), return_when=asyncio.FIRST_COMPLETED)
@@ -43,7 +46,7 @@ async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, t
         return await watching
 
 
-async def _watch(supervisor: Supervisor, terminal: Terminal) -> ExitCode:
+async def _watch(supervisor: Supervisor, terminal: Terminal, hint: str) -> ExitCode:
     """Print what happens until the supervisor stops, or until waiting longer cannot help."""
     events = supervisor.events()
     await supervisor.start()
@@ -53,7 +56,7 @@ async def _watch(supervisor: Supervisor, terminal: Terminal) -> ExitCode:
             continue
         match event.trigger:
             case Trigger.NOTHING_TO_RESTORE:
-                raise ConfigurationError("no endpoint is known", hint=_NAME_ONE)
+                raise ConfigurationError("no endpoint is known", hint=hint)
             case Trigger.LEFT_DISCONNECTED:
                 terminal.note(f"The link was disconnected by hand and stays so; to connect again, {_NAME_ONE}")
                 return ExitCode.NO_LINK

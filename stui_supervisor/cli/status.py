@@ -32,7 +32,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         terminal.note("Nothing is stored yet. Connect with: stui-supervisor run tcp://127.0.0.1:5555")
     elif not newest.live:
         terminal.note("No supervisor runs; this is what the last one knew. Start one with: stui-supervisor run")
-    return ExitCode.DONE if known["state"] in _UP else ExitCode.NO_LINK
+    if known["state"] in _UP:
+        return ExitCode.DONE
+    is_rejected = newest is not None and newest.record.status.get("rejected") is True
+    return ExitCode.PERSON_NEEDED if is_rejected else ExitCode.NO_LINK
 
 
 def _known(session: StoredSession | None, profile: str) -> dict[str, Any]:

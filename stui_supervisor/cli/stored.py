@@ -5,7 +5,8 @@ from __future__ import annotations
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.terminal import GlobalOptions
-from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, SupervisorError
 
 
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
@@ -23,10 +24,28 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
 
 def last_known_good_endpoint(options: GlobalOptions) -> str:
     """Where the profile was connected last. Raises ConfigurationError when it never was."""
-    endpoint = next((session.record.endpoint for session in stored_sessions(options) if session.record.endpoint), None)
+    sessions = stored_sessions(options)
+    endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
     if endpoint is None:
         raise ConfigurationError(
-            f"no endpoint is known for the profile {options.profile}",
-            hint="connect once with: stui-supervisor run tcp://127.0.0.1:5555",
+            f"no endpoint is known for the profile {options.profile}", hint=_way_to_connect(sessions)
         )
     return endpoint
+
+
+def way_to_connect(options: GlobalOptions) -> str:
+    """What to do when no endpoint is known: names the one that was tried and never answered, or an example."""
+    try:
+        return _way_to_connect(stored_sessions(options))
+    except SupervisorError:  # a new profile or a broken disk: an example helps as well
+        return _way_to_connect([])
+
+
+def _way_to_connect(sessions: list[StoredSession]) -> str:
+    for session in sessions:
+        try:
+            tried = Endpoint.parse(session.record.status.get("endpoint") or "")
+        except ConfigurationError:  # none, or not one that could be typed
+            continue
+        return f"{tried} never answered; when it does, connect with: stui-supervisor run {tried}"
+    return "connect once with: stui-supervisor run tcp://127.0.0.1:5555"

@@ -41,6 +41,7 @@ STATE_COLOURS: Final[Mapping[State, Colour]] = {
     State.DEGRADED: Colour.YELLOW,
     State.RECOVERING: Colour.MAGENTA,
 }
+STATE_WIDTH: Final = max(map(len, State))  # so that what follows a state stands in a column
 
 _CLEAR_LINE: Final = "\r\x1b[2K"
 

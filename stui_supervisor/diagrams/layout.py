@@ -21,10 +21,7 @@ TRIGGER_SIZE: Final = 15  # font sizes, in pixels
 MEANING_SIZE: Final = 13.5
 LINE_HEIGHT: Final = 17
 BOX_RADIUS: Final = 12
-ARROW_LENGTH: Final = 11
-# Fonts differ; these are the widths of wide ones (DejaVu), so that a label fits with any.
-MONOSPACE_WIDTH: Final = 0.61
-SANS_WIDTH: Final = 0.56
+SANS_WIDTH: Final = 0.56  # of a letter of a wide font (DejaVu), so that a text fits with any
 
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
@@ -101,18 +98,6 @@ def row_of(source: State, trigger: Trigger) -> Row:
 def label_lines(label: Label, row: Row) -> list[str]:
     """The trigger, then its meaning in short lines."""
     return [row.trigger.value, *wrap(row.meaning, label.columns, break_long_words=False, break_on_hyphens=False)]
-
-
-def label_area(label: Label, row: Row) -> Rectangle:
-    """The room that a label takes with a wide font."""
-    trigger, *meaning = label_lines(label, row)
-    widths = [
-        len(trigger) * MONOSPACE_WIDTH * TRIGGER_SIZE,
-        *(len(line) * SANS_WIDTH * MEANING_SIZE for line in meaning),
-    ]
-    width = max(widths)
-    x = {"start": label.x, "middle": label.x - width / 2, "end": label.x - width}[label.anchor]
-    return Rectangle(x, label.y - TRIGGER_SIZE, width, TRIGGER_SIZE + LINE_HEIGHT * len(meaning) + 4)
 
 
 _S, _T = State, Trigger

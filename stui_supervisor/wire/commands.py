@@ -1,4 +1,4 @@
-"""What is known about STUI's commands: their names in both dialects, and which may be sent twice."""
+"""What is known about STUI's commands: their names in both dialects, which carry the token, which may be sent twice."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ NAMINGS: Final = (
     Naming("update_session_state", "SaveContext", _STATE),
     Naming("load_context", "LoadContext"),
 )
+
+WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # as ``auth_token``
 
 _BY_COMMAND: Final = {naming.command: naming for naming in NAMINGS}
 _BY_REQUEST_TYPE: Final = {naming.request_type: naming for naming in reversed(NAMINGS)}

@@ -70,7 +70,9 @@ def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datet
     allows.
     """
     if not isinstance(operation.command, str) or not operation.command or not isinstance(operation.parameters, Mapping):
-        raise ConfigurationError("a request needs a command and its parameters by name")
+        raise ConfigurationError(
+            "a request needs a command and its parameters by name", hint='for instance "evaluate", {"code": "3 + 4"}'
+        )
     if dialect is Dialect.COMMAND:
         return write({"id": message_id, "command": operation.command, "parameters": dict(operation.parameters)})
     naming = naming_of_command(operation.command)
@@ -144,7 +146,9 @@ def renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
     """The parameters under their other names. Raises ConfigurationError when two would share one."""
     result = {names.get(name, name): value for name, value in parameters.items()}
     if len(result) != len(parameters):
-        raise ConfigurationError(f"a parameter is given under both its names: {', '.join(names.values())}")
+        raise ConfigurationError(
+            f"a parameter is given under both its names: {', '.join(names.values())}", hint="leave one of them out"
+        )
     return result
 
 
@@ -153,9 +157,13 @@ def write(message: Mapping[str, Any]) -> bytes:
     try:
         body = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"the message is not JSON ({error})") from error
+        raise ConfigurationError(
+            f"the message is not JSON ({error})", hint="use objects with text keys, lists, text and finite numbers"
+        ) from error
     if len(body) > MESSAGE_MAX_BYTES:
-        raise ConfigurationError(f"the message has {len(body):,} bytes, and STUI allows {MESSAGE_MAX_BYTES:,}")
+        raise ConfigurationError(
+            f"the message has {len(body):,} bytes, and STUI allows {MESSAGE_MAX_BYTES:,}", hint="send it in parts"
+        )
     return body
 
 

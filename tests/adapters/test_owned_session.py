@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.adapters.generations import Kind, decode
+from stui_supervisor.adapters.session_bodies import decode_context, encode_record
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.config import (
+    CONTEXT_FILE_MAX_BYTES,
     GENERATIONS_KEPT,
     RECORD_MAX_BYTES,
+    SNAPSHOTS_KEPT,
 )
+from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from tests.support.stored_files import (
     NEW,
@@ -45,6 +49,56 @@ def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
         "context.6.json",
         "context.7.json",
     ]
+
+
+def test_the_newest_snapshots_are_kept_across_processes_and_are_whole_files(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW)
+    for _ in range(2):
+        files = SessionFiles(tmp_path)
+        assert files.claim("default").sections == NEW
+        for _ in range(SNAPSHOTS_KEPT - 1):
+            files.save_snapshot(directory.name, OLD)
+        files.release(directory.name)
+    seqs = sorted(int(path.name.split(".")[1]) for path in directory.glob("snapshot.*.json"))
+    assert seqs == list(range(SNAPSHOTS_KEPT - 1, 2 * SNAPSHOTS_KEPT - 1))
+    header, body = decode(newest(directory, "snapshot").read_bytes())
+    assert (header.kind, header.seq, header.live_sections) == (Kind.SNAPSHOT, seqs[-1], 1)
+    assert decode_context(body).sections == OLD
+    assert sorted(path.name for path in directory.glob("context.*")) == ["context.1.json"]
+
+
+def test_a_snapshot_does_not_pass_for_the_last_work(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, NOTHING)
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    for _ in range(4):
+        files.save_snapshot(directory.name, NEW)
+    for _ in range(5):
+        files.save_context(directory.name, NOTHING)
+    assert (directory / "context.1.json").exists()
+
+
+def test_a_snapshot_that_is_too_large_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW)
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    before = contents(directory)
+    with pytest.raises(StoreError, match="the snapshot has"):
+        files.save_snapshot(directory.name, {"x": Section(b'"%s"' % (b"x" * CONTEXT_FILE_MAX_BYTES), 1, "me")})
+    assert contents(directory) == before
+
+
+@posix  # elsewhere nobody can remove what is locked
+def test_a_snapshot_brings_a_removed_session_back_as_a_whole(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW)
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    shutil.rmtree(directory)
+    files.save_snapshot(directory.name, OLD)
+    files.release(directory.name)
+    claimed = SessionFiles(tmp_path).claim("default")
+    assert (claimed.session_id, claimed.record, claimed.sections) == (directory.name, RECORD, NEW)
+    assert [path.name for path in directory.glob("snapshot.*")] == ["snapshot.1.json"]
 
 
 def test_the_last_work_outlives_any_number_of_empty_saves(tmp_path: Path) -> None:

@@ -56,16 +56,20 @@ def test_it_calls_when_there_is_something_to_read_until_told_to_forget(
     ours.setblocking(False)
 
     async def story() -> None:
-        readiness, heard = Readiness(), list[bytes]()
+        readiness, heard, last = Readiness(), list[bytes](), list[bytes]()
         readiness.watch(ours.fileno(), lambda: heard.append(ours.recv(10)))
         for number in range(3):
             theirs.send(b"%d" % number)
-            await until(lambda count=number: len(heard) == count + 1)  # type: ignore[misc]
+            await until(lambda count=number: len(heard) == count + 1)  # type: ignore[misc]  # binds the value of now
         readiness.forget(ours.fileno())
         readiness.forget(ours.fileno())
         theirs.send(b"unheard")
-        for _ in range(5):
-            await asyncio.sleep(0.001)
+        ours_too, theirs_too = socket.socketpair()
+        with ours_too, theirs_too:
+            readiness.watch(ours_too.fileno(), lambda: last.append(ours_too.recv(10)))
+            theirs_too.send(b"heard")  # after the other, so whoever tells of this one knows of both
+            await until(lambda: last)
+            readiness.forget(ours_too.fileno())
         assert heard == [b"0", b"1", b"2"]
         readiness.close()
 

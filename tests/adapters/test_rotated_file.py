@@ -149,7 +149,7 @@ def test_a_full_disk_raises_and_the_file_is_let_go(tmp_path: Path) -> None:
 @posix_only
 def test_a_file_cut_off_by_the_limit_of_the_system_is_mended_at_the_next_line(tmp_path: Path) -> None:
     import resource  # noqa: PLC0415  POSIX only
-    import signal  # noqa: PLC0415
+    import signal  # noqa: PLC0415  as above
 
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     file = rotated_file(tmp_path, max_bytes=1_000)

@@ -38,7 +38,7 @@ def codes(file: Path) -> list[str]:
 
 
 def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "stui-supervisor journal"]
+    return [thread for thread in threading.enumerate() if thread.name == "stui-journal"]
 
 
 @pytest.fixture
@@ -286,14 +286,14 @@ def test_control_characters_are_escaped_in_the_file(tmp_path: Path, make: Make) 
 
 def test_the_logging_of_the_host_program_and_structlog_itself_stay_as_they_were(make: Make) -> None:
     before = (dict(structlog.get_config()), structlog.is_configured(), list(logging.root.handlers))
-    loggers, handlers = set(logging.root.manager.loggerDict), list(getattr(logging, "_handlerList"))  # noqa: B009
+    loggers, handlers = set(logging.root.manager.loggerDict), list(getattr(logging, "_handlerList"))  # noqa: B009  # private to logging, which types it not
     journal = make()
     journal.open("s", "p")
     journal.record(problem(), link=1)
     journal.close()
     assert (dict(structlog.get_config()), structlog.is_configured(), list(logging.root.handlers)) == before
     assert set(logging.root.manager.loggerDict) == loggers
-    assert list(getattr(logging, "_handlerList")) == handlers  # noqa: B009
+    assert list(getattr(logging, "_handlerList")) == handlers  # noqa: B009  # private to logging, which types it not
 
 
 def test_a_configuration_of_structlog_by_the_host_program_changes_nothing(tmp_path: Path, make: Make) -> None:

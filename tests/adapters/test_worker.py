@@ -21,7 +21,7 @@ def names() -> list[str]:
 def test_jobs_run_in_the_order_they_were_posted_in_one_thread() -> None:
     worker, ran = Worker("stui-test"), list[tuple[int, str]]()
     for number in range(100):
-        worker.post(lambda number=number: ran.append((number, threading.current_thread().name)))  # type: ignore[misc]
+        worker.post(lambda number=number: ran.append((number, threading.current_thread().name)))  # type: ignore[misc]  # binds the value of now
     worker.close(LIMIT_S)
     assert ran == [(number, "stui-test") for number in range(100)]
     assert names() == []
@@ -36,7 +36,7 @@ def test_a_worker_without_a_job_has_no_thread() -> None:
 def test_posting_after_the_close_starts_anew() -> None:
     worker, ran = Worker("stui-test"), list[int]()
     for number in range(3):
-        worker.post(lambda number=number: ran.append(number))  # type: ignore[misc]
+        worker.post(lambda number=number: ran.append(number))  # type: ignore[misc]  # binds the value of now
         worker.close(LIMIT_S)
     assert ran == [0, 1, 2]
 
@@ -108,7 +108,7 @@ async def test_a_cancelled_call_is_left_to_itself() -> None:
     "hanging",
     [
         "Worker('stui-test').post(threading.Event().wait)",
-        "asyncio.create_task(in_thread('stui-test', threading.Event().wait)); await asyncio.sleep(0.01)",
+        "asyncio.create_task(in_thread('stui-test', threading.Event().wait)); await asyncio.sleep(0)",
     ],
 )
 def test_what_hangs_does_not_hold_up_the_end_of_the_program(hanging: str) -> None:

@@ -106,7 +106,7 @@ async def test_a_server_that_answers_and_dies_is_heard_in_that_order_or_only_dea
             await asyncio.to_thread(server.recv)
             server.send(b"last words")
             server.close()
-            await until(lambda heard=listener.heard: isinstance(heard[-1], Failure))  # type: ignore[misc]
+            await until(lambda heard=listener.heard: isinstance(heard[-1], Failure))  # type: ignore[misc]  # binds the value of now
             end = Failure(FailureKind.RESET)
             # libzmq lets go of what was not read yet when the connection ends.
             assert listener.heard in (["opened", (b"t", b"last words"), end], ["opened", end])

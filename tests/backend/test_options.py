@@ -42,7 +42,7 @@ def test_every_setting_has_an_option() -> None:
         state_file=Path("s.json"),
         dialects=frozenset([Dialect.ENVELOPE]),
         with_sessions=False,
-        token="opensesame",  # noqa: S106
+        token="opensesame",  # noqa: S106  # guards nothing
         session_timeout_s=60.0,
         executed_log=Path("x.jsonl"),
         own_ids=True,

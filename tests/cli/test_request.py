@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -107,6 +109,58 @@ def test_the_parameters_may_come_from_stdin(command: Command, backend: BackendPr
     ended = command("request", "evaluate", "-", "--json", stdin='{"code": "6 * 7"}')
 
     assert (ended.code, ended.answer["result"]) == (0, "42")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: a shell that closes or misdirects a stream")
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [("<&-", "stdin is closed"), ("0>/dev/null", "Bad file descriptor")],
+    ids=["closed", "write only"],
+)
+def test_parameters_from_a_stdin_that_cannot_be_read_are_wrong_usage(
+    redirection: str, reason: str, command: Command
+) -> None:
+    script = f'exec "$0" -m stui_supervisor request ping - --json {redirection}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable],
+        capture_output=True,
+        check=False,
+        text=True,
+        env=command.environment(),
+        timeout=20,
+    )
+
+    assert (done.returncode, done.stderr) == (2, "")
+    error = json.loads(done.stdout)["error"]
+    assert (error["type"], error["message"]) == ("ConfigurationError", f"the parameters cannot be read: {reason}")
+
+
+def test_an_endpoint_that_never_answered_is_named_as_the_way_to_go_on(command: Command) -> None:
+    tried = "tcp://127.0.0.1:5556"
+    files = SessionFiles(command.home / "sessions")
+    session_id = files.claim("default").session_id
+    status = {"state": "recovering", "endpoint": tried}
+    files.save_record(session_id, SessionRecord(profile="default", status=status))
+    files.release(session_id)
+
+    hints = [command(*words, "--json").answer["error"]["hint"] for words in (["eval", "3 + 4"], ["request", "ping"])]
+    hints.append(command("run", "--json").answers[-1]["error"]["hint"])
+
+    assert hints == [f"{tried} never answered; when it does, connect with: stui-supervisor run {tried}"] * 3
+
+
+def test_a_stored_endpoint_that_cannot_be_one_is_not_offered(command: Command) -> None:
+    files = SessionFiles(command.home / "sessions")
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, SessionRecord(profile="default", status={"endpoint": "tcp://\x1b[2J"}))
+    files.release(session_id)
+
+    ended = command("eval", "3 + 4", "--json")
+
+    assert (ended.code, ended.answer["error"]["hint"]) == (
+        2,
+        "connect once with: stui-supervisor run tcp://127.0.0.1:5555",
+    )
 
 
 def test_an_error_of_the_backend_ends_with_1(command: Command, backend: BackendProcess) -> None:

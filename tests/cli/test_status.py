@@ -76,6 +76,26 @@ def test_a_running_supervisor_without_a_link_ends_with_3(state: str, command: Co
     assert (ended.code, ended.answer["state"], ended.err) == (3, state, "")
 
 
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "ended"])
+def test_a_backend_that_refused_the_link_ends_with_4_and_prints_no_name_of_its_own(
+    is_running: bool, command: Command
+) -> None:
+    status = known("disconnected", last_error="the token was refused", rejected=True)
+    with owned(command.home, status):
+        during = command("status", "--json")
+    ended = during if is_running else command("status", "--json")
+
+    assert (ended.code, list(ended.answer), ended.answer["last_error"]) == (4, NAMES, "the token was refused")
+
+
+def test_a_refusal_that_was_overcome_is_forgotten(command: Command) -> None:
+    with owned(command.home, known("connected", rejected=False)):
+        assert command("status").code == 0
+    leave(command.home, known("disconnected", rejected=False))
+
+    assert command("status").code == 3
+
+
 def test_a_supervisor_that_died_without_stopping_is_told_from_one_that_stopped(command: Command) -> None:
     leave(command.home, known("connected", rtt_ms=1.5, attempt=3))
 

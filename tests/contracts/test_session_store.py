@@ -162,6 +162,7 @@ def test_saving_into_a_session_that_is_not_owned_is_refused(process: Process) ->
     for refused in (
         lambda: stranger.save_record(session_id, replace(RECORD, endpoint="tcp://127.0.0.1:1")),
         lambda: stranger.save_context(session_id, WORK),
+        lambda: stranger.save_snapshot(session_id, WORK),
     ):
         with pytest.raises(StoreError, match="not owned"):
             refused()
@@ -178,6 +179,19 @@ def test_a_stored_context_does_not_follow_later_changes_of_the_mapping(process: 
     sections.clear()
     store.release(session_id)
     assert dict(process().claim("default").sections) == WORK
+
+
+def test_a_snapshot_is_no_work_and_makes_no_session_newer(process: Process) -> None:
+    store = process()
+    older = leave(store)
+    newer = leave(store)
+    owner = process()
+    assert [owner.claim("default").session_id for _ in range(2)] == [newer, older]
+    owner.save_snapshot(older, WORK)
+    owner.release(older)
+    owner.release(newer)
+    first, second = (process().claim("default") for _ in range(2))
+    assert [(first.session_id, first.sections), (second.session_id, second.sections)] == [(newer, {}), (older, {})]
 
 
 class Processes(RuleBasedStateMachine):

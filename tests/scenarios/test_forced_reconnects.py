@@ -59,7 +59,7 @@ async def test_starting_and_stopping_over_and_over_leaves_nothing(tmp_path: Path
             async with supervisor:
                 await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
             before = before or held()
-            await until(lambda then=before: held() == then)  # type: ignore[misc]
+            await until(lambda then=before: held() == then)  # type: ignore[misc]  # binds the value of now
 
 
 async def test_many_supervisors_share_one_process(tmp_path: Path) -> None:

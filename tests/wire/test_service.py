@@ -134,7 +134,7 @@ COMMAND_ERROR = Request(Dialect.COMMAND, "", "", {})
         ),
         (
             b'{"id":"m","payload":{"data":{"request_type":"Inspect","params":{"target":1,"objectId":2}}}}',
-            "a parameter is given under both its names: objectId",
+            "a parameter is given under both its names: objectId: leave one of them out",
             Request(Dialect.ENVELOPE, "m", "", {}),
         ),
     ],

@@ -101,13 +101,13 @@ def _multiply(a: Number, b: Value) -> Number:
     other = _number(b)
     if isinstance(a, int) and isinstance(other, int):
         check_bits(a.bit_length() + other.bit_length())
-    return a * other  # type: ignore[no-any-return]
+    return a * other  # type: ignore[no-any-return]  # a number, as _number has seen to
 
 
 def _divide(a: Number, b: Value) -> Number:
     other = _number(b)
     if isinstance(a, float) or isinstance(other, float):
-        return a / other  # type: ignore[no-any-return]
+        return a / other  # type: ignore[no-any-return]  # as above
     return Fraction(a) / Fraction(other)
 
 

@@ -1,0 +1,167 @@
+"""One attempt at a time: how it begins, how it and the link it became end, and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from stui_supervisor import inputs
+from stui_supervisor.attempt import Phase
+from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
+from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
+from stui_supervisor.events import AttemptScheduled, Status, Transition
+from stui_supervisor.exchange import Exchange
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.inputs import Moment
+from stui_supervisor.liveness import Liveness
+from stui_supervisor.policy import Backoff
+from stui_supervisor.session import Session
+from stui_supervisor.sharing import Sharing
+from stui_supervisor.states import State, Trigger
+from stui_supervisor.turn import Turn
+
+
+class Retrying(Turn):
+    """The attempts, numbered; what arrives with another number is dropped."""
+
+    def __init__(
+        self, session: Session, settings: Settings, rng: Random, *, profile: str, pid: int, has_credentials: bool
+    ) -> None:
+        super().__init__(session, profile=profile, pid=pid)
+        self._settings = settings
+        self._has_credentials = has_credentials
+        self._backoff = Backoff(settings, rng)
+        self._liveness = Liveness(settings)
+        self._exchange = Exchange(settings)
+        self._sharing = Sharing(settings)
+        self.rejection: ConnectionRejected | None = None
+
+    def status(self, now: Moment) -> Status:
+        """Everything known at this moment."""
+        attempt, record = self._attempt, self._session.record
+        waits = attempt.phase is Phase.WAITING and attempt.until is not None
+        return replace(
+            self._status,
+            endpoint=self._endpoint_text(),
+            image_id=record.image_id,
+            dialect=record.dialect,
+            session_id=self._session.id,
+            attempt=0 if attempt.phase in (Phase.IDLE, Phase.UP) else self._backoff.attempt + waits,
+            next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
+            waiting_requests=self._exchange.waiting,
+            context_saved_at=self._session.context_saved_at,
+            store_ok=self._session.is_store_ok,
+        )
+
+    def _move(self, trigger: Trigger, reason: str) -> None:
+        """Change the state along the table, and see to it that everyone knows."""
+        before = self.state
+        after = self._machine.fire(trigger)
+        utc, endpoint = self._now.utc, self._endpoint_text()
+        self._status = replace(self._status, state=after, since=utc)
+        self._announce(
+            Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
+        )
+        status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
+        self._session.note_status(status, self._now.monotonic_s)
+
+    def _begin_attempt(self) -> None:
+        attempt, endpoint = self._attempt, self._attempt.endpoint
+        if endpoint is None:
+            raise AssertionError("an attempt without an endpoint")
+        attempt.next(endpoint)
+        self._backoff.begin_attempt()
+        if self._has_credentials:
+            attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
+            self._effects.append(ReadCredential(attempt.link, endpoint))
+        else:
+            self._open()
+
+    def _credential_read(self, event: inputs.CredentialRead) -> None:
+        attempt = self._attempt
+        if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
+            return
+        self._status = replace(self._status, credential_source=event.source if event.secret else None)
+        if event.secret and attempt.endpoint and not attempt.endpoint.is_local:
+            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
+            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+            return
+        attempt.secret = event.secret
+        self._open()
+
+    def _credential_failed(self, event: inputs.CredentialFailed) -> None:
+        if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:
+            self._attempt_failed(Failure(FailureKind.CREDENTIAL, str(event.error)))
+
+    def _open(self) -> None:
+        attempt, timeout_s = self._attempt, self._backoff.attempt_timeout()
+        if attempt.endpoint is None:
+            raise AssertionError("an attempt without an endpoint")
+        attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
+        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s))
+
+    # The end of an attempt or of a link
+
+    def _attempt_failed(self, failure: Failure) -> None:
+        self._end_link(str(failure), keep_waiting=True)
+        if self.state is State.CONNECTING:
+            self._note_error(str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+        self._wait_and_retry(failure)
+
+    def _lost(self, event: inputs.Lost) -> None:
+        if event.link != self._attempt.link or not self._attempt.has_link:
+            return
+        if self._attempt.phase is not Phase.UP:
+            self._attempt_failed(event.failure)
+            return
+        reason = str(event.failure)
+        self._end_link(reason, keep_waiting=True)
+        self._note_error(reason)
+        self._move(Trigger.LINK_LOST, reason)
+        self._wait_and_retry(event.failure)
+
+    def _not_taken(self, event: inputs.NotTaken) -> None:
+        if event.link == self._attempt.link and self._attempt.has_link:
+            self._exchange.not_taken(event.token)
+            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
+
+    def _wait_and_retry(self, failure: Failure) -> None:
+        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
+        self._note_error(str(failure))
+        is_local = self._attempt.endpoint is not None and self._attempt.endpoint.is_local
+        delay_s = self._backoff.next_wait(failure, is_local=is_local, now=now)
+        if limit is not None and self._backoff.outage_s(now) >= limit:
+            self._attempt.enter(Phase.IDLE, None)
+            self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
+            self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
+            return
+        self._attempt.enter(Phase.WAITING, now + delay_s)
+        self._announce(
+            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=str(failure))
+        )
+
+    def _reject(self, error: ConnectionRejected) -> None:
+        self._end_link(str(error), keep_waiting=False)
+        self.rejection = error
+        self._note_error(str(error))
+        self._move(Trigger.REJECTED, str(error))
+
+    def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
+        """Let go of the link or the attempt, whatever its phase."""
+        attempt, now = self._attempt, self._now
+        if attempt.has_link:
+            self._effects.append(CloseLink(attempt.link))
+        if attempt.phase is Phase.SWITCHING:
+            self._session.abandon_load()
+        self._forget_failures_if_healthy()
+        self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
+        self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        attempt.path = None
+        attempt.enter(Phase.IDLE, None)
+
+    def _forget_failures_if_healthy(self) -> None:
+        """Called where the state is about to leave ``connected``."""
+        if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
+            self._backoff.reset()
