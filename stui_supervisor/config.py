@@ -62,6 +62,8 @@ WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one w
 
 # The command line.
 LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
+OUTPUT_QUEUE_LENGTH: Final = 1_000  # lines that a reader of our output may lag behind; more are dropped and counted
+OUTPUT_CLOSE_S: Final = 0.5  # output that nobody reads holds up the end of the program for no longer
 BACKEND_START_TIMEOUT_S: Final = 10.0  # a Python process on a slow machine listens within this
 DEMO_LIMIT_S: Final = 30.0  # what is promised for the whole demo
 DEMO_STEP_LIMIT_S: Final = 15.0  # one step; the longest is noticing a busy image and its end
