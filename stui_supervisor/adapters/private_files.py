@@ -37,6 +37,7 @@ _HINTS: Final = {
     errno.ENOSPC: "the disk is full: make room; the next save works again",
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
     errno.EFBIG: "the system limits the size of files: raise the limit (ulimit -f), " + _ELSEWHERE,
+    errno.ENOENT: "see that directories can be made there, " + _ELSEWHERE,
     errno.EACCES: "give your account write access there, " + _ELSEWHERE,
     errno.EPERM: "give your account write access there, " + _ELSEWHERE,
     errno.EROFS: "the disk is read-only: mount it for writing, " + _ELSEWHERE,
@@ -70,17 +71,21 @@ def is_out_of_means(error: OSError) -> bool:
 def make_private_directory(path: str) -> None:
     """Make the directory and its parents; each one made is 0700. Existing ones stay as they are."""
     try:
-        os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-        return
+        _make_directory(path)
     except FileNotFoundError:
         parent = os.path.dirname(path)
         if parent in {"", path}:
             raise
         make_private_directory(parent)
-        make_private_directory(path)
+        _make_directory(path)  # below a parent that exists the answer is final: some file systems take no directory
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
         return
     with suppress(OSError):  # file systems without modes refuse
         os.chmod(path, _DIRECTORY_MODE)  # a umask may have taken our own rights
