@@ -22,7 +22,7 @@ from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
 from stui_supervisor.adapters.private_files import is_out_of_means, make_private_directory, store_errors
 from stui_supervisor.adapters.quarantine import set_aside
 from stui_supervisor.adapters.session_directory import look
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
 from stui_supervisor.config import CLAIM_WAIT_S
 from stui_supervisor.context import Section
@@ -159,6 +159,9 @@ class SessionFiles:
             if not session.take():
                 return None
             refused = session.load()
+        except LockReplaced:
+            notices.append(_replaced_notice(session_id))
+            return None
         except (NewerFormat, OSError) as error:
             session.release()
             if isinstance(error, OSError) and is_out_of_means(error):
@@ -209,17 +212,17 @@ class SessionFiles:
             return []
 
     @contextmanager
-    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[None]:
+    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[bool]:
+        """Gives True when no other process can be in here too."""
         path = os.path.join(self._root, _CLAIM_LOCK_NAME)
         lock = SessionLock(path)
-        # A process that is frozen in a claim holds up nobody: the sessions' own locks keep them apart.
-        if make_file:
-            lock.take(wait_s=CLAIM_WAIT_S)
-        elif os.path.lexists(path):
-            with suppress(OSError):  # a directory that is read-only to us has nobody to disturb
-                lock.take(wait_s=CLAIM_WAIT_S)
+        is_ours = False
+        # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
+        # keep the processes apart.
+        with suppress(OSError):
+            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=CLAIM_WAIT_S)
         try:
-            yield
+            yield is_ours
         finally:
             lock.give_back()
 
@@ -249,4 +252,12 @@ def _newer_notice(session_id: str, reason: str) -> StoreNotice:
         code="newer_format",
         message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
         hint="use that version again to continue this session",
+    )
+
+
+def _replaced_notice(session_id: str) -> StoreNotice:
+    return StoreNotice(
+        code="unusable_file",
+        message=f"session {session_id} is left out: what is in the place of its file {LOCK_NAME!r} is not a file",
+        hint=f"remove {LOCK_NAME!r} from the directory of that session; the next start can use the session again",
     )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stui_supervisor.config import LOCK_POLL_S
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+
+class LockReplaced(OSError):
+    """A directory, a link or another thing that is no file is where the lock should be."""
 
 
 class SessionLock:
@@ -22,6 +29,7 @@ class SessionLock:
         """True when it is ours now; False when somebody else has it, after ``wait_s`` seconds at most."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a claim needs it
 
+        self._refuse_what_is_no_file()
         lock = FileLock(self._path, mode=0o600, thread_local=False)
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
@@ -48,3 +56,8 @@ class SessionLock:
             return False  # no right to ask: nobody of ours can hold it
         self.give_back()
         return not taken
+
+    def _refuse_what_is_no_file(self) -> None:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(self._path).st_mode):
+                raise LockReplaced(errno.EINVAL, "its lock is not a regular file")

@@ -79,7 +79,7 @@ def test_a_file_in_the_place_of_a_directory_is_reported(tmp_path: Path) -> None:
             make_private_directory(str(path))
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a file system that takes no directories")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a file system that takes no directories")
 @pytest.mark.parametrize("path", ["/proc/nope", "/proc/nope/inner/most"])
 def test_a_directory_that_cannot_be_made_below_one_that_exists_is_reported_at_once(path: str) -> None:
     with pytest.raises(StoreError, match="see that directories can be made there"), store_errors("claim", path):
