@@ -41,6 +41,7 @@ _HINTS: Final = {
     errno.EACCES: "give your account write access there, " + _ELSEWHERE,
     errno.EPERM: "give your account write access there, " + _ELSEWHERE,
     errno.EROFS: "the disk is read-only: mount it for writing, " + _ELSEWHERE,
+    errno.EAGAIN: "start this program again to go on in a session that is free",
     errno.EIO: "the disk reports a fault: check it, " + _ELSEWHERE,
     errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine: close some programs",
@@ -59,8 +60,17 @@ def store_errors(doing: str, where: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        hint = _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
-        raise StoreError(f"cannot {doing} in {where} ({reason})", hint=hint) from error
+        raise StoreError(f"cannot {doing} in {where} ({reason})", hint=hint_for(error)) from error
+
+
+def hint_for(error: OSError) -> str:
+    """What a person can do about it."""
+    return _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
+
+
+def is_read_only(error: OSError) -> bool:
+    """True when the disk or its rights do not let us write, which says nothing about reading."""
+    return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def is_out_of_means(error: OSError) -> bool:
@@ -83,8 +93,8 @@ def make_private_directory(path: str) -> None:
 def _make_directory(path: str) -> None:
     try:
         os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
-    except FileExistsError:
-        if not os.path.isdir(path):
+    except OSError:
+        if not os.path.isdir(path):  # some systems refuse to write before they see that it exists
             raise
         return
     with suppress(OSError):  # file systems without modes refuse

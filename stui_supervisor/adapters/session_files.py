@@ -19,8 +19,14 @@ from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
-from stui_supervisor.adapters.private_files import is_out_of_means, make_private_directory, store_errors
-from stui_supervisor.adapters.quarantine import set_aside
+from stui_supervisor.adapters.private_files import (
+    hint_for,
+    is_out_of_means,
+    is_read_only,
+    make_private_directory,
+    store_errors,
+)
+from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_directory import look
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
@@ -134,6 +140,8 @@ class SessionFiles:
         queue = in_order_of_claim(seen.candidates, profile, image_id)
         while queue:
             candidate = queue.pop(0)
+            if candidate.session_id in self._owned:
+                continue  # also one that is borrowed, which no lock shows
             session = self._take(candidate.session_id, profile, notices)
             if session is None:
                 continue
@@ -143,20 +151,25 @@ class SessionFiles:
                 queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image_id)
                 continue
             self._owned[candidate.session_id] = session
+            if session.read_only is not None:
+                notices.append(_read_only_notice(candidate.session_id, session.read_only))
             return Claimed(
                 session_id=candidate.session_id,
                 record=session.record,
                 sections=session.context.sections,
                 fresh=False,
-                notices=tuple(notices),
+                notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
             )
         return self._begin(seed(seen.candidates, profile, image_id), notices)
 
     def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
-        """Lock and load; None when it is taken, of a later version, or out of our reach."""
+        """Own, or where the disk is read-only borrow, and load.
+
+        None when it is taken, of a later version, or out of our reach.
+        """
         session = OwnedSession(self._path(session_id), profile)
         try:
-            if not session.take():
+            if not _take_or_borrow(session):
                 return None
             refused = session.load()
         except LockReplaced:
@@ -167,7 +180,10 @@ class SessionFiles:
             if isinstance(error, OSError) and is_out_of_means(error):
                 raise
             return None
-        notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
+        if session.read_only is not None:
+            notices += [leave(session_id, file) for file in refused]
+        else:
+            notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
@@ -245,6 +261,23 @@ class SessionFiles:
 
     def _path(self, session_id: str) -> str:
         return os.path.join(self._root, session_id)
+
+
+def _take_or_borrow(session: OwnedSession) -> bool:
+    try:
+        return session.take()
+    except OSError as error:
+        if not is_read_only(error):
+            raise
+        return session.borrow(error)
+
+
+def _read_only_notice(session_id: str, error: OSError) -> StoreNotice:
+    return StoreNotice(
+        code="read_only",
+        message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
+        hint=f"{hint_for(error)}; saving begins by itself once that is done",
+    )
 
 
 def _newer_notice(session_id: str, reason: str) -> StoreNotice:
