@@ -185,7 +185,7 @@ class Program:
             case effects.ReadCredential() if self._keyring is not None:
                 run = self._run
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))
-            case effects.Load() | effects.Save() | effects.Release():
+            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
                 self._store.do(effect)
             case _:
                 pass

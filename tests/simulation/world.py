@@ -146,8 +146,11 @@ class World:
         demand(outcome.value == "replied", f"with everything working a request is answered, not {outcome}")
 
     def _check_context(self) -> None:
-        """A new link brings the context to the image, and a save brings it to the disk."""
+        """A pause brings the context to the image, so does a new link, and a save brings it to the disk."""
         program = self._user.program
+        program.assign("notes", "a pause")
+        self._go_on(self._settings.share_delay_s + _SETTLED_S)
+        self._compare_with_image(program)
         program.assign("notes", "calm")
         program.feed(inputs.Reconnect())
         self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "reconnect makes a new link")
