@@ -20,6 +20,7 @@ RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on eve
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
 SNAPSHOTS_KEPT: Final = 20  # of a session: copies that lost against a newer one; with full contexts 20 MB
+EMPTY_SESSIONS_KEPT: Final = 20  # of a profile, free and without work; each window opened beside others leaves one
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
 LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often

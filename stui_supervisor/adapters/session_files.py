@@ -29,8 +29,9 @@ from stui_supervisor.adapters.private_files import (
 from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_directory import look
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
+from stui_supervisor.adapters.session_removal import remove_if_empty
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
-from stui_supervisor.config import CLAIM_WAIT_S
+from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -75,8 +76,8 @@ class SessionFiles:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
-            with self._one_at_a_time():
-                return self._claim(profile, image_id)
+            with self._one_at_a_time() as is_alone:
+                return self._claim(profile, image_id, is_alone=is_alone)
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
@@ -131,7 +132,7 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in self._look_around().candidates}
 
-    def _claim(self, profile: str, image_id: str | None) -> Claimed:
+    def _claim(self, profile: str, image_id: str | None, *, is_alone: bool) -> Claimed:
         seen = self._look_around()
         notices = [_newer_notice(session_id, reason) for session_id, reason in seen.newer]
         for session_id in seen.unreadable:
@@ -160,7 +161,23 @@ class SessionFiles:
                 fresh=False,
                 notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
             )
-        return self._begin(seed(seen.candidates, profile, image_id), notices)
+        claimed = self._begin(seed(seen.candidates, profile, image_id), notices)
+        if is_alone:
+            self._remove_needless(seen, profile)
+        return claimed
+
+    def _remove_needless(self, seen: _Seen, profile: str) -> None:
+        """Keep so many sessions without work; those without any file help nobody."""
+        free = 0
+        needless = list(seen.unreadable)
+        for candidate in newest_first(seen.candidates):
+            if candidate.record.profile != profile or candidate.live_sections or self._is_live(candidate.session_id):
+                continue
+            free += 1
+            if free > EMPTY_SESSIONS_KEPT:
+                needless.append(candidate.session_id)
+        for session_id in reversed(needless):  # the oldest first
+            remove_if_empty(self._path(session_id))
 
     def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
         """Own, or where the disk is read-only borrow, and load.
