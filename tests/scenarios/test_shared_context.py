@@ -120,3 +120,24 @@ async def test_the_work_of_one_endpoint_reaches_the_other(tmp_path: Path) -> Non
         assert work_in(asked(one, "update_session_state")[-1]) == {"workspaces": "made at two"}
         assert dict(supervisor.context) == {"workspaces": "made at two"}
         assert [event.code for event in queued(stream) if isinstance(event, Problem)] == []
+
+
+async def test_a_copy_that_gives_way_to_the_images_is_kept_in_a_snapshot_file(tmp_path: Path) -> None:
+    async with (
+        backend(tmp_path) as server,
+        Supervisor(server.endpoint, home=tmp_path / "home", settings=SETTINGS) as supervisor,
+    ):
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        stream = supervisor.events()
+        supervisor.context["workspaces"] = "ours"
+        await until(lambda: asked(server, "update_session_state"))
+        (push,) = asked(server, "update_session_state")
+        push["state_data"]["workspaces"] = "theirs"
+        push["state_data"]["stui_supervisor"]["sections"]["workspaces"]["counter"] = 9
+        await supervisor.request("update_session_state", push)
+        await supervisor.reconnect()
+        assert (await next_of(stream, Problem)).code == "context_differed"
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert dict(supervisor.context) == {"workspaces": "theirs"}
+    (snapshot,) = (tmp_path / "home").rglob("snapshot.*.json")
+    assert b'"ours"' in snapshot.read_bytes()
