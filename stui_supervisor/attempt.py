@@ -8,6 +8,7 @@ from enum import Enum, auto
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.handshake import Handshake
 from stui_supervisor.secret import Secret
+from stui_supervisor.wire.dialects import Dialect
 
 
 class Phase(Enum):
@@ -27,7 +28,8 @@ class Phase(Enum):
 class Attempt:
     """The present attempt; ``link`` is its number.
 
-    ``until`` is the monotonic time at which the phase ends by itself; a phase that does not has None.
+    ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
+    which the phase ends by itself; a phase that does not has None.
     """
 
     link: int = 0
@@ -37,6 +39,7 @@ class Attempt:
     secret: Secret | None = None
     handshake: Handshake | None = None
     image_id: str | None = None
+    dialect: Dialect = Dialect.COMMAND
 
     def enter(self, phase: Phase, until: float | None) -> None:
         """Begin a phase."""
@@ -50,6 +53,7 @@ class Attempt:
         self.secret = None
         self.handshake = None
         self.image_id = None
+        self.dialect = Dialect.COMMAND
 
     @property
     def has_link(self) -> bool:

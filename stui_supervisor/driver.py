@@ -158,7 +158,7 @@ class Driver:
                 self._close_link()
             case effects.ReadCredential():
                 self._read_credential(effect)
-            case effects.Load() | effects.Save() | effects.Release():
+            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:
