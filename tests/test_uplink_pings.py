@@ -143,6 +143,51 @@ def test_a_token_that_the_rejection_of_a_ping_repeats_is_masked_everywhere() -> 
     assert TOKEN not in text_of(world, effects)
 
 
+def test_a_token_that_a_failed_handshake_repeats_is_masked_everywhere() -> None:
+    world = World(has_credentials=True)
+    world.start(HERE)
+    world.loaded(stored())
+    world.credential(TOKEN)
+    world.opened()
+    effects = world.refuse("Error", f"cannot parse {TOKEN}")
+    effects += world.refuse("Error", f"cannot parse {TOKEN}")
+    assert triggers(effects) == [Trigger.ATTEMPT_FAILED]
+    assert TOKEN not in text_of(world, effects)
+
+
+def test_a_token_that_the_refusal_of_a_session_repeats_is_masked_everywhere() -> None:
+    world = World(has_credentials=True)
+    world.start(HERE)
+    world.loaded(stored())
+    world.credential(TOKEN)
+    world.opened()
+    world.answer()
+    effects = world.refuse("SessionError", f"too many sessions of {TOKEN}")
+    assert [problem.code for problem in told(Problem, effects)] == ["no_backend_session"]
+    assert TOKEN not in text_of(world, effects)
+
+
+def test_a_token_that_the_refusal_of_a_session_made_again_repeats_is_masked_everywhere() -> None:
+    world = with_token()
+    world.context["work"] = 1
+    world.wait(1.0)
+    world.refuse("SessionNotFound")
+    effects = world.refuse("SessionError", f"too many sessions of {TOKEN}")
+    assert [problem.code for problem in told(Problem, effects)] == ["no_backend_session"]
+    assert TOKEN not in text_of(world, effects)
+
+
+def test_a_token_at_the_cut_of_a_long_text_leaves_no_part_of_itself() -> None:
+    world = World(has_credentials=True)
+    world.start(HERE)
+    world.loaded(stored())
+    world.credential(TOKEN)
+    world.opened()
+    padding = "." * (ERROR_TEXT_MAX_LENGTH - len("AuthenticationFailed: ") - len(TOKEN) // 2)
+    effects = world.refuse("AuthenticationFailed", padding + TOKEN)
+    assert TOKEN[: len(TOKEN) // 2] not in text_of(world, effects)
+
+
 # Long words
 
 

@@ -305,3 +305,15 @@ def test_without_a_claimed_session_only_gaps_are_filled() -> None:
     assert dict(world.context) == {"work": "mine", "other": "theirs"}
     assert (only(SaveSnapshot, effects), "context_differed" in codes(effects)) == ([], False)
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
+
+
+def test_what_is_read_from_the_disk_after_the_link_is_up_reaches_the_image_too() -> None:
+    world = World()
+    world.start(HERE)
+    world.wait(2.0)
+    world.link("one")
+    assert world.state is State.CONNECTED
+    world.loaded(stored(sections={"work": section("stored")}, endpoint=str(HERE), image_id="one"))
+    assert dict(world.context) == {"work": "stored"}
+    world.wait(1.0)
+    assert pushed(world) == {"session": "made", "work": "stored"}
