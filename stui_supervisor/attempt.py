@@ -9,6 +9,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.handshake import Handshake
 from stui_supervisor.path import PathWatch
 from stui_supervisor.secret import Secret
+from stui_supervisor.wire.dialects import Dialect
 
 
 class Phase(Enum):
@@ -28,7 +29,8 @@ class Phase(Enum):
 class Attempt:
     """The present attempt; ``link`` is its number.
 
-    ``until`` is the monotonic time at which the phase ends by itself; a phase that does not has None.
+    ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
+    which the phase ends by itself; a phase that does not has None.
     """
 
     link: int = 0
@@ -39,6 +41,7 @@ class Attempt:
     handshake: Handshake | None = None
     image_id: str | None = None
     path: PathWatch | None = None
+    dialect: Dialect = Dialect.COMMAND
 
     def enter(self, phase: Phase, until: float | None) -> None:
         """Begin a phase."""
@@ -53,6 +56,7 @@ class Attempt:
         self.handshake = None
         self.image_id = None
         self.path = None
+        self.dialect = Dialect.COMMAND
 
     @property
     def has_link(self) -> bool:

@@ -58,13 +58,13 @@ class Audience:
 
     def __init__(self) -> None:
         # Weakly: a reader that has left its loop is gone, and costs nothing more.
-        self._streams: weakref.WeakSet[EventStream] = weakref.WeakSet()
+        self._streams: list[weakref.ref[EventStream]] = []
         self._waiting: dict[asyncio.Future[State], AbstractSet[State]] = {}
 
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
         stream = EventStream()
-        self._streams.add(stream)
+        self._streams.append(weakref.ref(stream, self._streams.remove))
         return stream
 
     def wait(self, states: AbstractSet[State]) -> asyncio.Future[State]:
@@ -76,8 +76,10 @@ class Audience:
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
-        for stream in list(self._streams):
-            stream.put(event)
+        for reference in self._streams:
+            stream = reference()
+            if stream is not None:
+                stream.put(event)
 
     def entered(self, state: State, error: SupervisorError | None) -> None:
         """Wake who waited for this state; others too when ``error`` says that waiting is in vain."""
@@ -91,8 +93,10 @@ class Audience:
 
     def close(self, error: SupervisorError) -> None:
         """Nothing more happens."""
-        for stream in list(self._streams):
-            stream.end()
+        for reference in self._streams:
+            stream = reference()
+            if stream is not None:
+                stream.end()
         self._streams.clear()
         for future in list(self._waiting):
             if not future.done():

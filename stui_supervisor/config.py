@@ -20,6 +20,7 @@ RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on eve
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
 SNAPSHOTS_KEPT: Final = 20  # of a session: copies that lost against a newer one; with full contexts 20 MB
+EMPTY_SESSIONS_KEPT: Final = 20  # of a profile, free and without work; each window opened beside others leaves one
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
 LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often
@@ -64,6 +65,8 @@ WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one w
 
 # The command line.
 LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
+OUTPUT_QUEUE_LENGTH: Final = 1_000  # lines that a reader of our output may lag behind; more are dropped and counted
+OUTPUT_CLOSE_S: Final = 0.5  # output that nobody reads holds up the end of the program for no longer
 BACKEND_START_TIMEOUT_S: Final = 10.0  # a Python process on a slow machine listens within this
 DEMO_LIMIT_S: Final = 30.0  # what is promised for the whole demo
 DEMO_STEP_LIMIT_S: Final = 15.0  # one step; the longest is noticing a busy image and its end

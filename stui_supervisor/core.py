@@ -123,6 +123,8 @@ class Core(Uplink):
     @property
     def dialect(self) -> Dialect:
         """The dialect in which a request is best encoded now."""
+        if self._attempt.phase is Phase.UP:
+            return self._attempt.dialect
         return self._session.dialect(self._endpoint_text()) or Dialect.COMMAND
 
     # The user
@@ -250,6 +252,8 @@ class Core(Uplink):
         self._effects += self._session.adopt(event.claimed, self._now.monotonic_s)
         if self._session.loading:
             return
+        if is_for_present and self._attempt.phase is Phase.UP:
+            self._sharing.changed(self._now.monotonic_s)
         if not self._is_running:
             self._effects += self._session.finish()
         elif self._attempt.phase is Phase.LOADING:

@@ -160,7 +160,7 @@ class Driver:
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
                 self._read_credential(effect)
-            case effects.Load() | effects.Save() | effects.Release():
+            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:

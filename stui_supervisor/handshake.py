@@ -167,7 +167,7 @@ class Handshake:
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
+        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
 
     def _identify(self, result: Mapping[str, Any]) -> Step:
         known = self._known.image_id
@@ -204,7 +204,7 @@ class Handshake:
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = session_in(reply)
         if session is None:
-            self._refusal = words_of(reply)
+            self._refusal = words_of(reply, self._secret)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()
@@ -218,7 +218,7 @@ class Handshake:
 
     def _note_refusal(self, reply: Reply | MalformedMessage) -> None:
         if not (isinstance(reply, Reply) and reply.ok):
-            self._refusal = words_of(reply)
+            self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
         return Established(self._known, self._verdict, self._refusal)
@@ -230,8 +230,8 @@ def is_refusal(reply: Reply) -> bool:
 
 
 def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
-    """What such a reply means to a person; a backend that repeats the token is not quoted on it."""
-    words = words_of(reply) if secret is None else words_of(reply).replace(secret.reveal(), MASK)
+    """What such a reply means to a person."""
+    words = words_of(reply, secret)
     return AuthenticationFailed(
         f"the backend refused the credential ({words})", hint="give the right token, then reconnect"
     )
@@ -265,13 +265,14 @@ def _state_in(reply: Reply | MalformedMessage) -> Any:
     return next((reply.result[key] for key in _STATE_KEYS if reply.result.get(key)), None)
 
 
-def words_of(reply: Reply | MalformedMessage) -> str:
-    """What went wrong with a reply, cut to a length that events may carry."""
+def words_of(reply: Reply | MalformedMessage, secret: Secret | None = None) -> str:
+    """What went wrong with a reply, as events may carry it: cut, and without the token if the backend repeats it."""
     if isinstance(reply, MalformedMessage):
         return str(reply)
     if reply.ok:
         return "an answer without what it should hold"
-    return f"{reply.error_type}: {reply.message}"[:ERROR_TEXT_MAX_LENGTH]
+    words = f"{reply.error_type}: {reply.message}"
+    return (words if secret is None else words.replace(secret.reveal(), MASK))[:ERROR_TEXT_MAX_LENGTH]
 
 
 def _other(dialect: Dialect) -> Dialect:

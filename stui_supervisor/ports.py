@@ -80,7 +80,9 @@ class SessionStore(Protocol):
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
         Falls back to the newest empty free one, then to a new session. What this store owns already
-        stays owned and is not free.
+        stays owned and is not free. On a disk that can be read but not written the session is handed out
+        without being owned, with a notice ``read_only``; each save then tries to own it first, and fails
+        when another process owns it or has changed it since.
         """
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:

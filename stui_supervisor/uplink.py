@@ -56,6 +56,7 @@ class Uplink(Retrying):
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
         attempt.path = PathWatch(self._settings, self._now.monotonic_s)
+        self._look_at_path()
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)), with_session=self._settings.keeps_session, secret=attempt.secret
         )
@@ -88,6 +89,7 @@ class Uplink(Retrying):
     def _established(self, step: Established) -> None:
         self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
         self._attempt.enter(Phase.UP, None)
+        self._attempt.dialect = step.known.dialect or Dialect.COMMAND
         self._liveness.heard(self._now.monotonic_s)
         self._liveness.healthy(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
@@ -133,14 +135,11 @@ class Uplink(Retrying):
     def _send_next(self) -> None:
         if self._attempt.phase is not Phase.UP:
             return
-        dialect = self._dialect()
+        dialect = self._attempt.dialect
         self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
         due, session = self._sharing.next_deadline(), self._session.record.backend_session
         if self._exchange.flight is None and due is not None and due <= self._now.monotonic_s and session is not None:
             self._push(Purpose.PUSH, dialect, session)
-
-    def _dialect(self) -> Dialect:
-        return self._session.dialect(self._endpoint_text()) or Dialect.COMMAND
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -173,8 +172,12 @@ class Uplink(Retrying):
         reply, link = landed.reply, self._attempt.link
         if isinstance(reply, IncompatibleVersion):
             self._reject(incompatible(reply))
-        elif isinstance(reply, MalformedMessage) or reply.dialect is not self._dialect():
-            words = words_of(reply) if isinstance(reply, MalformedMessage) else f"it speaks {reply.dialect} now"
+        elif isinstance(reply, MalformedMessage) or reply.dialect is not self._attempt.dialect:
+            words = (
+                words_of(reply, self._attempt.secret)
+                if isinstance(reply, MalformedMessage)
+                else f"it speaks {reply.dialect} now"
+            )
             self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
         elif is_refusal(reply):
             self._reject(refused(reply, self._attempt.secret))
@@ -222,17 +225,17 @@ class Uplink(Retrying):
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             create = Operation("create_session", {"client_id": self._session.record.client_id})
-            self._ask(Purpose.SESSION, self._dialect(), create, self._attempt.secret)
+            self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
         else:
-            self._no_backend_session(words_of(reply))
+            self._no_backend_session(words_of(reply, self._attempt.secret))
 
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply)
         if session is None:
-            self._no_backend_session(words_of(landed.reply))
+            self._no_backend_session(words_of(landed.reply, self._attempt.secret))
             return
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
-        self._push(Purpose.PUSH, self._dialect(), session)
+        self._push(Purpose.PUSH, self._attempt.dialect, session)
 
     def _no_backend_session(self, words: str) -> None:
         self._sharing.link_up(takes_it=False)
@@ -269,7 +272,7 @@ class Uplink(Retrying):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                self._ask(Purpose.PING, self._dialect(), Operation("ping", {}), self._attempt.secret)
+                self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
             case Finding.NO_ANSWER:
                 self._degrade(DegradedReason.BUSY, BUSY)
             case _:

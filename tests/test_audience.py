@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -109,3 +111,33 @@ async def test_a_wait_that_was_given_up_is_forgotten() -> None:
     await asyncio.sleep(0)
     audience.entered(State.CONNECTED, None)
     assert audience._waiting == {}
+
+
+async def test_a_stream_that_nobody_reads_any_more_is_collected_and_costs_nothing() -> None:
+    audience = Audience()
+    kept = audience.subscribe()
+    abandoned = [weakref.ref(audience.subscribe()) for _ in range(100)]
+    audience.tell(event(1))
+    gc.collect()
+    assert [stream() for stream in abandoned] == [None] * 100
+    assert len(audience._streams) == 1
+    assert await anext(kept) == event(1)
+
+
+async def test_a_stream_is_kept_for_as_long_as_somebody_waits_for_it() -> None:
+    audience = Audience()
+    waiting = asyncio.create_task(read(audience.subscribe()))
+    await asyncio.sleep(0)
+    gc.collect()
+    audience.tell(event(1))
+    audience.close(SupervisorError("stopped"))
+    assert await waiting == [event(1)]
+
+
+async def test_the_end_reaches_every_stream_that_lives() -> None:
+    audience = Audience()
+    streams = [audience.subscribe() for _ in range(3)]
+    waiting = [asyncio.create_task(read(stream)) for stream in streams]
+    await asyncio.sleep(0)
+    audience.close(SupervisorError("stopped"))
+    assert await asyncio.gather(*waiting) == [[], [], []]

@@ -29,6 +29,46 @@ def test_a_number_that_is_not_positive_and_finite_is_refused_by_name(name: str, 
         Settings(**{name: value})
 
 
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [None, True, False, "x", [1], 1j])
+def test_what_is_no_number_is_refused_by_name_with_what_to_give(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"Settings\.{name} is") as caught:
+        Settings(**{name: value})
+    assert caught.value.hint in {
+        "give a number above 0, or leave it out",
+        "give a whole number above 0, or leave it out",
+    }
+
+
+@pytest.mark.parametrize("name", ["queue_length", "journal_files", "journal_max_bytes"])
+def test_what_is_counted_is_a_whole_number(name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**{name: 2.5})  # type: ignore[arg-type]  # on purpose
+    assert (caught.value.message, caught.value.hint) == (
+        f"Settings.{name} is 2.5",
+        "give a whole number above 0, or leave it out",
+    )
+
+
+@pytest.mark.parametrize("name", ["keeps_session", "journal"])
+@pytest.mark.parametrize("value", [None, 0, 1, 2.5, "x", "True"])
+def test_what_is_switched_is_true_or_false(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**{name: value})
+    assert caught.value.hint == "give True or False, or leave it out"
+
+
+@pytest.mark.parametrize("value", [True, "x", -1])
+def test_the_limit_of_recovery_is_a_number_or_none(value: Any) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(give_up_after_s=value)
+    assert caught.value.hint == "give a number above 0, or None, or leave it out"
+
+
+def test_a_time_may_be_a_whole_number_and_a_fraction() -> None:
+    assert Settings(ping_interval_s=1, answer_timeout_s=0.5) == Settings(ping_interval_s=1.0, answer_timeout_s=0.5)
+
+
 def test_recovery_may_have_a_limit_and_has_none_by_default() -> None:
     assert DEFAULTS.give_up_after_s is None
     assert Settings(give_up_after_s=60).give_up_after_s == 60

@@ -297,7 +297,7 @@ def test_the_status_of_a_link_that_is_up_says_everything_about_it() -> None:
         "context_saved_at": None,
         "store_ok": True,
         "credential_source": None,
-        "liveness_source": "zmtp",
+        "liveness_source": "heartbeat",
         "front": None,
         "pid": PID,
     }

@@ -114,6 +114,9 @@ class Broken:
     def save_context(self, _session_id: str, _sections: Mapping[str, Section]) -> int:
         raise AssertionError("nothing was claimed")
 
+    def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
+        raise AssertionError("nothing was claimed")
+
     def release(self, _session_id: str) -> None:
         raise AssertionError("nothing was claimed")
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.record import SessionRecord
+import pytest
+
 from tests.support.backend_process import BackendProcess
 from tests.support.command import Command
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 30
+STOP_LIMIT_S = 2.0  # a second for the client to stop, and the end of the interpreter
+PRINTED_ADDRESS = '"tcp://127.0.0.1:5555"'
 
 
 def run_python(*words: str, command: Command, stdin: str = "") -> str:
@@ -30,19 +34,16 @@ def run_python(*words: str, command: Command, stdin: str = "") -> str:
     return done.stdout
 
 
-def test_the_program_in_the_readme_runs_as_printed(tmp_path: Path) -> None:
+def test_the_program_in_the_readme_runs_as_printed_and_next_time_without_the_address(tmp_path: Path) -> None:
     command = Command(tmp_path)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    programs = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    with BackendProcess() as backend:
-        files = SessionFiles(tmp_path / "sessions")
-        session_id = files.claim("default").session_id
-        files.save_record(session_id, SessionRecord(profile="default", endpoint=backend.endpoint))
-        files.release(session_id)
+    (program,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert program.count(PRINTED_ADDRESS) == 1
+    with BackendProcess() as backend:  # on a free port: somebody may be using the printed one
+        first = run_python("-c", program.replace(PRINTED_ADDRESS, f'"{backend.endpoint}"'), command=command)
+        second = run_python("-c", program.replace(PRINTED_ADDRESS, ""), command=command)
 
-        printed = [run_python("-c", program, command=command) for program in programs]
-
-    assert printed == ["7\n"]
+    assert (first, second) == ("7\n", "7\n")
 
 
 def test_the_workspace_example_keeps_its_lines_over_a_restart(tmp_path: Path) -> None:
@@ -55,3 +56,33 @@ def test_the_workspace_example_keeps_its_lines_over_a_restart(tmp_path: Path) ->
     assert first.splitlines()[0] == "1: 7"
     assert "EvaluationError" in first.splitlines()[1]
     assert second == "3: 42\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
+def test_ctrl_c_ends_the_workspace_example_while_it_waits_for_a_line(tmp_path: Path) -> None:
+    script = str(ROOT / "examples" / "workspace.py")
+    pipe = subprocess.PIPE
+    with (
+        BackendProcess() as backend,
+        subprocess.Popen(
+            [sys.executable, "-u", script, backend.endpoint],
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            encoding="utf-8",
+            env=Command(tmp_path).environment(),
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write("3 + 4\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        code, err = process.wait(LIMIT_S), process.stderr.read()
+        took_s = time.monotonic() - sent
+
+    assert (answer, code, err) == ("1: 7\n", 130, "")
+    assert took_s < STOP_LIMIT_S

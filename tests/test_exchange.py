@@ -68,6 +68,20 @@ def test_a_request_that_fits_the_link_is_not_encoded_again() -> None:
     assert send.body is body
 
 
+@pytest.mark.parametrize(("first", "then"), [(COMMAND, ENVELOPE), (ENVELOPE, COMMAND)])
+def test_what_the_caller_does_to_the_parameters_afterwards_changes_nothing_in_another_dialect(
+    first: Dialect, then: Dialect
+) -> None:
+    inner = {"deep": [1]}
+    parameters: dict[str, object] = {"code": "3 + 4", "context": inner}
+    one = exchange(request(1, parameters=parameters, dialect=first))
+    parameters["code"] = "Smalltalk snapshot: true andQuit: true"
+    parameters["more"] = object()
+    inner["deep"].append(2)
+    _, received = sent(one.send_next(LINK, then, LATER))
+    assert received == Received(then, "me-1", "evaluate", {"code": "3 + 4", "context": {"deep": [1]}})
+
+
 def test_a_request_that_cannot_be_said_in_the_dialect_of_the_link_ends_and_the_next_one_goes() -> None:
     odd = request(1, "inspect", {"objectId": 1, "target": 2})
     one = exchange(odd, request(2))

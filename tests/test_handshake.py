@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.handshake import (
@@ -17,6 +18,7 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
+    words_of,
 )
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
@@ -350,3 +352,42 @@ def test_a_token_refused_in_the_other_dialect_is_refused_after_one_more_ping(ref
     handshake = begun()
     assert exact(handshake.answered(error(ENVELOPE, refusal))) == ask(ENVELOPE, "ping")
     assert isinstance(handshake.answered(error(ENVELOPE, refusal)), Rejected)
+
+
+# A session made at another endpoint, and long words
+
+
+@BOTH
+def test_a_session_of_another_endpoint_that_is_missing_here_says_nothing_about_a_restart(dialect: Dialect) -> None:
+    start = known(dialect, "one", "s1")
+    handshake = begun(start._replace(is_elsewhere=True))
+    handshake.answered(ok(dialect, image_id="one"))
+    assert exact(handshake.answered(error(dialect, "SessionNotFound"))) == ask(dialect, "create_session", client_id="c")
+    handshake.answered(ok(dialect, session_id="s2"))
+    step = handshake.merged(ours_is_newer=False)
+    assert isinstance(step, Established)
+    assert (step.verdict, step.known.backend_session) == (BackendVerdict.UNKNOWN, "s2")
+
+
+def test_a_session_of_another_endpoint_that_is_known_here_is_resumed() -> None:
+    handshake = begun(known(COMMAND, "one", "s1")._replace(is_elsewhere=True))
+    handshake.answered(ok(image_id="one"))
+    handshake.answered(ok())
+    step = handshake.merged(ours_is_newer=False)
+    assert isinstance(step, Established)
+    assert (step.verdict, step.known.backend_session) == (BackendVerdict.RESUMED, "s1")
+
+
+@REFUSALS
+def test_a_backend_that_repeats_the_token_is_not_quoted_on_it(refusal: str) -> None:
+    secret = Secret("a token of some length")
+    handshake = begun(secret=secret)
+    step = handshake.answered(error(error_type=refusal, message="no such token: a token of some length"))
+    assert isinstance(step, Rejected)
+    assert str(step.error).startswith(f"the backend refused the credential ({refusal}: no such token: ")
+    assert secret.reveal() not in str(step.error)
+
+
+def test_long_words_are_cut() -> None:
+    words = words_of(error(error_type="SessionError", message="x" * 100_000))
+    assert (len(words), words[:17]) == (ERROR_TEXT_MAX_LENGTH, "SessionError: xxx")

@@ -170,3 +170,41 @@ def test_the_first_images_context_saved_time_is_not_the_seconds() -> None:
     world.context["work"] = "two, changed"
     effects = world.wait(1.0)
     assert len(told(ContextSaved, effects)) == 1
+
+
+# One image at two endpoints
+
+
+def test_each_endpoint_has_its_own_session_in_the_image_and_keeps_it() -> None:
+    world = World()
+    world.start(HERE)
+    world.loaded(stored())
+    world.link("one")
+    world.tell(inputs.Connect(THERE))
+    world.opened()
+    world.answer({"image_id": "one"})
+    assert world.asked().parameters["session_id"] == "made"  # it may be the same image under another name
+    world.refuse("SessionNotFound")
+    world.answer({"session_id": "made there"})
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.UNKNOWN
+    for endpoint, session in ((HERE, "made"), (THERE, "made there"), (HERE, "made")):
+        world.tell(inputs.Connect(endpoint))
+        world.opened()
+        world.answer({"image_id": "one"})
+        assert (world.asked().command, world.asked().parameters["session_id"]) == ("restore_session", session)
+        world.shake_hands("one")
+        assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
+
+
+def test_a_session_that_its_own_endpoint_has_lost_was_restarted() -> None:
+    world = World()
+    world.start(HERE)
+    world.loaded(stored())
+    world.link("one")
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer({"image_id": "one"})
+    world.refuse("SessionNotFound")
+    world.answer({"session_id": "made again"})
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED

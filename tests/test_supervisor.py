@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import gc
 import os
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from stui_supervisor import (
     Transition,
     Trigger,
 )
+from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.testing import FakePeer, Reach
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import ENDPOINT, SETTINGS, scene
@@ -290,3 +292,44 @@ async def test_a_second_use_of_the_same_object_continues_the_first(tmp_path: Pat
             await entering(stream, State.CONNECTED)
             supervisor.context[f"run {number}"] = number
     assert dict(supervisor.context) == {"run 0": 0, "run 1": 1, "run 2": 2}
+
+
+async def test_a_stream_that_the_program_has_dropped_is_collected_and_stop_ends_the_others(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        dropped = weakref.ref(there.supervisor.events())
+        kept = there.supervisor.events()
+        waiting = asyncio.create_task(anext(there.supervisor.events()))
+        gc.collect()
+        assert dropped() is None
+        await there.supervisor.stop()
+        async with asyncio.timeout(LIMIT_S):
+            assert isinstance(await waiting, Transition)
+            ends = [event async for event in kept if isinstance(event, Transition)]
+        assert [end.trigger for end in ends] == [Trigger.STOP]
+
+
+async def test_parameters_that_change_while_the_request_waits_are_not_sent(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        there.image.silent = True
+        first = asyncio.create_task(there.supervisor.request("evaluate", {"code": "0"}))
+        await until(lambda: there.image.asked("evaluate"))
+        parameters = {"code": "1"}
+        second = asyncio.create_task(there.supervisor.request("evaluate", parameters))
+        await until(lambda: there.supervisor.status().waiting_requests == 2)
+        parameters["code"] = "2"
+        there.image.silent = False
+        await there.supervisor.reconnect()
+        assert (await second)["result"] == "1"
+        with pytest.raises(OutcomeUnknown):
+            await first
+
+
+async def test_disconnect_returns_with_the_wish_on_disk_and_without_a_disk_too(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        await there.supervisor.disconnect()
+        (stored,) = SessionFiles(tmp_path / "sessions").read_newest()
+        assert stored.record.wanted is False
+    (tmp_path / "no directory").write_text("")
+    async with scene(State.CONNECTED, tmp_path / "no directory") as there:
+        await there.supervisor.disconnect()
+        assert there.supervisor.state is State.DISCONNECTED

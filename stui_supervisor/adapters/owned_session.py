@@ -1,4 +1,8 @@
-"""One session that this process owns: it alone writes there while it holds the lock."""
+"""One session that this process owns: it alone writes there while it holds the lock.
+
+Where the disk is read-only the lock may not be had. Then the session is only borrowed: read, and owned
+by the first save that can take the lock and finds every file as it was read.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +31,14 @@ from stui_supervisor.record import SessionRecord
 
 LOCK_NAME: Final = "lock"
 
+_TAKEN: Final = "another process owns the session now"
+
 
 class OwnedSession:
     """The files of a session: read once after ``take``, then only written.
 
-    ``record`` and ``context`` are what is stored, or was when the directory vanished. Every method
-    may raise OSError.
+    ``record`` and ``context`` are what is stored, or was when the directory vanished. ``read_only`` is
+    why it had to be borrowed. Every method may raise OSError.
     """
 
     def __init__(self, path: str, profile: str) -> None:
@@ -43,10 +49,19 @@ class OwnedSession:
         self._next_seq = dict.fromkeys(Kind, 1)
         self._kept: set[str] = set()
         self._seq_with_work: int | None = None
+        self.read_only: OSError | None = None
+        self._as_read: dict[Kind, list[int]] = {}
 
     def take(self) -> bool:
         """Own the session; False when another process does."""
         return self._lock.take()
+
+    def borrow(self, why: OSError) -> bool:
+        """Go on without owning it, until the first save that can; False when a living process owns it."""
+        if self._lock.is_held():
+            return False
+        self.read_only = why
+        return True
 
     def release(self) -> None:
         """Let another process own it."""
@@ -54,7 +69,7 @@ class OwnedSession:
 
     def load(self) -> list[Refused]:
         """Read what is stored; the result is what could not be used. Raises NewerFormat, and then owns nothing."""
-        found = generations(os.listdir(self.path))
+        found = self._as_read = generations(os.listdir(self.path))
         record = newest_record(self.path, found[Kind.ENDPOINT])
         context = newest_context(self.path, found[Kind.CONTEXT])
         self._next_seq = {kind: seqs[0] + 1 if seqs else 1 for kind, seqs in found.items()}
@@ -106,6 +121,7 @@ class OwnedSession:
         return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections)
 
     def _write(self, header: Header, parts: tuple[bytes, ...]) -> None:
+        self._own_what_was_borrowed()
         name = file_name(header.kind, header.seq)
         try:
             write_whole(self.path, name, parts)
@@ -123,12 +139,30 @@ class OwnedSession:
         with suppress(OSError):  # the save is done; what is left over goes with the next one
             self._tidy(header.kind)
 
+    def _own_what_was_borrowed(self) -> None:
+        if self.read_only is None:
+            return
+        self._refuse_what_went_on()  # before the lock as well: taking it would make a directory that is gone
+        if not self._lock.take():
+            raise BlockingIOError(errno.EAGAIN, _TAKEN)
+        try:
+            self._refuse_what_went_on()
+        except OSError:
+            self._lock.give_back()
+            raise
+        self.read_only = None
+
+    def _refuse_what_went_on(self) -> None:
+        """Somebody who owned the session meanwhile has left newer work than we know of."""
+        if generations(os.listdir(self.path)) != self._as_read:
+            raise BlockingIOError(errno.EAGAIN, "another process has continued the session")
+
     def _make_again(self) -> None:
         """Somebody removed the directory, and our lock with it."""
         self._lock.give_back()
         make_private_directory(self.path)
         if not self._lock.take():
-            raise BlockingIOError(errno.EAGAIN, "another process owns the session now")
+            raise BlockingIOError(errno.EAGAIN, _TAKEN)
 
     def _tidy(self, kind: Kind) -> None:
         """Keep the newest generations and the last one with work in it; drop temporaries of a save that was cut off."""

@@ -37,9 +37,11 @@ _HINTS: Final = {
     errno.ENOSPC: "the disk is full: make room; the next save works again",
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
     errno.EFBIG: "the system limits the size of files: raise the limit (ulimit -f), " + _ELSEWHERE,
+    errno.ENOENT: "see that directories can be made there, " + _ELSEWHERE,
     errno.EACCES: "give your account write access there, " + _ELSEWHERE,
     errno.EPERM: "give your account write access there, " + _ELSEWHERE,
     errno.EROFS: "the disk is read-only: mount it for writing, " + _ELSEWHERE,
+    errno.EAGAIN: "start this program again to go on in a session that is free",
     errno.EIO: "the disk reports a fault: check it, " + _ELSEWHERE,
     errno.EMFILE: "too many files are open: close some, or raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this machine: close some programs",
@@ -58,8 +60,17 @@ def store_errors(doing: str, where: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        hint = _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
-        raise StoreError(f"cannot {doing} in {where} ({reason})", hint=hint) from error
+        raise StoreError(f"cannot {doing} in {where} ({reason})", hint=hint_for(error)) from error
+
+
+def hint_for(error: OSError) -> str:
+    """What a person can do about it."""
+    return _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
+
+
+def is_read_only(error: OSError) -> bool:
+    """True when the disk or its rights do not let us write, which says nothing about reading."""
+    return error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def is_out_of_means(error: OSError) -> bool:
@@ -70,17 +81,21 @@ def is_out_of_means(error: OSError) -> bool:
 def make_private_directory(path: str) -> None:
     """Make the directory and its parents; each one made is 0700. Existing ones stay as they are."""
     try:
-        os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-        return
+        _make_directory(path)
     except FileNotFoundError:
         parent = os.path.dirname(path)
         if parent in {"", path}:
             raise
         make_private_directory(parent)
-        make_private_directory(path)
+        _make_directory(path)  # below a parent that exists the answer is final: some file systems take no directory
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path, _DIRECTORY_MODE)  # the mode belongs to the call
+    except OSError:
+        if not os.path.isdir(path):  # some systems refuse to write before they see that it exists
+            raise
         return
     with suppress(OSError):  # file systems without modes refuse
         os.chmod(path, _DIRECTORY_MODE)  # a umask may have taken our own rights

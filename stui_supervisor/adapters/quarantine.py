@@ -17,7 +17,7 @@ DIRECTORY_NAME: Final = "quarantine"
 
 def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> StoreNotice:
     """Move a damaged file out of its session; one that may be of a later version stays. Never raises OSError."""
-    what = f"{refused.name} of session {session_id} cannot be used: {refused.reason}"
+    what = _what(session_id, refused)
     if not refused.is_movable:
         return StoreNotice(
             code="unusable_file",
@@ -39,6 +39,19 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
         message=f"{what}. {kept}, and an older state is used.",
         hint="look at what you worked on last; if this happens again, check the disk",
     )
+
+
+def leave(session_id: str, refused: Refused) -> StoreNotice:
+    """Tell of a damaged file in a session that is not ours to change."""
+    return StoreNotice(
+        code="damaged_file" if refused.is_movable else "unusable_file",
+        message=f"{_what(session_id, refused)}. It stays where it is and an older state is used.",
+        hint="look at what you worked on last; if this happens again, check the disk",
+    )
+
+
+def _what(session_id: str, refused: Refused) -> str:
+    return f"{refused.name} of session {session_id} cannot be used: {refused.reason}"
 
 
 def _forget_oldest(directory: str) -> None:

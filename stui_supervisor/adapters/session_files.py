@@ -19,12 +19,19 @@ from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
-from stui_supervisor.adapters.private_files import is_out_of_means, make_private_directory, store_errors
-from stui_supervisor.adapters.quarantine import set_aside
+from stui_supervisor.adapters.private_files import (
+    hint_for,
+    is_out_of_means,
+    is_read_only,
+    make_private_directory,
+    store_errors,
+)
+from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_directory import look
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
+from stui_supervisor.adapters.session_removal import remove_if_empty
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
-from stui_supervisor.config import CLAIM_WAIT_S
+from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -69,8 +76,8 @@ class SessionFiles:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
-            with self._one_at_a_time():
-                return self._claim(profile, image_id)
+            with self._one_at_a_time() as is_alone:
+                return self._claim(profile, image_id, is_alone=is_alone)
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
@@ -125,7 +132,7 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in self._look_around().candidates}
 
-    def _claim(self, profile: str, image_id: str | None) -> Claimed:
+    def _claim(self, profile: str, image_id: str | None, *, is_alone: bool) -> Claimed:
         seen = self._look_around()
         notices = [_newer_notice(session_id, reason) for session_id, reason in seen.newer]
         for session_id in seen.unreadable:
@@ -134,6 +141,8 @@ class SessionFiles:
         queue = in_order_of_claim(seen.candidates, profile, image_id)
         while queue:
             candidate = queue.pop(0)
+            if candidate.session_id in self._owned:
+                continue  # also one that is borrowed, which no lock shows
             session = self._take(candidate.session_id, profile, notices)
             if session is None:
                 continue
@@ -143,28 +152,55 @@ class SessionFiles:
                 queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image_id)
                 continue
             self._owned[candidate.session_id] = session
+            if session.read_only is not None:
+                notices.append(_read_only_notice(candidate.session_id, session.read_only))
             return Claimed(
                 session_id=candidate.session_id,
                 record=session.record,
                 sections=session.context.sections,
                 fresh=False,
-                notices=tuple(notices),
+                notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
             )
-        return self._begin(seed(seen.candidates, profile, image_id), notices)
+        claimed = self._begin(seed(seen.candidates, profile, image_id), notices)
+        if is_alone:
+            self._remove_needless(seen, profile)
+        return claimed
+
+    def _remove_needless(self, seen: _Seen, profile: str) -> None:
+        """Keep so many sessions without work; those without any file help nobody."""
+        free = 0
+        needless = list(seen.unreadable)
+        for candidate in newest_first(seen.candidates):
+            if candidate.record.profile != profile or candidate.live_sections or self._is_live(candidate.session_id):
+                continue
+            free += 1
+            if free > EMPTY_SESSIONS_KEPT:
+                needless.append(candidate.session_id)
+        for session_id in reversed(needless):  # the oldest first
+            remove_if_empty(self._path(session_id))
 
     def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
-        """Lock and load; None when it is taken, of a later version, or out of our reach."""
+        """Own, or where the disk is read-only borrow, and load.
+
+        None when it is taken, of a later version, or out of our reach.
+        """
         session = OwnedSession(self._path(session_id), profile)
         try:
-            if not session.take():
+            if not _take_or_borrow(session):
                 return None
             refused = session.load()
+        except LockReplaced:
+            notices.append(_replaced_notice(session_id))
+            return None
         except (NewerFormat, OSError) as error:
             session.release()
             if isinstance(error, OSError) and is_out_of_means(error):
                 raise
             return None
-        notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
+        if session.read_only is not None:
+            notices += [leave(session_id, file) for file in refused]
+        else:
+            notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
@@ -209,17 +245,17 @@ class SessionFiles:
             return []
 
     @contextmanager
-    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[None]:
+    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[bool]:
+        """Gives True when no other process can be in here too."""
         path = os.path.join(self._root, _CLAIM_LOCK_NAME)
         lock = SessionLock(path)
-        # A process that is frozen in a claim holds up nobody: the sessions' own locks keep them apart.
-        if make_file:
-            lock.take(wait_s=CLAIM_WAIT_S)
-        elif os.path.lexists(path):
-            with suppress(OSError):  # a directory that is read-only to us has nobody to disturb
-                lock.take(wait_s=CLAIM_WAIT_S)
+        is_ours = False
+        # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
+        # keep the processes apart.
+        with suppress(OSError):
+            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=CLAIM_WAIT_S)
         try:
-            yield
+            yield is_ours
         finally:
             lock.give_back()
 
@@ -244,9 +280,34 @@ class SessionFiles:
         return os.path.join(self._root, session_id)
 
 
+def _take_or_borrow(session: OwnedSession) -> bool:
+    try:
+        return session.take()
+    except OSError as error:
+        if not is_read_only(error):
+            raise
+        return session.borrow(error)
+
+
+def _read_only_notice(session_id: str, error: OSError) -> StoreNotice:
+    return StoreNotice(
+        code="read_only",
+        message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
+        hint=f"{hint_for(error)}; saving begins by itself once that is done",
+    )
+
+
 def _newer_notice(session_id: str, reason: str) -> StoreNotice:
     return StoreNotice(
         code="newer_format",
         message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
         hint="use that version again to continue this session",
+    )
+
+
+def _replaced_notice(session_id: str) -> StoreNotice:
+    return StoreNotice(
+        code="unusable_file",
+        message=f"session {session_id} is left out: what is in the place of its file {LOCK_NAME!r} is not a file",
+        hint=f"remove {LOCK_NAME!r} from the directory of that session; the next start can use the session again",
     )

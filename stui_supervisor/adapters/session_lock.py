@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+import stat
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from stui_supervisor.config import LOCK_POLL_S
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+_IS_WINDOWS: Final = os.name == "nt"
+
+
+class LockReplaced(OSError):
+    """A directory, a link or another thing that is no file is where the lock should be."""
 
 
 class SessionLock:
@@ -22,10 +32,13 @@ class SessionLock:
         """True when it is ours now; False when somebody else has it, after ``wait_s`` seconds at most."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a claim needs it
 
+        self._refuse_what_is_no_file()
         lock = FileLock(self._path, mode=0o600, thread_local=False)
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
+            if _IS_WINDOWS and not os.path.lexists(self._path):  # there a refusal looks like somebody's lock
+                raise PermissionError(errno.EACCES, "its lock cannot be made") from None
             return False
         except NotImplementedError as error:
             raise OSError(0, "this file system has no locks") from error
@@ -39,12 +52,41 @@ class SessionLock:
             lock.release()
 
     def is_held(self) -> bool:
-        """True when a living process has it. Makes no file, and leaves the lock as it was."""
+        """True when a living process has it. Makes no file, and leaves the lock as it was.
+
+        Windows cannot tell without the right to write; nobody of ours holds it then.
+        """
         if not os.path.lexists(self._path):
             return False
         try:
             taken = self.take()
         except OSError:
-            return False  # no right to ask: nobody of ours can hold it
+            return _is_seen_held(self._path)
         self.give_back()
         return not taken
+
+    def _refuse_what_is_no_file(self) -> None:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(self._path).st_mode):
+                raise LockReplaced(errno.EINVAL, "its lock is not a regular file")
+
+
+def _is_seen_held(path: str) -> bool:
+    """Ask with the right to read alone, which a disk that is read-only leaves us."""
+    if sys.platform == "win32":
+        return False
+    import fcntl  # noqa: PLC0415 - not on Windows
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False  # no right to ask: nobody of ours can hold it
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False

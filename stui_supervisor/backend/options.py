@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--executed-log", metavar="PATH", type=Path, help="append each request there before it runs")
     add("--own-ids", action="store_true", help="answer with ids of its own")
+    add("--until-eof", action="store_true", help="end when stdin does, as it does with the program that started this")
 
 
 def settings_from(arguments: argparse.Namespace) -> BackendSettings:
@@ -66,8 +68,8 @@ def _checked_address(text: str) -> str:
     return text
 
 
-def run(settings: BackendSettings, *, as_json: bool) -> int:
-    """Serve until a signal ends it; the exit code. Says where it listens on one line of stdout."""
+def run(settings: BackendSettings, *, as_json: bool, until_eof: bool = False) -> int:
+    """Serve until a signal ends it, or the end of stdin; the exit code. Says where it listens on one line of stdout."""
     from stui_supervisor.backend.server import Backend  # noqa: PLC0415  ZeroMQ only when it serves
 
     backend = Backend(settings)
@@ -83,6 +85,8 @@ def run(settings: BackendSettings, *, as_json: bool) -> int:
             f", publishing on {backend.publishing}" if backend.publishing else ""
         )
         _say(json.dumps(listening) if as_json else words)
+        if until_eof:
+            threading.Thread(target=_stop_at_eof, args=(backend,), name="stui-backend-eof", daemon=True).start()
         backend.serve()
     return 0
 
@@ -100,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = settings_from(arguments)
     except ConfigurationError as error:
         parser.error(str(error))
-    return run(settings, as_json=arguments.json)
+    return run(settings, as_json=arguments.json, until_eof=arguments.until_eof)
 
 
 def _report(error: ConfigurationError, *, as_json: bool) -> None:
@@ -114,6 +118,15 @@ def _report(error: ConfigurationError, *, as_json: bool) -> None:
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def _stop_at_eof(backend: Backend) -> None:
+    """Stop when nothing more can come from stdin, which closes with its writer however that ends."""
+    with suppress(OSError):  # as good as its end
+        # Not through sys.stdin: a thread inside its lock would disturb the end of the interpreter.
+        while sys.stdin is not None and os.read(sys.stdin.fileno(), 1_024):
+            pass
+    backend.stop()
 
 
 @contextmanager

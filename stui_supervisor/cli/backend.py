@@ -8,5 +8,6 @@ from stui_supervisor import backend
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until it is interrupted."""
-    return backend.run(backend.settings_from(arguments), as_json=arguments.json)
+    """Serve until it is interrupted, or its stdin ends where that was asked for."""
+    settings = backend.settings_from(arguments)
+    return backend.run(settings, as_json=arguments.json, until_eof=arguments.until_eof)

@@ -29,10 +29,11 @@ _CONTEXT: Final = {"workspaces": [{"name": "Main", "text": "42 factorial", "curs
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Play the demo; done only if everything that it claims was seen."""
-    return asyncio.run(_play(Narrator(Terminal.of(arguments))))
+    return asyncio.run(_play(Terminal.of(arguments)))
 
 
-async def _play(narrator: Narrator) -> ExitCode:
+async def _play(terminal: Terminal) -> ExitCode:
+    narrator = Narrator(terminal)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101  a coroutine runs in a task
     interrupted = asyncio.Event()
@@ -42,7 +43,11 @@ async def _play(narrator: Narrator) -> ExitCode:
         task.cancel()
 
     backend = EmbeddedBackend()
-    with interrupts(interrupt), tempfile.TemporaryDirectory(prefix="stui-demo-", ignore_cleanup_errors=True) as home:
+    with (
+        interrupts(interrupt),
+        terminal.in_background(broken=interrupt),
+        tempfile.TemporaryDirectory(prefix="stui-demo-", ignore_cleanup_errors=True) as home,
+    ):
         try:
             async with asyncio.timeout(DEMO_LIMIT_S), narrator:
                 await _first_client(narrator, backend, Path(home))

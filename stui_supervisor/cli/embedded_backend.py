@@ -21,8 +21,8 @@ class EmbeddedBackend:
     async def start(self) -> None:
         """Start it; returns when it listens. Raises SupervisorError when it does not."""
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "stui_supervisor.backend", "--json", "--bind", self.endpoint),
-            stdin=asyncio.subprocess.DEVNULL,
+            *(sys.executable, "-m", "stui_supervisor.backend", "--json", "--until-eof", "--bind", self.endpoint),
+            stdin=asyncio.subprocess.PIPE,  # nothing is written: it closes when we end, even by a kill
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -1,36 +1,21 @@
-"""The command ``stui-supervisor``: reads the arguments, runs one command, turns its end into an exit code."""
+"""The entry point of the command ``stui-supervisor``; it imports the rest only when Ctrl-C is looked after."""
 
 from __future__ import annotations
 
-import errno
+import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
-
-from stui_supervisor.cli.exit_codes import ExitCode, exit_code_of
-from stui_supervisor.cli.parser import asks_for_json, parse
-from stui_supervisor.cli.terminal import Terminal, make_streams_safe, silence_stdout
-from stui_supervisor.errors import SupervisorError
-from stui_supervisor.printable import printable
-
-_READER_LEFT: Final = (errno.EPIPE, errno.EINVAL)  # the latter is what Windows says
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code; raises SystemExit for ``--help`` and ``--version`` only."""
-    make_streams_safe()
-    words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        try:
-            arguments = parse(words)
-            return int(arguments.run(arguments))
-        except SupervisorError as error:
-            Terminal(as_json=asks_for_json(words)).error(error)
-            return exit_code_of(error)
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except OSError as error:  # stdout is a full disk, or a pipe that nobody reads any more
-        silence_stdout()
-        if error.errno not in _READER_LEFT:
-            Terminal(as_json=False).note(f"stui-supervisor: {printable(str(error))}")
-        return ExitCode.FAILED
+    """Run one command line and return its exit code; raises SystemExit for ``--help`` and ``--version`` only.
+
+    Without ``argv`` it is the process's own. Ctrl-C then ends the process as it ends a C program, without
+    a traceback from wherever it was; commands that have something to put in order hear it themselves.
+    """
+    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    from stui_supervisor.cli.command_line import execute  # noqa: PLC0415  see the top
+
+    return execute(sys.argv[1:] if argv is None else argv)

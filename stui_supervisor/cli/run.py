@@ -33,7 +33,7 @@ async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, t
     # Looked up first: the start writes a status of its own over what the last one tried.
     hint = "" if endpoint is not None else way_to_connect(arguments)
     ended = asyncio.Event()
-    with interrupts(ended.set):
+    with interrupts(ended.set), terminal.in_background(broken=ended.set):
         watching = asyncio.create_task(_watch(supervisor, terminal, hint))
         beside = [asyncio.create_task(ended.wait()), asyncio.create_task(_keep_live(supervisor, terminal))]
         try:

@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from stui_supervisor.errors import BackendError, SupervisorError
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State
+
+if TYPE_CHECKING:
+    from stui_supervisor.cli.background_output import BackgroundOutput
 
 
 class Colour(StrEnum):
@@ -64,11 +69,28 @@ class Terminal:
         self.as_json = as_json
         self.is_live = is_live
         self._live_text = ""
+        self._output: BackgroundOutput | None = None
 
     @classmethod
     def of(cls, options: GlobalOptions) -> Terminal:
         """The terminal as the options and this process's streams and environment have it."""
         return cls(as_json=options.json, is_live=not options.json and _takes_ansi(sys.stdout))
+
+    @contextmanager
+    def in_background(self, broken: Callable[[], None]) -> Iterator[None]:
+        """Inside, nothing that is written holds up the running event loop, whether it is read or not.
+
+        ``broken`` is called in the loop when a stream cannot be written any more. Raises the OSError
+        that says why at the end, which waits a moment for readers and no longer.
+        """
+        from stui_supervisor.cli.background_output import BackgroundOutput  # noqa: PLC0415  for long commands only
+
+        self._output = BackgroundOutput(lost=self._lost, broken=broken)
+        try:
+            yield
+        finally:
+            output, self._output = self._output, None
+            output.close()
 
     def paint(self, text: str, colour: Colour) -> str:
         """``text`` in a colour where colour is shown."""
@@ -89,16 +111,15 @@ class Terminal:
 
     def live(self, text: str) -> None:
         """Show ``text`` below the last line until something else is written; on a terminal only."""
-        if self.is_live and text != self._live_text:
-            sys.stdout.write(_CLEAR_LINE + text)
-            sys.stdout.flush()
+        is_behind = self._output is not None and self._output.is_behind
+        if self.is_live and text != self._live_text and not is_behind:
+            self._put(sys.stdout, _CLEAR_LINE + text)
             self._live_text = text
 
     def end_live(self) -> None:
         """Take the live line away."""
         if self._live_text:
-            sys.stdout.write(_CLEAR_LINE)
-            sys.stdout.flush()
+            self._put(sys.stdout, _CLEAR_LINE)
             self._live_text = ""
 
     def error(self, error: SupervisorError) -> None:
@@ -111,8 +132,19 @@ class Terminal:
 
     def _write(self, stream: TextIO, text: str) -> None:
         self.end_live()
-        stream.write(text + "\n")
+        self._put(stream, text + "\n")
+
+    def _put(self, stream: TextIO, text: str) -> None:
+        if self._output is not None:
+            self._output.write(stream, text)
+            return
+        stream.write(text)
         stream.flush()
+
+    def _lost(self, count: int) -> str:
+        if self.as_json:
+            return json.dumps({"event": "events_dropped", "at": datetime.now(UTC).isoformat(), "count": count}) + "\n"
+        return f"{count} lines were dropped, because this output is read too slowly\n"
 
 
 def message_of(error: SupervisorError) -> str:

@@ -27,6 +27,7 @@ from stui_supervisor.wire.limits import MalformedMessage, parse, shown
 
 PROTOCOL_VERSION: Final = "1.0.0"
 _PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 class Dialect(StrEnum):
@@ -155,7 +156,7 @@ def renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
 def write(message: Mapping[str, Any]) -> bytes:
     """A message as bytes. Raises ConfigurationError when it is not JSON or too large for STUI."""
     try:
-        body = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        body = _ENCODER.encode(message).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"the message is not JSON ({error})", hint="use objects with text keys, lists, text and finite numbers"

@@ -79,6 +79,13 @@ def test_a_file_in_the_place_of_a_directory_is_reported(tmp_path: Path) -> None:
             make_private_directory(str(path))
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a file system that takes no directories")
+@pytest.mark.parametrize("path", ["/proc/nope", "/proc/nope/inner/most"])
+def test_a_directory_that_cannot_be_made_below_one_that_exists_is_reported_at_once(path: str) -> None:
+    with pytest.raises(StoreError, match="see that directories can be made there"), store_errors("claim", path):
+        make_private_directory(path)
+
+
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     with pytest.raises(Damaged, match="5 bytes, and 4 are allowed"):

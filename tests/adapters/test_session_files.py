@@ -4,7 +4,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -184,6 +184,50 @@ def test_a_process_that_is_frozen_in_a_claim_holds_up_others_only_briefly(tmp_pa
     assert SessionFiles(tmp_path).claim("default").session_id == directory.name
     assert CLAIM_WAIT_S <= time.monotonic() - began < CLAIM_WAIT_S + 2
     frozen.give_back()
+
+
+def plant_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def plant_link(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def plant_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+planted = pytest.mark.parametrize(
+    "plant", [plant_directory, pytest.param(plant_link, marks=posix), pytest.param(plant_fifo, marks=posix)]
+)
+
+
+@planted
+def test_a_claim_needs_no_claim_lock(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    directory = stored(tmp_path, NEW)
+    (tmp_path / "claim.lock").unlink()
+    plant(tmp_path / "claim.lock")
+    files = SessionFiles(tmp_path)
+    claimed = files.claim("default")
+    assert (claimed.session_id, claimed.sections, claimed.notices) == (directory.name, NEW, ())
+    assert [session.live for session in SessionFiles(tmp_path).read_newest()] == [True]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@planted
+def test_a_session_whose_lock_was_replaced_is_left_out_and_told(tmp_path: Path, plant: Callable[[Path], None]) -> None:
+    spare, directory = stored(tmp_path, OLD), stored(tmp_path, NEW)
+    (directory / "lock").unlink()
+    plant(directory / "lock")
+    before = contents(directory)
+    claimed = SessionFiles(tmp_path).claim("default")
+    assert (claimed.session_id, claimed.sections) == (spare.name, OLD)
+    (notice,) = claimed.notices
+    assert (notice.code, directory.name in notice.message) == ("unusable_file", True)
+    assert "remove 'lock'" in notice.hint
+    assert contents(directory) == before
+    assert not (directory / "elsewhere").exists()
 
 
 def test_the_listing_changes_no_file(tmp_path: Path) -> None:

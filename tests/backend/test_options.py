@@ -105,6 +105,38 @@ def test_a_signal_ends_it_within_a_second(code: str | None, tmp_path: Path) -> N
         assert time.monotonic() - began_s < 1
 
 
+@pytest.mark.parametrize("words", [["stui_supervisor.backend"], ["stui_supervisor", "backend"]], ids=" ".join)
+def test_with_until_eof_it_ends_when_its_stdin_does(words: list[str]) -> None:
+    command = [sys.executable, "-m", *words, "--bind=tcp://127.0.0.1:*", "--until-eof"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("listening on ")
+        _, err = process.communicate("what is written is not looked at\n", timeout=20)
+
+    assert (process.returncode, err) == (0, "")
+
+
+@posix
+def test_with_until_eof_a_signal_ends_it_as_well() -> None:
+    command = [sys.executable, "-m", "stui_supervisor.backend", "--bind=tcp://127.0.0.1:*", "--until-eof"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("listening on ")
+        process.terminate()
+        code, err = process.wait(5), process.stderr.read()
+
+    assert (code, err) == (0, "")
+
+
+def test_without_until_eof_it_needs_no_stdin() -> None:
+    with BackendProcess() as backend, PlainClient(backend.endpoint) as client:  # whose stdin is at its end already
+        client.result("ping")
+        assert backend.running
+
+
 def test_a_backend_imports_nothing_heavy_beside_the_package_itself() -> None:
     code = (
         "import sys, stui_supervisor; before = set(sys.modules); import stui_supervisor.backend.server; "

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_interrupting_the_demo_ends_its_backend_and_removes_its_home(
     assert (process.returncode, err) == (130, "")
     assert left_in(temporary) == []
     assert not listens(port)
+
+
+def test_the_backend_of_a_demo_that_is_killed_ends_with_it(command: Command, tmp_path: Path) -> None:
+    with command.running("demo", environment={"TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "tcp://" in line)
+        port = int(line.partition("tcp://127.0.0.1:")[2].partition(" ")[0].rstrip("."))
+        assert listens(port)
+        process.kill()
+        process.wait(timeout=20)
+
+    deadline = time.monotonic() + 10
+    while listens(port):
+        assert time.monotonic() < deadline, "the backend runs on"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows has no pseudo-terminal in Python")

@@ -201,7 +201,7 @@ def test_ctrl_c_ends_a_long_evaluation_without_a_word(command: Command, tmp_path
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=20)
 
-    assert (process.returncode, out, err) == (130, "", "")
+    assert (process.returncode, out, err) == (-signal.SIGINT, "", "")
 
 
 def test_without_a_backend_the_command_ends_with_3_and_says_that_nothing_was_sent(command: Command) -> None:

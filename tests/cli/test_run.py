@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from stui_supervisor import State, Supervisor
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.config import OUTPUT_CLOSE_S
 from tests.support.backend_process import BackendProcess
 from tests.support.command import Command
 
@@ -147,6 +149,40 @@ def test_a_reader_that_leaves_ends_it_without_a_word(command: Command, backend: 
         process.wait(timeout=20)
 
     assert (process.returncode, err) == (1, "")
+
+
+@posix
+@pytest.mark.parametrize("words", [["run"], ["run", "--json"]], ids=" ".join)
+def test_output_that_nobody_reads_delays_neither_the_link_nor_its_end(
+    words: list[str], command: Command, backend: BackendProcess
+) -> None:
+    read_end, write_end = os.pipe()
+    fill(write_end)
+    try:
+        with command.running(*words, backend.endpoint, stdout=write_end) as process:
+            deadline = time.monotonic() + 20
+            while command("status").code != 0:
+                assert time.monotonic() < deadline
+            process.send_signal(signal.SIGTERM)
+            sent = time.monotonic()
+            _, err = process.communicate(timeout=20)
+            took_s = time.monotonic() - sent
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+    assert (process.returncode, err) == (0, "")
+    assert took_s < STOP_LIMIT_S + OUTPUT_CLOSE_S
+
+
+def fill(pipe: int) -> None:
+    """Write into the pipe until it takes no more, not even a byte."""
+    os.set_blocking(pipe, False)
+    for chunk in (b"x" * 1_000, b"x"):
+        with suppress(BlockingIOError):
+            while os.write(pipe, chunk):
+                pass
+    os.set_blocking(pipe, True)
 
 
 @posix

@@ -80,18 +80,18 @@ def test_after_a_persons_disconnect_the_next_start_stays_so_with_the_work_there(
             assert client.enters(State.CONNECTED)["context"] == {"workspaces": WORK}
 
 
-def test_a_wish_that_is_on_disk_survives_a_kill(tmp_path: Path) -> None:
+def test_a_wish_survives_a_kill_right_after_the_disconnect_that_returned(tmp_path: Path) -> None:
     with backend(tmp_path) as server:
         with ClientProcess(tmp_path / "home", server.endpoint) as client:
             client.enters(State.CONNECTED)
             client.tell("disconnect")
             client.hears("disconnected")
-            stored = SessionFiles(tmp_path / "home" / "sessions")
-            while [session.record.wanted for session in stored.read_newest()] != [False]:
-                pass
             client.kill()
+        (stored,) = SessionFiles(tmp_path / "home" / "sessions").read_newest()
+        assert stored.record.wanted is False
         with ClientProcess(tmp_path / "home") as client:
-            client.enters(State.DISCONNECTED)
+            left = client.enters(State.DISCONNECTED)
+        assert left["reason"] == "the user had disconnected; connect or reconnect to link again"
 
 
 def test_two_clients_on_one_home_have_sessions_of_their_own(tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ class Program:
             case effects.Send(link, token, body):
                 if self._link is None or not self._link.send(token, body):
                     self._inputs.append(inputs.NotTaken(link, token))
+            case effects.LookAtPath(link):
+                self._inputs.append(inputs.PathSeen(link, None))
             case effects.OpenLink(link, endpoint, timeout_s):
                 settings = self._settings
                 times = LinkTimes(timeout_s, settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
@@ -185,7 +187,7 @@ class Program:
             case effects.ReadCredential() if self._keyring is not None:
                 run = self._run
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))
-            case effects.Load() | effects.Save() | effects.Release():
+            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
                 self._store.do(effect)
             case _:
                 pass

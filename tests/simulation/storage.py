@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Load, ReadCredential, Release, Save
+from stui_supervisor.effects import Load, ReadCredential, Release, Save, SaveSnapshot
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.inputs import Input
 from stui_supervisor.secret import Secret
@@ -16,7 +16,7 @@ from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import TOKEN
 
-StoreCall = Load | Save | Release
+StoreCall = Load | Save | SaveSnapshot | Release
 FULL = StoreError("the disk is full", hint="make room")
 
 
@@ -108,6 +108,8 @@ class StoreQueue:
                 if self._disk.agenda.chance(self._disk.half_written):
                     raise FULL
                 return inputs.Saved(session_id, self.store.save_context(session_id, sections))
+            case SaveSnapshot(session_id, sections):
+                self.store.save_snapshot(session_id, sections)
             case Release(session_id):
                 self.store.release(session_id)
         return None
@@ -119,6 +121,8 @@ def _failed(call: StoreCall) -> Input | None:
             return inputs.LoadFailed(load, FULL)
         case Save(session_id):
             return inputs.SaveFailed(session_id, FULL)
+        case SaveSnapshot():
+            return inputs.SnapshotFailed(FULL)
         case _:
             return None
 

@@ -45,7 +45,6 @@ async def obey(supervisor: Supervisor, word: str, *rest: Any) -> None:
             say(answer=await supervisor.request("evaluate", {"code": rest[0]}))
         case "disconnect":
             await supervisor.disconnect()
-            await supervisor.save()
             say(disconnected=supervisor.state is State.DISCONNECTED)
 
 

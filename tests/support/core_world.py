@@ -14,7 +14,18 @@ from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section, to_state_data
 from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, CloseLink, Effect, Finish, Load, OpenLink, Release, Save, Send
+from stui_supervisor.effects import (
+    Announce,
+    CloseLink,
+    Effect,
+    Finish,
+    Load,
+    LookAtPath,
+    OpenLink,
+    Release,
+    Save,
+    Send,
+)
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
@@ -132,6 +143,9 @@ class World:
                     self.open_link = effect.link
                 case CloseLink():
                     self.open_link = None
+                case LookAtPath(link):  # as where the system does not let us look
+                    effects.remove(effect)
+                    effects += self.tell(inputs.PathSeen(link, None))
                 case Save() if self.disk_works:
                     self._write(effect)
                     effects += self.tell(saved(effect))

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.generations import MAJOR
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.session_removal import remove_if_empty
+from stui_supervisor.config import EMPTY_SESSIONS_KEPT
+from tests.support.stored_files import EPOCH, NEW, NOTHING, RECORD, Ticking, newest, posix, stored, with_header
+
+
+def sessions(root: Path) -> set[str]:
+    return {path.name for path in root.iterdir() if path.is_dir() and path.name != "quarantine"}
+
+
+def leave_empty(root: Path, count: int, profile: str = "default") -> list[str]:
+    """Free sessions without work, the oldest first. Only other images get sessions while there are free ones."""
+    files = SessionFiles(root, Ticking())
+    ids = [files.claim(profile, f"image {number}").session_id for number in range(count)]
+    for session_id in ids:
+        files.save_record(session_id, replace(RECORD, profile=profile, image_id=f"image of {session_id}"))
+    for session_id in ids:
+        files.release(session_id)
+    return ids
+
+
+def begin(root: Path) -> str:
+    claimed = SessionFiles(root, lambda: EPOCH).claim("default", "an image of its own")
+    assert claimed.fresh
+    return claimed.session_id
+
+
+def test_a_new_session_bounds_those_without_work_and_the_oldest_go(tmp_path: Path) -> None:
+    ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 3)
+    new = begin(tmp_path)
+    assert sessions(tmp_path) == {*ids[3:], new}
+
+
+def test_claiming_one_that_exists_removes_nothing(tmp_path: Path) -> None:
+    ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 3)
+    assert SessionFiles(tmp_path).claim("default").session_id == ids[-1]
+    assert sessions(tmp_path) == set(ids)
+
+
+def test_sessions_of_other_profiles_and_those_that_live_do_not_count(tmp_path: Path) -> None:
+    others = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 1, "other")
+    ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 2)
+    living = [SessionLock(str(tmp_path / session_id / "lock")) for session_id in (ids[0], ids[-1])]
+    assert all(lock.take() for lock in living)
+    new = begin(tmp_path)
+    assert sessions(tmp_path) == {*others, *ids, new}
+    for lock in living:
+        lock.give_back()
+
+
+def test_nothing_is_removed_while_another_process_claims(tmp_path: Path) -> None:
+    ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 1)
+    other = SessionLock(str(tmp_path / "claim.lock"))
+    assert other.take()
+    new = begin(tmp_path)
+    assert sessions(tmp_path) == {*ids, new}
+    other.give_back()
+
+
+def test_what_a_full_disk_left_of_a_session_goes_with_the_next_new_one(tmp_path: Path) -> None:
+    (remains,) = leave_empty(tmp_path, 1)
+    for file in (tmp_path / remains).glob("*.json"):
+        file.unlink()
+    assert sessions(tmp_path) == {remains}
+    new = begin(tmp_path)
+    assert sessions(tmp_path) == {new}
+
+
+def without_work(root: Path) -> Path:
+    return stored(root, NOTHING)
+
+
+def test_a_session_without_work_goes_with_all_its_files(tmp_path: Path) -> None:
+    directory = without_work(tmp_path)
+    (directory / ".context.2.json.0000.tmp").touch()
+    remove_if_empty(str(directory))
+    assert not directory.exists()
+
+
+def add_snapshot(directory: Path) -> None:
+    files = SessionFiles(directory.parent)
+    files.claim("default")
+    files.save_snapshot(directory.name, NEW)
+    files.release(directory.name)
+
+
+def add_older_work(directory: Path) -> None:
+    files = SessionFiles(directory.parent)
+    files.claim("default")
+    for sections in (NEW, NOTHING, NOTHING, NOTHING, NOTHING):
+        files.save_context(directory.name, sections)
+    files.release(directory.name)
+
+
+def add_newer_format(directory: Path) -> None:
+    file = newest(directory, "context")
+    file.write_bytes(with_header(file.read_bytes(), major=MAJOR + 1))
+
+
+def damage(directory: Path) -> None:
+    newest(directory, "context").write_bytes(b"damaged")
+
+
+def add_note(directory: Path) -> None:
+    (directory / "note.txt").write_text("a person's own")
+
+
+def replace_lock(directory: Path) -> None:
+    (directory / "lock").unlink()
+    (directory / "lock").mkdir()
+
+
+def replace_context_by_link(directory: Path) -> None:
+    file = newest(directory, "context")
+    file.rename(directory.parent / "elsewhere")
+    file.symlink_to(directory.parent / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        add_snapshot,
+        add_older_work,
+        add_newer_format,
+        damage,
+        add_note,
+        replace_lock,
+        pytest.param(replace_context_by_link, marks=posix),
+    ],
+)
+def test_a_session_with_anything_worth_keeping_stays_as_it_is(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    directory = without_work(tmp_path)
+    change(directory)
+    before = sorted(path.name for path in directory.iterdir())
+    remove_if_empty(str(directory))
+    assert sorted(path.name for path in directory.iterdir()) == before
+
+
+def test_a_session_that_lives_stays(tmp_path: Path) -> None:
+    directory = without_work(tmp_path)
+    owner = SessionFiles(tmp_path)
+    owner.claim("default")
+    before = sorted(path.name for path in directory.iterdir())
+    remove_if_empty(str(directory))
+    assert sorted(path.name for path in directory.iterdir()) == before
+
+
+def test_a_session_that_is_gone_already_is_no_error_and_is_not_made_again(tmp_path: Path) -> None:
+    remove_if_empty(str(tmp_path / "gone"))
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from stui_supervisor.config import Settings
+from stui_supervisor.sharing import Sharing
+
+
+def up(delay_s: float = 1.0) -> Sharing:
+    """A link is established, and its backend keeps a session."""
+    sharing = Sharing(Settings(share_delay_s=delay_s))
+    sharing.link_up(takes_it=True)
+    return sharing
+
+
+def test_nothing_is_due_while_nothing_changed() -> None:
+    assert up().next_deadline() is None
+
+
+def test_a_change_is_due_once_the_user_has_paused() -> None:
+    sharing = up(2.5)
+    sharing.changed(10.0)
+    assert sharing.next_deadline() == 12.5
+
+
+def test_each_change_begins_the_wait_anew() -> None:
+    sharing = up()
+    for now in (10.0, 10.9, 11.8):
+        sharing.changed(now)
+    assert sharing.next_deadline() == 12.8
+
+
+def test_a_push_leaves_nothing_due_until_the_next_change() -> None:
+    sharing = up()
+    sharing.changed(10.0)
+    sharing.pushed()
+    assert sharing.next_deadline() is None
+    sharing.changed(20.0)
+    assert sharing.next_deadline() == 21.0
+
+
+def test_a_backend_that_keeps_no_session_is_owed_nothing() -> None:
+    sharing = up()
+    sharing.changed(10.0)
+    sharing.link_up(takes_it=False)
+    assert sharing.next_deadline() is None
+
+
+def test_what_changed_before_the_link_is_due_on_it() -> None:
+    sharing = Sharing(Settings())
+    sharing.changed(10.0)
+    assert sharing.next_deadline() is None
+    sharing.link_up(takes_it=True)
+    assert sharing.next_deadline() == 11.0
+
+
+def test_a_session_is_made_again_once_after_refusals_in_a_row() -> None:
+    sharing = up()
+    assert [sharing.may_make_session_again() for _ in range(2)] == [True, False]
+
+
+def test_a_push_that_was_taken_allows_another_session_later() -> None:
+    sharing = up()
+    sharing.may_make_session_again()
+    sharing.accepted()
+    assert sharing.may_make_session_again()
+
+
+def test_a_new_link_allows_another_session() -> None:
+    sharing = up()
+    sharing.may_make_session_again()
+    sharing.link_up(takes_it=True)
+    assert sharing.may_make_session_again()
