@@ -146,25 +146,18 @@ class World:
         demand(outcome.value == "replied", f"with everything working a request is answered, not {outcome}")
 
     def _check_context(self) -> None:
-        """A pause brings the context to the image, so does a new link, and a save brings it to the disk."""
+        """A new link brings the context to the image, so does a pause, and a save brings it to the disk."""
         program = self._user.program
-        if self._has_session_in_image(program):
-            self._compare_with_image(program)
-        program.assign("notes", "a pause")
-        self._go_on(self._settings.share_delay_s + _SETTLED_S)
-        self._compare_with_image(program)
         program.assign("notes", "calm")
         program.feed(inputs.Reconnect())
         self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "reconnect makes a new link")
         self._compare_with_image(program)
+        program.assign("notes", "a pause")
+        self._go_on(self._settings.share_delay_s + _SETTLED_S)
+        self._compare_with_image(program)
         program.save()
         self._go_on(_SETTLED_S)
         program.witness.must_be_on_disk(program.context.sections(), "save() with everything working")
-
-    def _has_session_in_image(self, program: Program) -> bool:
-        """False also for an image that forgot its sessions: nothing tells of it before the next push."""
-        status, record = program.core.status(program.now()), program.core.session.record
-        return record.backend_session in self._sites[Endpoint.parse(str(status.endpoint))].image.sessions
 
     def _compare_with_image(self, program: Program) -> None:
         status, record = program.core.status(program.now()), program.core.session.record
