@@ -76,7 +76,7 @@ class Audience:
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
-        for reference in self._streams:
+        for reference in self._streams.copy():  # a reader may leave meanwhile
             stream = reference()
             if stream is not None:
                 stream.put(event)
@@ -93,7 +93,7 @@ class Audience:
 
     def close(self, error: SupervisorError) -> None:
         """Nothing more happens."""
-        for reference in self._streams:
+        for reference in self._streams.copy():
             stream = reference()
             if stream is not None:
                 stream.end()

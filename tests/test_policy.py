@@ -17,6 +17,8 @@ CURVES = {
     "timeout": (0.15, 0.5, 5.0),
     "not_zeromq": (0.5, 1.0, 5.0),
     "reset": (0.15, 0.5, 5.0),
+    "silent": (0.15, 0.5, 5.0),
+    "frozen": (0.5, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
 }

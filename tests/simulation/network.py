@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
@@ -121,6 +122,10 @@ class SimulatedLink:
         boot = self._boot
         self._agenda.at(self._last_out, lambda: self._arrive(boot, token, body))
         return True
+
+    def look(self) -> PathSample | None:
+        """There is no kernel here."""
+        return None
 
     def close(self) -> None:
         """Say no more, or, for a link that does not keep the contract, say what was already on its way."""
