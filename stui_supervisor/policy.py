@@ -8,13 +8,13 @@ curve's value, so that the clients of a restarted backend do not come back in th
 from __future__ import annotations
 
 from random import Random
-from typing import NamedTuple, cast
-
-from tenacity import RetryCallState, wait_exponential
-from tenacity.wait import wait_base
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stui_supervisor.config import Settings
 from stui_supervisor.failures import FAILURES, Failure, FailureClass
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 
 class Backoff:
@@ -40,8 +40,7 @@ class Backoff:
     def attempt_timeout(self) -> float:
         """Seconds that the next attempt may take."""
         settings = self._settings
-        curve = wait_exponential(settings.attempt_timeout_s, max=settings.attempt_timeout_max_s)
-        return _at(curve, self._slow_attempts + 1)
+        return _grown(settings.attempt_timeout_s, settings.attempt_timeout_max_s, self._slow_attempts)
 
     def outage_s(self, now: float) -> float:
         """Seconds since the first failure of this outage."""
@@ -58,7 +57,7 @@ class Backoff:
         if self.outage_s(now) < self._settings.quick_retry_s:
             return quick
         self._slow_attempts += 1
-        return _at(wait_exponential(quick, max=failure.cap_s), self._slow_attempts + 1)
+        return _grown(quick, failure.cap_s, self._slow_attempts)
 
 
 class _AttemptNumber(NamedTuple):
@@ -67,5 +66,11 @@ class _AttemptNumber(NamedTuple):
     attempt_number: int
 
 
-def _at(curve: wait_base, attempt: int) -> float:
-    return float(curve(cast("RetryCallState", _AttemptNumber(attempt))))
+def _grown(first_s: float, max_s: float, times: int) -> float:
+    """The first value, doubled so many times, up to the largest."""
+    if times == 0:
+        return min(first_s, max_s)
+    from tenacity import wait_exponential  # noqa: PLC0415  # only a long outage needs it, not each start
+
+    curve = wait_exponential(first_s, max=max_s)
+    return float(curve(cast("RetryCallState", _AttemptNumber(times + 1))))

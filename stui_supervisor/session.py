@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Any, Final
-from uuid import UUID
 
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section
@@ -255,6 +254,8 @@ class Session:
     def known(self, endpoint: str) -> Known:
         """What the next handshake at this endpoint starts from."""
         if self.record.client_id is None:
+            from uuid import UUID  # noqa: PLC0415  # needed once in a session's life, not at each start
+
             client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
             self._current.record = replace(self.record, client_id=client_id)
         here = self._current.backend_sessions.get(endpoint)
