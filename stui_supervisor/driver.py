@@ -18,7 +18,7 @@ from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
-from stui_supervisor.ports import Credentials, Link, LinkTimes
+from stui_supervisor.ports import Credentials, Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.store_thread import StoreThread
@@ -100,21 +100,26 @@ class Driver:
             self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
 
     async def _end_journal(self) -> None:
-        journal = self._outside.journal
+        journal = self._journal_to_end()
         if journal is not None:
-            self._journal_ended = True
-            self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
             await in_thread("stui-journal-end", journal.close)
 
     def _end_journal_later(self) -> None:
         """What is left to do when there was no time to wait for it: a hung disk, or a stop that was cancelled."""
-        journal = self._outside.journal
-        if journal is not None and not self._journal_ended:
-            self._journal_ended = True
-            self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
+        journal = self._journal_to_end()
+        if journal is not None:
             end = Worker("stui-journal-end")
             end.post(journal.close)
             end.close()
+
+    def _journal_to_end(self) -> Journal | None:
+        """The journal, to be closed now; None when somebody has begun to already."""
+        journal = self._outside.journal
+        if journal is None or self._journal_ended:
+            return None
+        self._journal_ended = True
+        self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
+        return journal
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):
