@@ -18,6 +18,7 @@ import pytest
 
 from stui_supervisor import State, Supervisor, Transition
 from tests.support.backend_process import BackendProcess
+from tests.support.watching import until
 
 FOUND_S = 3.5
 LIMIT_S = 20.0
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
 async def test_a_frozen_backend_is_given_up_in_time_and_is_back_when_it_thaws(tmp_path: Path) -> None:
     async with BackendProcess() as backend, Supervisor(backend.endpoint, home=tmp_path) as supervisor:
         await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
-        await asyncio.sleep(2.5)  # heartbeats come once a second; this is about their absence
+        await until(lambda: hears_heartbeats(supervisor))
         backend.freeze()
         began = time.monotonic()
         try:
@@ -77,6 +78,12 @@ async def test_a_silent_drop_is_found_in_time_and_healed_soon(tmp_path: Path) ->
         assert (found, healed) == ("recovering", "replied")
         assert float(found_s) <= FOUND_S
         assert float(healed_s) <= 2.0
+
+
+def hears_heartbeats(supervisor: Supervisor) -> bool:
+    """Only of a peer that has answered them is silence a verdict."""
+    path = supervisor._core._attempt.path
+    return path is not None and path._hears_heartbeats
 
 
 async def told(client: asyncio.subprocess.Process) -> list[str]:

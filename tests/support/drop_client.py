@@ -17,7 +17,6 @@ _LIMIT_S = 30.0
 async def main(endpoint: str, home: str) -> None:
     async with Supervisor(endpoint, home=home) as supervisor:
         await supervisor.wait_for(State.CONNECTED, timeout=_LIMIT_S)
-        await asyncio.sleep(2.5)  # some heartbeats
         began = await told("connected")
         await supervisor.wait_for(State.RECOVERING, timeout=_LIMIT_S)
         began = await told(f"recovering {time.monotonic() - began:.2f}")
