@@ -74,6 +74,7 @@ class ScriptedServer:
         context = zmq.Context()
         router = context.socket(zmq.ROUTER)
         router.setsockopt(zmq.LINGER, 0)
+        router.setsockopt(zmq.SNDHWM, 0)  # a full queue would drop what it is told to say
         router.setsockopt(zmq.IPV6, int("[" in self.endpoint))
         router.bind(self.endpoint)
         self.endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
