@@ -72,6 +72,8 @@ class Core(Uplink):
             inputs.Received: self._received,
             inputs.Lost: self._lost,
             inputs.PathSeen: self._path_seen,
+            inputs.Woke: self._woke,
+            inputs.NetworkChanged: self._network_changed,
             inputs.TimePassed: self._time_passed,
         }
 
@@ -285,6 +287,14 @@ class Core(Uplink):
     def _save_failed(self, event: inputs.SaveFailed) -> None:
         self._warn_of_store(event.error)
         self._session.save_failed(event.session_id, self._now.monotonic_s)
+
+    # The machine
+
+    def _woke(self, _: inputs.Woke) -> None:
+        """Whatever was decided before the sleep may be wrong by now."""
+
+    def _network_changed(self, _: inputs.NetworkChanged) -> None:
+        """The network may be another one by now."""
 
     # Time
 

@@ -156,6 +156,16 @@ class PathSeen(NamedTuple):
     sample: PathSample | None
 
 
+class Woke(NamedTuple):
+    """The machine has slept for ``slept_s`` seconds, as its clocks tell."""
+
+    slept_s: float
+
+
+class NetworkChanged(NamedTuple):
+    """An address or a route of this machine came or went."""
+
+
 class TimePassed(NamedTuple):
     """A deadline may have come."""
 
@@ -182,5 +192,7 @@ Input = (
     | Received
     | Lost
     | PathSeen
+    | Woke
+    | NetworkChanged
     | TimePassed
 )
