@@ -12,6 +12,7 @@ from stui_supervisor.errors import StoreError
 
 HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
 _APPLICATION: Final = "stui-supervisor"
+_PROFILES: Final = "profiles.json"
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +32,11 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """Where sessions and logs are kept. They are made when the first file is."""
+    """Where sessions, logs and the profiles are kept. Directories are made when the first file is."""
 
     sessions_root: Path
     logs: Path
+    profiles: Path
 
 
 def directories(home: Path | str | None = None) -> Directories:
@@ -48,7 +50,7 @@ def directories(home: Path | str | None = None) -> Directories:
     try:
         if chosen:
             root = Path(chosen).expanduser().absolute()
-            return Directories(root / "sessions", root / "logs")
+            return Directories(root / "sessions", root / "logs", root / _PROFILES)
         return _of_the_platform()
     except (OSError, RuntimeError, KeyError) as error:  # pathlib and pwd say so when an account has no home
         raise StoreError(
@@ -60,7 +62,7 @@ def _of_the_platform() -> Directories:
     from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed with a home of one's own
 
     places = PlatformDirs(_APPLICATION, appauthor=False)
-    found = Directories(places.user_state_path / "sessions", places.user_log_path)
+    found = Directories(places.user_state_path / "sessions", places.user_log_path, places.user_state_path / _PROFILES)
     if not found.sessions_root.is_absolute():
         raise OSError("no home directory is set")
     return found
