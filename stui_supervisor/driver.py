@@ -39,7 +39,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, self.feed)
+        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
@@ -165,7 +165,14 @@ class Driver:
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
                 self._read_credential(effect)
-            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
+            case (
+                effects.Load()
+                | effects.Save()
+                | effects.SaveSnapshot()
+                | effects.Release()
+                | effects.ReadProfile()
+                | effects.NoteLink()
+            ):
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:

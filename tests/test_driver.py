@@ -25,7 +25,7 @@ from stui_supervisor.outside import Outside
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakePeer, MemoryDisk, MemoryStore
+from stui_supervisor.testing import FakePeer, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.watching import entering, next_of, own_threads, queued, until
 
@@ -91,7 +91,7 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(SystemClock(), peer, lambda: kept, diary, None, lambda: given_back.append("all"))
+    outside = Outside(SystemClock(), peer, lambda: kept, MemoryProfiles, diary, None, lambda: given_back.append("all"))
     drivers.append(Driver(core, settings, outside, audience))
     one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back)
     if start:

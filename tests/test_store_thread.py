@@ -7,7 +7,7 @@ from stui_supervisor.effects import Release, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input, SnapshotFailed
 from stui_supervisor.store_thread import StoreThread
-from stui_supervisor.testing import MemoryDisk, MemoryStore
+from stui_supervisor.testing import MemoryDisk, MemoryProfiles, MemoryStore
 
 LIMIT_S = 10.0
 LOST = {"x": Section(b'"old"', 1, "other")}
@@ -16,7 +16,7 @@ FULL = StoreError("the disk is full", hint="make room")
 
 async def answers(store: MemoryStore, *calls: SaveSnapshot | Release) -> list[Input]:
     fed = list[Input]()
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreThread(lambda: store, MemoryProfiles, fed.append)
     for call in calls:
         thread.do(call)
     async with asyncio.timeout(LIMIT_S):
