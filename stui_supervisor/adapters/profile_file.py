@@ -85,7 +85,9 @@ class ProfileFile:
                 return found.content.stored.profiles, found.notices
 
     def note_link(self, name: str, endpoint: str) -> None:
-        """See ports.ProfileStore."""
+        """See ports.ProfileStore. A damaged file is left to the next read, which tells the user."""
+        with self._errors("note a link"), suppress(FileNotFoundError):
+            self._content(self._name)
         self.change(name, lambda known: (known or Profile(name=name)).linked_to(endpoint), wait_s=RECENT_WAIT_S)
 
     def change(
@@ -207,6 +209,8 @@ class ProfileFile:
         with store_errors(doing, self._root):
             try:
                 yield
+            except Damaged as error:
+                raise StoreError(f"cannot {doing}: {error}", hint="the next start mends it") from error
             except NewerFormat as error:
                 raise StoreError(
                     f"the profiles were written by a later version ({error}) and are left as they are",
