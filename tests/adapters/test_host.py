@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
 from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories
+from stui_supervisor.config import SLEEP_MIN_S
 from stui_supervisor.errors import StoreError
 
 
@@ -74,3 +76,16 @@ def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_machine_that_is_awake_does_not_seem_to_sleep() -> None:
+    clock = SystemClock()
+    began, asleep_s = clock.monotonic(), clock.asleep_s()
+    while clock.monotonic() - began < 0.05:
+        assert clock.asleep_s() - asleep_s < SLEEP_MIN_S / 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is sleep the difference of these two")
+def test_sleep_is_what_the_boot_clock_has_and_the_monotonic_one_lacks() -> None:
+    expected = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    assert SystemClock().asleep_s() == pytest.approx(expected, abs=0.05)
