@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from stui_supervisor.ports import Clock
-from stui_supervisor.testing import VirtualClock
+from stui_supervisor.testing import FakeNetwork, VirtualClock
 
 NOON = datetime(2000, 1, 1, 12, tzinfo=UTC)
 
@@ -41,3 +41,15 @@ def test_during_sleep_only_the_wall_clock_goes_on() -> None:
 def test_a_virtual_clock_is_a_clock() -> None:
     clock: Clock = VirtualClock()
     assert clock.utc().tzinfo is UTC
+
+
+def test_a_network_that_is_watched_tells_each_change_until_it_is_closed() -> None:
+    network, told = FakeNetwork(), list[str]()
+    network.change()
+    network.watch(lambda: told.append("changed"))
+    network.change()
+    network.change()
+    network.close()
+    network.close()
+    network.change()
+    assert told == ["changed", "changed"]

@@ -37,7 +37,7 @@ class HostNetwork:
         try:
             self._source = _Netlink(self._stirred)
         except (OSError, AttributeError):  # not Linux, or a socket that is denied
-            self._source = _Looks(self._stirred)
+            self._source = _Looks(self._stirred, _look)
 
     def close(self) -> None:
         """Tell no more."""
@@ -87,10 +87,11 @@ class _Netlink:
 class _Looks:
     """What comparing finds out."""
 
-    def __init__(self, stirred: Callable[[], None]) -> None:
+    def __init__(self, stirred: Callable[[], None], look: Callable[[], object]) -> None:
         self._stirred = stirred
+        self._look = look
         self._loop = asyncio.get_running_loop()
-        self._seen = _look()
+        self._seen = look()
         self._timer = self._loop.call_later(NETWORK_LOOK_S, self._look_again)
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class _Looks:
 
     def _look_again(self) -> None:
         self._timer = self._loop.call_later(NETWORK_LOOK_S, self._look_again)
-        seen, self._seen = self._seen, _look()
+        seen, self._seen = self._seen, self._look()
         if seen != self._seen:
             self._stirred()
 
