@@ -106,7 +106,7 @@ class Core(Moving):
         if write is not None and (earliest is None or write < earliest):
             earliest = write
         move = self._pace.next_deadline()
-        if move is not None and (earliest is None or move < earliest):
+        if move is not None and self.state is not State.DISCONNECTED and (earliest is None or move < earliest):
             earliest = move
         return earliest
 

@@ -273,6 +273,14 @@ def test_a_move_that_has_to_wait_its_turn_does_not_disturb_what_began_after_it()
     assert (only(CloseLink, effects), world.core.link) == ([], link)
 
 
+def test_a_move_that_has_to_wait_its_turn_leaves_nothing_armed_when_no_link_is_wanted_any_more() -> None:
+    world = at("connected")
+    world.tell(CHANGED)
+    world.tell(CHANGED)
+    world.tell(inputs.Disconnect())
+    assert world.core.next_deadline() is None
+
+
 # What the log says
 
 
