@@ -58,8 +58,8 @@ class Moving(Uplink):
         """Do what a move asks for, if there was one and it is time."""
         if not self._pace.take(self._now.monotonic_s):
             return
-        link, has_woken, self._woken_link = self._attempt.link, self._woken_link == self._attempt.link, None
-        if link != self._moved_link:
+        has_woken, self._woken_link = self._woken_link == self._attempt.link, None
+        if self._attempt.link != self._moved_link:
             return  # what is under way was begun after the move
         self._backoff.forgive()
         if self._attempt.phase is Phase.UP:

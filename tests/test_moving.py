@@ -220,18 +220,7 @@ def test_a_credential_that_is_being_read_is_waited_for(state: str, event: Input)
 
 
 @EITHER
-@pytest.mark.parametrize(
-    "place",
-    [
-        "restoring",
-        "connecting, loading",
-        "nothing restored",
-        "left disconnected",
-        "disconnected",
-        "rejected",
-        "stopped",
-    ],
-)
+@pytest.mark.parametrize("place", ["restoring", "connecting, loading", "disconnected", "rejected", "stopped"])
 def test_where_there_is_no_attempt_there_is_nothing_to_do(place: str, event: Input) -> None:
     world = at(place)
     before = world.snapshot()

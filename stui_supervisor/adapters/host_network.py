@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -34,9 +35,11 @@ class HostNetwork:
     def watch(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` from the running loop, soon after each burst of changes."""
         self._changed = changed
-        try:
-            self._source = _Netlink(self._stirred)
-        except (OSError, AttributeError):  # not Linux, or a socket that is denied
+        if sys.platform == "linux":
+            # Such a socket may be denied, and not every loop can wait for one.
+            with suppress(OSError, ImportError):
+                self._source = _Netlink(self._stirred)
+        if self._source is None:
             self._source = _Looks(self._stirred, _look)
 
     def close(self) -> None:
@@ -66,10 +69,10 @@ class _Netlink:
         try:
             self._socket.setblocking(False)
             self._socket.bind((0, _GROUPS))
-        except OSError:
+            self._readiness = Readiness()
+        except (OSError, ImportError):
             self._socket.close()
             raise
-        self._readiness = Readiness()
         self._readiness.watch(self._socket.fileno(), self._read)
 
     def close(self) -> None:
@@ -112,7 +115,7 @@ def _look() -> list[object]:
 def _interfaces() -> list[tuple[int, str]]:
     try:
         return socket.if_nameindex()
-    except (OSError, AttributeError):  # a system without
+    except OSError:
         return []
 
 
