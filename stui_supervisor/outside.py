@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, ProfileStore, SessionStore
+from stui_supervisor.ports import (
+    Clock,
+    Credentials,
+    Journal,
+    Link,
+    LinkFactory,
+    LinkTimes,
+    NetworkWatch,
+    ProfileStore,
+    SessionStore,
+)
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
@@ -35,6 +46,7 @@ class Outside:
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
+    network: NetworkWatch
 
 
 def assemble(
@@ -47,7 +59,14 @@ def assemble(
     except StoreError as error:
         no_disk = NoDisk(error)
         return Outside(
-            SystemClock(), link or transport, lambda: no_disk, lambda: no_disk, None, credentials, transport.close
+            SystemClock(),
+            link or transport,
+            lambda: no_disk,
+            lambda: no_disk,
+            None,
+            credentials,
+            transport.close,
+            HostNetwork(),
         )
     journal = None
     if settings.journal:
@@ -68,7 +87,16 @@ def assemble(
 
         return ProfileFile(places.profiles)
 
-    return Outside(SystemClock(), link or transport, open_store, open_profiles, journal, credentials, transport.close)
+    return Outside(
+        SystemClock(),
+        link or transport,
+        open_store,
+        open_profiles,
+        journal,
+        credentials,
+        transport.close,
+        HostNetwork(),
+    )
 
 
 class _Transport:

@@ -181,6 +181,15 @@ def test_a_profile_that_is_read_late_gives_the_others_all_the_same() -> None:
     assert fail(world) == [THERE]
 
 
+def test_after_a_change_of_the_network_no_endpoint_has_to_rest() -> None:
+    world = begun()
+    assert fail(world, Failure(FailureKind.PROTOCOL)) == [THERE]
+    world.lost(REFUSED)
+    assert tried(world.tell(inputs.NetworkChanged())) == [THERE]
+    effects = world.lost(REFUSED)
+    assert tried([*effects, *world.wait(0.0)]) == [HERE]
+
+
 # What waits
 
 
