@@ -37,6 +37,7 @@ SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time
 HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply
 STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
 ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
+STALL_S: Final = 0.5  # a look that comes so late was held up by this process; it judges nothing
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
@@ -92,7 +93,6 @@ class Settings:
     silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending
     dead_after_s: float = 3.0  # no byte for so long: the link is lost, where the kernel can be asked
     path_look_s: float = 0.2  # the shortest time between two looks at the connection
-    stall_s: float = 0.5  # a look that comes so late was held up by this process; it judges nothing
     ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long
     answer_timeout_s: float = 5.0  # no answer for so long: degraded (busy)
     health_s: float = 10.0  # connected for so long forgets earlier failures

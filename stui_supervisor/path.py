@@ -48,7 +48,6 @@ class PathWatch:
         self._acked_bytes = 0
         self._acked_at = now
         self._hears_heartbeats = False
-        self._is_late = False
 
     def next_look(self) -> float:
         """The monotonic time of the next look."""
@@ -56,7 +55,6 @@ class PathWatch:
 
     def asked(self, now: float) -> None:
         """A look is on its way; without an answer another one follows."""
-        self._is_late = now - self._due > self._settings.stall_s
         self._due = now + self._settings.path_look_s
 
     def judge(self, sample: PathSample, now: float, *, heard_at: float) -> PathVerdict:
@@ -65,10 +63,6 @@ class PathWatch:
         self._learn(sample, now, heard_at)
         # While all is well there is nothing to see before the silence would count.
         self._due = now + max(settings.path_look_s, settings.silent_after_s - sample.received_ago_s)
-        if self._is_late:
-            # It was this process that stood still, its heartbeats too. Look again when they had their chance.
-            self._due = now + settings.heartbeat_interval_s + settings.path_look_s
-            return PathVerdict.ALIVE
         silence_s = sample.received_ago_s
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.

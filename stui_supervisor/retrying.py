@@ -159,6 +159,7 @@ class Retrying(Turn):
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
         attempt.path = None
+        attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:

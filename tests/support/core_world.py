@@ -31,6 +31,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.path import PathSample
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
@@ -90,7 +91,8 @@ class World:
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
     With a ``store`` that one does, whatever it is asked: at once, or with ``store_waits`` one thing after the other
-    as a test calls ``store_step``.
+    as a test calls ``store_step``. ``sample`` is what the kernel says of the connection; None where the system does
+    not let us look.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class World:
         self.disk_works = disk_works
         self.store = store
         self.store_waits = False
+        self.sample: PathSample | None = None
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
         self._loads: list[int] = []
@@ -143,9 +146,9 @@ class World:
                     self.open_link = effect.link
                 case CloseLink():
                     self.open_link = None
-                case LookAtPath(link):  # as where the system does not let us look
+                case LookAtPath(link):
                     effects.remove(effect)
-                    effects += self.tell(inputs.PathSeen(link, None))
+                    effects += self.tell(inputs.PathSeen(link, self.sample))
                 case Save() if self.disk_works:
                     self._write(effect)
                     effects += self.tell(saved(effect))
@@ -164,6 +167,10 @@ class World:
             effects += self.tell(inputs.TimePassed())
         self.now = end
         return effects
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which this process does nothing; what becomes of it comes with the next input."""
+        self.now = self.now.after(seconds)
 
     def wait_for_deadline(self) -> list[Effect]:
         """Let time pass until the next deadline."""
