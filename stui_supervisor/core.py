@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import STALL_S, Settings
+from stui_supervisor.config import Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint
@@ -315,14 +315,3 @@ class Core(Uplink):
         self._look_at_link()
         self._look_at_path()
         self._send_next()
-
-    def _stood_still(self) -> bool:
-        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
-
-        The next look follows when the heartbeats, which may have stood still too, had their chance.
-        """
-        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
-        if due is None or now - due <= STALL_S or attempt.phase in (Phase.IDLE, Phase.WAITING):
-            return False
-        attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
-        return True

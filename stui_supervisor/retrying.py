@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
 from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
@@ -22,7 +23,7 @@ from stui_supervisor.states import State, Trigger
 from stui_supervisor.turn import Turn
 
 
-class Retrying(Turn):
+class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
     def __init__(
@@ -166,3 +167,21 @@ class Retrying(Turn):
         """Called where the state is about to leave ``connected``."""
         if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
             self._backoff.reset()
+
+    # The lag of this process
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to look again at the latest."""
+
+    def _stood_still(self) -> bool:
+        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
+
+        The next look follows when the heartbeats, which may have stood still too, had their chance.
+        """
+        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
+        if attempt.phase in (Phase.IDLE, Phase.WAITING):
+            return False
+        if due is not None and now - due > STALL_S:
+            attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
+        return now < attempt.judged_from

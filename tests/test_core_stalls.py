@@ -6,7 +6,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS, STALL_S
-from stui_supervisor.effects import OpenLink
+from stui_supervisor.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.states import State, Trigger
@@ -45,6 +45,15 @@ def test_an_image_whose_answer_came_meanwhile_is_not_busy() -> None:
     world = asking()
     world.stand_still(STALLED_S)
     assert triggers([*world.tell(TOLD_LATE), *world.answer({"result": "1"}), *world.wait(AGAIN_S)]) == []
+
+
+def test_a_write_that_is_due_meanwhile_brings_no_verdict() -> None:
+    world = asking(timeout=4.0)
+    world.stand_still(STALLED_S)
+    world.tell(TOLD_LATE)
+    world.context["work"] = 1
+    effects = world.wait(AGAIN_S - 0.1)
+    assert (len(only(Save, effects)), endings(effects), triggers(effects)) == (1, [], [])
 
 
 def test_an_image_that_owes_its_answer_still_is_busy() -> None:
