@@ -37,6 +37,7 @@ SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time
 HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply
 STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
 ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
+SLOW_PINGS: Final = 2  # in a row make a slow image; one may be an accident
 STALL_S: Final = 0.5  # a look that comes so late was held up by this process; it judges nothing
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
@@ -94,6 +95,8 @@ class Settings:
     dead_after_s: float = 3.0  # no byte for so long: the link is lost, where the kernel can be asked
     path_look_s: float = 0.2  # the shortest time between two looks at the connection
     ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long
+    slow_after_s: float = 1.0  # two pings in a row took so long: degraded (slow)
+    slow_ping_interval_s: float = 2.0  # a STUI ping when the one before was slow
     answer_timeout_s: float = 5.0  # no answer for so long: degraded (busy)
     health_s: float = 10.0  # connected for so long forgets earlier failures
     handshake_notice_s: float = 5.0  # an image busy during the handshake is reported after this

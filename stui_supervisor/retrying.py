@@ -20,6 +20,7 @@ from stui_supervisor.policy import Backoff
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.troubles import Troubles
 from stui_supervisor.turn import Turn
 
 
@@ -34,6 +35,7 @@ class Retrying(Turn, ABC):
         self._has_credentials = has_credentials
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
+        self._troubles = Troubles()
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self.rejection: ConnectionRejected | None = None
@@ -159,6 +161,7 @@ class Retrying(Turn, ABC):
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        self._troubles.clear()
         attempt.path = None
         attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)

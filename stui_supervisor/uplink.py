@@ -90,8 +90,7 @@ class Uplink(Retrying):
         self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
         self._attempt.enter(Phase.UP, None)
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
-        self._liveness.heard(self._now.monotonic_s)
-        self._liveness.healthy(self._now.monotonic_s)
+        self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
         self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
@@ -145,6 +144,8 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
             return
+        flight = self._exchange.flight
+        stood_still = flight is not None and flight.purpose is Purpose.PING and self._stood_still()
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
         if landed is None:
@@ -155,7 +156,7 @@ class Uplink(Retrying):
             return
         match landed.purpose:
             case Purpose.PING:
-                self._ping_answered(landed)
+                self._ping_answered(landed, is_timed=not stood_still)
             case Purpose.PUSH:
                 self._push_answered(landed)
             case Purpose.SESSION:
@@ -164,11 +165,11 @@ class Uplink(Retrying):
                 pass
         if self._attempt.phase is not Phase.UP:
             return
-        self._regain("the image answers again")
+        self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
 
-    def _ping_answered(self, landed: Landed) -> None:
-        """The image answers: see whether it is still the one, and still speaks so."""
+    def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
+        """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         reply, link = landed.reply, self._attempt.link
         if isinstance(reply, IncompatibleVersion):
             self._reject(incompatible(reply))
@@ -183,8 +184,13 @@ class Uplink(Retrying):
             self._reject(refused(reply, self._attempt.secret))
         elif names_another_image(reply, self._session.record.image_id):
             self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
-        else:
+        elif is_timed:
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+            self._liveness.pinged(landed.rtt_s)
+            if self._liveness.is_slow:
+                self._degrade(DegradedReason.SLOW, f"a ping took {landed.rtt_s:.1f} s")
+            else:
+                self._regain("pings are answered quickly again", DegradedReason.SLOW)
 
     def _handshake_answered(self, landed: Landed) -> None:
         attempt = self._attempt
@@ -294,27 +300,31 @@ class Uplink(Retrying):
             self._attempt.path = None
             return
         match path.judge(event.sample, self._now.monotonic_s, heard_at=self._liveness.heard_at):
-            case PathVerdict.ALIVE if self._status.degraded_reason is DegradedReason.SILENT:
-                self._regain("bytes come through again")
+            case PathVerdict.ALIVE:
+                self._regain("bytes come through again", DegradedReason.SILENT)
             case PathVerdict.SILENT:
                 self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")
             case PathVerdict.DEAD:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.SILENT)))
             case PathVerdict.FROZEN:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.FROZEN)))
-            case _:
-                pass
 
     def _degrade(self, reason: DegradedReason, words: str) -> None:
-        if self.state is State.CONNECTED:
-            self._status = replace(self._status, degraded_reason=reason)
-            self._note_error(words)
-            self._forget_failures_if_healthy()
-            self._move(Trigger.HEALTH_LOST, f"{reason}: {words}")
+        if self._attempt.phase is Phase.UP and self._troubles.begin(reason, words):
+            self._show_worst("")
 
-    def _regain(self, words: str) -> None:
-        if self.state is State.DEGRADED:
-            self._status = replace(self._status, degraded_reason=None)
-            self._note_error(None)
+    def _regain(self, words: str, *reasons: DegradedReason) -> None:
+        if self._troubles.end(*reasons):
+            self._show_worst(words)
+
+    def _show_worst(self, good_news: str) -> None:
+        """Bring the state and the status in line with what is wrong now."""
+        worst = self._troubles.worst
+        self._status = replace(self._status, degraded_reason=worst.reason if worst else None)
+        self._note_error(worst.words if worst else None)
+        if worst is None:
             self._liveness.healthy(self._now.monotonic_s)
-            self._move(Trigger.HEALTH_REGAINED, words)
+            self._move(Trigger.HEALTH_REGAINED, good_news)
+        elif self.state is State.CONNECTED:
+            self._forget_failures_if_healthy()
+            self._move(Trigger.HEALTH_LOST, str(worst))
