@@ -31,7 +31,7 @@ from stui_supervisor.handshake import (
     words_of,
 )
 from stui_supervisor.liveness import Finding
-from stui_supervisor.path import PathVerdict, PathWatch
+from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -95,7 +95,7 @@ class Uplink(Retrying):
         self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
             self._no_backend_session(step.refusal)
-        self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
+        self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
         self._exchange.link_up()
         self._send_next()
 
@@ -144,8 +144,11 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
             return
-        flight = self._exchange.flight
-        stood_still = flight is not None and flight.purpose is Purpose.PING and self._stood_still()
+        flight, path = self._exchange.flight, attempt.path
+        is_learning = path is not None and not path.hears_heartbeats
+        is_timed = (is_learning or (flight is not None and flight.purpose is Purpose.PING)) and not self._stood_still()
+        if path is not None and is_learning:
+            path.replied(event.token, event.body)
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
         if landed is None:
@@ -156,7 +159,7 @@ class Uplink(Retrying):
             return
         match landed.purpose:
             case Purpose.PING:
-                self._ping_answered(landed, is_timed=not stood_still)
+                self._ping_answered(landed, is_timed=is_timed)
             case Purpose.PUSH:
                 self._push_answered(landed)
             case Purpose.SESSION:
@@ -165,6 +168,8 @@ class Uplink(Retrying):
                 pass
         if self._attempt.phase is not Phase.UP:
             return
+        if is_learning and is_timed:
+            self._look_at_path()  # before anything else is asked, so that what came is no part of a reply
         self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
 
@@ -288,18 +293,18 @@ class Uplink(Retrying):
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
         if path is not None and path.next_look() <= self._now.monotonic_s:
-            path.asked(self._now.monotonic_s)
+            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:
         path = self._attempt.path
         if event.link != self._attempt.link or path is None:
             return
-        self._status = replace(self._status, liveness_source="heartbeat" if event.sample is None else "kernel")
+        self._status = replace(self._status, liveness_source=source_of(event.sample))
         if event.sample is None:
             self._attempt.path = None
             return
-        match path.judge(event.sample, self._now.monotonic_s, heard_at=self._liveness.heard_at):
+        match path.judge(event.sample, self._now.monotonic_s):
             case PathVerdict.ALIVE:
                 self._regain("bytes come through again", DegradedReason.SILENT)
             case PathVerdict.SILENT:

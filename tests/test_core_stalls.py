@@ -8,7 +8,6 @@ from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS, STALL_S
 from stui_supervisor.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.path import PathSample
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import World, endings, only, stored, triggers
@@ -16,7 +15,6 @@ from tests.support.core_world import World, endings, only, stored, triggers
 STALLED_S = 10.0
 AGAIN_S = DEFAULTS.heartbeat_interval_s + DEFAULTS.path_look_s
 TOLD_LATE = inputs.TimePassed()
-HEARTBEATS = PathSample(0.1, 0.1, 100, 0, has_outstanding=False)
 
 
 def asking(timeout: float | None = None) -> World:
@@ -65,18 +63,14 @@ def test_an_image_that_owes_its_answer_still_is_busy() -> None:
 @pytest.mark.parametrize("stalled_s", [STALL_S + 0.1, STALLED_S, 28_800.0])
 def test_a_connection_is_looked_at_again_before_it_counts_as_dead_or_frozen(stalled_s: float) -> None:
     world = at("connecting, opening")
-    world.sample = HEARTBEATS
-    world.opened()
-    world.sample = HEARTBEATS._replace(received_bytes=109)
-    world.shake_hands("one")
-    world.wait(5.0)
-    world.sample = world.sample._replace(received_ago_s=stalled_s, received_bytes=118)
+    world.link_over_tcp("one")
+    world.falls_silent(stalled_s)
     world.stand_still(DEFAULTS.silent_after_s + stalled_s)
     assert triggers(world.tell(TOLD_LATE)) == []
-    world.sample = world.sample._replace(received_ago_s=0.1)
+    world.falls_silent(0.1)
     assert triggers(world.wait(4.0)) == []
-    world.sample = world.sample._replace(received_ago_s=STALLED_S)
-    assert triggers(world.wait(3.0)) == [Trigger.LINK_LOST]
+    world.falls_silent(DEFAULTS.dead_after_s)
+    assert triggers(world.wait(2.0)) == [Trigger.LINK_LOST]
 
 
 @pytest.mark.parametrize("place", ["connecting, opening", "recovering, opening"])

@@ -8,13 +8,11 @@ from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS
 from stui_supervisor.effects import Effect
 from stui_supervisor.events import Transition
-from stui_supervisor.path import PathSample
 from stui_supervisor.states import DegradedReason, State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import World, told, triggers
 
 SLOW_S = DEFAULTS.slow_after_s
-HEARTBEATS = PathSample(0.1, 0.1, 100, 0, has_outstanding=False)
 
 
 def ping(world: World, rtt_s: float) -> list[Effect]:
@@ -105,18 +103,17 @@ def test_pings_that_take_longer_than_an_answer_may_are_slow_once_they_are_answer
 
 def test_a_slow_link_whose_bytes_come_through_again_is_still_slow() -> None:
     world = at("connecting, opening")
-    world.sample = HEARTBEATS
-    world.opened()
-    world.sample = HEARTBEATS._replace(received_bytes=109)
-    world.shake_hands("one")
+    world.link_over_tcp("one")
     ping(world, SLOW_S)
     ping(world, SLOW_S)
     seen = [reason(world)]
-    for silence_s in (2.5, 0.1):
-        world.sample = world.sample._replace(received_ago_s=silence_s)
-        world.wait(2.0 if silence_s > 1.0 else 0.2)
-        seen.append(reason(world))
-    assert seen == [DegradedReason.SLOW, DegradedReason.SILENT, DegradedReason.SLOW]
+    world.falls_silent(DEFAULTS.silent_after_s)
+    while reason(world) is DegradedReason.SLOW:
+        world.wait_for_deadline()
+    seen.append(reason(world))
+    world.falls_silent(0.1)
+    world.wait_for_deadline()
+    assert [*seen, reason(world)] == [DegradedReason.SLOW, DegradedReason.SILENT, DegradedReason.SLOW]
 
 
 @pytest.mark.parametrize("told_first", [True, False])

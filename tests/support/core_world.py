@@ -255,6 +255,18 @@ class World:
         """The transport opens and the backend is healthy."""
         return [*self.opened(), *self.shake_hands(image_id)]
 
+    def link_over_tcp(self, image_id: str | None = None) -> list[Effect]:
+        """The same where the kernel lets us look, up to the first heartbeat that was answered."""
+        self.sample = PathSample(0.1, 0.1, 1_000, 0, has_outstanding=False)
+        effects = self.link(image_id) + self.wait(0.5)
+        self.sample = self.sample._replace(received_bytes=1_009)
+        return effects + self.wait(0.5)
+
+    def falls_silent(self, seconds: float) -> None:
+        """The kernel has not got a byte for so long."""
+        assert self.sample is not None
+        self.sample = self.sample._replace(received_ago_s=seconds)
+
     def submit(
         self,
         command: str = "evaluate",
