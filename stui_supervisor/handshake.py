@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
+from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import BackendVerdict
@@ -231,15 +231,12 @@ def is_refusal(reply: Reply) -> bool:
 
 def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
     """What such a reply means to a person."""
-    words = words_of(reply, secret)
-    return AuthenticationFailed(
-        f"the backend refused the credential ({words})", hint="give the right token, then reconnect"
-    )
+    return Failure(FailureKind.AUTHENTICATION, words_of(reply, secret)).as_rejection()
 
 
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
     """What a reply of another major version means to a person."""
-    return IncompatibleBackend(str(error), hint="update stui-supervisor or the image's STUI server, then reconnect")
+    return Failure(FailureKind.INCOMPATIBLE, str(error)).as_rejection()
 
 
 def names_another_image(reply: Reply, known: str | None) -> bool:

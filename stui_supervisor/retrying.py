@@ -10,7 +10,7 @@ from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
+from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
@@ -87,8 +87,7 @@ class Retrying(Turn, ABC):
             return
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
         if event.secret and attempt.endpoint and not attempt.endpoint.is_local:
-            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
-            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
             return
         attempt.secret = event.secret
         self._open()

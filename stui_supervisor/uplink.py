@@ -45,7 +45,7 @@ VERDICTS: Final = {
     BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
     BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
 }
-BUSY: Final = "the image does not answer; it may be computing"
+BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
 
 
 class Uplink(Retrying):
