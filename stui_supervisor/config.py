@@ -57,6 +57,7 @@ JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for 
 BACKEND_SESSION_TIMEOUT_S: Final = 3_600.0  # a session nobody uses for so long is gone
 BACKEND_SESSIONS_PER_CLIENT: Final = 5  # more are refused
 BACKEND_CLEANUP_INTERVAL_S: Final = 300.0  # expired sessions are looked for so often
+BACKEND_KEYS_KEPT: Final = 1_000  # idempotency keys remembered; a repeated request comes soon or never
 EVALUATOR_MAX_TOKENS: Final = 20_000  # of one piece of code; a screenful has a few hundred
 EVALUATOR_MAX_DEPTH: Final = 50  # of parentheses; keeps far from Python's own limit
 EVALUATOR_MAX_BITS: Final = 150_000  # of one integer; 10000 factorial has 118,458

@@ -16,6 +16,7 @@ from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -65,11 +66,15 @@ class SwitchSession(NamedTuple):
 
 
 class Established(NamedTuple):
-    """The link is up. ``refusal`` is what the backend said when it refused a session or the context."""
+    """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
+
+    ``capabilities`` are what its ping advertises.
+    """
 
     known: Known
     verdict: BackendVerdict
     refusal: str | None
+    capabilities: frozenset[str] = frozenset()
 
 
 class Rejected(NamedTuple):
@@ -101,6 +106,7 @@ class Handshake:
         self._asked = ""
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
+        self._capabilities: frozenset[str] = frozenset()
 
     def begin(self) -> Step:
         """The first step on a link that has just opened."""
@@ -170,6 +176,7 @@ class Handshake:
         return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
 
     def _identify(self, result: Mapping[str, Any]) -> Step:
+        self._capabilities = capabilities_in(result)
         known = self._known.image_id
         image_id = result.get("image_id")
         # Weak evidence is no evidence: only two names that differ make another image.
@@ -221,7 +228,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
-        return Established(self._known, self._verdict, self._refusal)
+        return Established(self._known, self._verdict, self._refusal, self._capabilities)
 
 
 def is_refusal(reply: Reply) -> bool:

@@ -96,7 +96,7 @@ class Uplink(Retrying):
         if step.refusal:
             self._no_backend_session(step.refusal)
         self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
-        self._exchange.link_up()
+        self._exchange.link_up(step.capabilities)
         self._send_next()
 
     # Another image's session
