@@ -50,6 +50,10 @@ class Liveness:
         """True from the second slow ping in a row until a faster one."""
         return self._slow_in_a_row >= SLOW_PINGS
 
+    def woke(self, now: float) -> None:
+        """The machine has slept: an answer that is due gets its whole time again."""
+        self._looked_at = now
+
     def healthy(self, now: float) -> None:
         """The state has become connected."""
         self._healthy_since = now

@@ -145,8 +145,8 @@ class Uplink(Retrying):
         if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
             return
         flight, path = self._exchange.flight, attempt.path
+        is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
         is_learning = path is not None and not path.hears_heartbeats
-        is_timed = (is_learning or (flight is not None and flight.purpose is Purpose.PING)) and not self._stood_still()
         if path is not None and is_learning:
             path.replied(event.token, event.body)
         landed, effects = self._exchange.received(event.token, event.body, self._now)
@@ -168,7 +168,7 @@ class Uplink(Retrying):
                 pass
         if self._attempt.phase is not Phase.UP:
             return
-        if is_learning and is_timed:
+        if is_learning:
             self._look_at_path()  # before anything else is asked, so that what came is no part of a reply
         self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
@@ -283,16 +283,19 @@ class Uplink(Retrying):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
+                self._ping()
             case Finding.NO_ANSWER:
                 self._degrade(DegradedReason.BUSY, BUSY)
             case _:
                 pass
 
+    def _ping(self) -> None:
+        self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
+
     def _look_at_path(self) -> None:
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
-        if path is not None and path.next_look() <= self._now.monotonic_s:
+        if path is not None and path.next_look() <= self._now.monotonic_s and not self._stood_still():
             path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None)
             self._effects.append(LookAtPath(self._attempt.link))
 

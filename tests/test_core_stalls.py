@@ -125,3 +125,13 @@ def test_a_process_that_stands_still_again_and_again_looks_each_time_before_it_j
         world.stand_still(STALLED_S)
         assert triggers(world.tell(TOLD_LATE)) == []
     assert world.state is State.CONNECTED
+
+
+def test_a_network_that_changed_meanwhile_brings_no_look_before_its_time() -> None:
+    world = at("connecting, opening")
+    world.link_over_tcp("one")
+    world.falls_silent(STALLED_S)
+    world.stand_still(STALLED_S)
+    assert triggers([*world.tell(inputs.NetworkChanged()), *world.tell(TOLD_LATE)]) == []
+    world.falls_silent(0.1)
+    assert triggers([*world.answer(), *world.wait(3.0)]) == []

@@ -92,3 +92,10 @@ def test_a_new_link_knows_nothing_of_a_slow_image() -> None:
     one = pinged(1.0, 1.0)
     one.link_up(OPENED + 20.0)
     assert (one.is_slow, one.next_look(None)) == (False, OPENED + 30.0)
+
+
+def test_an_answer_that_is_due_gets_its_whole_time_again_after_a_sleep() -> None:
+    one = liveness()
+    asked = flight(OPENED)
+    one.woke(OPENED + 4.9)
+    assert (one.next_look(asked), one.look(asked, OPENED + 9.8)) == (OPENED + 9.9, Finding.NOTHING)

@@ -151,3 +151,23 @@ def test_only_a_link_within_the_machine_is_ended_early_by_its_heartbeats(
     endpoint: str, settings: Settings, timeout_s: float
 ) -> None:
     assert heartbeat_timeout_s(Endpoint.parse(endpoint), settings) == timeout_s
+
+
+def test_silence_counts_anew_after_a_sleep() -> None:
+    connection = Connection().with_heartbeats()
+    silent_since, woken = connection.now, connection.now + 1.9
+    connection.watch.woke(woken)
+    found: dict[PathVerdict, float] = {}
+    while connection.now < woken + 3.0:
+        verdict = connection.sees(sample(connection.watch.next_look() - silent_since, received=109))
+        found[verdict] = found.get(verdict, connection.now - woken)
+    assert list(found) == [PathVerdict.ALIVE, PathVerdict.UNDECIDED, PathVerdict.SILENT, PathVerdict.FROZEN]
+    assert found[PathVerdict.SILENT] == pytest.approx(2.0, abs=LOOK_S)
+    assert found[PathVerdict.FROZEN] == pytest.approx(3.0, abs=LOOK_S)
+
+
+def test_a_look_that_there_is_a_reason_for_is_made_at_once() -> None:
+    connection = Connection()
+    connection.sees(sample(0.5))
+    connection.watch.look_by(connection.now + 0.1)
+    assert connection.watch.next_look() == connection.now + 0.1
