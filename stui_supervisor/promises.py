@@ -27,16 +27,12 @@ def body_for(request: Request, capabilities: frozenset[str], now: Moment) -> byt
     """
     if not capabilities:
         return request.body
-    promises = {}
-    if DEADLINE in capabilities and request.deadline is not None:
-        promises[DEADLINE_PARAMETER] = timestamp(now.utc + timedelta(seconds=request.deadline - now.monotonic_s))
-    if IDEMPOTENCY in capabilities and not request.sendings:
-        promises[KEY_PARAMETER] = request.message_id
-    members = [
-        f"{json.dumps(name)}:{json.dumps(value)}"
-        for name, value in promises.items()
-        if name not in request.operation.parameters  # the caller's own word counts
-    ]
+    given, members = request.operation.parameters, []  # the caller's own words count
+    if DEADLINE in capabilities and request.deadline is not None and DEADLINE_PARAMETER not in given:
+        deadline = now.utc + timedelta(seconds=request.deadline - now.monotonic_s)
+        members.append(f'"{DEADLINE_PARAMETER}":"{timestamp(deadline)}"')
+    if IDEMPOTENCY in capabilities and not request.sendings and KEY_PARAMETER not in given:
+        members.append(f'"{KEY_PARAMETER}":{json.dumps(request.message_id)}')
     return with_parameters(request.body, request.dialect, ",".join(members).encode()) if members else request.body
 
 

@@ -16,15 +16,16 @@ KEY_PARAMETER: Final = "idempotency_key"  # it does not run when one with the sa
 EXPIRED: Final = "DeadlineExceeded"  # how the first is refused, in either dialect
 REPEATED: Final = "RepeatedRequest"  # how the second is
 
-_CLOSING_BRACES: Final = {Dialect.COMMAND: 2, Dialect.ENVELOPE: 4}  # the parameters' own, and those around them
+_COMMAND_BRACES: Final = 2  # that end a message: the parameters' own, and those around them
+_ENVELOPE_BRACES: Final = 4  # as above
 
 
 def capabilities_in(ping: Mapping[str, Any]) -> frozenset[str]:
     """What the result of a ping advertises."""
     advertised = ping.get("capabilities")
-    return (
-        frozenset(each for each in advertised if isinstance(each, str)) if isinstance(advertised, list) else frozenset()
-    )
+    if not isinstance(advertised, list):
+        return frozenset()
+    return frozenset(each for each in advertised if isinstance(each, str))
 
 
 def with_parameters(body: bytes, dialect: Dialect, parameters: bytes) -> bytes:
@@ -32,9 +33,10 @@ def with_parameters(body: bytes, dialect: Dialect, parameters: bytes) -> bytes:
 
     Raises ConfigurationError when it gets larger than STUI allows.
     """
-    end = len(body) - _CLOSING_BRACES[dialect]
+    end = len(body) - (_COMMAND_BRACES if dialect is Dialect.COMMAND else _ENVELOPE_BRACES)
     separator = b"" if body[end - 1 : end] == b"{" else b","
-    longer = b"".join((body[:end], separator, parameters, body[end:]))
+    whole = memoryview(body)  # a large body is copied once
+    longer = b"".join((whole[:end], separator, parameters, whole[end:]))
     if len(longer) > MESSAGE_MAX_BYTES:
         raise ConfigurationError(
             f"the message has {len(longer):,} bytes with what the backend asks for, and STUI allows "
