@@ -30,8 +30,9 @@ INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take q
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
-RECEIVE_QUEUE_LENGTH: Final = 8  # replies that libzmq may hold for us, each up to 10 MB; one is expected
-ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, and some while it changes
+RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected
+LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
+ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 HEARTBEAT_MAX_BYTES: Final = 256  # a few ZMTP PONGs; more between two looks is part of a reply

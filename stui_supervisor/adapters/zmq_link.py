@@ -1,53 +1,29 @@
-"""A link over ZeroMQ: one DEALER socket for one attempt, never reused.
+"""A link over ZeroMQ: one DEALER socket, which any REP or ROUTER server answers.
 
-libzmq's own reconnection is off, and a message is only handed over while a peer is there: so
-nothing that was asked of a dead backend reaches a restarted one. The monitor says when the peer
-has completed its handshake and when it is gone; why an attempt failed, a plain TCP connection
-tells better (libzmq gives no errno). Sockets are used directly with the loop's readiness, which
-costs half of what ``zmq.asyncio`` adds to a request.
+The empty frame and the token before a message come back with its reply, so that replies and messages
+pair exactly, and a late reply is recognised.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
-import socket
 from typing import Final
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
+from stui_supervisor.adapters.zmq_connection import ZmqConnection
+from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 
-_UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
-_CONNECTED: Final = zmq.Event.CONNECTED
-_GONE: Final = (
-    zmq.Event.CLOSED
-    | zmq.Event.DISCONNECTED
-    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-    | zmq.Event.HANDSHAKE_FAILED_AUTH
-)
-# Plain integers where every message passes: zmq's flags are enums, which cost more than the calls.
-_EVENTS: Final = int(zmq.EVENTS)
-_POLLIN: Final = int(zmq.POLLIN)
-_DONTWAIT: Final = int(zmq.DONTWAIT)
-_SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
-_monitor_numbers = itertools.count()
 
 
 class ZmqTransport:
-    """Makes the links of one supervisor; to be closed after them, in the loop that made it."""
+    """Makes the links and subscriptions of one supervisor; to be closed after them, in the loop that made it."""
 
     def __init__(self) -> None:
         self._context = zmq_context.acquire()
@@ -55,7 +31,11 @@ class ZmqTransport:
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> ZmqLink:
         """A new link, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times)
+        return ZmqLink(self._context, self._readiness, endpoint, times, zmq.DEALER)
+
+    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> ZmqSubscription:
+        """A new subscription, not yet opened."""
+        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -63,26 +43,8 @@ class ZmqTransport:
         zmq_context.release()
 
 
-class ZmqLink:
+class ZmqLink(ZmqConnection[LinkListener]):
     """See ports.Link."""
-
-    def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], readiness: Readiness, endpoint: Endpoint, times: LinkTimes
-    ) -> None:
-        self._context = context
-        self._readiness = readiness
-        self._endpoint = endpoint
-        self._times = times
-        self._listener: LinkListener | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._wire: _Wire | None = None
-        self._racing: list[_Wire] = []
-        self._was_accepted = False
-
-    def open(self, listener: LinkListener) -> None:
-        """Begin; the outcome comes as ``opened`` or ``lost``."""
-        self._listener = listener
-        self._task = asyncio.get_running_loop().create_task(self._establish(), name="stui-link")
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand one message to the peer's transport; False: it certainly was not taken."""
@@ -92,268 +54,8 @@ class ZmqLink:
         """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
         return self._wire.look() if self._wire is not None else None
 
-    def close(self) -> None:
-        """Let go of everything; the listener hears nothing more."""
-        self._listener = None
-        if self._task is not None:
-            self._task.cancel()
-        self._drop_wire()
-
-    def __repr__(self) -> str:
-        return f"<ZmqLink {self._endpoint} {'open' if self._wire else 'not open'}>"
-
-    async def _establish(self) -> None:
-        failure: Failure | None = None
-        try:
-            async with asyncio.timeout(self._times.attempt_timeout_s):
-                failure = await self._race(await self._targets())
-                if failure is None:
-                    return
-        except TimeoutError:
-            failure = Failure(FailureKind.NOT_ZEROMQ if self._was_accepted else FailureKind.TIMEOUT)
-        except socket.gaierror as error:
-            failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
-        except (OSError, zmq.ZMQError) as error:
-            failure = Failure(FailureKind.UNREACHABLE, str(error))
-        self._end(failure)
-
-    async def _targets(self) -> list[Address | None]:
-        return [None] if self._endpoint.scheme == "ipc" else [*await resolve(self._endpoint)]
-
-    async def _race(self, targets: list[Address | None]) -> Failure | None:
-        """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
-
-        A single one is knocked at again as well: a packet that got lost is sent again by the kernel
-        only after a second. None once a link is up, else the failure once every address has one.
-        """
-        if not targets:
-            return Failure(FailureKind.NAME_NOT_FOUND, "it has no address")
-        tries: dict[asyncio.Task[Failure | None], Address | None] = {}
-        failures: dict[Address | None, Failure] = {}
-        order = itertools.cycle(targets)
-        try:
-            while len(failures) < len(targets):
-                if not any(wire.is_connected for wire in self._racing):
-                    address = next(order)
-                    if address not in failures:
-                        tries[asyncio.create_task(self._try(address), name="stui-try")] = address
-                done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    failure = task.result()
-                    if failure is None:
-                        return None
-                    failures[tries.pop(task)] = failure
-            return next(reversed(failures.values()))
-        finally:
-            for task in tries:
-                task.cancel()
-            self._was_accepted = any(wire.is_connected for wire in self._racing)
-            self._drop_racing()
-
-    async def _try(self, address: Address | None) -> Failure | None:
-        """Connect to one address; None once the link is up."""
-        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
-        self._racing.append(wire)
-        wire.connect(self._target(address), self._times)
-        is_up = await outcome
-        if wire.is_closed or self._listener is None:
-            wire.close()
-            return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
-        if is_up:
-            self._racing.remove(wire)
-            self._wire = wire
-            wire.watch_path()
-            if self._listener is not None:
-                self._listener.opened()
-            if wire.failure is not None:
-                self._end(wire.failure)
-            return None
-        connected = wire.is_connected
-        self._racing.remove(wire)
-        wire.close()
-        return await self._reason(address, connected=connected)
-
-    def _target(self, address: Address | None) -> str:
-        if address is None:
-            return str(self._endpoint)
-        return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
-
-    async def _reason(self, address: Address | None, *, connected: bool) -> Failure:
-        """Why an address could not be linked to."""
-        if connected:
-            return Failure(FailureKind.NOT_ZEROMQ)
-        try:
-            await _probe(self._endpoint, address)
-        except OSError as error:
-            return Failure(_kind_of(error), error.strerror or "")
-        # It accepts connections now: it has just come up, or its queue was full.
-        return Failure(FailureKind.REFUSED, "it listens since a moment ago")
-
-    def _received(self, token: bytes, body: bytes) -> None:
-        if self._listener is not None:
-            self._listener.received(token, body)
-
-    def _lost(self, wire: _Wire, failure: Failure) -> None:
-        """The peer is gone, or says what is no message."""
-        if self._wire is wire:
-            self._end(failure)
-
-    def _end(self, failure: Failure) -> None:
-        listener, self._listener = self._listener, None
-        self._drop_wire()
-        if listener is not None:
-            listener.lost(failure)
-
-    def _drop_racing(self) -> None:
-        for wire in self._racing:
-            wire.close()
-        self._racing.clear()
-
-    def _drop_wire(self) -> None:
-        self._drop_racing()
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
-
-
-class _Wire:
-    """One socket and its monitor."""
-
-    def __init__(
-        self,
-        link: ZmqLink,
-        outcome: asyncio.Future[bool],
-        context: zmq.Context[zmq.Socket[bytes]],
-        readiness: Readiness,
-        port: int,
-    ) -> None:
-        self._link = link
-        self._outcome = outcome
-        self._readiness = readiness
-        self.is_closed = False
-        self.is_connected = False
-        self.failure: Failure | None = None
-        self._connection: int | None = None
-        self._path: TcpPath | None = None
-        self._port = port
-        self._socket = context.socket(zmq.DEALER)
-        try:
-            self._monitor = context.socket(zmq.PAIR)
-        except zmq.ZMQError:
-            self._socket.close(0)
-            raise
-        self._descriptors = (self._socket.FD, self._monitor.FD)
-
-    def connect(self, target: str, times: LinkTimes) -> None:
-        """Begin to connect; ``outcome`` is True once the handshake is done, False when it failed."""
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.IMMEDIATE, 1),
-            (zmq.RECONNECT_IVL, -1),
-            (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
-            (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
-            (zmq.IPV6, 1),
-            (zmq.HEARTBEAT_IVL, round(times.heartbeat_interval_s * 1000)),
-            (zmq.HEARTBEAT_TIMEOUT, round(times.heartbeat_timeout_s * 1000)),
-        ):
-            self._socket.setsockopt(option, value)
-        self._monitor.setsockopt(zmq.LINGER, 0)
-        address = f"inproc://stui-link-{next(_monitor_numbers)}"
-        self._socket.monitor(address, _UP | _CONNECTED | _GONE)
-        self._monitor.connect(address)
-        self._readiness.watch(self._descriptors[0], self._drain)
-        self._readiness.watch(self._descriptors[1], self._drain_monitor)
-        self._socket.connect(target)
-        self._drain_monitor()
-
-    def send(self, token: bytes, body: bytes) -> bool:
-        """Hand over one message, or say that no peer takes it."""
-        try:
-            self._socket.send(token, _SNDMORE_DONTWAIT)
-            self._socket.send(b"", _SNDMORE_DONTWAIT)
-            self._socket.send(body, _DONTWAIT)
-        except zmq.ZMQError:
-            return False
-        # The descriptor tells edges only, and sending may have used up one that announced a reply.
-        if _has_input(self._socket):
-            asyncio.get_running_loop().call_soon(self._drain)
-        return True
-
-    def look(self) -> PathSample | None:
-        """What the kernel knows of the connection."""
-        return self._path.look() if self._path is not None else None
-
-    def close(self) -> None:
-        """Close in the one order that neither leaks nor hangs."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        if self._path is not None:
-            self._path.close()
-        for descriptor in self._descriptors:
-            self._readiness.forget(descriptor)
-        with contextlib.suppress(zmq.ZMQError):
-            self._socket.disable_monitor()
-        self._monitor.close(0)
-        self._socket.close(0)
-        if not self._outcome.done():
-            self._outcome.cancel()
-
-    def _drain(self) -> None:
-        for _ in range(RECEIVE_QUEUE_LENGTH):
-            if self.is_closed or not _has_input(self._socket):
-                return
-            frames = self._socket.recv_multipart(_DONTWAIT)
-            if len(frames) not in _FRAMES:
-                self._fail(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
-                return
-            self._link._received(frames[0], frames[-1])  # noqa: SLF001  # two halves of one link
-        # A flood must not keep the loop; the descriptor would not announce what is left.
-        asyncio.get_running_loop().call_soon(self._drain)
-
-    def _drain_monitor(self) -> None:
-        while not self.is_closed and _has_input(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
-            if event["event"] & _CONNECTED:
-                self.is_connected = True
-                self._connection = event["value"]
-            elif event["event"] & _UP:
-                if not self._outcome.done():
-                    self._outcome.set_result(True)
-            elif not self._outcome.done():
-                self._outcome.set_result(False)
-            else:
-                self._drain()  # replies that came before the end still count
-                self._fail(Failure(FailureKind.RESET))
-
-    def watch_path(self) -> None:
-        """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
-        if self.failure is None and self._connection is not None:
-            self._path = TcpPath.of(self._connection, self._port)
-
-    def _fail(self, failure: Failure) -> None:
-        self.failure = failure  # a link that opens and breaks in one go is told in this order
-        self._link._lost(self, failure)  # noqa: SLF001  # as above
-
-
-def _has_input(source: zmq.Socket[bytes]) -> bool:
-    return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
-
-
-async def _probe(endpoint: Endpoint, address: Address | None) -> None:
-    """Connect once without ZeroMQ, for the errno. Raises OSError."""
-    family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
-        await asyncio.get_running_loop().sock_connect(probe, where)
-
-
-def _kind_of(error: OSError) -> FailureKind:
-    # Python maps the Windows codes to these classes too.
-    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
-        return FailureKind.REFUSED
-    if isinstance(error, ConnectionResetError):
-        return FailureKind.RESET
-    return FailureKind.TIMEOUT if isinstance(error, TimeoutError) else FailureKind.UNREACHABLE
+    def _received(self, frames: list[bytes]) -> None:
+        if len(frames) not in _FRAMES:
+            self._end(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
+        elif self._listener is not None:
+            self._listener.received(frames[0], frames[-1])
