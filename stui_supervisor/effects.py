@@ -77,6 +77,21 @@ class LookAtPath(NamedTuple):
     link: int
 
 
+class Subscribe(NamedTuple):
+    """Begin a subscription in place of any other; answer with Subscribed or SubscriptionLost."""
+
+    number: int
+    endpoint: Endpoint
+    topics: tuple[str, ...]
+    timeout_s: float
+
+
+class Unsubscribe(NamedTuple):
+    """Let go of the subscription."""
+
+    number: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -92,5 +107,17 @@ class Announce(NamedTuple):
 
 
 Effect = (
-    Load | Save | SaveSnapshot | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce
+    Load
+    | Save
+    | SaveSnapshot
+    | Release
+    | ReadCredential
+    | OpenLink
+    | CloseLink
+    | Send
+    | LookAtPath
+    | Subscribe
+    | Unsubscribe
+    | Finish
+    | Announce
 )

@@ -65,11 +65,15 @@ class SwitchSession(NamedTuple):
 
 
 class Established(NamedTuple):
-    """The link is up. ``refusal`` is what the backend said when it refused a session or the context."""
+    """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
+
+    ``publishes`` is what its ping says of where it publishes, unchecked.
+    """
 
     known: Known
     verdict: BackendVerdict
     refusal: str | None
+    publishes: Any = None
 
 
 class Rejected(NamedTuple):
@@ -101,6 +105,7 @@ class Handshake:
         self._asked = ""
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
+        self._publishes: Any = None
 
     def begin(self) -> Step:
         """The first step on a link that has just opened."""
@@ -172,6 +177,7 @@ class Handshake:
     def _identify(self, result: Mapping[str, Any]) -> Step:
         known = self._known.image_id
         image_id = result.get("image_id")
+        self._publishes = result.get("notifications")
         # Weak evidence is no evidence: only two names that differ make another image.
         found = image_id if _is_name(image_id) else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
@@ -221,7 +227,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
-        return Established(self._known, self._verdict, self._refusal)
+        return Established(self._known, self._verdict, self._refusal, self._publishes)
 
 
 def is_refusal(reply: Reply) -> bool:

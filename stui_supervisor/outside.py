@@ -11,7 +11,17 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, SessionStore
+from stui_supervisor.ports import (
+    Clock,
+    Credentials,
+    Journal,
+    Link,
+    LinkFactory,
+    LinkTimes,
+    SessionStore,
+    Subscription,
+    SubscriptionFactory,
+)
 from stui_supervisor.record import Claimed, SessionRecord
 
 if TYPE_CHECKING:
@@ -22,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share."""
+    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share.
+
+    Without ``make_subscription`` nobody hears notifications.
+    """
 
     clock: Clock
     make_link: LinkFactory
@@ -30,6 +43,7 @@ class Outside:
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
+    make_subscription: SubscriptionFactory | None = None
 
 
 def assemble(
@@ -37,11 +51,12 @@ def assemble(
 ) -> Outside:
     """The adapters for the running event loop. Never fails because a directory is missing."""
     transport = _Transport()
+    subscribe = transport.subscription if link is None else None
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
-        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close)
+        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close, subscribe)
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -56,22 +71,29 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
-    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close)
+    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close, subscribe)
 
 
 class _Transport:
-    """The ZeroMQ links; ZeroMQ itself is imported, and its thread started, with the first one."""
+    """The ZeroMQ links and subscriptions; ZeroMQ itself is imported, and its thread started, with the first one."""
 
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """See ports.LinkFactory."""
+        return self._started()(endpoint, times)
+
+    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+        """See ports.SubscriptionFactory."""
+        return self._started().subscription(endpoint, topics, times)
+
+    def _started(self) -> ZmqTransport:
         if self._transport is None:
             from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed before
 
             self._transport = ZmqTransport()
-        return self._transport(endpoint, times)
+        return self._transport
 
     def close(self) -> None:
         """Let go of what was started."""

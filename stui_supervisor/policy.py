@@ -33,6 +33,10 @@ class Backoff:
             self._began = now
         return self._rng.uniform(0.0, self._longest_wait(FAILURES[failure.kind], is_local=is_local, now=now))
 
+    def idle_wait(self, longest_s: float) -> float:
+        """Seconds to wait where there may never be anybody."""
+        return self._rng.uniform(0.0, longest_s)
+
     def begin_attempt(self) -> None:
         """Another attempt begins; ``attempt`` is its number in this outage."""
         self.attempt += 1

@@ -84,7 +84,7 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     RequestFinished: _Kind(LineName.REQUEST, recurs=True, apart="outcome", variant="command"),
     ContextSaved: _Kind(LineName.SAVED, recurs=True),
     SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
-    NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
+    NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True, recurs=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True),
 }
 # Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
