@@ -1,4 +1,4 @@
-"""Everything the core can be told. ``link``, ``load`` and ``number`` are numbers; a late one is recognised by its number.
+"""Everything the core can be told. ``link``, ``load`` and ``number`` count; a late one is recognised by its number.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """

@@ -43,7 +43,7 @@ class Supervisor:
     ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
     directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
-    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``); notifications are then not heard.
+    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
     """

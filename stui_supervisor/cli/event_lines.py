@@ -42,11 +42,7 @@ def event_line(event: Event, terminal: Terminal) -> str | None:
             label, colour, text = "session", Colour.BLUE, event.reason
         case NotificationsMissed():
             since, until = _clock(event.since), _clock(event.until)
-            label, colour, text = (
-                "missed",
-                Colour.YELLOW,
-                f"what the image published from {since} to {until}, if anything",
-            )
+            label, colour, text = "missed", Colour.YELLOW, f"notifications from {since} to {until}, if there were any"
         case EventsDropped():
             label, colour, text = "lost", Colour.RED, f"{event.count} lines, because this output is read too slowly"
         case _:

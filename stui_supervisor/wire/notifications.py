@@ -12,7 +12,7 @@ _FRAMES: Final = 2
 
 
 def decode(frames: Sequence[bytes]) -> tuple[str, Any]:
-    """The topic and the body, a JSON value, of one message. Raises MalformedMessage, and nothing else, for one that a user cannot be given."""
+    """The topic and the body, a JSON value. Raises MalformedMessage, and nothing else, where there are none."""
     if len(frames) != _FRAMES:
         raise MalformedMessage(f"{len(frames)} frames, and a topic and a body are wanted")
     topic, body = frames
