@@ -130,9 +130,8 @@ class Listening:
         if self._phase is _Phase.OPEN:
             self._gap.broken(now)
         if self._malformed > 1:
-            effects.append(
-                _problem("notification_malformed", f"{self._malformed} in all were left out", _MALFORMED, now)
-            )
+            message = f"{self._malformed} notifications in all were left out"
+            effects.append(_problem("notification_malformed", message, _MALFORMED, now))
         self._malformed = 0
         self._enter(_Phase.IDLE, None)
         self.is_deaf = False
