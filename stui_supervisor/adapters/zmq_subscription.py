@@ -9,7 +9,7 @@ from __future__ import annotations
 import zmq
 
 from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.zmq_connection import ZmqConnection
+from stui_supervisor.adapters.zmq_link import ZmqConnection
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.ports import LinkTimes, SubscriptionListener
 
