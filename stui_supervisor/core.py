@@ -127,6 +127,9 @@ class Core(Notified):
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
+        move = self._pace.next_deadline()
+        if move is not None and self.state is not State.DISCONNECTED and (earliest is None or move < earliest):
+            earliest = move
         return earliest
 
     @property
@@ -311,14 +314,6 @@ class Core(Notified):
         self._warn_of_store(event.error)
         self._session.save_failed(event.session_id, self._now.monotonic_s)
 
-    # The machine
-
-    def _woke(self, _: inputs.Woke) -> None:
-        """Whatever was decided before the sleep may be wrong by now."""
-
-    def _network_changed(self, _: inputs.NetworkChanged) -> None:
-        """The network may be another one by now."""
-
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
@@ -331,6 +326,7 @@ class Core(Notified):
             else:
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
+        self._look_around()
         self._look_at_link()
         self._look_at_path()
         self._look_at_subscription()

@@ -174,6 +174,11 @@ class Listening:
         message = f"nobody publishes at {self._publisher}: {failure}"
         return self._tell_once("notifications_unheard", message, FAILURES[failure.kind].hint, now)
 
+    def hurry(self, now: Moment) -> list[Effect]:
+        """The machine woke or its network changed: what is waited for may be there by now."""
+        self._backoff.forgive()
+        return self._subscribe(now) if self._phase is _Phase.WAITING else []
+
     def time_passed(self, now: Moment) -> list[Effect]:
         """A deadline may have come."""
         deaf_from = self._deaf_from()

@@ -11,14 +11,14 @@ from stui_supervisor.config import Settings
 from stui_supervisor.effects import Effect
 from stui_supervisor.handshake import Established
 from stui_supervisor.listening import Listening
+from stui_supervisor.moving import Moving
 from stui_supervisor.session import Session
 from stui_supervisor.states import DegradedReason, State
-from stui_supervisor.uplink import Uplink
 
 DEAF: Final = "the image's notifications are not heard any more"
 
 
-class Notified(Uplink):
+class Notified(Moving):
     """A link with a subscription beside it, where the transport has any.
 
     Of two things that are wrong the status names the one that keeps requests from being answered; ``deaf`` is what
@@ -48,6 +48,10 @@ class Notified(Uplink):
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         super()._end_link(reason, keep_waiting=keep_waiting)
         self._effects += self._listening.end(self._now)
+
+    def _probe(self) -> None:
+        super()._probe()
+        self._hear(self._listening.hurry(self._now))
 
     def _subscribed(self, event: inputs.Subscribed) -> None:
         self._hear(self._listening.opened(event.number, self._now))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
@@ -18,6 +19,7 @@ from stui_supervisor.ports import (
     Link,
     LinkFactory,
     LinkTimes,
+    NetworkWatch,
     SessionStore,
     Subscription,
     SubscriptionFactory,
@@ -43,6 +45,7 @@ class Outside:
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
+    network: NetworkWatch
     make_subscription: SubscriptionFactory | None = None
 
 
@@ -56,7 +59,16 @@ def assemble(
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
-        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close, subscribe)
+        return Outside(
+            SystemClock(),
+            link or transport,
+            lambda: no_disk,
+            None,
+            credentials,
+            transport.close,
+            HostNetwork(),
+            subscribe,
+        )
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -71,7 +83,16 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
-    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close, subscribe)
+    return Outside(
+        SystemClock(),
+        link or transport,
+        open_store,
+        journal,
+        credentials,
+        transport.close,
+        HostNetwork(),
+        subscribe,
+    )
 
 
 class _Transport:

@@ -37,19 +37,19 @@ class Ear:
         self.done: list[Effect] = []
 
     def begin(self, link: Endpoint = HERE, named: object = PUBLISHER, profile: Profile = PLAIN) -> list[Effect]:
-        return self._did(self.listening.begin(link, named, profile, self.now))
+        return self.did(self.listening.begin(link, named, profile, self.now))
 
     def end(self) -> list[Effect]:
-        return self._did(self.listening.end(self.now))
+        return self.did(self.listening.end(self.now))
 
     def opened(self, *, older: int = 0) -> list[Effect]:
-        return self._did(self.listening.opened(self.number - older, self.now))
+        return self.did(self.listening.opened(self.number - older, self.now))
 
     def published(self, *frames: bytes, older: int = 0) -> list[Effect]:
-        return self._did(self.listening.published(self.number - older, frames, self.now))
+        return self.did(self.listening.published(self.number - older, frames, self.now))
 
     def lost(self, failure: Failure = RESET, *, older: int = 0) -> list[Effect]:
-        return self._did(self.listening.lost(self.number - older, failure, self.now))
+        return self.did(self.listening.lost(self.number - older, failure, self.now))
 
     def wait(self, seconds: float) -> list[Effect]:
         """Let time pass; each deadline on the way is met exactly."""
@@ -57,7 +57,7 @@ class Ear:
         end = self.now.after(seconds)
         while (due := self.listening.next_deadline()) is not None and due <= end.monotonic_s:
             self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
-            effects += self._did(self.listening.time_passed(self.now))
+            effects += self.did(self.listening.time_passed(self.now))
         self.now = end
         return effects
 
@@ -82,7 +82,7 @@ class Ear:
     def number(self) -> int:
         return only(Subscribe, self.done)[-1].number
 
-    def _did(self, effects: list[Effect]) -> list[Effect]:
+    def did(self, effects: list[Effect]) -> list[Effect]:
         self.done += effects
         return effects
 
@@ -295,6 +295,16 @@ def test_a_publisher_that_is_gone_for_long_is_tried_every_few_seconds() -> None:
     quick = ear.number
     ear.stay_refused(600.0)
     assert 100 < ear.number - quick < 600
+
+
+def test_after_a_wake_or_a_change_of_the_network_nothing_is_waited_for() -> None:
+    ear = hearing()
+    ear.lost()
+    ear.stay_refused(600.0)
+    before = ear.number
+    ear.lost(REFUSED)
+    assert [one.number for one in only(Subscribe, ear.did(ear.listening.hurry(ear.now)))] == [before + 1]
+    assert ear.listening.hurry(ear.now) == []  # it is under way
 
 
 def test_only_health_that_lasts_makes_the_waits_short_again() -> None:

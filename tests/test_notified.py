@@ -155,6 +155,13 @@ def test_notifications_that_go_while_the_image_is_busy_are_named_when_it_answers
     assert reason(world) is DegradedReason.DEAF
 
 
+def test_a_change_of_the_network_has_the_publisher_tried_at_once() -> None:
+    world = deaf()
+    number = world.core._listening._number
+    world.tell(inputs.SubscriptionLost(number, REFUSED))
+    assert [one.number for one in only(Subscribe, world.tell(inputs.NetworkChanged()))] == [number + 1]
+
+
 def test_a_link_that_is_lost_while_deaf_recovers_like_any_other() -> None:
     world = deaf()
     assert triggers(world.lost()) == [Trigger.LINK_LOST]

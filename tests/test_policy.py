@@ -142,3 +142,12 @@ def test_where_there_may_never_be_anybody_the_wait_is_any_up_to_the_longest() ->
     drawn = sorted(one.idle_wait(30.0) for _ in range(1_000))
     assert 0.0 <= drawn[0] < 1.0
     assert 29.0 < drawn[-1] <= 30.0
+
+
+def test_what_is_forgiven_begins_the_waits_anew_in_the_same_outage() -> None:
+    one = backoff()
+    one.begin_attempt()
+    assert waits(one, FailureKind.REFUSED, [0.0, 40.0, 50.0, 60.0]) == [0.15, 0.3, 0.6, 1.2]
+    one.forgive()
+    assert waits(one, FailureKind.REFUSED, [70.0, 80.0]) == [0.3, 0.6]
+    assert (one.attempt, one.outage_s(80.0), one.attempt_timeout()) == (1, 80.0, 5.0)
