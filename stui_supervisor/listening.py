@@ -37,6 +37,7 @@ from stui_supervisor.publisher import named_by_image, named_by_user
 from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.notifications import decode
 
+_SILENCE_MAX_S: Final = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 _MALFORMED: Final = "look at what the image publishes; the others are heard"
 
 
@@ -54,6 +55,7 @@ class _Gap:
 
     def __init__(self) -> None:
         self._alive: Moment | None = None
+        self._looked: Moment | None = None
         self._since: datetime | None = None
 
     @property
@@ -63,14 +65,21 @@ class _Gap:
 
     def alive(self, now: Moment) -> None:
         """The publisher shows that it is there."""
-        self._alive = now
+        self._alive = self._looked = now
 
-    def broken(self, now: Moment) -> None:
-        """It is not heard any more. Had it been silent for longer, its heartbeats would have told."""
-        if self._alive is not None:
-            unknown_s = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
-            known_s = now.monotonic_s - unknown_s - self._alive.monotonic_s
-            self._since = self._alive.after(max(0.0, known_s)).utc
+    def unbroken(self, now: Moment) -> None:
+        """Nobody has said yet that it is gone."""
+        self._looked = now
+
+    def broken(self) -> None:
+        """It is not heard any more.
+
+        Had it been silent for longer when that was last looked at, its heartbeats would have told. The look counts, not
+        this moment: the machine may have slept since, or this process stood still.
+        """
+        if self._alive is not None and self._looked is not None:
+            known = self._looked.after(-_SILENCE_MAX_S)
+            self._since = (known if known.monotonic_s > self._alive.monotonic_s else self._alive).utc
 
     def mended(self, now: Moment) -> NotificationsMissed | None:
         """It is heard again, or for the first time; the gap if there was one."""
@@ -128,7 +137,7 @@ class Listening:
         """The link is let go, and the subscription with it."""
         effects: list[Effect] = [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
         if self._phase is _Phase.OPEN:
-            self._gap.broken(now)
+            self._gap.broken()
         if self._malformed > 1:
             message = f"{self._malformed} notifications in all were left out"
             effects.append(_problem("notification_malformed", message, _MALFORMED, now))
@@ -163,7 +172,7 @@ class Listening:
         if number != self._number or self._phase not in (_Phase.OPENING, _Phase.OPEN):
             return []
         if self._phase is _Phase.OPEN:
-            self._gap.broken(now)
+            self._gap.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         is_local = self._publisher is not None and self._publisher.is_local
         if self._gap.has_worked or now.monotonic_s < self._judged_from:
@@ -181,6 +190,8 @@ class Listening:
 
     def time_passed(self, now: Moment) -> list[Effect]:
         """A deadline may have come."""
+        if self._phase is _Phase.OPEN:
+            self._gap.unbroken(now)
         deaf_from = self._deaf_from()
         if deaf_from is not None and deaf_from <= now.monotonic_s:
             self.is_deaf = True

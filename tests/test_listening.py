@@ -69,6 +69,10 @@ class Ear:
             effects += self.lost(REFUSED)
         return effects + self.wait(max(0.0, end.monotonic_s - self.now.monotonic_s))
 
+    def look(self) -> None:
+        """The core looks around, as it does every few seconds."""
+        self.did(self.listening.time_passed(self.now))
+
     def back(self) -> list[Effect]:
         """The publisher is there for the next attempt."""
         effects: list[Effect] = []
@@ -159,15 +163,29 @@ def test_a_gap_begins_at_the_last_message_and_ends_with_the_new_handshake() -> N
 def test_a_gap_begins_no_earlier_than_the_heartbeats_would_have_told() -> None:
     ear = hearing()
     ear.wait(3_600.0)
+    ear.look()
+    ear.wait(1.0)
     ear.lost()
     ear.wait(0.5)
     (missed,) = told(NotificationsMissed, ear.opened())
     assert missed.since == after_s(3_600.0 - SILENCE_S)
 
 
-def test_a_gap_takes_the_hours_in_which_the_machine_slept() -> None:
+def test_a_gap_takes_in_the_time_in_which_this_process_stood_still() -> None:
     ear = hearing()
     ear.wait(60.0)
+    ear.look()
+    ear.now = ear.now.after(600.0)
+    ear.lost()
+    ear.wait(0.5)
+    (missed,) = told(NotificationsMissed, ear.opened())
+    assert missed.since == after_s(60.0 - SILENCE_S)
+
+
+def test_a_gap_takes_in_the_hours_in_which_the_machine_slept() -> None:
+    ear = hearing()
+    ear.wait(60.0)
+    ear.look()
     ear.now = ear.now._replace(utc=ear.now.utc + timedelta(hours=8))
     ear.lost()
     ear.wait(0.5)
