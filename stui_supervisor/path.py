@@ -63,8 +63,9 @@ class PathWatch:
         """Take in a look; ``heard_at`` is when the last reply came."""
         settings = self._settings
         self._learn(sample, now, heard_at)
-        # While all is well there is nothing to see before the silence would count.
-        self._due = now + max(settings.path_look_s, settings.silent_after_s - sample.received_ago_s)
+        # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
+        quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
+        self._due = now + max(settings.path_look_s, quiet_s)
         if self._is_late:
             # It was this process that stood still, its heartbeats too. Look again when they had their chance.
             self._due = now + settings.heartbeat_interval_s + settings.path_look_s
@@ -86,5 +87,7 @@ class PathWatch:
         if heard_at < self._looked_at and 0 < received <= HEARTBEAT_MAX_BYTES:
             self._hears_heartbeats = True
         if sample.acked_bytes > self._acked_bytes:
-            self._acked_at = max(self._acked_at, now - sample.acked_ago_s)
+            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
+            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            self._acked_at = max(self._acked_at, acked_at)
         self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes

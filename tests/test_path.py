@@ -8,6 +8,7 @@ from stui_supervisor.config import DEFAULTS
 from stui_supervisor.path import PathSample, PathVerdict, PathWatch
 
 LOOK_S = DEFAULTS.path_look_s
+LIMIT_S = 10.0
 
 
 def sample(
@@ -34,10 +35,15 @@ class Connection:
         return self
 
 
-def test_a_healthy_connection_is_looked_at_only_when_silence_would_begin_to_count() -> None:
+@pytest.mark.parametrize(
+    ("age", "next_look"), [(0.5, DEFAULTS.heartbeat_interval_s), (1.5, DEFAULTS.silent_after_s - 1.5), (2.0, LOOK_S)]
+)
+def test_a_connection_is_looked_at_with_each_heartbeat_and_when_silence_begins_to_count(
+    age: float, next_look: float
+) -> None:
     connection = Connection()
-    connection.sees(sample(0.5))
-    assert connection.watch.next_look() == DEFAULTS.silent_after_s - 0.5
+    connection.sees(sample(age))
+    assert connection.watch.next_look() == next_look
 
 
 def test_a_frozen_process_is_silent_and_then_given_up_although_its_kernel_acknowledges() -> None:
@@ -48,13 +54,22 @@ def test_a_frozen_process_is_silent_and_then_given_up_although_its_kernel_acknow
 
 def test_a_path_that_drops_everything_is_dead_when_neither_bytes_nor_acknowledgements_come() -> None:
     connection = Connection().with_heartbeats()
-    ages = [2.0, 2.5, 3.0]
+    since = connection.now - 0.5
     verdicts = []
-    for age in ages:
-        connection.now = connection.watch.next_look()
+    for _ in range(7):
+        age = connection.watch.next_look() - since
         verdicts.append(connection.sees(sample(age, acked_ago_s=age, received=109, owed=True)))
-    assert verdicts[-1] is PathVerdict.DEAD
-    assert PathVerdict.ALIVE not in verdicts[1:]
+    assert verdicts == [PathVerdict.ALIVE, *[PathVerdict.SILENT] * 5, PathVerdict.DEAD]
+
+
+def test_acknowledgements_that_are_only_repeated_keep_no_path_alive() -> None:
+    connection = Connection().with_heartbeats()
+    began = connection.now
+    verdict = PathVerdict.ALIVE
+    while verdict is not PathVerdict.DEAD and connection.now < LIMIT_S:
+        age = connection.watch.next_look() - began
+        verdict = connection.sees(sample(age, acked_ago_s=0.1, received=109, acked=9, owed=True))
+    assert connection.now - began <= DEFAULTS.dead_after_s + 2 * LOOK_S
 
 
 def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknowledged() -> None:
