@@ -94,15 +94,14 @@ class BackendProcess:
         """Let it go on."""
         os.kill(self.pid, signal.SIGCONT)
 
-    def restart(self, *, away_s: float = 0.0) -> None:
-        """Kill what runs and start again on the same port, with the same settings; not before ``away_s``."""
+    def restart(self) -> None:
+        """Kill what runs and start again on the same port, with the same settings."""
         self.kill()
-        threading.Event().wait(away_s)
         self.start()
 
-    async def arestart(self, *, away_s: float = 0.0) -> None:
+    async def arestart(self) -> None:
         """As ``restart``, without blocking the loop."""
-        await asyncio.to_thread(self.restart, away_s=away_s)
+        await asyncio.to_thread(self.restart)
 
     def executed(self) -> list[dict[str, Any]]:
         """The requests that the backend began to execute, over all its starts; needs ``executed_log``."""

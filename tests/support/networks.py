@@ -9,7 +9,6 @@ the process that made it, so several can be there at once, and what a killed one
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -127,16 +126,6 @@ class Network:
         _ip(self._client, "addr", "del", f"{_CLIENT}/24", "dev", "c0")
         _ip(self._client, "addr", "add", f"{_MOVED_CLIENT}/24", "dev", "c0")
         _ip(self._client, "route", "add", "default", "via", _ROUTER)
-
-    def client_bytes(self) -> int:
-        """Bytes on the client's wire so far, both ways, with their headers from Ethernet's on."""
-        said = subprocess.run(
-            ["ip", "-n", self._client, "-s", "-j", "link", "show", "c0"],  # noqa: S607  # wherever the system has it
-            check=True,
-            capture_output=True,
-        )
-        counts = json.loads(said.stdout)[0]["stats64"]
-        return int(counts["rx"]["bytes"] + counts["tx"]["bytes"])
 
     @contextmanager
     def _rule(self, *words: str) -> Iterator[None]:
