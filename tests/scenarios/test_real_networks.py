@@ -23,7 +23,7 @@ HEALED_S = 0.5
 OUTAGE_S = 10.0
 SLOW_S = 90.0  # what a large message on a slow line may take
 WORKING = "(Delay forSeconds: 60) wait"
-CLIENTS = 3  # of a kind, with a backend each; cut off together, each is at another moment of its heartbeats
+IDLE, AT_WORK = 5, 3  # clients with a backend each; cut off together, each is at another moment of its heartbeats
 
 Pair = tuple[ClientProcess, BackendProcess]
 
@@ -72,8 +72,8 @@ def test_a_silent_drop_is_found_in_time_and_healed_soon(
     working_s: list[float] = []
     healed_s: list[float] = []
     for number in range(rounds):
-        with connected(net, tmp_path / f"{number}", 2 * CLIENTS) as pairs:
-            idle, working = pairs[:CLIENTS], pairs[CLIENTS:]
+        with connected(net, tmp_path / f"{number}", IDLE + AT_WORK) as pairs:
+            idle, working = pairs[:IDLE], pairs[IDLE:]
             for client, server in working:
                 client.tell("eval", WORKING)
                 until_it_works(server)

@@ -53,6 +53,7 @@ class ClientProcess:
         while True:
             line = said.get(timeout=within_s)
             assert line, f"the client ended before it said {key} {value or ''}"
+            assert key == "failed" or "failed" not in line, line
             if key in line and value in (None, line[key]):
                 return line
 
