@@ -43,7 +43,7 @@ class Driver:
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, self.feed)
+        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
@@ -172,7 +172,14 @@ class Driver:
                 self._read_credential(effect)
             case effects.Subscribe() | effects.Unsubscribe():
                 self._subscriber.do(effect)
-            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
+            case (
+                effects.Load()
+                | effects.Save()
+                | effects.SaveSnapshot()
+                | effects.Release()
+                | effects.ReadProfile()
+                | effects.NoteLink()
+            ):
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:

@@ -42,6 +42,20 @@ class Release(NamedTuple):
     session_id: str
 
 
+class ReadProfile(NamedTuple):
+    """Read what is settled for the profile; answer with ProfileRead or ProfileFailed."""
+
+    read: int
+    name: str
+
+
+class NoteLink(NamedTuple):
+    """Keep the endpoint as the profile's most recent one; there is no answer."""
+
+    profile: str
+    endpoint: str
+
+
 class ReadCredential(NamedTuple):
     """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
 
@@ -111,6 +125,8 @@ Effect = (
     | Save
     | SaveSnapshot
     | Release
+    | ReadProfile
+    | NoteLink
     | ReadCredential
     | OpenLink
     | CloseLink

@@ -1,4 +1,4 @@
-"""Everything the core can be told. ``link``, ``load`` and ``number`` count; a late one is recognised by its number.
+"""Everything the core can be told. ``link``, ``load``, ``read`` and ``number`` count; a late one shows by its number.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """
@@ -13,7 +13,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
 
@@ -104,6 +105,21 @@ class SaveFailed(NamedTuple):
 class SnapshotFailed(NamedTuple):
     """The copies of a SaveSnapshot are not on disk; nobody will ask for them again."""
 
+    error: StoreError
+
+
+class ProfileRead(NamedTuple):
+    """What is settled for the profile, and what the user has to know of the file."""
+
+    read: int
+    profile: Profile
+    notices: tuple[StoreNotice, ...]
+
+
+class ProfileFailed(NamedTuple):
+    """The profile could not be read."""
+
+    read: int
     error: StoreError
 
 
@@ -206,6 +222,8 @@ Input = (
     | Saved
     | SaveFailed
     | SnapshotFailed
+    | ProfileRead
+    | ProfileFailed
     | CredentialRead
     | CredentialFailed
     | Opened

@@ -20,11 +20,13 @@ from stui_supervisor.ports import (
     LinkFactory,
     LinkTimes,
     NetworkWatch,
+    ProfileStore,
     SessionStore,
     Subscription,
     SubscriptionFactory,
 )
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +36,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share.
+    """The adapters of one run.
 
+    ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
     Without ``make_subscription`` nobody hears notifications.
     """
 
     clock: Clock
     make_link: LinkFactory
     open_store: Callable[[], SessionStore]
+    open_profiles: Callable[[], ProfileStore]
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
@@ -63,6 +67,7 @@ def assemble(
             SystemClock(),
             link or transport,
             lambda: no_disk,
+            lambda: no_disk,
             None,
             credentials,
             transport.close,
@@ -83,10 +88,16 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
+    def open_profiles() -> ProfileStore:
+        from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles)
+
     return Outside(
         SystemClock(),
         link or transport,
         open_store,
+        open_profiles,
         journal,
         credentials,
         transport.close,
@@ -124,7 +135,7 @@ class _Transport:
 
 
 class NoDisk:
-    """The session store of a machine that has no place for one: every call says why."""
+    """The stores of a machine that has no place for them: every call says why."""
 
     def __init__(self, error: StoreError) -> None:
         self._error = error
@@ -147,3 +158,11 @@ class NoDisk:
 
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
+
+    def read(self, _name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Raises StoreError."""
+        raise self._error
+
+    def note_link(self, _name: str, _endpoint: str) -> None:
+        """Raises StoreError."""
+        raise self._error

@@ -11,7 +11,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
 
 
@@ -141,6 +142,19 @@ class SessionStore(Protocol):
 
     def release(self, session_id: str) -> None:
         """Give a session back; another process may claim it now. One that is not owned: nothing."""
+
+
+class ProfileStore(Protocol):
+    """What is settled for each profile. Called from the store's worker thread; every call may block.
+
+    Each method raises StoreError, and nothing else, when the disk does not do its part.
+    """
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """The profile, and what the user has to know; one that nobody has set up has the defaults."""
+
+    def note_link(self, name: str, endpoint: str) -> None:
+        """Keep the endpoint as the profile's most recent one."""
 
 
 class Credentials(Protocol):

@@ -18,7 +18,8 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -118,6 +119,24 @@ def _seen(session_id: str, stored: StoredInMemory) -> Candidate:
         seq=stored.saves,
         live_sections=sum(section.value is not None for section in stored.sections.values()),
     )
+
+
+@dataclass
+class MemoryProfiles:
+    """A profile store without a file. Set ``failure`` and every call raises it."""
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    failure: StoreError | None = None
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """See ports.ProfileStore."""
+        if self.failure is not None:
+            raise self.failure
+        return self.profiles.get(name, Profile(name=name)), ()
+
+    def note_link(self, name: str, endpoint: str) -> None:
+        """See ports.ProfileStore."""
+        self.profiles[name] = self.read(name)[0].linked_to(endpoint)
 
 
 class Reach(StrEnum):
