@@ -128,6 +128,8 @@ class Core(Notified):
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription
+        if earliest is not None and earliest < self._attempt.judged_from:
+            earliest = self._attempt.judged_from
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
@@ -360,6 +362,9 @@ class Core(Notified):
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
+        self._look_around()
+        if self._stood_still():
+            return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:
             if self._attempt.phase is Phase.LOADING:
@@ -369,7 +374,6 @@ class Core(Notified):
             else:
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
-        self._look_around()
         self._look_at_link()
         self._look_at_path()
         self._look_at_subscription()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -13,17 +12,13 @@ from stui_supervisor.handshake import Established
 from stui_supervisor.listening import Listening
 from stui_supervisor.moving import Moving
 from stui_supervisor.session import Session
-from stui_supervisor.states import DegradedReason, State
+from stui_supervisor.states import DegradedReason
 
 DEAF: Final = "the image's notifications are not heard any more"
 
 
 class Notified(Moving):
-    """A link with a subscription beside it, where the transport has any.
-
-    Of two things that are wrong the status names the one that keeps requests from being answered; ``deaf`` is what
-    remains.
-    """
+    """A link with a subscription beside it, where the transport has any."""
 
     def __init__(
         self,
@@ -68,26 +63,6 @@ class Notified(Moving):
     def _hear(self, effects: list[Effect]) -> None:
         self._effects += effects
         if self._listening.is_deaf:
-            if self._status.degraded_reason is None:
-                self._degrade(DegradedReason.DEAF, DEAF)
-        elif self._status.degraded_reason is DegradedReason.DEAF:
-            self._regain("notifications are heard again")
-
-    def _degrade(self, reason: DegradedReason, words: str) -> None:
-        if self._status.degraded_reason is DegradedReason.DEAF:
-            self._name(reason, words)
+            self._degrade(DegradedReason.DEAF, DEAF)
         else:
-            super()._degrade(reason, words)
-
-    def _regain(self, words: str) -> None:
-        if self.state is State.DEGRADED and self._listening.is_deaf:
-            self._name(DegradedReason.DEAF, DEAF)
-        else:
-            super()._regain(words)
-
-    def _name(self, reason: DegradedReason, words: str) -> None:
-        """The state stays degraded, for another reason."""
-        if self._status.degraded_reason is not reason:
-            self._status = replace(self._status, degraded_reason=reason)
-            self._note_error(words)
-            self._note_status()
+            self._regain("notifications are heard again", DegradedReason.DEAF)

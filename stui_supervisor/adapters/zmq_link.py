@@ -22,6 +22,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
@@ -126,7 +127,7 @@ class ZmqConnection(ABC, Generic[L]):
     async def _establish(self) -> None:
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(self._times.attempt_timeout_s):
+            async with patience(self._times.attempt_timeout_s):
                 failure = await self._race(await self._targets())
                 if failure is None:
                     return
