@@ -125,11 +125,11 @@ class Core(Notified):
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
-        if earliest is not None and earliest < self._attempt.judged_from:
-            earliest = self._attempt.judged_from
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription
+        if earliest is not None and earliest < self._attempt.judged_from:
+            earliest = self._attempt.judged_from
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write

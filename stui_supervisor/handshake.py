@@ -68,7 +68,7 @@ class SwitchSession(NamedTuple):
 class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
 
-    ``capabilities`` are what its ping advertises, ``publishes`` what it says of where it publishes, unchecked.
+    ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
     known: Known

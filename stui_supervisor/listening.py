@@ -23,6 +23,7 @@ from stui_supervisor.config import (
     NOTIFICATIONS_HEARTBEAT_INTERVAL_S,
     NOTIFICATIONS_HEARTBEAT_TIMEOUT_S,
     NOTIFICATIONS_RETRY_MAX_S,
+    STALL_S,
     Settings,
 )
 from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
@@ -194,7 +195,10 @@ class Listening:
             self._gap.unbroken(now)
         deaf_from = self._deaf_from()
         if deaf_from is not None and deaf_from <= now.monotonic_s:
-            self.is_deaf = True
+            if now.monotonic_s - deaf_from > STALL_S:  # this process stood still; look again first
+                self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+            else:
+                self.is_deaf = True
         if self._until is None or now.monotonic_s < self._until:
             return []
         match self._phase:

@@ -271,6 +271,17 @@ def test_a_publisher_that_is_away_for_longer_than_a_moment_makes_deaf() -> None:
     assert not ear.listening.is_deaf
 
 
+def test_a_process_that_stood_still_looks_again_before_it_is_deaf() -> None:
+    ear = hearing()
+    ear.lost()
+    ear.now = ear.now.after(600.0)
+    ear.look()
+    assert not ear.listening.is_deaf
+    ear.opened()
+    ear.wait(60.0)
+    assert not ear.listening.is_deaf
+
+
 def test_a_publisher_that_is_not_back_with_the_link_makes_deaf() -> None:
     ear = hearing()
     ear.end()

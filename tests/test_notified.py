@@ -7,6 +7,7 @@ from stui_supervisor.config import NOTIFICATIONS_GRACE_S
 from stui_supervisor.effects import Effect, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed
+from stui_supervisor.profile import Profile
 from stui_supervisor.states import DegradedReason, State, Trigger
 from tests.support.core_world import HERE, REFUSED, RESET, World, moves, only, told, triggers
 
@@ -56,6 +57,15 @@ def test_once_the_link_is_established_its_publisher_is_subscribed_to() -> None:
     world = linked()
     assert world.state is State.CONNECTED
     assert world.subscription == Subscribe(1, Endpoint.parse(PUBLISHER), (), 1.0)
+
+
+def test_the_profile_says_where_and_to_what() -> None:
+    profile = Profile(name="default", notifications="tcp://*:7000", topics=("errors",))
+    world = World(can_subscribe=True, profile=profile)
+    world.start(HERE)
+    world.loaded()
+    world.link("one")
+    assert world.subscription == Subscribe(1, Endpoint.parse("tcp://127.0.0.1:7000"), ("errors",), 1.0)
 
 
 def test_where_nothing_can_subscribe_nothing_does() -> None:

@@ -108,8 +108,8 @@ class World:
         has_credentials: bool = False,
         disk_works: bool = True,
         store: MemoryStore | None = None,
-        profile: Profile | None = DEFAULT,
         can_subscribe: bool = False,
+        profile: Profile | None = DEFAULT,
     ) -> None:
         self.settings = settings or Settings()
         self.now = BEGIN
@@ -311,11 +311,6 @@ class World:
         core = self.core
         return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
 
-    def _read_profile(self, effect: Effect) -> list[Effect]:
-        if not isinstance(effect, ReadProfile) or self.profile is None:
-            return []
-        return self.tell(inputs.ProfileRead(effect.read, self.profile, ()))
-
     def _note(self, effect: Effect) -> None:
         match effect:
             case Send():
@@ -330,6 +325,11 @@ class World:
                 self.subscription = None
             case _:
                 pass
+
+    def _read_profile(self, effect: Effect) -> list[Effect]:
+        if not isinstance(effect, ReadProfile) or self.profile is None:
+            return []
+        return self.tell(inputs.ProfileRead(effect.read, self.profile, ()))
 
     def _write(self, effect: Save) -> None:
         before = self._disk.get(effect.session_id, stored(effect.session_id))
