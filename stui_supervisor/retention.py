@@ -1,0 +1,60 @@
+"""What is worth its place on the disk: older copies of the work in a session, and sessions that nobody uses any more.
+
+Copies are counted by the hours and days that have any, not by their age: a clock that was wrong for a
+moment, or a holiday, costs none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from stui_supervisor.claiming import Candidate, newest_first
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
+
+
+class Copy(NamedTuple):
+    """One older copy; ``seq`` grows with each, whatever the clock says."""
+
+    seq: int
+    saved_at: datetime
+    size_bytes: int
+
+
+def worth_keeping(copies: Iterable[Copy], newest: int = 0) -> set[int]:
+    """The seqs of those to keep: the ``newest`` ones and the last of each hour and day, within their limits."""
+    kept: set[int] = set()
+    hours: set[datetime] = set()
+    days: set[date] = set()
+    left_bytes = COPIES_MAX_BYTES
+    for place, copy in enumerate(sorted(copies, reverse=True)):
+        hour, day = copy.saved_at.replace(minute=0, second=0, microsecond=0), copy.saved_at.date()
+        is_last_of_hour = len(hours) < COPY_HOURS and hour not in hours
+        is_last_of_day = len(days) < COPY_DAYS and day not in days
+        if not (place < newest or is_last_of_hour or is_last_of_day):
+            continue
+        left_bytes -= copy.size_bytes
+        if left_bytes < 0:
+            break
+        kept.add(copy.seq)
+        hours.add(hour)
+        days.add(day)
+    return kept
+
+
+def outlived(candidates: Iterable[Candidate], live: Container[str], now: datetime, days: float) -> list[Candidate]:
+    """The sessions that were not saved for so long, the oldest first.
+
+    Never one that is live, and never the newest with work in it of a profile and an image.
+    """
+    old: list[Candidate] = []
+    with_work: set[tuple[str, str | None]] = set()
+    for candidate in newest_first(candidates):
+        owner = candidate.record.profile, candidate.record.image_id
+        is_last_work = candidate.live_sections > 0 and owner not in with_work
+        if candidate.live_sections:
+            with_work.add(owner)
+        if not is_last_work and candidate.session_id not in live and now - candidate.saved_at > timedelta(days=days):
+            old.append(candidate)
+    return old[::-1]
