@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from stui_supervisor.config import PROFILE_NAME_MAX_LENGTH
+from stui_supervisor.errors import ConfigurationError
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +35,13 @@ class Profile:
     server_keys: Mapping[str, str] = field(default_factory=dict)
     favourite: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def checked_name(name: str) -> str:
+    """The name itself. Raises ConfigurationError for one that cannot be."""
+    if isinstance(name, str) and len(name) <= PROFILE_NAME_MAX_LENGTH and _NAME.match(name):
+        return name
+    raise ConfigurationError(
+        f"{str(name)[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
+        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
+    )

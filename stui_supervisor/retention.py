@@ -6,7 +6,7 @@ moment, or a holiday, costs none of them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -43,10 +43,10 @@ def worth_keeping(copies: Iterable[Copy], newest: int = 0) -> set[int]:
     return kept
 
 
-def outlived(candidates: Iterable[Candidate], live: Container[str], now: datetime, days: float) -> list[Candidate]:
-    """The sessions that were not saved for so long, the oldest first.
+def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:
+    """The sessions that were not saved for so long, the oldest first; some of them may be owned still.
 
-    Never one that is live, and never the newest with work in it of a profile and an image.
+    Never the newest with work in it of a profile and an image.
     """
     old: list[Candidate] = []
     with_work: set[tuple[str, str | None]] = set()
@@ -55,6 +55,6 @@ def outlived(candidates: Iterable[Candidate], live: Container[str], now: datetim
         is_last_work = candidate.live_sections > 0 and owner not in with_work
         if candidate.live_sections:
             with_work.add(owner)
-        if not is_last_work and candidate.session_id not in live and now - candidate.saved_at > timedelta(days=days):
+        if not is_last_work and now - candidate.saved_at > timedelta(days=days):
             old.append(candidate)
     return old[::-1]
