@@ -133,10 +133,10 @@ class SessionFiles:
             fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
             return self._remove_outlived(fitting, days, most=len(fitting))
 
-    def of_later_versions(self) -> list[StoreNotice]:
-        """One for each session that only a later version can read. Raises StoreError."""
+    def of_later_versions(self) -> dict[str, StoreNotice]:
+        """The sessions that only a later version can read, by their ids. Raises StoreError."""
         with store_errors("read the sessions", self._root):
-            return [newer_notice(session_id, reason) for session_id, reason in self._look_around().newer]
+            return {session_id: newer_notice(session_id, reason) for session_id, reason in self._look_around().newer}
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""

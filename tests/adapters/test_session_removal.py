@@ -43,7 +43,7 @@ def test_a_new_session_bounds_those_without_work_and_the_oldest_go(tmp_path: Pat
 
 def test_claiming_one_that_exists_removes_nothing(tmp_path: Path) -> None:
     ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 3)
-    assert SessionFiles(tmp_path).claim("default").session_id == ids[-1]
+    assert SessionFiles(tmp_path, lambda: EPOCH).claim("default").session_id == ids[-1]
     assert sessions(tmp_path) == set(ids)
 
 
