@@ -79,7 +79,7 @@ def is_out_of_means(error: OSError) -> bool:
 
 
 def make_private_directory(path: str) -> None:
-    """Make the directory and its parents; each one made is 0700. Existing ones stay as they are."""
+    """Make the directory and its parents, and have each on the disk; those made are 0700, others stay as they are."""
     try:
         _make_directory(path)
     except FileNotFoundError:
@@ -99,6 +99,8 @@ def _make_directory(path: str) -> None:
         return
     with suppress(OSError):  # file systems without modes refuse
         os.chmod(path, _DIRECTORY_MODE)  # a umask may have taken our own rights
+    with suppress(PermissionError):  # a directory that takes new names need not be readable
+        _flush_directory(os.path.dirname(path) or os.curdir)
 
 
 def read_regular(path: str, max_bytes: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,6 +21,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import Claimed, SessionRecord
 from tests.support.intercepted import Refusing, intercepted
+from tests.support.scratch import scratch
 from tests.support.stored_files import EPOCH, NEW, OLD, RECORD, posix, stored
 
 pytestmark = posix
@@ -142,10 +141,9 @@ PROGRAMS: dict[str, Callable[[Run], None]] = {
 
 @contextmanager
 def home(template: Path, name: str) -> Iterator[Path]:
-    """A home of its own, in memory where the system has such a place."""
-    memory = "/dev/shm"
-    with TemporaryDirectory(dir=memory if os.path.isdir(memory) else None) as scratch:
-        root = Path(scratch) / "sessions"
+    """A home of its own."""
+    with scratch() as place:
+        root = place / "sessions"
         if name != "a first start":
             shutil.copytree(template, root)
         yield root
