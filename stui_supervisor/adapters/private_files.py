@@ -33,6 +33,7 @@ _BLOCK_BYTES: Final = 65_536  # what the allocator gives without asking the syst
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
 
 _ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
+_NO_LOCKS: Final = "there are no locks, as in some network folders: use a local disk, " + _ELSEWHERE
 _HINTS: Final = {
     errno.ENOSPC: "the disk is full: make room; the next save works again",
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
@@ -47,6 +48,8 @@ _HINTS: Final = {
     errno.ENFILE: "too many files are open on this machine: close some programs",
     errno.ENOTDIR: "a file is where a directory should be: move it away, " + _ELSEWHERE,
     errno.EEXIST: "a file is where a directory should be: move it away, " + _ELSEWHERE,
+    errno.ENOLCK: _NO_LOCKS,
+    errno.EOPNOTSUPP: _NO_LOCKS,
     errno.ENAMETOOLONG: "the path is too long: name a shorter one with home or STUI_SUPERVISOR_HOME",
 }
 

@@ -104,6 +104,15 @@ def test_a_save_is_flushed_before_and_after_it_gets_its_name(tmp_path: Path) -> 
     assert names[: len(order)] == order
 
 
+@pytest.mark.usefixtures("tracer")
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP", "ENOSYS"])
+def test_where_the_system_has_no_locks_no_session_is_begun(tmp_path: Path, error: str) -> None:
+    root = tmp_path / "sessions"
+    printed, trace = run(root, "-e", "trace=flock", "-e", f"inject=flock:error={error}")
+    assert (printed, "INJECTED" in trace) == ("", True)
+    assert [path for path in root.iterdir() if path.is_dir()] == []
+
+
 WRITING = ("mkdir", "flock", "fchmod", "fsync", "rename", "unlink")
 
 

@@ -6,20 +6,24 @@ and it is told what the system would tell it.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, Final
 from unittest import mock
 
-CALLS: Final = {
+CALLS: Final[dict[ModuleType, tuple[str, ...]]] = {
     os: (
         *("open", "close", "read", "write", "fsync", "lseek", "replace", "unlink", "rmdir"),
         *("mkdir", "chmod", "fchmod", "listdir", "scandir", "stat", "lstat", "fstat"),
     ),
-    fcntl: ("flock",),
 }
+if sys.platform != "win32":
+    import fcntl
+
+    CALLS[fcntl] = ("flock",)
 
 Call = Callable[[], Any]
 Around = Callable[[str, tuple[Any, ...], Call], Any]
@@ -42,6 +46,11 @@ def _wrapped(name: str, real: Callable[..., Any], around: Around) -> Callable[..
     return call
 
 
+def is_giving_back(name: str, arguments: tuple[Any, ...]) -> bool:
+    """True for the end of a lock."""
+    return name == "flock" and arguments[1] == fcntl.LOCK_UN
+
+
 class Refusing:
     """Refuses the nth call with an error, and with ``for_good`` each one after it; ``seen`` is what came by.
 
@@ -57,7 +66,7 @@ class Refusing:
         self._when_done = when_done
 
     def __call__(self, name: str, arguments: tuple[Any, ...], call: Call) -> Any:
-        if name == "flock" and arguments[1] == fcntl.LOCK_UN:
+        if is_giving_back(name, arguments):
             return call()
         self.seen.append(name)
         place = len(self.seen)
