@@ -7,7 +7,7 @@ moment, or a holiday, costs none of them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from stui_supervisor.claiming import Candidate, newest_first
@@ -15,29 +15,34 @@ from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
 
 
 class Copy(NamedTuple):
-    """One older copy; ``seq`` grows with each, whatever the clock says."""
+    """One older copy; ``seq`` grows with each, whatever the clock says, and ``hour`` is what ``hour_of`` gives."""
 
     seq: int
-    saved_at: datetime
+    hour: int
     size_bytes: int
+
+
+def hour_of(moment: datetime) -> int:
+    """The hours from 1970, in UTC, to this one."""
+    return int(moment.timestamp() // 3_600)
 
 
 def worth_keeping(copies: Iterable[Copy], newest: int = 0) -> set[int]:
     """The seqs of those to keep: the ``newest`` ones and the last of each hour and day, within their limits."""
     kept: set[int] = set()
-    hours: set[datetime] = set()
-    days: set[date] = set()
+    hours: set[int] = set()
+    days: set[int] = set()
     left_bytes = COPIES_MAX_BYTES
-    for place, copy in enumerate(sorted(copies, reverse=True)):
-        hour, day = copy.saved_at.replace(minute=0, second=0, microsecond=0), copy.saved_at.date()
-        is_last_of_hour = len(hours) < COPY_HOURS and hour not in hours
-        is_last_of_day = len(days) < COPY_DAYS and day not in days
-        if not (place < newest or is_last_of_hour or is_last_of_day):
+    for place, (seq, hour, size_bytes) in enumerate(sorted(copies, reverse=True)):
+        day = hour // 24
+        is_last_of_hour = hour not in hours and len(hours) < COPY_HOURS
+        is_last_of_day = day not in days and len(days) < COPY_DAYS
+        if not (is_last_of_hour or is_last_of_day or place < newest):
             continue
-        left_bytes -= copy.size_bytes
+        left_bytes -= size_bytes
         if left_bytes < 0:
             break
-        kept.add(copy.seq)
+        kept.add(seq)
         hours.add(hour)
         days.add(day)
     return kept

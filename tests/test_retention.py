@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
 from stui_supervisor.record import SessionRecord
-from stui_supervisor.retention import Copy, outlived, worth_keeping
+from stui_supervisor.retention import Copy, hour_of, outlived, worth_keeping
 
 NOON = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -16,11 +16,12 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 def copies(*ages: timedelta, size_bytes: int = 1) -> list[Copy]:
     """Copies of these ages, the oldest first."""
-    return [Copy(seq, NOON - age, size_bytes) for seq, age in enumerate(sorted(ages, reverse=True), start=1)]
+    return [Copy(seq, hour_of(NOON - age), size_bytes) for seq, age in enumerate(sorted(ages, reverse=True), start=1)]
 
 
-def moments(kept: set[int], known: list[Copy]) -> list[datetime]:
-    return [copy.saved_at for copy in known if copy.seq in kept]
+def moments(kept: set[int], interval: timedelta, count: int) -> list[datetime]:
+    """When the copies were saved, of so many that are so far apart."""
+    return [NOON - (count - seq) * interval for seq in sorted(kept)]
 
 
 def test_of_one_hour_the_last_copy_is_kept() -> None:
@@ -29,8 +30,9 @@ def test_of_one_hour_the_last_copy_is_kept() -> None:
 
 
 def test_a_day_of_saving_each_minute_leaves_the_last_copy_of_each_hour() -> None:
-    known = copies(*(number * MINUTE for number in range(24 * 60 - 30)))
-    assert moments(worth_keeping(known), known) == [
+    count = 24 * 60 - 30
+    kept = worth_keeping(copies(*(number * MINUTE for number in range(count))))
+    assert moments(kept, MINUTE, count) == [
         *(datetime(2026, 3, 30, hour, 59, tzinfo=UTC) for hour in range(13, 24)),
         *(datetime(2026, 3, 31, hour, 59, tzinfo=UTC) for hour in range(12)),
         NOON,
@@ -38,8 +40,8 @@ def test_a_day_of_saving_each_minute_leaves_the_last_copy_of_each_hour() -> None
 
 
 def test_two_months_of_saving_each_hour_leave_a_day_of_hours_and_a_month_of_days() -> None:
-    known = copies(*(number * HOUR for number in range(60 * 24)))
-    kept = moments(worth_keeping(known), known)
+    count = 60 * 24
+    kept = moments(worth_keeping(copies(*(number * HOUR for number in range(count)))), HOUR, count)
     assert kept[-COPY_HOURS:] == [NOON - number * HOUR for number in reversed(range(COPY_HOURS))]
     assert [moment.date() for moment in kept[:-COPY_HOURS]] == [
         (NOON - number * DAY).date() for number in reversed(range(2, COPY_DAYS))
@@ -58,8 +60,10 @@ def test_the_newest_that_are_asked_for_are_kept_whatever_their_hour() -> None:
 
 
 def test_a_clock_that_ran_ahead_for_a_moment_costs_no_other_copy() -> None:
-    known = [Copy(1, NOON, 1), Copy(2, NOON + 9_999 * DAY, 1), Copy(3, NOON + HOUR, 1)]
-    assert worth_keeping(known) == {1, 2, 3}
+    known = [
+        Copy(seq, hour_of(NOON + seq * HOUR + ahead), 1) for seq, ahead in enumerate((0 * DAY, 9_999 * DAY, 0 * DAY))
+    ]
+    assert worth_keeping(known) == {0, 1, 2}
 
 
 def test_what_passes_the_limit_goes_the_oldest_first() -> None:
@@ -73,7 +77,7 @@ def test_what_is_kept_is_bounded_and_stays_so_when_it_is_thinned_after_each_save
 ) -> None:
     left: list[Copy] = []
     for seq, (hours, size_bytes) in enumerate(saves, start=1):
-        left.append(Copy(seq, NOON - hours * HOUR, size_bytes))
+        left.append(Copy(seq, hour_of(NOON - hours * HOUR), size_bytes))
         kept = worth_keeping(left)
         left = [copy for copy in left if copy.seq in kept]
         assert seq in kept

@@ -12,7 +12,7 @@ from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFor
 from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, is_out_of_means, read_start
 from stui_supervisor.adapters.session_directory import generations
 from stui_supervisor.config import GENERATIONS_KEPT, HEADER_MAX_BYTES, SNAPSHOTS_KEPT
-from stui_supervisor.retention import Copy, worth_keeping
+from stui_supervisor.retention import Copy, hour_of, worth_keeping
 
 
 class Tidying:
@@ -79,4 +79,4 @@ def cut_off(names: list[str]) -> set[str]:
 
 
 def _copy(seq: int, header: Header, size_bytes: int) -> Copy | None:
-    return Copy(seq, header.saved_at, size_bytes) if header.live_sections else None
+    return Copy(seq, hour_of(header.saved_at), size_bytes) if header.live_sections else None
