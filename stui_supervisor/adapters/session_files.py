@@ -79,6 +79,7 @@ class SessionFiles:
         self._root = os.fspath(root)
         self._utc = utc
         self._owned: dict[str, OwnedSession] = {}
+        self._outlived: list[Candidate] = []
 
     def claim(self, profile: str, image_id: str | None = None) -> Claimed:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
@@ -87,8 +88,9 @@ class SessionFiles:
             with self._one_at_a_time() as is_alone:
                 seen = self._look_around()
                 claimed = self._claim(seen, profile, image_id)
-                if is_alone:
-                    self._clean_up(seen, profile, claimed)
+                if is_alone and claimed.fresh:
+                    self._remove_needless(seen, profile)
+                self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
                 return claimed
 
     def claim_this(self, session_id: str) -> Claimed:
@@ -131,7 +133,7 @@ class SessionFiles:
             if not is_alone:
                 return []
             fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
-            return self._remove_outlived(fitting, days, most=len(fitting))
+            return self._remove_outlived(outlived(fitting, self._utc(), days), days)
 
     def of_later_versions(self) -> dict[str, StoreNotice]:
         """The sessions that only a later version can read, by their ids. Raises StoreError."""
@@ -143,6 +145,7 @@ class SessionFiles:
         session = self._session(session_id)
         with self._saving("save the endpoint", session):
             session.save_record(record, self._utc())
+        self._clean_up_one()
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """See ports.SessionStore."""
@@ -225,21 +228,22 @@ class SessionFiles:
             notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
         )
 
-    def _clean_up(self, seen: _Seen, profile: str, claimed: Claimed) -> None:
-        if claimed.fresh:
-            self._remove_needless(seen, profile)
-        self._remove_outlived(seen.candidates, SESSION_KEPT_DAYS, most=SESSIONS_CLEANED)
+    def _clean_up_one(self) -> None:
+        """Of what nobody has used for long, one session goes with a save: a start has no time for that."""
+        if not self._outlived:
+            return
+        with suppress(OSError), self._one_at_a_time(wait_s=0) as is_alone:
+            if is_alone:
+                self._remove_outlived([self._outlived.pop(0)], SESSION_KEPT_DAYS)
 
-    def _remove_outlived(self, candidates: list[Candidate], days: float, *, most: int) -> list[str]:
-        now = self._utc()
-        removed: list[str] = []
-        for candidate in outlived(candidates, now, days):
-            if len(removed) == most:
-                break
-            path = self._path(candidate.session_id)
-            if candidate.session_id not in self._owned and remove_if_outlived(path, now - timedelta(days=days)):
-                removed.append(candidate.session_id)
-        return removed
+    def _remove_outlived(self, candidates: list[Candidate], days: float) -> list[str]:
+        saved_before = self._utc() - timedelta(days=days)
+        return [
+            candidate.session_id
+            for candidate in candidates
+            if candidate.session_id not in self._owned
+            and remove_if_outlived(self._path(candidate.session_id), saved_before)
+        ]
 
     def _remove_needless(self, seen: _Seen, profile: str) -> None:
         """Keep so many sessions without work; those without any file help nobody."""
@@ -319,7 +323,7 @@ class SessionFiles:
             return []
 
     @contextmanager
-    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[bool]:
+    def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:
         """Gives True when no other process can be in here too."""
         path = os.path.join(self._root, _CLAIM_LOCK_NAME)
         lock = SessionLock(path)
@@ -327,7 +331,7 @@ class SessionFiles:
         # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
         # keep the processes apart.
         with suppress(OSError):
-            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=CLAIM_WAIT_S)
+            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=wait_s)
         try:
             yield is_ours
         finally:

@@ -56,7 +56,7 @@ def test_a_new_session_bounds_those_without_work_and_the_oldest_go(tmp_path: Pat
 
 def test_claiming_one_that_exists_removes_nothing(tmp_path: Path) -> None:
     ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 3)
-    assert SessionFiles(tmp_path, lambda: EPOCH).claim("default").session_id == ids[-1]
+    assert SessionFiles(tmp_path).claim("default").session_id == ids[-1]
     assert sessions(tmp_path) == set(ids)
 
 
@@ -188,19 +188,43 @@ def leave_work(root: Path, count: int, age: timedelta = timedelta()) -> list[str
 MONTH = timedelta(days=SESSION_KEPT_DAYS + 1)
 
 
-def test_a_start_cleans_up_a_few_old_sessions_and_the_next_ones_go_on(tmp_path: Path) -> None:
+def test_each_save_cleans_up_one_old_session_and_after_the_next_start_it_goes_on(tmp_path: Path) -> None:
     (used,) = leave_work(tmp_path, 1)
-    leave_work(tmp_path, SESSIONS_CLEANED + 5, MONTH)
-    for left in (5, 0, 0):
+    count = SESSIONS_CLEANED + 5
+    leave_work(tmp_path, count, MONTH)
+    for left in (5, 0):
         files = SessionFiles(tmp_path, lambda: EPOCH)
         assert files.claim("default").session_id == used
+        assert len(sessions(tmp_path)) == count + 1
+        files.save_record(used, RECORD)
+        assert len(sessions(tmp_path)) == count
+        for _ in range(SESSIONS_CLEANED + 1):
+            files.save_record(used, RECORD)
         files.release(used)
         assert len(sessions(tmp_path)) == left + 1
+        count = left
+
+
+def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> None:
+    (used,) = leave_work(tmp_path, 1)
+    (old, older) = leave_work(tmp_path, 2, MONTH)
+    files = SessionFiles(tmp_path, lambda: EPOCH)
+    files.claim("default")
+    other = SessionLock(str(tmp_path / "claim.lock"))
+    assert other.take()
+    files.save_record(used, RECORD)
+    assert sessions(tmp_path) == {used, old, older}
+    other.give_back()
+    for _ in range(2):
+        files.save_record(used, RECORD)
+    assert sessions(tmp_path) == {used}
 
 
 def test_the_only_work_of_an_image_stays_however_old_it_is(tmp_path: Path) -> None:
     (old,) = leave_work(tmp_path, 1, MONTH)
-    claimed = SessionFiles(tmp_path, lambda: EPOCH).claim("default", "another image")
+    files = SessionFiles(tmp_path, lambda: EPOCH)
+    claimed = files.claim("default", "another image")
+    files.save_record(claimed.session_id, RECORD)
     assert sessions(tmp_path) == {old, claimed.session_id}
 
 
