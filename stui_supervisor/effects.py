@@ -42,6 +42,20 @@ class Release(NamedTuple):
     session_id: str
 
 
+class ReadProfile(NamedTuple):
+    """Read what is settled for the profile; answer with ProfileRead or ProfileFailed."""
+
+    read: int
+    name: str
+
+
+class NoteLink(NamedTuple):
+    """Keep the endpoint as the profile's most recent one; there is no answer."""
+
+    profile: str
+    endpoint: str
+
+
 class ReadCredential(NamedTuple):
     """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
 
@@ -86,11 +100,23 @@ class Finish(NamedTuple):
 
 
 class Announce(NamedTuple):
-    """Tell the user and the journal."""
+    """Tell the journal and, unless it is an Aside, the user."""
 
     event: Event
 
 
 Effect = (
-    Load | Save | SaveSnapshot | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce
+    Load
+    | Save
+    | SaveSnapshot
+    | Release
+    | ReadProfile
+    | NoteLink
+    | ReadCredential
+    | OpenLink
+    | CloseLink
+    | Send
+    | LookAtPath
+    | Finish
+    | Announce
 )

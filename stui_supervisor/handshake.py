@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
+from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, DifferentImage, IncompatibleBackend
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import BackendVerdict
@@ -88,12 +88,15 @@ Step = Ask | Merge | PushContext | SwitchSession | Established | Rejected | Fail
 
 
 class Handshake:
-    """One handshake on one link; each method returns the next step."""
+    """One handshake on one link; each method returns the next step. An image other than ``pin`` is rejected."""
 
-    def __init__(self, known: Known, *, with_session: bool, secret: Secret | None = None) -> None:
+    def __init__(
+        self, known: Known, *, with_session: bool, secret: Secret | None = None, pin: str | None = None
+    ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
+        self._pin = pin
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -158,7 +161,7 @@ class Handshake:
             return Rejected(incompatible(reply))
         if isinstance(reply, Reply) and reply.dialect is self._dialect:
             if reply.ok:
-                return self._identify(reply.result)
+                return self._identify(reply)
             if is_refusal(reply):
                 return Rejected(refused(reply, self._secret))
         elif isinstance(reply, Reply) and self._pings < HANDSHAKE_PINGS_MAX:
@@ -169,9 +172,11 @@ class Handshake:
             return self._ping(other)
         return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
 
-    def _identify(self, result: Mapping[str, Any]) -> Step:
+    def _identify(self, reply: Reply) -> Step:
+        if names_another_image(reply, self._pin):
+            return Rejected(unpinned(reply, self._pin))
         known = self._known.image_id
-        image_id = result.get("image_id")
+        image_id = reply.result.get("image_id")
         # Weak evidence is no evidence: only two names that differ make another image.
         found = image_id if _is_name(image_id) else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
@@ -246,6 +251,14 @@ def names_another_image(reply: Reply, known: str | None) -> bool:
     """True for a ping's answer whose image differs; weak evidence is no evidence."""
     image_id = reply.result.get("image_id")
     return known is not None and _is_name(image_id) and image_id != known
+
+
+def unpinned(reply: Reply, pin: str | None) -> ConnectionRejected:
+    """What an answer that names another image than the pinned one means to a person."""
+    return DifferentImage(
+        f"the image {reply.result['image_id']!a} answers, and the profile is pinned to {pin!a}",
+        hint="connect to where the pinned image is, or change the profile's pin and reconnect",
+    )
 
 
 def session_in(reply: Reply | MalformedMessage) -> str | None:

@@ -1,4 +1,4 @@
-"""Everything the core can be told. ``link`` and ``load`` are numbers; a late one is recognised by its number.
+"""Everything the core can be told. ``link``, ``load`` and ``read`` are numbers; a late one is recognised by its number.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """
@@ -12,7 +12,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
 
@@ -106,6 +107,21 @@ class SnapshotFailed(NamedTuple):
     error: StoreError
 
 
+class ProfileRead(NamedTuple):
+    """What is settled for the profile, and what the user has to know of the file."""
+
+    read: int
+    profile: Profile
+    notices: tuple[StoreNotice, ...]
+
+
+class ProfileFailed(NamedTuple):
+    """The profile could not be read."""
+
+    read: int
+    error: StoreError
+
+
 class CredentialRead(NamedTuple):
     """The credential for the attempt, if there is one."""
 
@@ -185,6 +201,8 @@ Input = (
     | Saved
     | SaveFailed
     | SnapshotFailed
+    | ProfileRead
+    | ProfileFailed
     | CredentialRead
     | CredentialFailed
     | Opened

@@ -7,12 +7,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, SessionStore
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.ports import (
+    Clock,
+    Credentials,
+    Journal,
+    Link,
+    LinkFactory,
+    LinkTimes,
+    NetworkWatch,
+    ProfileStore,
+    SessionStore,
+)
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,14 +34,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share."""
+    """The adapters of one run.
+
+    ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    """
 
     clock: Clock
     make_link: LinkFactory
     open_store: Callable[[], SessionStore]
+    open_profiles: Callable[[], ProfileStore]
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
+    network: NetworkWatch
 
 
 def assemble(
@@ -41,7 +58,16 @@ def assemble(
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
-        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close)
+        return Outside(
+            SystemClock(),
+            link or transport,
+            lambda: no_disk,
+            lambda: no_disk,
+            None,
+            credentials,
+            transport.close,
+            HostNetwork(),
+        )
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -56,7 +82,21 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
-    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close)
+    def open_profiles() -> ProfileStore:
+        from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles)
+
+    return Outside(
+        SystemClock(),
+        link or transport,
+        open_store,
+        open_profiles,
+        journal,
+        credentials,
+        transport.close,
+        HostNetwork(),
+    )
 
 
 class _Transport:
@@ -81,7 +121,7 @@ class _Transport:
 
 
 class NoDisk:
-    """The session store of a machine that has no place for one: every call says why."""
+    """The stores of a machine that has no place for them: every call says why."""
 
     def __init__(self, error: StoreError) -> None:
         self._error = error
@@ -104,3 +144,11 @@ class NoDisk:
 
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
+
+    def read(self, _name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Raises StoreError."""
+        raise self._error
+
+    def note_link(self, _name: str, _endpoint: str) -> None:
+        """Raises StoreError."""
+        raise self._error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -11,18 +11,32 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
 
 
 class Clock(Protocol):
-    """The two clocks of a host."""
+    """The clocks of a host."""
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
 
     def utc(self) -> datetime:
         """The wall clock, aware, in UTC."""
+
+    def asleep_s(self) -> float:
+        """Seconds that the machine has slept since some fixed moment; only differences mean anything."""
+
+
+class NetworkWatch(Protocol):
+    """Tells when an address or a route of this machine came or went. Used once."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` from the running loop, once for each burst of changes. Never raises."""
+
+    def close(self) -> None:
+        """Tell no more. Twice is once."""
 
 
 class LinkTimes(NamedTuple):
@@ -100,6 +114,19 @@ class SessionStore(Protocol):
 
     def release(self, session_id: str) -> None:
         """Give a session back; another process may claim it now. One that is not owned: nothing."""
+
+
+class ProfileStore(Protocol):
+    """What is settled for each profile. Called from the store's worker thread; every call may block.
+
+    Each method raises StoreError, and nothing else, when the disk does not do its part.
+    """
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """The profile, and what the user has to know; one that nobody has set up has the defaults."""
+
+    def note_link(self, name: str, endpoint: str) -> None:
+        """Keep the endpoint as the profile's most recent one."""
 
 
 class Credentials(Protocol):

@@ -28,6 +28,7 @@ from stui_supervisor.handshake import (
     names_another_image,
     refused,
     session_in,
+    unpinned,
     words_of,
 )
 from stui_supervisor.liveness import Finding
@@ -58,7 +59,10 @@ class Uplink(Retrying):
         attempt.path = PathWatch(self._settings, self._now.monotonic_s)
         self._look_at_path()
         attempt.handshake = Handshake(
-            self._session.known(str(attempt.endpoint)), with_session=self._settings.keeps_session, secret=attempt.secret
+            self._session.known(str(attempt.endpoint)),
+            with_session=self._settings.keeps_session,
+            secret=attempt.secret,
+            pin=self._profile.pin_image,
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -96,6 +100,7 @@ class Uplink(Retrying):
         self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
             self._no_backend_session(step.refusal)
+        self._arrive()
         self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
         self._exchange.link_up()
         self._send_next()
@@ -181,6 +186,8 @@ class Uplink(Retrying):
             self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
         elif is_refusal(reply):
             self._reject(refused(reply, self._attempt.secret))
+        elif names_another_image(reply, self._profile.pin_image):
+            self._reject(unpinned(reply, self._profile.pin_image))
         elif names_another_image(reply, self._session.record.image_id):
             self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
         else:
@@ -272,11 +279,14 @@ class Uplink(Retrying):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
+                self._ping()
             case Finding.NO_ANSWER:
                 self._degrade(DegradedReason.BUSY, BUSY)
             case _:
                 pass
+
+    def _ping(self) -> None:
+        self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
 
     def _look_at_path(self) -> None:
         """Ask the kernel about the connection, when it is time."""

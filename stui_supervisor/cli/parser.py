@@ -8,26 +8,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from stui_supervisor import backend
 from stui_supervisor._version import __version__
-from stui_supervisor.cli import diagram
-from stui_supervisor.config import SESSION_KEPT_DAYS
+from stui_supervisor.cli import diagram, profile_options, session_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
 _DEFAULTS: Final = {"home": None, "profile": "default", "json": False}
-_SESSION_COMMANDS: Final = (
-    ("list", (), "the sessions, the newest first"),
-    ("show", ("ID",), "what a session holds, and the copies of its work that can be restored"),
-    ("restore", ("ID", "[SNAPSHOT]"), "let the next start go on with a session, as it is or as a copy has it"),
-    ("export", ("ID", "FILE"), "write a session to a file"),
-    ("import", ("FILE",), "make a session from such a file"),
-    ("prune", (), "remove the sessions that nobody used for long; the last work of each image stays"),
-)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -113,7 +103,8 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
-    _add_sessions(commands, shared)
+    profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
+    session_options.add_parsers(commands, shared, lambda function: _later("sessions", function))
     served = add(
         "backend",
         "run the reference backend",
@@ -123,29 +114,6 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
     backend.add_arguments(served)
     diagram.add_parser(commands, [shared])
     return parser
-
-
-def _add_sessions(commands: Any, shared: _Parser) -> None:
-    """Add ``sessions``. Without ``--profile`` its commands see those of every profile."""
-    help_line = "list, show, restore, export, import and prune stored sessions"
-    sessions = commands.add_parser("sessions", parents=[shared], allow_abbrev=False, help=help_line)
-    known = sessions.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, operands, line in _SESSION_COMMANDS:
-        command = known.add_parser(name, parents=[shared], allow_abbrev=False, help=line, description=line)
-        for operand in operands:
-            word = operand.strip("[]")
-            command.add_argument(word.lower(), metavar=word, nargs="?" if word != operand else None)
-        command.set_defaults(run=_later("sessions", f"{name}_"), unless_given={"profile": None})
-    command.add_argument(
-        "--older-than", metavar="DAYS", type=_days, default=SESSION_KEPT_DAYS, help="how long (default: %(default)g)"
-    )
-
-
-def _days(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (days := float(text)) < float("inf"):
-            return days
-    raise argparse.ArgumentTypeError(f"{text!a} is not a number of days")
 
 
 def _shared_options(*, as_json: bool) -> _Parser:

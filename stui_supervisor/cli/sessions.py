@@ -20,10 +20,11 @@ from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.terminal import Colour, Terminal
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
+from stui_supervisor.profile import checked_name
 from stui_supervisor.record import SessionRecord
 
 
-def list_(arguments: argparse.Namespace) -> ExitCode:
+def list_all(arguments: argparse.Namespace) -> ExitCode:
     """Print one line for each session, the newest first."""
     terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
     sessions = list(files.read_newest(arguments.profile))
@@ -39,7 +40,7 @@ def list_(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def show_(arguments: argparse.Namespace) -> ExitCode:
+def show(arguments: argparse.Namespace) -> ExitCode:
     """Print what one session holds."""
     terminal, session = Terminal.of(arguments), _find(arguments)
     archive = SessionArchive(_root(arguments), session.session_id)
@@ -60,7 +61,7 @@ def show_(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def restore_(arguments: argparse.Namespace) -> ExitCode:
+def restore(arguments: argparse.Namespace) -> ExitCode:
     """Make a session the one that the next start of its profile goes on with, perhaps with an older content."""
     terminal, session = Terminal.of(arguments), _find(arguments)
     session_id, copy = session.session_id, arguments.snapshot
@@ -85,7 +86,7 @@ def restore_(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def export_(arguments: argparse.Namespace) -> ExitCode:
+def export(arguments: argparse.Namespace) -> ExitCode:
     """Write a session to a file that only its owner can read."""
     terminal, session = Terminal.of(arguments), _find(arguments)
     path = Path(arguments.file)
@@ -101,11 +102,11 @@ def export_(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def import_(arguments: argparse.Namespace) -> ExitCode:
+def import_file(arguments: argparse.Namespace) -> ExitCode:
     """Make a session from an exported one."""
     terminal = Terminal.of(arguments)
     record, stored = decode_export(_read(arguments.file))
-    profile = arguments.profile or record.profile
+    profile = record.profile if arguments.profile is None else checked_name(arguments.profile)
     session_id = SessionFiles(_root(arguments)).begin_with(
         SessionRecord(profile=profile, endpoint=record.endpoint, dialect=record.dialect, image_id=record.image_id),
         stored,
@@ -116,7 +117,7 @@ def import_(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def prune_(arguments: argparse.Namespace) -> ExitCode:
+def prune(arguments: argparse.Namespace) -> ExitCode:
     """Remove the sessions that nobody has used for so long."""
     terminal = Terminal.of(arguments)
     removed = SessionFiles(_root(arguments)).prune(arguments.profile, arguments.older_than)

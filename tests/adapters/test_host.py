@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from stui_supervisor.errors import StoreError
 
 def test_a_named_home_holds_everything_and_is_not_made(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert directories(home) == directories(str(home)) == Directories(home / "sessions", home / "logs")
+    assert (
+        directories(home)
+        == directories(str(home))
+        == Directories(home / "sessions", home / "logs", home / "profiles.json")
+    )
     assert not home.exists()
 
 
@@ -34,7 +39,8 @@ def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv(HOME_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     found = directories()
-    assert found == Directories(tmp_path / "stui-supervisor" / "sessions", tmp_path / "stui-supervisor" / "log")
+    ours = tmp_path / "stui-supervisor"
+    assert found == Directories(ours / "sessions", ours / "log", ours / "profiles.json")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -74,3 +80,9 @@ def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is sleep the difference of these two")
+def test_sleep_is_what_the_boot_clock_has_and_the_monotonic_one_lacks() -> None:
+    expected = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    assert SystemClock().asleep_s() == pytest.approx(expected, abs=0.05)

@@ -227,6 +227,12 @@ def test_a_file_of_anything_else_is_refused(told: Told, tmp_path: Path, content:
     assert told.error("import", str(tmp_path / "missing"))[0] == 2
 
 
+def test_a_profile_that_cannot_be_gets_no_session(told: Told, tmp_path: Path) -> None:
+    told("export", leave(told, {"a": 1}), str(tmp_path / "file"))
+    assert told.error("import", str(tmp_path / "file"), "--profile", "../x")[0] == 2
+    assert len(told("list")["sessions"]) == 1
+
+
 def test_a_file_of_a_later_minor_is_imported_with_what_it_adds(told: Told, tmp_path: Path) -> None:
     file = tmp_path / "session.json"
     told("export", leave(told, {"a": 1}), str(file))
@@ -273,7 +279,7 @@ def test_a_session_of_a_later_version_is_told_of_and_left_as_it_is(told: Told, t
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "COMMAND"),
+        ([], "ACTION"),
         (["fly"], "fly"),
         (["show"], "ID"),
         (["show", "../.."], "no session"),

@@ -22,6 +22,7 @@ from stui_supervisor.effects import (
     Load,
     LookAtPath,
     OpenLink,
+    ReadProfile,
     Release,
     Save,
     Send,
@@ -31,6 +32,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
@@ -49,6 +51,7 @@ REFUSED = Failure(FailureKind.REFUSED)
 RESET = Failure(FailureKind.RESET)
 DISK_FULL = StoreError("the disk is full", hint="make room")
 PID = 4711
+DEFAULT = Profile(name="default")
 
 E = TypeVar("E", bound=Effect)
 V = TypeVar("V", bound=Event)
@@ -90,7 +93,7 @@ class World:
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
     With a ``store`` that one does, whatever it is asked: at once, or with ``store_waits`` one thing after the other
-    as a test calls ``store_step``.
+    as a test calls ``store_step``. The ``profile`` is read at once, or with None when a test answers.
     """
 
     def __init__(
@@ -101,12 +104,14 @@ class World:
         has_credentials: bool = False,
         disk_works: bool = True,
         store: MemoryStore | None = None,
+        profile: Profile | None = DEFAULT,
     ) -> None:
         self.settings = settings or Settings()
         self.now = BEGIN
         self.disk_works = disk_works
         self.store = store
         self.store_waits = False
+        self.profile = profile
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
         self._loads: list[int] = []
@@ -152,7 +157,7 @@ class World:
                 case Save():
                     self.unanswered.append(effect)
                 case _:
-                    pass
+                    effects += self._read_profile(effect)
         return effects
 
     def wait(self, seconds: float) -> list[Effect]:
@@ -283,6 +288,11 @@ class World:
         """Everything a user could notice, now or at the next deadline."""
         core = self.core
         return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
+
+    def _read_profile(self, effect: Effect) -> list[Effect]:
+        if not isinstance(effect, ReadProfile) or self.profile is None:
+            return []
+        return self.tell(inputs.ProfileRead(effect.read, self.profile, ()))
 
     def _write(self, effect: Save) -> None:
         before = self._disk.get(effect.session_id, stored(effect.session_id))
