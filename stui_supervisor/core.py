@@ -106,6 +106,8 @@ class Core(Moving):
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
+        if earliest is not None and earliest < self._attempt.judged_from:
+            earliest = self._attempt.judged_from
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
@@ -337,6 +339,9 @@ class Core(Moving):
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
+        self._look_around()
+        if self._stood_still():
+            return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:
             if self._attempt.phase is Phase.LOADING:
@@ -346,7 +351,6 @@ class Core(Moving):
             else:
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
-        self._look_around()
         self._look_at_link()
         self._look_at_path()
         self._send_next()

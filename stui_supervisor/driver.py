@@ -19,6 +19,7 @@ from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
+from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Credentials, Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
@@ -200,7 +201,8 @@ class Driver:
 
     def _open(self, effect: effects.OpenLink) -> None:
         self._close_link()
-        times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, self._settings.heartbeat_timeout_s)
+        timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
+        times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
             self._link = self._outside.make_link(effect.endpoint, times)
             self._link.open(_Listener(self, effect.link))

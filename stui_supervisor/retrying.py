@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import AuthenticationFailed, ConfigurationError, ConnectionRejected
+from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
@@ -22,10 +23,11 @@ from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.troubles import Troubles
 from stui_supervisor.turn import Turn
 
 
-class Retrying(Turn):
+class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
     def __init__(
@@ -36,6 +38,7 @@ class Retrying(Turn):
         self._has_credentials = has_credentials
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
+        self._troubles = Troubles()
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._route = Route()
@@ -120,8 +123,7 @@ class Retrying(Turn):
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
         is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local
         if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
-            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
-            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
             return
         attempt.secret = event.secret
         self._open()
@@ -200,10 +202,30 @@ class Retrying(Turn):
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        self._troubles.clear()
         attempt.path = None
+        attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
         """Called where the state is about to leave ``connected``."""
         if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
             self._backoff.reset()
+
+    # The lag of this process
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to look again at the latest."""
+
+    def _stood_still(self) -> bool:
+        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
+
+        The next look follows when the heartbeats, which may have stood still too, had their chance.
+        """
+        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
+        if attempt.phase in (Phase.IDLE, Phase.WAITING):
+            return False
+        if due is not None and now - due > STALL_S:
+            attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
+        return now < attempt.judged_from

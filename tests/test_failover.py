@@ -92,7 +92,9 @@ def test_an_endpoint_with_a_long_wait_holds_up_no_other() -> None:
     assert path.count(THERE) > path.count(HERE)
     world.lost(REFUSED)
     world.wait_for_deadline()
-    assert world.now.monotonic_s - began <= FAILURES[FailureKind.REFUSED].local_s
+    curve = FAILURES[FailureKind.REFUSED].curve
+    assert curve is not None
+    assert world.now.monotonic_s - began <= curve.local_s
 
 
 def test_without_failover_it_keeps_trying_the_first() -> None:

@@ -21,9 +21,10 @@ CURVES = {
     "frozen": (0.5, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
+    "key_refused": (0.5, 1.0, 5.0),
 }
 PLACES = pytest.mark.parametrize("is_local", [True, False], ids=["here", "elsewhere"])
-KINDS = pytest.mark.parametrize("kind", list(FailureKind))
+KINDS = pytest.mark.parametrize("kind", [FailureKind(name) for name in CURVES])
 
 
 class Highest(Random):
@@ -41,9 +42,14 @@ def waits(one: Backoff, kind: FailureKind, moments: Sequence[float], *, is_local
     return [one.next_wait(Failure(kind), is_local=is_local, now=now) for now in moments]
 
 
-def test_every_kind_of_failure_has_a_curve() -> None:
-    curves = {kind.value: (each.local_s, each.remote_s, each.cap_s) for kind, each in FAILURES.items()}
-    assert curves == CURVES
+def test_every_kind_of_failure_that_is_tried_again_has_its_curve() -> None:
+    assert {kind.value: each.curve for kind, each in FAILURES.items() if each.curve} == CURVES
+
+
+@pytest.mark.parametrize("kind", [kind for kind, each in FAILURES.items() if each.curve is None])
+def test_what_is_not_tried_again_has_no_wait(kind: FailureKind) -> None:
+    with pytest.raises(AssertionError, match="is not tried again"):
+        waits(backoff(), kind, [0.0])
 
 
 @PLACES

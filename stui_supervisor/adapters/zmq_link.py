@@ -20,6 +20,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
@@ -105,7 +106,7 @@ class ZmqLink:
     async def _establish(self) -> None:
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(self._times.attempt_timeout_s):
+            async with patience(self._times.attempt_timeout_s):
                 failure = await self._race(await self._targets())
                 if failure is None:
                     return

@@ -83,7 +83,7 @@ async def test_a_silent_drop_is_found_in_time_and_healed_soon(tmp_path: Path) ->
 def hears_heartbeats(supervisor: Supervisor) -> bool:
     """Only of a peer that has answered them is silence a verdict."""
     path = supervisor._core._attempt.path
-    return path is not None and path._hears_heartbeats
+    return path is not None and path.hears_heartbeats
 
 
 async def told(client: asyncio.subprocess.Process) -> list[str]:

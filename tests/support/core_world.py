@@ -32,6 +32,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
@@ -93,7 +94,8 @@ class World:
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
     With a ``store`` that one does, whatever it is asked: at once, or with ``store_waits`` one thing after the other
-    as a test calls ``store_step``. The ``profile`` is read at once, or with None when a test answers.
+    as a test calls ``store_step``. The ``profile`` is read at once, or with None when a test answers. ``sample`` is
+    what the kernel says of the connection; None where the system does not let us look.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class World:
         self.store = store
         self.store_waits = False
         self.profile = profile
+        self.sample: PathSample | None = None
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
         self._loads: list[int] = []
@@ -148,9 +151,9 @@ class World:
                     self.open_link = effect.link
                 case CloseLink():
                     self.open_link = None
-                case LookAtPath(link):  # as where the system does not let us look
+                case LookAtPath(link):
                     effects.remove(effect)
-                    effects += self.tell(inputs.PathSeen(link, None))
+                    effects += self.tell(inputs.PathSeen(link, self.sample))
                 case Save() if self.disk_works:
                     self._write(effect)
                     effects += self.tell(saved(effect))
@@ -169,6 +172,10 @@ class World:
             effects += self.tell(inputs.TimePassed())
         self.now = end
         return effects
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which this process does nothing; what becomes of it comes with the next input."""
+        self.now = self.now.after(seconds)
 
     def wait_for_deadline(self) -> list[Effect]:
         """Let time pass until the next deadline."""
@@ -252,6 +259,18 @@ class World:
     def link(self, image_id: str | None = None) -> list[Effect]:
         """The transport opens and the backend is healthy."""
         return [*self.opened(), *self.shake_hands(image_id)]
+
+    def link_over_tcp(self, image_id: str | None = None) -> list[Effect]:
+        """The same where the kernel lets us look, up to the first heartbeat that was answered."""
+        self.sample = PathSample(0.1, 0.1, 1_000, 0, has_outstanding=False)
+        effects = self.link(image_id) + self.wait(0.5)
+        self.sample = self.sample._replace(received_bytes=1_009)
+        return effects + self.wait(0.5)
+
+    def falls_silent(self, seconds: float) -> None:
+        """The kernel has not got a byte for so long."""
+        assert self.sample is not None
+        self.sample = self.sample._replace(received_ago_s=seconds)
 
     def submit(
         self,
