@@ -19,6 +19,7 @@ class FailureKind(StrEnum):
     FROZEN = "frozen"
     PROTOCOL = "protocol_error"
     CREDENTIAL = "credential_not_readable"
+    KEY_REFUSED = "key_refused"
 
 
 class FailureClass(NamedTuple):
@@ -77,6 +78,9 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", 2.0, 2.0, 30.0
+    ),
+    FailureKind.KEY_REFUSED: FailureClass(
+        "the encrypted handshake was refused", "compare the pinned key with the backend's", 0.5, 1.0, 5.0
     ),
 }
 

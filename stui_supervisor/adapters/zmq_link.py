@@ -21,8 +21,10 @@ from zmq.utils.monitor import parse_monitor_message
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.refused_handshake import Refusal, greets, probe, refusal_of
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -53,9 +55,9 @@ class ZmqTransport:
         self._context = zmq_context.acquire()
         self._readiness = Readiness()
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> ZmqLink:
-        """A new link, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times)
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
+        """A new link, encrypted where there are keys, not yet opened."""
+        return ZmqLink(self._context, self._readiness, endpoint, times, curve)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -67,12 +69,18 @@ class ZmqLink:
     """See ports.Link."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], readiness: Readiness, endpoint: Endpoint, times: LinkTimes
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+        endpoint: Endpoint,
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
     ) -> None:
         self._context = context
         self._readiness = readiness
         self._endpoint = endpoint
         self._times = times
+        self._curve = curve
         self._listener: LinkListener | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
@@ -155,6 +163,8 @@ class ZmqLink:
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
         self._racing.append(wire)
+        if self._curve is not None:
+            wire.encrypt(self._curve)
         wire.connect(self._target(address), self._times)
         is_up = await outcome
         if wire.is_closed or self._listener is None:
@@ -169,22 +179,25 @@ class ZmqLink:
             if wire.failure is not None:
                 self._end(wire.failure)
             return None
-        connected = wire.is_connected
         self._racing.remove(wire)
         wire.close()
-        return await self._reason(address, connected=connected)
+        return await self._reason(address, wire)
 
     def _target(self, address: Address | None) -> str:
         if address is None:
             return str(self._endpoint)
         return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
 
-    async def _reason(self, address: Address | None, *, connected: bool) -> Failure:
+    async def _reason(self, address: Address | None, wire: _Wire) -> Failure:
         """Why an address could not be linked to."""
-        if connected:
-            return Failure(FailureKind.NOT_ZEROMQ)
+        if wire.is_connected:
+            words = refusal_of(wire.refusal, self._curve)
+            # A forwarder whose backend is away accepts and closes too; it does not greet.
+            if words is None or not await greets(self._endpoint, address):
+                return Failure(FailureKind.NOT_ZEROMQ)
+            return Failure(FailureKind.KEY_REFUSED, words)
         try:
-            await _probe(self._endpoint, address)
+            await probe(self._endpoint, address)
         except OSError as error:
             return Failure(_kind_of(error), error.strerror or "")
         # It accepts connections now: it has just come up, or its queue was full.
@@ -234,6 +247,7 @@ class _Wire:
         self.is_closed = False
         self.is_connected = False
         self.failure: Failure | None = None
+        self.refusal = Refusal(0, 0)
         self._connection: int | None = None
         self._path: TcpPath | None = None
         self._port = port
@@ -244,6 +258,12 @@ class _Wire:
             self._socket.close(0)
             raise
         self._descriptors = (self._socket.FD, self._monitor.FD)
+
+    def encrypt(self, curve: CurveKeys) -> None:
+        """Link only to the backend that has the pinned key; to be called first."""
+        self._socket.setsockopt(zmq.CURVE_SERVERKEY, curve.server.encode())
+        self._socket.setsockopt(zmq.CURVE_PUBLICKEY, curve.public.encode())
+        self._socket.setsockopt(zmq.CURVE_SECRETKEY, curve.secret.reveal().encode())
 
     def connect(self, target: str, times: LinkTimes) -> None:
         """Begin to connect; ``outcome`` is True once the handshake is done, False when it failed."""
@@ -322,6 +342,7 @@ class _Wire:
                 if not self._outcome.done():
                     self._outcome.set_result(True)
             elif not self._outcome.done():
+                self.refusal = Refusal(event["event"], event["value"])
                 self._outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count
@@ -339,15 +360,6 @@ class _Wire:
 
 def _has_input(source: zmq.Socket[bytes]) -> bool:
     return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
-
-
-async def _probe(endpoint: Endpoint, address: Address | None) -> None:
-    """Connect once without ZeroMQ, for the errno. Raises OSError."""
-    family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
-        await asyncio.get_running_loop().sock_connect(probe, where)
 
 
 def _kind_of(error: OSError) -> FailureKind:
