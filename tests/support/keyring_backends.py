@@ -15,7 +15,7 @@ class InMemory(KeyringBackend):
     priority = -1.0
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring has it so
         self.items: dict[tuple[str, str], str] = {}
         self.writes = 0
 
