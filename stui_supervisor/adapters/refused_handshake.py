@@ -1,10 +1,14 @@
-"""Why a peer that accepts the connection does not complete the ZMTP handshake."""
+"""Why a peer that accepts the connection does not complete the ZMTP handshake.
+
+libzmq's monitor tells the end of a handshake, but which of two peers that do not fit hangs up first is
+chance. So the peer is asked for its greeting once more, without libzmq: that names its mechanism.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Final, NamedTuple
+from typing import Final
 
 import zmq
 
@@ -12,43 +16,52 @@ from stui_supervisor.adapters.addresses import Address
 from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
 
-_GREETING: Final = b"\xff"  # the first byte of every peer, sent without being asked (ZMTP 3.1, RFC 37)
-
-
-class Refusal(NamedTuple):
-    """The monitor's event that ended a handshake, and its value."""
-
-    event: int
-    value: int
+# ZMTP 3.1 (ZeroMQ RFC 37): ten bytes of signature, two of version, twenty of mechanism. A peer tells all
+# of them once it has the signature and the major version; more from us would let it hang up first.
+_SIGNATURE: Final = b"\xff"
+_HALF_GREETING: Final = b"\xff" + bytes(8) + b"\x7f\x03"
+_MECHANISM: Final = slice(12, 32)
 
 
-def refusal_of(refusal: Refusal, curve: CurveKeys | None) -> str | None:
-    """What the end of a handshake means, if it is about keys; without one of libzmq's reasons it may not be."""
-    if refusal.event == zmq.Event.HANDSHAKE_FAILED_AUTH:
-        return "the backend does not let us in" + (f" (our public key is {curve.public})" if curve else "")
-    if refusal.value == zmq.Event.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
-        return "the backend encrypts" if curve is None else "the backend does not encrypt"
-    if refusal.event == zmq.Event.HANDSHAKE_FAILED_NO_DETAIL and curve is not None:
-        return "the backend does not have the pinned key"
-    return None
-
-
-async def greets(endpoint: Endpoint, address: Address | None) -> bool:
-    """Whether a ZeroMQ peer is there at all."""
+async def why_refused(event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None) -> Failure:
+    """What the end of a handshake means, which the monitor told as ``event``."""
     try:
         async with asyncio.timeout(GREETING_WAIT_S):
-            return await probe(endpoint, address, wanted=1) == _GREETING
+            mechanism = await _mechanism_at(endpoint, address)
     except (OSError, TimeoutError):
-        return False
+        mechanism = None
+    words: str | None = None
+    if mechanism == b"CURVE" and curve is None:
+        words = "the backend encrypts"
+    elif mechanism == b"NULL" and curve is not None:
+        words = "the backend does not encrypt"
+    elif mechanism is not None and event == zmq.Event.HANDSHAKE_FAILED_AUTH:
+        words = "the backend does not let us in" + (f" (our public key is {curve.public})" if curve else "")
+    elif mechanism == b"CURVE":
+        words = "the backend does not have the pinned key"
+    # A forwarder whose backend is away accepts and closes too; it does not greet.
+    return Failure(FailureKind.NOT_ZEROMQ) if words is None else Failure(FailureKind.KEY_REFUSED, words)
 
 
-async def probe(endpoint: Endpoint, address: Address | None, wanted: int = 0) -> bytes:
-    """Connect once without ZeroMQ, for the errno and the first bytes. Raises OSError."""
+async def probe(endpoint: Endpoint, address: Address | None, said: bytes = b"", wanted: int = 0) -> bytes:
+    """Connect once without ZeroMQ, for the errno and the first bytes of the answer. Raises OSError."""
     family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
     loop = asyncio.get_running_loop()
     with socket.socket(family, socket.SOCK_STREAM) as peer:
         peer.setblocking(False)
         where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
         await loop.sock_connect(peer, where)
-        return await loop.sock_recv(peer, wanted) if wanted else b""
+        answer = b""
+        await loop.sock_sendall(peer, said)
+        while len(answer) < wanted and (part := await loop.sock_recv(peer, wanted - len(answer))):
+            answer += part
+        return answer
+
+
+async def _mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
+    """What the peer greets with; None when that is no greeting."""
+    answer = await probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
+    is_greeting = answer.startswith(_SIGNATURE) and len(answer) == _MECHANISM.stop
+    return answer[_MECHANISM].rstrip(b"\0") if is_greeting else None

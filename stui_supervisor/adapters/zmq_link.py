@@ -21,7 +21,7 @@ from zmq.utils.monitor import parse_monitor_message
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
 from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.refused_handshake import Refusal, greets, probe, refusal_of
+from stui_supervisor.adapters.refused_handshake import probe, why_refused
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
 from stui_supervisor.curve import CurveKeys
@@ -191,11 +191,7 @@ class ZmqLink:
     async def _reason(self, address: Address | None, wire: _Wire) -> Failure:
         """Why an address could not be linked to."""
         if wire.is_connected:
-            words = refusal_of(wire.refusal, self._curve)
-            # A forwarder whose backend is away accepts and closes too; it does not greet.
-            if words is None or not await greets(self._endpoint, address):
-                return Failure(FailureKind.NOT_ZEROMQ)
-            return Failure(FailureKind.KEY_REFUSED, words)
+            return await why_refused(wire.ended_by, self._endpoint, address, self._curve)
         try:
             await probe(self._endpoint, address)
         except OSError as error:
@@ -247,7 +243,7 @@ class _Wire:
         self.is_closed = False
         self.is_connected = False
         self.failure: Failure | None = None
-        self.refusal = Refusal(0, 0)
+        self.ended_by = 0
         self._connection: int | None = None
         self._path: TcpPath | None = None
         self._port = port
@@ -342,7 +338,7 @@ class _Wire:
                 if not self._outcome.done():
                     self._outcome.set_result(True)
             elif not self._outcome.done():
-                self.refusal = Refusal(event["event"], event["value"])
+                self.ended_by = event["event"]
                 self._outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count
