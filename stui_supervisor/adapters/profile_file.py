@@ -94,8 +94,8 @@ class ProfileFile:
 
     def change(
         self, name: str, change: Callable[[Profile | None], Profile | None], *, wait_s: float = PROFILES_WAIT_S
-    ) -> tuple[StoreNotice, ...]:
-        """Put what ``change`` makes of the profile in its place; None is a profile that is not there.
+    ) -> tuple[Profile | None, tuple[StoreNotice, ...]]:
+        """Put what ``change`` makes of the profile in its place, and return that; None is one that is not there.
 
         What ``change`` raises is raised, and then nothing changes.
         """
@@ -105,15 +105,14 @@ class ProfileFile:
                 found = self._find(is_ours=True)
                 if found.blocked:
                     raise StoreError(found.blocked, hint=f"move {self._path(self._name)} away, then try again")
-                self._write(found, name, change)
-                return found.notices
+                return self._write(found, name, change), found.notices
 
-    def _write(self, found: _Found, name: str, change: Callable[[Profile | None], Profile | None]) -> None:
+    def _write(self, found: _Found, name: str, change: Callable[[Profile | None], Profile | None]) -> Profile | None:
         stored = found.content.stored
         profiles = dict(stored.profiles)
         changed = change(profiles.get(name))
         if changed == profiles.pop(name, None):
-            return
+            return changed
         if changed is not None:
             profiles[name] = changed
         body = encode_profiles(replace(stored, profiles=profiles))
@@ -126,6 +125,7 @@ class ProfileFile:
             write_whole(self._root, self._backup_name, (found.content.raw,))
         write_whole(self._root, self._name, parts)
         self._sweep()
+        return changed
 
     def _find(self, *, is_ours: bool) -> _Found:
         """The file, or where it is damaged or missing its backup; with the lock the damaged are set aside."""

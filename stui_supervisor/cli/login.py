@@ -18,11 +18,12 @@ from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_thread
 from stui_supervisor.cli.exit_codes import ExitCode
-from stui_supervisor.cli.stored import last_known_good_endpoint
+from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError
+from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
 from stui_supervisor.secret import Secret
 
@@ -89,7 +90,7 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
     checked_name(arguments.profile)
-    return Endpoint.parse(arguments.endpoint or last_known_good_endpoint(arguments))
+    return Endpoint.parse(arguments.endpoint or endpoint_of_profile(arguments))
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
@@ -108,9 +109,10 @@ def _settle(arguments: argparse.Namespace, terminal: Terminal, *, uses_token: bo
             return None
         return replace(known or Profile(name=arguments.profile), uses_token=uses_token)
 
-    for notice in file.change(arguments.profile, changed):
-        terminal.note(f"{notice.message}: {notice.hint}")
-    return file.read(arguments.profile)[0]
+    profile, notices = file.change(arguments.profile, changed)
+    for notice in notices:
+        terminal.note(f"{printable(notice.message)}\n  {printable(notice.hint)}")
+    return profile or Profile(name=arguments.profile)
 
 
 def _read_token(endpoint: Endpoint) -> str:

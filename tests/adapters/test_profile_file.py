@@ -188,7 +188,8 @@ def test_a_file_that_was_cut_off_brings_the_backup(template: Path, data: st.Data
 def test_after_damage_the_next_change_goes_on_from_the_backup(home: Path) -> None:
     (home / FILE).write_bytes(b"damaged")
     file = ProfileFile(home / FILE, Ticking())
-    assert codes_of(file.change("play", put(Profile(name="play")))) == ["damaged_file"]
+    changed, notices = file.change("play", put(Profile(name="play")))
+    assert (changed, codes_of(notices)) == (Profile(name="play"), ["damaged_file"])
     assert file.read_all() == ({"work": OLD, "play": Profile(name="play")}, ())
     assert seq(home / FILE) == 2
 

@@ -53,7 +53,7 @@ class WaitWitness:
 
     def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
         failure = max(
-            (found for meaning, found in _BY_MEANING.items() if scheduled.failure.startswith(meaning)),
+            (found for meaning, found in _BY_MEANING.items() if meaning in scheduled.failure),
             key=lambda found: len(found.meaning),
         )
         is_local = self._endpoint is not None and self._endpoint.is_local
