@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.config import SECRETS_MASKED, Settings
 from stui_supervisor.context import Section
@@ -22,6 +23,7 @@ from stui_supervisor.ports import (
     Link,
     LinkFactory,
     LinkTimes,
+    NetworkWatch,
     ProfileStore,
     SessionStore,
 )
@@ -61,6 +63,7 @@ class Outside:
     journal: Journal | None
     keyring: Keyring
     close: Callable[[], None]
+    network: NetworkWatch
 
 
 def assemble(
@@ -74,7 +77,9 @@ def assemble(
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
-        return Outside(SystemClock(), make_link, lambda: no_disk, lambda: no_disk, None, keyring, transport.close)
+        return Outside(
+            SystemClock(), make_link, lambda: no_disk, lambda: no_disk, None, keyring, transport.close, HostNetwork()
+        )
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -94,7 +99,9 @@ def assemble(
 
         return ProfileFile(places.profiles)
 
-    return Outside(SystemClock(), make_link, open_store, open_profiles, journal, keyring, transport.close)
+    return Outside(
+        SystemClock(), make_link, open_store, open_profiles, journal, keyring, transport.close, HostNetwork()
+    )
 
 
 def without_keys(link: LinkFactory) -> MakeLink:

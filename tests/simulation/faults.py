@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stui_supervisor import inputs
+from stui_supervisor.config import NETWORK_SETTLE_S, SLEEP_LOOK_S
 from stui_supervisor.failures import FailureKind
+from stui_supervisor.inputs import Input
 from stui_supervisor.wire.dialects import Dialect
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import Character
@@ -74,6 +77,8 @@ class Faults:
             self._moody_keyring,
             self._jump,
             self._lag,
+            self._sleep,
+            self._move,
         ]
         self.was_hostile = False
         self._kinds = [kind for kind in kinds if agenda.chance(0.45)] or [self._restart]
@@ -219,3 +224,21 @@ class Faults:
         program = self._program()
         program.lag_s = self._agenda.between(0.01, _LAG_S)
         self._for_a_while("late timers", 10.0, lambda: setattr(program, "lag_s", 0.0))
+
+    def _sleep(self) -> None:
+        seconds = self._agenda.rng.choice((2.0, 600.0, 28_800.0))
+        self._note(f"the machine sleeps for {seconds:g} s")
+        self._agenda.clock.sleep(seconds)
+        if self._agenda.chance(0.5):
+            self._site().break_links(FailureKind.RESET)
+        self._agenda.after(self._agenda.between(0.0, SLEEP_LOOK_S), lambda: self._tell(inputs.Woke(seconds)))
+
+    def _move(self) -> None:
+        changes = self._agenda.rng.choice((1, 3, 100))
+        self._note(f"the network changes {changes} times")
+        for number in range(changes):
+            self._agenda.after(number * NETWORK_SETTLE_S, lambda: self._tell(inputs.NetworkChanged()))
+
+    def _tell(self, event: Input) -> None:
+        if self._program().is_running:
+            self._program().feed(event)
