@@ -98,6 +98,22 @@ class LookAtPath(NamedTuple):
     link: int
 
 
+class Subscribe(NamedTuple):
+    """Begin a subscription in place of any other, as safe as the link; answer with Subscribed or SubscriptionLost."""
+
+    number: int
+    endpoint: Endpoint
+    topics: tuple[str, ...]
+    timeout_s: float
+    curve: CurveKeys | None = None
+
+
+class Unsubscribe(NamedTuple):
+    """Let go of the subscription."""
+
+    number: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -124,6 +140,8 @@ Effect = (
     | CloseLink
     | Send
     | LookAtPath
+    | Subscribe
+    | Unsubscribe
     | Finish
     | Announce
 )

@@ -26,6 +26,8 @@ from stui_supervisor.ports import (
     NetworkWatch,
     ProfileStore,
     SessionStore,
+    Subscription,
+    SubscriptionFactory,
 )
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -54,6 +56,7 @@ class Outside:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    Without ``make_subscription`` nobody hears notifications.
     """
 
     clock: Clock
@@ -64,6 +67,7 @@ class Outside:
     keyring: Keyring
     close: Callable[[], None]
     network: NetworkWatch
+    make_subscription: SubscriptionFactory | None = None
 
 
 def assemble(
@@ -72,13 +76,22 @@ def assemble(
     """The adapters for the running event loop. Never fails because a directory is missing."""
     transport = _Transport()
     make_link = transport if link is None else without_keys(link)
+    subscribe = transport.subscription if link is None else None
     keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
         return Outside(
-            SystemClock(), make_link, lambda: no_disk, lambda: no_disk, None, keyring, transport.close, HostNetwork()
+            SystemClock(),
+            make_link,
+            lambda: no_disk,
+            lambda: no_disk,
+            None,
+            keyring,
+            transport.close,
+            HostNetwork(),
+            subscribe,
         )
     journal = None
     if settings.journal:
@@ -100,7 +113,15 @@ def assemble(
         return ProfileFile(places.profiles)
 
     return Outside(
-        SystemClock(), make_link, open_store, open_profiles, journal, keyring, transport.close, HostNetwork()
+        SystemClock(),
+        make_link,
+        open_store,
+        open_profiles,
+        journal,
+        keyring,
+        transport.close,
+        HostNetwork(),
+        subscribe,
     )
 
 
@@ -116,18 +137,27 @@ def without_keys(link: LinkFactory) -> MakeLink:
 
 
 class _Transport:
-    """The ZeroMQ links; ZeroMQ itself is imported, and its thread started, with the first one."""
+    """The ZeroMQ links and subscriptions; ZeroMQ itself is imported, and its thread started, with the first one."""
 
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None) -> Link:
         """A new link, encrypted where there are keys, not yet opened."""
+        return self._started()(endpoint, times, curve)
+
+    def subscription(
+        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+    ) -> Subscription:
+        """See ports.SubscriptionFactory."""
+        return self._started().subscription(endpoint, topics, times, curve)
+
+    def _started(self) -> ZmqTransport:
         if self._transport is None:
             from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed before
 
             self._transport = ZmqTransport()
-        return self._transport(endpoint, times, curve)
+        return self._transport
 
     def close(self) -> None:
         """Let go of what was started."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
+from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import AuthenticationFailed, ConfigurationError, ConnectionRejected
+from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
@@ -23,10 +24,11 @@ from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.troubles import Troubles
 from stui_supervisor.turn import Turn
 
 
-class Retrying(Turn):
+class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
     def __init__(
@@ -37,6 +39,7 @@ class Retrying(Turn):
         self._has_credentials = has_credentials
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
+        self._troubles = Troubles()
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._route = Route()
@@ -69,6 +72,10 @@ class Retrying(Turn):
         self._announce(
             Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
         )
+        self._note_status()
+
+    def _note_status(self) -> None:
+        """Keep what a person is told of the link, for when this process is gone."""
         status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
         self._session.note_status(status, self._now.monotonic_s)
 
@@ -139,8 +146,7 @@ class Retrying(Turn):
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
         is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and event.curve is None
         if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
-            hint = "pin the backend's CURVE key, link through an SSH tunnel, or allow it for this profile"
-            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
             return
         attempt.secret, attempt.curve = event.secret, event.curve
         self._open()
@@ -228,10 +234,30 @@ class Retrying(Turn):
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        self._troubles.clear()
         attempt.path = None
+        attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
         """Called where the state is about to leave ``connected``."""
         if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
             self._backoff.reset()
+
+    # The lag of this process
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to look again at the latest."""
+
+    def _stood_still(self) -> bool:
+        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
+
+        The next look follows when the heartbeats, which may have stood still too, had their chance.
+        """
+        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
+        if attempt.phase in (Phase.IDLE, Phase.WAITING):
+            return False
+        if due is not None and now - due > STALL_S:
+            attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
+        return now < attempt.judged_from

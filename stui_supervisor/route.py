@@ -51,6 +51,10 @@ class Route:
         self._stops = (first,) if stands_alone else tuple(dict.fromkeys((first, *others)))
         self._rests.clear()
 
+    def forgive(self) -> None:
+        """Whatever failed may work now: nothing has to rest any more."""
+        self._rests.clear()
+
     def failed(self, endpoint: Endpoint, *, now: float, rests_until: float) -> Stop:
         """An attempt failed. The next in turn that need not rest follows, else the one whose rest ends first."""
         self._rests[endpoint] = rests_until

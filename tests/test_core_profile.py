@@ -241,8 +241,8 @@ def test_another_image_than_the_pinned_one_is_rejected_and_what_to_do_is_said(se
     assert endings(effects) == [(1, "NotSent")]
     assert isinstance(world.core.rejection, DifferentImage)
     assert str(world.core.rejection) == (
-        "the image 'two' answers, and the profile is pinned to 'one': connect to where the pinned image is, "
-        "or change the profile's pin and reconnect"
+        "another image answers than the one the profile is pinned to ('two', not 'one'): "
+        "connect to where the pinned image is, or change the profile's pin and reconnect"
     )
     assert opened_to(world.wait(600)) == []
 

@@ -92,7 +92,9 @@ def test_an_endpoint_with_a_long_wait_holds_up_no_other() -> None:
     assert path.count(THERE) > path.count(HERE)
     world.lost(REFUSED)
     world.wait_for_deadline()
-    assert world.now.monotonic_s - began <= FAILURES[FailureKind.REFUSED].local_s
+    curve = FAILURES[FailureKind.REFUSED].curve
+    assert curve is not None
+    assert world.now.monotonic_s - began <= curve.local_s
 
 
 def test_without_failover_it_keeps_trying_the_first() -> None:
@@ -179,6 +181,15 @@ def test_a_profile_that_is_read_late_gives_the_others_all_the_same() -> None:
     world.wait(2.1)
     world.tell(inputs.ProfileRead(1, BOTH, ()))
     assert fail(world) == [THERE]
+
+
+def test_after_a_change_of_the_network_no_endpoint_has_to_rest() -> None:
+    world = begun()
+    assert fail(world, Failure(FailureKind.PROTOCOL)) == [THERE]
+    world.lost(REFUSED)
+    assert tried(world.tell(inputs.NetworkChanged())) == [THERE]
+    effects = world.lost(REFUSED)
+    assert tried([*effects, *world.wait(0.0)]) == [HERE]
 
 
 # What waits

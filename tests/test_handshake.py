@@ -408,7 +408,7 @@ def test_another_image_than_the_pinned_one_is_rejected_by_name(with_session: boo
     step = pinned("one", with_session=with_session).answered(ok(COMMAND, image_id="two"))
     assert isinstance(step, Rejected)
     assert isinstance(step.error, DifferentImage)
-    assert step.error.message == "the image 'two' answers, and the profile is pinned to 'one'"
+    assert step.error.message == "another image answers than the one the profile is pinned to ('two', not 'one')"
 
 
 def test_the_pinned_image_gets_its_session() -> None:

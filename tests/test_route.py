@@ -92,6 +92,14 @@ def test_a_new_round_forgets_every_rest() -> None:
     assert one.failed(B, now=10.0, rests_until=10.5) == Stop(A, 10.0)
 
 
+def test_what_is_forgiven_has_not_to_rest() -> None:
+    one = route(A)
+    one.failed(A, now=10.0, rests_until=40.0)
+    one.failed(B, now=10.0, rests_until=40.0)
+    one.forgive()
+    assert one.failed(C, now=10.0, rests_until=40.0) == Stop(A, 10.0)
+
+
 def test_an_endpoint_that_the_profile_has_lost_meanwhile_leads_to_those_it_has() -> None:
     assert route(A).failed(D, now=10.0, rests_until=10.5) == Stop(A, 10.0)
 

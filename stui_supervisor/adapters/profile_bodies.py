@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from dataclasses import fields
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.adapters.session_bodies import json_object
@@ -20,12 +20,14 @@ _FLAGS: Final = ("failover", "uses_token", "allow_plaintext_token", "favourite")
 _KEYS: Final = tuple(item.name for item in fields(Profile) if item.name not in {"name", "extra"})
 
 
-@dataclass(frozen=True, slots=True)
-class StoredProfiles:
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class StoredProfiles(NamedTuple):
     """Every profile by its name, and the unknown keys of the whole."""
 
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = _NOTHING
+    extra: Mapping[str, Any] = _NOTHING
 
 
 def encode_profiles(stored: StoredProfiles) -> bytes:

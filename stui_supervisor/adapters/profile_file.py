@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, decode, encode
 from stui_supervisor.adapters.private_files import (
@@ -24,8 +24,6 @@ from stui_supervisor.adapters.private_files import (
     write_whole,
 )
 from stui_supervisor.adapters.profile_bodies import StoredProfiles, decode_profiles, encode_profiles
-from stui_supervisor.adapters.quarantine import keep
-from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.config import CLAIM_WAIT_S, PROFILES_MAX_BYTES, PROFILES_WAIT_S, RECENT_WAIT_S
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
@@ -36,17 +34,15 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(NamedTuple):
     """What one file holds; ``raw`` is all of it, empty where there is no file."""
 
     raw: bytes = b""
     seq: int = 0
-    stored: StoredProfiles = field(default_factory=StoredProfiles)
+    stored: StoredProfiles = StoredProfiles()
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """The content to go by. ``blocked`` is why the file may not be written over."""
 
     content: _Content
@@ -89,7 +85,9 @@ class ProfileFile:
                 return found.content.stored.profiles, found.notices
 
     def note_link(self, name: str, endpoint: str) -> None:
-        """See ports.ProfileStore."""
+        """See ports.ProfileStore. A damaged file is left to the next read, which tells the user."""
+        with self._errors("note a link"), suppress(FileNotFoundError):
+            self._content(self._name)
         self.change(name, lambda known: (known or Profile(name=name)).linked_to(endpoint), wait_s=RECENT_WAIT_S)
 
     def change(
@@ -115,7 +113,7 @@ class ProfileFile:
             return changed
         if changed is not None:
             profiles[name] = changed
-        body = encode_profiles(replace(stored, profiles=profiles))
+        body = encode_profiles(stored._replace(profiles=profiles))
         header = Header(kind=Kind.PROFILES, seq=found.content.seq + 1, saved_at=self._utc(), profile="")
         parts = encode(header, body), body
         if sum(map(len, parts)) > PROFILES_MAX_BYTES:
@@ -153,6 +151,8 @@ class ProfileFile:
 
     def _refuse(self, name: str, damage: Damaged, *, is_ours: bool) -> str:
         """Set a damaged file aside if that is ours to do; what was wrong and what became of it."""
+        from stui_supervisor.adapters.quarantine import keep  # noqa: PLC0415 - a start needs it only for damage
+
         what = f"{name} cannot be used: {damage}"
         if damage.claims_newer or not is_ours:
             return f"{what}. It stays where it is"
@@ -172,6 +172,8 @@ class ProfileFile:
     def _make_room_for_backup(self) -> None:
         """A rename goes over anything but a directory."""
         if os.path.isdir(self._path(self._backup_name)):
+            from stui_supervisor.adapters.quarantine import keep  # noqa: PLC0415 - as above
+
             keep(self._root, self._backup_name, self._utc())
 
     def _sweep(self) -> None:
@@ -184,10 +186,15 @@ class ProfileFile:
     @contextmanager
     def _locked(self, wait_s: float, *, is_needed: bool) -> Iterator[bool]:
         """Gives True when no other process can be in here too; if that is needed, it always is."""
+        from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock  # noqa: PLC0415 - as above
+
         lock, is_ours = SessionLock(self._lock_path), False
         try:
             is_ours = lock.take(wait_s=wait_s)
-        except OSError:
+        except OSError as error:
+            if is_needed and isinstance(error, LockReplaced):
+                what = f"what is at {self._lock_path} is not a file"
+                raise StoreError(what, hint="remove it, then try again") from error
             if is_needed:
                 raise
         if is_needed and not is_ours:
@@ -202,14 +209,12 @@ class ProfileFile:
         with store_errors(doing, self._root):
             try:
                 yield
+            except Damaged as error:
+                raise StoreError(f"cannot {doing}: {error}", hint="the next start mends it") from error
             except NewerFormat as error:
                 raise StoreError(
                     f"the profiles were written by a later version ({error}) and are left as they are",
                     hint="use that version again, or name another directory with home or STUI_SUPERVISOR_HOME",
-                ) from error
-            except LockReplaced as error:
-                raise StoreError(
-                    f"cannot {doing}: what is at {self._lock_path} is not a file", hint="remove it, then try again"
                 ) from error
 
     def _path(self, name: str) -> str:

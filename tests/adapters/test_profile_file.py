@@ -228,6 +228,14 @@ def test_a_file_of_a_session_in_its_place_is_damage(home: Path) -> None:
     assert pin(home) == "one"
 
 
+def test_noting_a_link_leaves_a_damaged_file_to_the_next_start_which_tells_of_it(home: Path) -> None:
+    (home / FILE).write_bytes(b"damaged")
+    with pytest.raises(StoreError, match="the next start mends it"):
+        ProfileFile(home / FILE).note_link("work", "x")
+    profile, notices = ProfileFile(home / FILE).read("work")
+    assert (profile, codes_of(notices)) == (OLD, ["damaged_file"])
+
+
 def test_the_quarantine_stays_small(home: Path) -> None:
     file = ProfileFile(home / FILE, Ticking())
     for _ in range(QUARANTINE_MAX_FILES + 3):

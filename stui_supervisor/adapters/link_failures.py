@@ -1,7 +1,8 @@
-"""Why a peer that accepts the connection does not complete the ZMTP handshake.
+"""Why an attempt at a link failed, found out without libzmq.
 
-libzmq's monitor tells the end of a handshake, but which of two peers that do not fit hangs up first is
-chance. So the peer is asked for its greeting once more, without libzmq: that names its mechanism.
+Its monitor tells of a connection that was not made, but not the errno; and of a handshake that ended,
+but which of two peers that do not fit hangs up first is chance. So the peer is connected to once more,
+plainly: that gives the errno, or a greeting which names its mechanism.
 """
 
 from __future__ import annotations
@@ -45,7 +46,17 @@ async def why_refused(event: int, endpoint: Endpoint, address: Address | None, c
     return Failure(FailureKind.NOT_ZEROMQ) if words is None else Failure(FailureKind.KEY_REFUSED, words)
 
 
-async def probe(endpoint: Endpoint, address: Address | None, said: bytes = b"", wanted: int = 0) -> bytes:
+async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Failure:
+    """What kept a connection from being made."""
+    try:
+        await _probe(endpoint, address)
+    except OSError as error:
+        return Failure(_kind_of(error), error.strerror or "")
+    # It accepts connections now: it has just come up, or its queue was full.
+    return Failure(FailureKind.REFUSED, "it listens since a moment ago")
+
+
+async def _probe(endpoint: Endpoint, address: Address | None, said: bytes = b"", wanted: int = 0) -> bytes:
     """Connect once without ZeroMQ, for the errno and the first bytes of the answer. Raises OSError."""
     family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
     loop = asyncio.get_running_loop()
@@ -62,6 +73,15 @@ async def probe(endpoint: Endpoint, address: Address | None, said: bytes = b"", 
 
 async def _mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
     """What the peer greets with; None when that is no greeting."""
-    answer = await probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
+    answer = await _probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
     is_greeting = answer.startswith(_SIGNATURE) and len(answer) == _MECHANISM.stop
     return answer[_MECHANISM].rstrip(b"\0") if is_greeting else None
+
+
+def _kind_of(error: OSError) -> FailureKind:
+    # Python maps the Windows codes to these classes too.
+    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+        return FailureKind.REFUSED
+    if isinstance(error, ConnectionResetError):
+        return FailureKind.RESET
+    return FailureKind.TIMEOUT if isinstance(error, TimeoutError) else FailureKind.UNREACHABLE
