@@ -107,3 +107,16 @@ def test_damaged_older_files_go_in_their_time(tmp_path: Path) -> None:
     for _ in range(4):
         files.save_context(directory.name, NEW)
     assert seqs(directory, "context") == [3, 4, 5, 6, 7]
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_in_place(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, OLD, OLD, OLD)
+    (directory / "context.1.json").unlink(missing_ok=True)
+    (directory / "context.1.json" / "in the way").mkdir(parents=True)
+    for number in range(20):
+        (directory / f".context.2.json.{number}.tmp").touch()
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    files.save_context(directory.name, NEW)
+    assert list(directory.glob("*.tmp")) == []
+    assert (directory / "context.1.json" / "in the way").exists()
