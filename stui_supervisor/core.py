@@ -27,7 +27,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.inputs import Input, Moment
-from stui_supervisor.moving import Moving
+from stui_supervisor.notified import Notified
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
@@ -38,18 +38,34 @@ LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to l
 _USER_RECONNECTS: Final = "the user asked for a new link"
 
 
-class Core(Moving):
+class Core(Notified):
     """The state, the attempt, the requests and the session of one supervised link.
 
     ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
-    with reading one.
+    with reading one, ``can_subscribe`` that notifications can be heard.
     """
 
     def __init__(
-        self, *, profile: str, settings: Settings, rng: Random, context: Context, pid: int, has_credentials: bool
+        self,
+        *,
+        profile: str,
+        settings: Settings,
+        rng: Random,
+        context: Context,
+        pid: int,
+        has_credentials: bool,
+        can_subscribe: bool = False,
     ) -> None:
         session = Session(profile, settings, rng, context)
-        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        super().__init__(
+            session,
+            settings,
+            rng,
+            profile=profile,
+            pid=pid,
+            has_credentials=has_credentials,
+            can_subscribe=can_subscribe,
+        )
         self._is_running = False
         self._reading = ProfileReading()
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -76,6 +92,9 @@ class Core(Moving):
             inputs.Received: self._received,
             inputs.Lost: self._lost,
             inputs.PathSeen: self._path_seen,
+            inputs.Subscribed: self._subscribed,
+            inputs.Published: self._published,
+            inputs.SubscriptionLost: self._subscription_lost,
             inputs.Woke: self._woke,
             inputs.NetworkChanged: self._network_changed,
             inputs.TimePassed: self._time_passed,
@@ -106,6 +125,9 @@ class Core(Moving):
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
+        subscription = self._listening.next_deadline() if is_up else None
+        if subscription is not None and (earliest is None or subscription < earliest):
+            earliest = subscription
         if earliest is not None and earliest < self._attempt.judged_from:
             earliest = self._attempt.judged_from
         write = self._session.next_deadline() if self._is_running else None
@@ -145,6 +167,7 @@ class Core(Moving):
             return
         if not self._is_running:
             self._session.begin_run()
+            self._listening.begin_run()
         self._is_running = True
         self.rejection = None
         self._route.name(event.endpoint)
@@ -353,4 +376,5 @@ class Core(Moving):
         self._effects += self._exchange.expire(self._now)
         self._look_at_link()
         self._look_at_path()
+        self._look_at_subscription()
         self._send_next()

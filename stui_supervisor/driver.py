@@ -25,6 +25,7 @@ from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
 from stui_supervisor.store_thread import StoreThread
+from stui_supervisor.subscriber import Subscriber
 from stui_supervisor.wire.dialects import Reply
 
 
@@ -44,6 +45,7 @@ class Driver:
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
         self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
+        self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
@@ -163,14 +165,14 @@ class Driver:
                 self._finish(request, reply, error)
             case effects.Announce(event):
                 self._tell(event)
-            case effects.OpenLink():
-                self._open(effect)
-            case effects.CloseLink():
-                self._close_link()
+            case effects.OpenLink() | effects.CloseLink():
+                self._change_link(effect)
             case effects.LookAtPath(link):
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
                 self._read_credential(effect)
+            case effects.Subscribe() | effects.Unsubscribe():
+                self._subscriber.do(effect)
             case (
                 effects.Load()
                 | effects.Save()
@@ -199,8 +201,14 @@ class Driver:
         elif reply is not None:
             future.set_result(reply)
 
+    def _change_link(self, effect: effects.OpenLink | effects.CloseLink) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if isinstance(effect, effects.OpenLink):
+            self._open(effect)
+
     def _open(self, effect: effects.OpenLink) -> None:
-        self._close_link()
         timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
         times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
@@ -208,11 +216,6 @@ class Driver:
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # a program's own link may raise anything; it is a failed attempt
             self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
-
-    def _close_link(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
 
     def _read_credential(self, effect: effects.ReadCredential) -> None:
         credentials = self._outside.credentials

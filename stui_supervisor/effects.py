@@ -91,6 +91,21 @@ class LookAtPath(NamedTuple):
     link: int
 
 
+class Subscribe(NamedTuple):
+    """Begin a subscription in place of any other; answer with Subscribed or SubscriptionLost."""
+
+    number: int
+    endpoint: Endpoint
+    topics: tuple[str, ...]
+    timeout_s: float
+
+
+class Unsubscribe(NamedTuple):
+    """Let go of the subscription."""
+
+    number: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -117,6 +132,8 @@ Effect = (
     | CloseLink
     | Send
     | LookAtPath
+    | Subscribe
+    | Unsubscribe
     | Finish
     | Announce
 )

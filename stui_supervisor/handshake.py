@@ -68,13 +68,14 @@ class SwitchSession(NamedTuple):
 class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
 
-    ``capabilities`` are what its ping advertises.
+    ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
     known: Known
     verdict: BackendVerdict
     refusal: str | None
     capabilities: frozenset[str] = frozenset()
+    publishes: Any = None
 
 
 class Rejected(NamedTuple):
@@ -110,6 +111,7 @@ class Handshake:
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
         self._capabilities: frozenset[str] = frozenset()
+        self._publishes: Any = None
 
     def begin(self) -> Step:
         """The first step on a link that has just opened."""
@@ -184,6 +186,7 @@ class Handshake:
         self._capabilities = capabilities_in(reply.result)
         known = self._known.image_id
         image_id = reply.result.get("image_id")
+        self._publishes = reply.result.get("notifications")
         # Weak evidence is no evidence: only two names that differ make another image.
         found = image_id if _is_name(image_id) else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
@@ -233,7 +236,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
-        return Established(self._known, self._verdict, self._refusal, self._capabilities)
+        return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
 
 
 def is_refusal(reply: Reply) -> bool:

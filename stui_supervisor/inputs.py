@@ -1,10 +1,11 @@
-"""Everything the core can be told. ``link``, ``load`` and ``read`` are numbers; a late one is recognised by its number.
+"""Everything the core can be told. ``link``, ``load``, ``read`` and ``number`` count; a late one shows by its number.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -172,6 +173,26 @@ class PathSeen(NamedTuple):
     sample: PathSample | None
 
 
+class Subscribed(NamedTuple):
+    """The subscription is up."""
+
+    number: int
+
+
+class Published(NamedTuple):
+    """The publisher has sent a message."""
+
+    number: int
+    frames: Sequence[bytes]
+
+
+class SubscriptionLost(NamedTuple):
+    """The subscription never came up, or is gone."""
+
+    number: int
+    failure: Failure
+
+
 class Woke(NamedTuple):
     """The machine has slept for ``slept_s`` seconds, as its clocks tell."""
 
@@ -210,6 +231,9 @@ Input = (
     | Received
     | Lost
     | PathSeen
+    | Subscribed
+    | Published
+    | SubscriptionLost
     | Woke
     | NetworkChanged
     | TimePassed

@@ -22,6 +22,8 @@ from stui_supervisor.ports import (
     NetworkWatch,
     ProfileStore,
     SessionStore,
+    Subscription,
+    SubscriptionFactory,
 )
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -37,6 +39,7 @@ class Outside:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    Without ``make_subscription`` nobody hears notifications.
     """
 
     clock: Clock
@@ -47,6 +50,7 @@ class Outside:
     credentials: Credentials | None
     close: Callable[[], None]
     network: NetworkWatch
+    make_subscription: SubscriptionFactory | None = None
 
 
 def assemble(
@@ -54,6 +58,7 @@ def assemble(
 ) -> Outside:
     """The adapters for the running event loop. Never fails because a directory is missing."""
     transport = _Transport()
+    subscribe = transport.subscription if link is None else None
     try:
         places = directories(home)
     except StoreError as error:
@@ -67,6 +72,7 @@ def assemble(
             credentials,
             transport.close,
             HostNetwork(),
+            subscribe,
         )
     journal = None
     if settings.journal:
@@ -96,22 +102,30 @@ def assemble(
         credentials,
         transport.close,
         HostNetwork(),
+        subscribe,
     )
 
 
 class _Transport:
-    """The ZeroMQ links; ZeroMQ itself is imported, and its thread started, with the first one."""
+    """The ZeroMQ links and subscriptions; ZeroMQ itself is imported, and its thread started, with the first one."""
 
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """See ports.LinkFactory."""
+        return self._started()(endpoint, times)
+
+    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+        """See ports.SubscriptionFactory."""
+        return self._started().subscription(endpoint, topics, times)
+
+    def _started(self) -> ZmqTransport:
         if self._transport is None:
             from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed before
 
             self._transport = ZmqTransport()
-        return self._transport(endpoint, times)
+        return self._transport
 
     def close(self) -> None:
         """Let go of what was started."""

@@ -74,6 +74,7 @@ class PathWatch:
     def __init__(self, settings: Settings, now: float) -> None:
         self._settings = settings
         self._due = now
+        self._looked_at = now
         self._replied_bytes = 0
         self._other_bytes: int | None = None
         self._acked_bytes = 0
@@ -107,8 +108,10 @@ class PathWatch:
         """Take in a look."""
         settings = self._settings
         self._learn(sample, now)
-        if self.hears_heartbeats:  # while all is well there is nothing to see before the silence would count
-            self._due = now + max(settings.path_look_s, settings.silent_after_s - sample.received_ago_s)
+        if self.hears_heartbeats:
+            # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
+            quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
+            self._due = now + max(settings.path_look_s, quiet_s)
         silence_s = sample.received_ago_s
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.
@@ -130,8 +133,10 @@ class PathWatch:
             self.hears_heartbeats |= before is not None and other_bytes > before
             self._other_bytes = other_bytes
         if sample.acked_bytes > self._acked_bytes:
-            self._acked_at = max(self._acked_at, now - sample.acked_ago_s)
-        self._acked_bytes = sample.acked_bytes
+            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
+            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            self._acked_at = max(self._acked_at, acked_at)
+        self._looked_at, self._acked_bytes = now, sample.acked_bytes
 
 
 def _framed(part: bytes) -> int:

@@ -37,6 +37,10 @@ class Backoff:
             raise AssertionError(f"{failure.kind} is not tried again")
         return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
 
+    def idle_wait(self, longest_s: float) -> float:
+        """Seconds to wait where there may never be anybody."""
+        return self._rng.uniform(0.0, longest_s)
+
     def begin_attempt(self) -> None:
         """Another attempt begins; ``attempt`` is its number in this outage."""
         self.attempt += 1

@@ -47,17 +47,21 @@ class LinkTimes(NamedTuple):
     heartbeat_timeout_s: float
 
 
-class LinkListener(Protocol):
-    """Told by a link what happens to it, always from the event loop, never from inside ``send``."""
+class ConnectionListener(Protocol):
+    """Told by a link or a subscription what happens to it, always from the event loop."""
 
     def opened(self) -> None:
         """The transport is up and the peer has completed its handshake. Called at most once."""
 
+    def lost(self, failure: Failure) -> None:
+        """It never came up or is gone. Called at most once; nothing follows it."""
+
+
+class LinkListener(ConnectionListener, Protocol):
+    """Told by a link what happens to it, never from inside ``send``."""
+
     def received(self, token: bytes, body: bytes) -> None:
         """One reply to the message that was sent with ``token``."""
-
-    def lost(self, failure: Failure) -> None:
-        """The link never came up or is gone. Called at most once; nothing follows it."""
 
 
 class Link(Protocol):
@@ -81,6 +85,30 @@ class LinkFactory(Protocol):
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """A new link, not yet opened."""
+
+
+class SubscriptionListener(ConnectionListener, Protocol):
+    """Told by a subscription what happens to it; nothing comes before ``opened``."""
+
+    def published(self, frames: list[bytes]) -> None:
+        """One message, as it came; nobody has looked at it yet."""
+
+
+class Subscription(Protocol):
+    """What one publisher says from now on; used once: opened, lost or closed, and thrown away."""
+
+    def open(self, listener: SubscriptionListener) -> None:
+        """Begin; the outcome comes as ``opened`` or ``lost``. Never blocks, never raises."""
+
+    def close(self) -> None:
+        """Let go of everything; the listener hears nothing more. Twice is once."""
+
+
+class SubscriptionFactory(Protocol):
+    """Makes the subscription of one attempt."""
+
+    def __call__(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+        """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
 
 
 class SessionStore(Protocol):

@@ -70,6 +70,10 @@ class Retrying(Turn, ABC):
         self._announce(
             Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
         )
+        self._note_status()
+
+    def _note_status(self) -> None:
+        """Keep what a person is told of the link, for when this process is gone."""
         status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
         self._session.note_status(status, self._now.monotonic_s)
 

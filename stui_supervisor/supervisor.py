@@ -42,7 +42,7 @@ class Supervisor:
     ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
     directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
-    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``).
+    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
     """
@@ -78,6 +78,7 @@ class Supervisor:
             context=self._context,
             pid=os.getpid(),
             has_credentials=self._credentials is not None,
+            can_subscribe=link is None,
         )
 
     # Life

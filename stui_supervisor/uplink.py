@@ -343,3 +343,5 @@ class Uplink(Retrying):
         elif self.state is State.CONNECTED:
             self._forget_failures_if_healthy()
             self._move(Trigger.HEALTH_LOST, str(worst))
+        else:
+            self._note_status()

@@ -10,6 +10,7 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.adapters.zmq_link import ZmqLink
+from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 from stui_supervisor.config import Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
@@ -25,6 +26,8 @@ TIMES = LinkTimes(1.0, 10.0, 45.0)
 async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(tmp_path: Path) -> None:
     outside = assemble(Settings(), tmp_path / "home", None, None)
     assert isinstance(outside.make_link(ENDPOINT, TIMES), ZmqLink)
+    assert outside.make_subscription is not None
+    assert isinstance(outside.make_subscription(ENDPOINT, (), TIMES), ZmqSubscription)
     assert isinstance(outside.open_store(), SessionFiles)
     assert isinstance(outside.open_profiles(), ProfileFile)
     assert isinstance(outside.journal, StructlogJournal)
@@ -38,7 +41,7 @@ async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(t
 async def test_a_link_of_ones_own_starts_no_zeromq(tmp_path: Path) -> None:
     peer = FakePeer(lambda _body: None)
     outside = assemble(Settings(), tmp_path, None, peer)
-    assert outside.make_link is peer
+    assert (outside.make_link, outside.make_subscription) == (peer, None)
     assert zmq_context._context is None
     outside.close()
 

@@ -16,6 +16,7 @@ from stui_supervisor.path import (
 )
 
 LOOK_S = DEFAULTS.path_look_s
+LIMIT_S = 10.0
 
 
 def sample(
@@ -43,9 +44,15 @@ class Connection:
         return self
 
 
-def test_a_healthy_connection_is_looked_at_only_when_silence_would_begin_to_count() -> None:
+@pytest.mark.parametrize(
+    ("age", "next_look"), [(0.5, DEFAULTS.heartbeat_interval_s), (1.5, DEFAULTS.silent_after_s - 1.5), (2.0, LOOK_S)]
+)
+def test_a_connection_is_looked_at_with_each_heartbeat_and_when_silence_begins_to_count(
+    age: float, next_look: float
+) -> None:
     connection = Connection().with_heartbeats()
-    assert connection.watch.next_look() == pytest.approx(connection.now + DEFAULTS.silent_after_s - 0.5)
+    connection.sees(sample(age, received=109))
+    assert connection.watch.next_look() == pytest.approx(connection.now + next_look)
 
 
 def test_a_connection_is_looked_at_often_until_its_first_heartbeat_was_seen() -> None:
@@ -62,12 +69,23 @@ def test_a_frozen_process_is_silent_and_then_given_up_although_its_kernel_acknow
 
 def test_a_path_that_drops_everything_is_dead_when_neither_bytes_nor_acknowledgements_come() -> None:
     connection = Connection().with_heartbeats()
+    since = connection.now - 0.5
     verdicts = []
-    while connection.now < DEFAULTS.dead_after_s:
-        age = connection.watch.next_look()
+    while PathVerdict.DEAD not in verdicts and connection.now - since < LIMIT_S:
+        age = connection.watch.next_look() - since
         verdicts.append(connection.sees(sample(age, acked_ago_s=age, received=109, owed=True)))
-    assert verdicts[-1] is PathVerdict.DEAD
+    assert connection.now <= DEFAULTS.dead_after_s + LOOK_S  # the acknowledgements ended at 0
     assert set(verdicts[:-1]) == {PathVerdict.ALIVE, PathVerdict.SILENT}
+
+
+def test_acknowledgements_that_are_only_repeated_keep_no_path_alive() -> None:
+    connection = Connection().with_heartbeats()
+    began = connection.now
+    verdict = PathVerdict.ALIVE
+    while verdict is not PathVerdict.DEAD and connection.now < LIMIT_S:
+        age = connection.watch.next_look() - began
+        verdict = connection.sees(sample(age, acked_ago_s=0.1, received=109, acked=9, owed=True))
+    assert connection.now - began <= DEFAULTS.dead_after_s + 2 * LOOK_S
 
 
 def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknowledged() -> None:

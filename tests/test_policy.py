@@ -142,6 +142,14 @@ def test_a_very_long_outage_overflows_nothing() -> None:
     assert seen[-1] == 5.0
 
 
+def test_where_there_may_never_be_anybody_the_wait_is_any_up_to_the_longest() -> None:
+    assert backoff().idle_wait(30.0) == 30.0
+    one = backoff(Random(1))  # noqa: S311  # jitter
+    drawn = sorted(one.idle_wait(30.0) for _ in range(1_000))
+    assert 0.0 <= drawn[0] < 1.0
+    assert 29.0 < drawn[-1] <= 30.0
+
+
 def test_what_is_forgiven_begins_the_waits_anew_in_the_same_outage() -> None:
     one = backoff()
     one.begin_attempt()

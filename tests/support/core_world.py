@@ -26,6 +26,8 @@ from stui_supervisor.effects import (
     Release,
     Save,
     Send,
+    Subscribe,
+    Unsubscribe,
 )
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
@@ -106,6 +108,7 @@ class World:
         has_credentials: bool = False,
         disk_works: bool = True,
         store: MemoryStore | None = None,
+        can_subscribe: bool = False,
         profile: Profile | None = DEFAULT,
     ) -> None:
         self.settings = settings or Settings()
@@ -117,6 +120,7 @@ class World:
         self.sample: PathSample | None = None
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
+        self.subscription: Subscribe | None = None
         self._loads: list[int] = []
         self._requests = 0
         self._inside = False
@@ -131,6 +135,7 @@ class World:
             context=self.context,
             pid=PID,
             has_credentials=has_credentials,
+            can_subscribe=can_subscribe,
         )
 
     # What happens
@@ -139,18 +144,13 @@ class World:
         """One input, and the answers of the disk that follow from it."""
         effects = list(self.core.handle(event, self.now))
         for effect in list(effects):
+            self._note(effect)
             match effect:
-                case Send():
-                    self.last_send = effect
                 case Load() | Save() | Release() if self.store is not None:
                     self._for_store.append(effect)
                     effects += [] if self.store_waits else self.store_step()
                 case Load():
                     self._loads.append(effect.load)
-                case OpenLink():
-                    self.open_link = effect.link
-                case CloseLink():
-                    self.open_link = None
                 case LookAtPath(link):
                     effects.remove(effect)
                     effects += self.tell(inputs.PathSeen(link, self.sample))
@@ -241,13 +241,16 @@ class World:
         """The link brings these bytes as the reply to the message that was sent last."""
         return self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
 
-    def shake_hands(self, image_id: str | None = None, state: Mapping[str, Section] | None = None) -> list[Effect]:
+    def shake_hands(
+        self, image_id: str | None = None, state: Mapping[str, Section] | None = None, publishes: object = None
+    ) -> list[Effect]:
         """Answer as a healthy backend does until the link is up, or until the store is asked for another session."""
+        told = {"image_id": image_id, "notifications": publishes}
         effects: list[Effect] = []
         while self.core._attempt.phase is Phase.HANDSHAKE:
             match self.asked().command:
                 case "ping":
-                    effects += self.answer({"image_id": image_id} if image_id else {})
+                    effects += self.answer({name: value for name, value in told.items() if value is not None})
                 case "create_session":
                     effects += self.answer({"session_id": "made"})
                 case "restore_session":
@@ -307,6 +310,21 @@ class World:
         """Everything a user could notice, now or at the next deadline."""
         core = self.core
         return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
+
+    def _note(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self.last_send = effect
+            case OpenLink():
+                self.open_link = effect.link
+            case CloseLink():
+                self.open_link = None
+            case Subscribe():
+                self.subscription = effect
+            case Unsubscribe():
+                self.subscription = None
+            case _:
+                pass
 
     def _read_profile(self, effect: Effect) -> list[Effect]:
         if not isinstance(effect, ReadProfile) or self.profile is None:
