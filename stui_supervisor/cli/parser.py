@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from stui_supervisor import backend
 from stui_supervisor._version import __version__
-from stui_supervisor.cli import diagram
+from stui_supervisor.cli import diagram, profile_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
@@ -103,6 +103,7 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
+    profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
     served = add(
         "backend",
         "run the reference backend",
