@@ -40,7 +40,8 @@ def remove_if_empty(path: str) -> None:
 
 
 def _remove_rest(path: str) -> None:
-    os.unlink(os.path.join(path, LOCK_NAME))
+    with suppress(FileNotFoundError):  # filelock removes it itself on Windows
+        os.unlink(os.path.join(path, LOCK_NAME))
     os.rmdir(path)  # refuses when somebody put a file there meanwhile
 
 
