@@ -82,6 +82,13 @@ def test_a_root_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> 
     assert files.claim("default").fresh
 
 
+@pytest.mark.skipif(os.name != "nt", reason="only on Windows are there such names")
+@pytest.mark.parametrize("root", ["NUL", "a?b", "con:", "q:\\nowhere"])
+def test_a_root_with_a_name_that_the_system_keeps_is_an_error_that_says_so(root: str) -> None:
+    with pytest.raises(StoreError, match="name another directory with home"):
+        SessionFiles(root).claim("default")
+
+
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     import resource  # noqa: PLC0415 - not on Windows
