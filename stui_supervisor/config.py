@@ -45,6 +45,7 @@ ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a su
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
+HEARTBEAT_MAX_BYTES: Final = 64  # between two looks: two ZMTP PONGs, or one that is encrypted
 NOTIFICATION_MAX_BYTES: Final = 64_000  # of one; read in a few ms, and a slow reader's queue may hold 1,000 of them
 NOTIFICATIONS_HEARTBEAT_INTERVAL_S: Final = 5.0  # ZMTP PING to the publisher; costs a fifth of the link's own
 NOTIFICATIONS_HEARTBEAT_TIMEOUT_S: Final = 15.0  # a publisher that is silent for so long is gone
@@ -116,7 +117,7 @@ class Settings:
     attempt_timeout_s: float = 1.0  # transport and ZMTP handshake of one attempt; grows with an outage
     attempt_timeout_max_s: float = 5.0  # where that growth ends
     heartbeat_interval_s: float = 1.0  # ZMTP PING; what a frozen process does not answer
-    heartbeat_timeout_s: float = 45.0  # libzmq cuts the link; short ones cut large replies on slow lines
+    heartbeat_timeout_s: float = 60.0  # libzmq cuts the link; in less, 10 MB over 2 Mbit/s would not be through
 
     # Health
     silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending

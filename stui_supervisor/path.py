@@ -12,7 +12,7 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import FRAME_SMALL_BYTES, Settings
+from stui_supervisor.config import FRAME_SMALL_BYTES, HEARTBEAT_MAX_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
 
 
@@ -56,32 +56,44 @@ def heartbeat_timeout_s(endpoint: Endpoint, settings: Settings) -> float:
 
 
 class PathVerdict(Enum):
-    """What the looks so far say."""
+    """What the looks so far say. ``UNHEARD``: a first heartbeat is late; an answer would show that there are none."""
 
     ALIVE = auto()
+    UNHEARD = auto()
     UNDECIDED = auto()
     SILENT = auto()
     DEAD = auto()
     FROZEN = auto()
 
 
-class PathWatch:
-    """The judge of one connection, from its start on.
+class Heartbeats(Enum):
+    """Whether the peer answers ZMTP heartbeats, as libzmq does and some others do not.
 
-    ``hears_heartbeats`` once bytes have come that were no reply: only of such a peer is silence a verdict.
+    ``ASSUMED`` until bytes have come that were no reply, or until a silent peer shows that it lives all the same.
     """
 
-    def __init__(self, settings: Settings, now: float) -> None:
+    ASSUMED = auto()
+    HEARD = auto()
+    NONE = auto()
+
+
+class PathWatch:
+    """The judge of one connection, from its start on. ``heartbeats`` is what earlier ones have shown of the peer."""
+
+    def __init__(self, settings: Settings, now: float, heartbeats: Heartbeats = Heartbeats.ASSUMED) -> None:
         self._settings = settings
         self._due = now
         self._looked_at = now
+        self._received_bytes = 0
         self._replied_bytes = 0
         self._other_bytes: int | None = None
+        self._trickles = 0
         self._acked_bytes = 0
         self._acked_at = now
         self._is_quiet = False
-        self.hears_heartbeats = False
+        self._is_unheard = False
         self._awake_since = -math.inf
+        self.heartbeats = heartbeats
 
     def next_look(self) -> float:
         """The monotonic time of the next look."""
@@ -103,12 +115,15 @@ class PathWatch:
     def replied(self, token: bytes, body: bytes) -> None:
         """A reply has come: so many of the bytes were no heartbeat."""
         self._replied_bytes += _framed(token) + _framed(b"") + _framed(body)
+        self._trickles = 0
+        if self._is_unheard:
+            self.heartbeats, self._is_unheard = Heartbeats.NONE, False
 
     def judge(self, sample: PathSample, now: float) -> PathVerdict:
         """Take in a look."""
         settings = self._settings
         self._learn(sample, now)
-        if self.hears_heartbeats:
+        if self.heartbeats is not Heartbeats.ASSUMED:
             # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
             quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
             self._due = now + max(settings.path_look_s, quiet_s)
@@ -116,8 +131,17 @@ class PathWatch:
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.
             silence_s = min(silence_s, now - self._acked_at)
-        elif not self.hears_heartbeats:
-            return PathVerdict.ALIVE  # a peer without heartbeats is silent when it has nothing to say
+        elif self.heartbeats is Heartbeats.NONE:
+            return PathVerdict.ALIVE  # it is silent when it has nothing to say
+        was_unheard = self._is_unheard
+        self._is_unheard = self.heartbeats is Heartbeats.ASSUMED and not sample.has_outstanding
+        self._is_unheard &= silence_s >= (settings.heartbeat_interval_s + settings.silent_after_s) / 2
+        if self._is_unheard and not was_unheard:
+            return PathVerdict.UNHEARD
+        return self._of_silence(silence_s, now, has_outstanding=sample.has_outstanding)
+
+    def _of_silence(self, silence_s: float, now: float, *, has_outstanding: bool) -> PathVerdict:
+        settings = self._settings
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
         awake_s = now - self._awake_since
@@ -125,18 +149,29 @@ class PathWatch:
             return PathVerdict.UNDECIDED
         if min(silence_s, awake_s) < settings.dead_after_s:
             return PathVerdict.SILENT
-        return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
+        if has_outstanding:
+            return PathVerdict.DEAD
+        if self.heartbeats is Heartbeats.ASSUMED:
+            # A frozen process completes no handshake: should the next link come up as silent, it lives without them.
+            self.heartbeats = Heartbeats.NONE
+        return PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float) -> None:
         if self._is_quiet:
             other_bytes, before = sample.received_bytes - self._replied_bytes, self._other_bytes
-            self.hears_heartbeats |= before is not None and other_bytes > before
+            if before is not None and other_bytes > before:
+                self.heartbeats = Heartbeats.HEARD
             self._other_bytes = other_bytes
+        elif (grown := sample.received_bytes - self._received_bytes) > 0:
+            # No reply comes by so few bytes at a time, again and again; while one is awaited this is how they show.
+            self._trickles = self._trickles + 1 if grown <= HEARTBEAT_MAX_BYTES else 0
+            if self._trickles > 1:
+                self.heartbeats = Heartbeats.HEARD
         if sample.acked_bytes > self._acked_bytes:
             # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
             acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
             self._acked_at = max(self._acked_at, acked_at)
-        self._looked_at, self._acked_bytes = now, sample.acked_bytes
+        self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes
 
 
 def _framed(part: bytes) -> int:

@@ -19,6 +19,7 @@ from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
+from stui_supervisor.path import Heartbeats
 from stui_supervisor.policy import Backoff
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
@@ -43,6 +44,7 @@ class Retrying(Turn, ABC):
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._route = Route()
+        self._heartbeats: dict[str, Heartbeats] = {}
         self._refused_keys = RefusedKeys()
         self.rejection: ConnectionRejected | None = None
 
@@ -235,7 +237,9 @@ class Retrying(Turn, ABC):
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
         self._troubles.clear()
-        attempt.path = None
+        if attempt.path is not None:
+            self._heartbeats[str(attempt.endpoint)] = attempt.path.heartbeats
+            attempt.path = None
         attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
