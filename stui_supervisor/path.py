@@ -83,7 +83,8 @@ class PathWatch:
 
     def _learn(self, sample: PathSample, now: float, heard_at: float) -> None:
         received = sample.received_bytes - self._received_bytes
-        if heard_at < self._looked_at and 0 < received <= HEARTBEAT_MAX_BYTES:
+        is_first = self._received_bytes == 0  # it shows the greetings, which any peer sends
+        if not is_first and heard_at < self._looked_at and 0 < received <= HEARTBEAT_MAX_BYTES:
             self._hears_heartbeats = True
         if sample.acked_bytes > self._acked_bytes:
             self._acked_at = max(self._acked_at, now - sample.acked_ago_s)

@@ -77,6 +77,12 @@ def test_a_peer_without_heartbeats_may_say_nothing_for_as_long_as_it_likes() -> 
         assert connection.sees(sample(age, received=500)) is PathVerdict.ALIVE
 
 
+def test_the_greetings_of_a_new_connection_are_not_taken_for_heartbeats() -> None:
+    connection = Connection()
+    connection.sees(sample(0.0, received=91))
+    assert connection.sees(sample(9.0, received=91)) is PathVerdict.ALIVE
+
+
 def test_a_reply_is_not_taken_for_a_heartbeat() -> None:
     connection = Connection()
     connection.sees(sample(0.1, received=500))

@@ -51,7 +51,9 @@ class RequestWitness:
         self._echoed: set[str] = set()
         self._without_link_since = 0.0
 
-    def saw(self, event: Input, effects: Sequence[Effect], now: float, state_before: State) -> None:
+    def saw(
+        self, event: Input, effects: Sequence[Effect], now: float, state_before: State, deadline: float | None
+    ) -> None:
         """Judge one step."""
         if isinstance(event, inputs.Received) and event.token not in self._in_flight:
             said = [effect for effect in effects if isinstance(effect, Finish | Send)]
@@ -70,7 +72,7 @@ class RequestWitness:
                     demand(outcomes[-1:] == [outcome], "each end of a request is announced once, as what it was")
         if state_before in _UP and self._core.state not in _UP:
             self._without_link_since = now
-        self._check_times(event, now)
+        self._check_times(event, now, deadline)
 
     def check_none_is_left(self, when: str) -> None:
         """At the end of a run nobody waits any more."""
@@ -125,8 +127,7 @@ class RequestWitness:
         demand(result.get("echo", request.message_id) == request.message_id, "a reply belongs to its own request")
         return outcome
 
-    def _check_times(self, event: Input, now: float) -> None:
-        deadline = self._core.next_deadline()
+    def _check_times(self, event: Input, now: float, deadline: float | None) -> None:
         for request in self.open.values():
             limit = request.deadline if request.deadline is not None else self._link_limit(request)
             if limit is None:

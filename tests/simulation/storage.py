@@ -50,6 +50,11 @@ class StoreQueue:
         """True when everything was done and answered."""
         return not self._calls and not self._is_busy
 
+    @property
+    def is_heard(self) -> bool:
+        """True while somebody listens to the answers."""
+        return self._answered is not None and not self._is_dead
+
     def do(self, call: StoreCall) -> None:
         """Queue one call."""
         self._calls.append(call)

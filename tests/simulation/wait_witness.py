@@ -16,9 +16,13 @@ _BY_MEANING = {failure.meaning: failure for failure in FAILURES.values()}
 
 
 class WaitWitness:
-    """An outage lasts from its first failure until ten seconds of health, or until the user begins anew."""
+    """An outage lasts from its first failure until ten seconds of health, or until the user begins anew.
+
+    ``shares`` are the waits, each as a share of the longest that was allowed.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.shares: list[float] = []
         self._settings = settings
         self._began: float | None = None
         self._healthy_since = 0.0
@@ -61,6 +65,7 @@ class WaitWitness:
         is_young = self._age(now) < self._settings.quick_retry_s
         longest = quick if is_young else failure.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
+        self.shares.append(scheduled.delay_s / longest)
 
     def _opens(self, timeout_s: float, now: float) -> None:
         longest = self._settings.attempt_timeout_max_s
