@@ -47,6 +47,9 @@ class PathWatch:
         self._received_bytes = 0
         self._acked_bytes = 0
         self._acked_at = now
+        self._uploaded_at = now
+        self._had_outstanding = False
+        self._maybe_heartbeat_since: float | None = None
         self._hears_heartbeats = False
         self._is_late = False
 
@@ -75,6 +78,9 @@ class PathWatch:
             silence_s = min(silence_s, now - self._acked_at)
         elif not self._hears_heartbeats:
             return PathVerdict.ALIVE  # a peer without heartbeats is silent when it has nothing to say
+        else:
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
+            silence_s = min(silence_s, now - self._uploaded_at)
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
         if silence_s < settings.dead_after_s:
@@ -82,10 +88,19 @@ class PathWatch:
         return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float, heard_at: float) -> None:
-        received = sample.received_bytes - self._received_bytes
-        is_first = self._received_bytes == 0  # it shows the greetings, which any peer sends
-        if not is_first and heard_at < self._looked_at and 0 < received <= HEARTBEAT_MAX_BYTES:
-            self._hears_heartbeats = True
-        if sample.acked_bytes > self._acked_bytes:
+        self._learn_of_heartbeats(sample.received_bytes, heard_at)
+        acked = sample.acked_bytes - self._acked_bytes
+        if acked > 0:
             self._acked_at = max(self._acked_at, now - sample.acked_ago_s)
+        if acked > HEARTBEAT_MAX_BYTES and self._had_outstanding:
+            self._uploaded_at = now
+        self._had_outstanding = sample.has_outstanding
         self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes
+
+    def _learn_of_heartbeats(self, received_bytes: int, heard_at: float) -> None:
+        """A few bytes that no reply explains are one, also not a reply that was there already and is heard of later."""
+        if self._maybe_heartbeat_since is not None and heard_at < self._maybe_heartbeat_since:
+            self._hears_heartbeats = True
+        is_first = self._received_bytes == 0  # it shows the greetings, which any peer sends
+        is_small = 0 < received_bytes - self._received_bytes <= HEARTBEAT_MAX_BYTES
+        self._maybe_heartbeat_since = self._looked_at if is_small and not is_first else None

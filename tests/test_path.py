@@ -31,6 +31,7 @@ class Connection:
     def with_heartbeats(self) -> Connection:
         assert self.sees(sample(0.0, received=100)) is PathVerdict.ALIVE
         assert self.sees(sample(0.5, received=109)) is PathVerdict.ALIVE
+        assert self.sees(sample(1.0, received=109)) is PathVerdict.ALIVE
         return self
 
 
@@ -64,6 +65,26 @@ def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknow
         assert connection.sees(uploading) is PathVerdict.ALIVE
 
 
+def test_the_end_of_a_large_message_of_ours_is_not_the_end_of_the_peer() -> None:
+    connection = Connection().with_heartbeats()
+    for step in range(1, 60):
+        connection.sees(sample(step * 0.25, acked_ago_s=0.01, received=109, acked=1_000 * step, owed=True))
+    assert connection.sees(sample(15.0, acked_ago_s=0.01, received=109, acked=59_020)) is PathVerdict.ALIVE
+    verdicts = [connection.sees(sample(15.0 + step * LOOK_S, received=109, acked=59_020)) for step in range(1, 16)]
+    assert [verdict for verdict in verdicts if verdict is not PathVerdict.ALIVE] == [
+        *[PathVerdict.SILENT] * 5,
+        PathVerdict.FROZEN,
+    ]
+
+
+def test_a_reply_that_the_loop_has_not_heard_of_yet_is_not_taken_for_a_heartbeat() -> None:
+    connection = Connection()
+    connection.sees(sample(0.1, received=500))
+    connection.sees(sample(0.1, received=620))
+    connection.sees(sample(2.0, received=620), heard_at=connection.now + 0.01)
+    assert connection.sees(sample(9.0, received=620), heard_at=connection.now) is PathVerdict.ALIVE
+
+
 def test_a_large_reply_on_a_slow_line_is_alive() -> None:
     connection = Connection().with_heartbeats()
     for step in range(1, 60):
@@ -86,8 +107,10 @@ def test_the_greetings_of_a_new_connection_are_not_taken_for_heartbeats() -> Non
 def test_a_reply_is_not_taken_for_a_heartbeat() -> None:
     connection = Connection()
     connection.sees(sample(0.1, received=500))
-    connection.sees(sample(0.1, received=620), heard_at=connection.watch.next_look())
-    assert connection.sees(sample(9.0, received=620)) is PathVerdict.ALIVE
+    heard_at = connection.watch.next_look()
+    connection.sees(sample(0.1, received=620), heard_at=heard_at)
+    for age in (2.0, 9.0):
+        assert connection.sees(sample(age, received=620), heard_at=heard_at) is PathVerdict.ALIVE
 
 
 @pytest.mark.parametrize("stalled_s", [0.6, 10.0, 28_800.0])

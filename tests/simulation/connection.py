@@ -15,7 +15,9 @@ _SENT_AGAIN_S: Final = 0.2  # the first retransmission; each next one waits twic
 _RESENDS_MAX: Final = 8
 _HEALED_S: Final = (0.0, 0.5)  # what was stuck is sent again so soon after a way has opened
 _HANDSHAKE_BYTES: Final = 91  # greeting and READY of a REP socket, measured
-_PIECE_S: Final = 0.2  # a thin way: between two packets of one message
+PING_BYTES: Final = 9
+_PACKET_BYTES: Final = 1_460
+_PACKET_S: Final = 0.2  # on a thin line, between two packets of one message
 _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel may notice
 
 
@@ -23,14 +25,14 @@ _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel 
 class Way:
     """One direction between the user's machine and a site, for every connection there.
 
-    ``loss`` is the share of packets that have to be sent again; ``pieces`` is into how many a message falls on a thin
-    way. ``troubled_until`` is when it last let something wait for long.
+    ``loss`` is the share of packets that have to be sent again; ``packets`` are the full packets of which a message consists,
+    one after the other on a thin line. ``troubled_until`` is when it last let something wait for long.
     """
 
     agenda: Agenda
     delay_s: tuple[float, float] = QUICK_S
     loss: float = 0.0
-    pieces: int = 1
+    packets: int = 1
     blocked_until: float = 0.0
     troubled_until: float = 0.0
 
@@ -41,7 +43,7 @@ class Way:
 
     def heal(self) -> None:
         """Let everything through, at once and quickly."""
-        self.delay_s, self.loss, self.pieces = QUICK_S, 0.0, 1
+        self.delay_s, self.loss, self.packets = QUICK_S, 0.0, 1
         self.blocked_until = min(self.blocked_until, self.agenda.now)
 
     def transit_s(self) -> float:
@@ -78,7 +80,7 @@ class Stream:
             self._last = max(self._last, starts_at + self.way.transit_s())
             self._under_way.append((self._last, arrival))
             self._agenda.at(self._last, self._arrive)
-            starts_at += _PIECE_S
+            starts_at += _PACKET_S
 
     def cut(self) -> None:
         """Nothing comes out any more, and nobody is told."""
@@ -96,7 +98,8 @@ class Stream:
 class Connection:
     """What goes over one connection, and the kernel's books on the user's side of it.
 
-    Times are those of the user's machine. ``progressed_at`` is when an acknowledgement last said something new.
+    Times are those of the user's machine. ``progressed_at`` is when an acknowledgement last said something new,
+    ``uploaded_at`` when it last did so of more than a heartbeat.
     """
 
     def __init__(self, out: Way, back: Way) -> None:
@@ -104,7 +107,7 @@ class Connection:
         self.back = Stream(back)
         self.is_cut = False
         self._agenda = out.agenda
-        self.received_at = self.progressed_at = self._acked_at = self._agenda.awake_s
+        self.received_at = self.progressed_at = self.uploaded_at = self._acked_at = self._agenda.awake_s
         self._sent = self._acked = 0
         self._received = _HANDSHAKE_BYTES
 
@@ -113,22 +116,18 @@ class Connection:
         """True while bytes of ours are not acknowledged."""
         return self._sent > self._acked
 
-    def send(self, size: int, arrived: Callable[[], None], *, pieces: int = 1) -> None:
-        """Send a message; the last piece of it makes it arrive."""
-        part = size // pieces
-        sizes = [part] * (pieces - 1) + [size - part * (pieces - 1)]
-        lasts = [lambda: None] * (pieces - 1) + [arrived]
-        packets = []
-        for piece, last in zip(sizes, lasts, strict=True):
-            self._sent += piece
-            packets.append(self._reaching(self._sent, last))
-        self.out.carry(*packets)
+    def send(self, size: int, arrived: Callable[[], None]) -> None:
+        """Send a message; it has arrived with the last of its packets."""
+        under_way = []
+        for end in _arrivals(self.out.way, arrived):
+            self._sent += size if self.out.way.packets == 1 else _PACKET_BYTES
+            under_way.append(self._reaching(self._sent, end))
+        self.out.carry(*under_way)
 
-    def answer(self, size: int, arrived: Callable[[], None], *, pieces: int = 1) -> None:
+    def answer(self, size: int, arrived: Callable[[], None]) -> None:
         """Send a message back."""
-        part = size // pieces
-        arrivals = [self._coming(part, lambda: None)] * (pieces - 1)
-        self.back.carry(*arrivals, self._coming(size - part * (pieces - 1), arrived))
+        size = size if self.back.way.packets == 1 else _PACKET_BYTES
+        self.back.carry(*(self._coming(size, end) for end in _arrivals(self.back.way, arrived)))
 
     def cut(self) -> None:
         """Let nothing through any more, either way, without a word."""
@@ -161,6 +160,8 @@ class Connection:
                 return
             self._acked_at = self._agenda.awake_s
             if end > self._acked:
+                if end - self._acked > PING_BYTES:
+                    self.uploaded_at = self._agenda.awake_s
                 self._acked, self.progressed_at = end, self._agenda.awake_s
 
         self._agenda.after(self._agenda.between(*way.delay_s), acknowledged)
@@ -172,3 +173,7 @@ class Connection:
             arrived()
 
         return came
+
+
+def _arrivals(way: Way, arrived: Callable[[], None]) -> list[Callable[[], None]]:
+    return [*[lambda: None] * (way.packets - 1), arrived]

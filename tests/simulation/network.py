@@ -13,7 +13,7 @@ from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
-from tests.simulation.connection import Connection, Way
+from tests.simulation.connection import PING_BYTES, Connection, Way
 
 
 class Reach(StrEnum):
@@ -38,9 +38,7 @@ _SLOW = {Reach.SILENT: FailureKind.TIMEOUT, Reach.NOT_ZEROMQ: FailureKind.NOT_ZE
 
 
 _FRAMES_BYTES: Final = 14  # around a body: the token, the empty frame and the headers of all three
-_PING_BYTES: Final = 9
 _PONG_BYTES: Final = 7
-_QUIET_S: Final = 4.5  # without replies there are two looks within this, and heartbeats between them
 
 
 class Process(Protocol):
@@ -115,7 +113,7 @@ class SimulatedLink:
         self.site = site
         self.connection = Connection(site.out, site.back)
         self.is_over = False
-        self.knows_heartbeats = False
+        self.heard_beat_at = self.heard_reply_at = 0.0
         self._agenda = site.agenda
         self._times = times
         self._process = process
@@ -124,7 +122,6 @@ class SimulatedLink:
         self._is_closed = False
         self._talks_late = False
         self._boot = 0
-        self._heard_at = self._quiet_since = 0.0
 
     @property
     def is_up(self) -> bool:
@@ -150,7 +147,7 @@ class SimulatedLink:
         if not self.is_up or self._agenda.chance(self.site.not_taken):
             return False
         size = len(body) + _FRAMES_BYTES
-        self.connection.send(size, lambda: self._arrive(token, body), pieces=self.site.out.pieces)
+        self.connection.send(size, lambda: self._arrive(token, body))
         return True
 
     def look(self) -> PathSample | None:
@@ -195,7 +192,7 @@ class SimulatedLink:
             return
         self._is_open, self._boot = True, site.image.boot
         self.connection = Connection(site.out, site.back)
-        self._heard_at = self._quiet_since = self._agenda.awake_s
+        self.heard_beat_at = self.heard_reply_at = self._agenda.awake_s
         self._later(self._times.heartbeat_interval_s, self._beat)
         self._listen(listener.opened)
         if site.reach is Reach.OPENS_AND_BREAKS:
@@ -212,10 +209,11 @@ class SimulatedLink:
         if self._process.still_until > self._agenda.now:
             self._agenda.at(self._process.still_until, self._beat)
             return
-        if self._agenda.awake_s - self._heard_at > self._times.heartbeat_timeout_s:
+        heard_at = max(self.heard_beat_at, self.heard_reply_at)
+        if self._agenda.awake_s - heard_at > self._times.heartbeat_timeout_s:
             self.lose(FailureKind.TIMEOUT)
             return
-        self.connection.send(_PING_BYTES, self._asked_for_life)
+        self.connection.send(PING_BYTES, self._asked_for_life)
         self._later(self._times.heartbeat_interval_s, self._beat)
 
     def _asked_for_life(self) -> None:
@@ -233,9 +231,7 @@ class SimulatedLink:
             self.connection.answer(_PONG_BYTES, self._heard_beat)
 
     def _heard_beat(self) -> None:
-        now = self._heard_at = self._agenda.awake_s
-        if now - self._quiet_since > _QUIET_S:
-            self.knows_heartbeats = True
+        self.heard_beat_at = self._agenda.awake_s
 
     # Messages
 
@@ -247,10 +243,10 @@ class SimulatedLink:
     def _send_back(self, token: bytes, reply: bytes) -> None:
         for _ in range(2 if self._agenda.chance(self.site.repeats) else 1):
             size = len(reply) + _FRAMES_BYTES
-            self.connection.answer(size, lambda: self._deliver(token, reply), pieces=self.site.back.pieces)
+            self.connection.answer(size, lambda: self._deliver(token, reply))
 
     def _deliver(self, token: bytes, reply: bytes) -> None:
-        self._heard_at = self._quiet_since = self._agenda.awake_s
+        self.heard_reply_at = self._agenda.awake_s
         if self._listener is not None and (not self.is_over or self._talks_late):
             listener = self._listener
             self._listen(lambda: listener.received(token, reply))

@@ -12,7 +12,7 @@ from tests.simulation.program import Program
 from tests.simulation.trouble import Trouble
 
 _NOTICED_S = 0.5  # after a change of the network, until the program hears of it
-_THIN_PIECES = (10, 80)  # a message then takes from 2 to 16 s
+_LARGE_PACKETS = (10, 80)  # a message then takes from 2 to 16 s
 _LOSS = (0.02, 0.3)
 
 
@@ -105,8 +105,8 @@ class NetworkFaults(Trouble):
 
     def _be_thin(self) -> None:
         way = self._way()
-        way.pieces = self._agenda.rng.randint(*_THIN_PIECES)
-        self._for_a_while(f"a thin way, {way.pieces} pieces", 30.0, lambda: setattr(way, "pieces", 1))
+        way.packets = self._agenda.rng.randint(*_LARGE_PACKETS)
+        self._for_a_while(f"large messages on a thin line, {way.packets}", 30.0, lambda: setattr(way, "packets", 1))
 
     def _way(self) -> Way:
         return self._agenda.rng.choice(self._site().ways)

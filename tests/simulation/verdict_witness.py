@@ -13,6 +13,7 @@ from tests.simulation.violation import demand
 
 _FOUND_S = 3.5  # what is promised of a silent drop and of a frozen process
 _SLOW_ROUND_TRIP_S = 0.6  # above it something of ours is always under way, which a frozen process has acknowledged
+_QUIET_S = 6.5  # without replies there are three looks within this, and heartbeats between them
 _ROUNDED_S = 1e-6
 
 
@@ -23,6 +24,8 @@ class VerdictWitness:
         self._settings = settings
         self._clock = clock
         self._undisturbed_since = 0.0
+        self._opened: SimulatedLink | None = None
+        self._with_heartbeats: SimulatedLink | None = None
 
     def disturbed(self, until_s: float) -> None:
         """The loop stood still until then: it may look again first."""
@@ -32,9 +35,14 @@ class VerdictWitness:
         """Judge one step; ``link`` is the one before it, and the timers ring so late."""
         if link is None or not link.is_up:
             return
+        if isinstance(event, inputs.Opened):
+            self._opened = link
+        if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
+            self._with_heartbeats = link
         self._check_patience(link, late_s)
         if any(isinstance(effect, CloseLink) for effect in effects):
-            demand(not isinstance(event, inputs.TimePassed), "a link that is up is not left because time passed")
+            is_time = isinstance(event, inputs.TimePassed) and link is self._opened
+            demand(not is_time, "a link that is up is not left because time passed")
             if isinstance(event, inputs.PathSeen):
                 self._check_verdict(link)
 
@@ -52,7 +60,9 @@ class VerdictWitness:
         if connection.has_outstanding:
             return max(connection.received_at, connection.progressed_at)
         is_slow = sum(way.delay_s[1] for way in link.site.ways) > _SLOW_ROUND_TRIP_S
-        return connection.received_at if link.knows_heartbeats and not is_slow else None
+        if is_slow or link is not self._with_heartbeats:
+            return None
+        return max(connection.received_at, connection.uploaded_at)
 
     def _check_verdict(self, link: SimulatedLink) -> None:
         connection, least_s = link.connection, self._settings.dead_after_s - _ROUNDED_S
