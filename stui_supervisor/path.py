@@ -93,7 +93,7 @@ class PathWatch:
         if acked > 0:
             self._acked_at = max(self._acked_at, now - sample.acked_ago_s)
         if acked > HEARTBEAT_MAX_BYTES and self._had_outstanding:
-            self._uploaded_at = now
+            self._uploaded_at = self._looked_at
         self._had_outstanding = sample.has_outstanding
         self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes
 
