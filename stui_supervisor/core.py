@@ -27,9 +27,9 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.moving import Moving
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
-from stui_supervisor.uplink import Uplink
 from stui_supervisor.wire.dialects import Dialect
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
@@ -37,7 +37,7 @@ LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to l
 _USER_RECONNECTS: Final = "the user asked for a new link"
 
 
-class Core(Uplink):
+class Core(Moving):
     """The state, the attempt, the requests and the session of one supervised link.
 
     ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
@@ -105,6 +105,9 @@ class Core(Uplink):
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
+        move = self._pace.next_deadline()
+        if move is not None and self.state is not State.DISCONNECTED and (earliest is None or move < earliest):
+            earliest = move
         return earliest
 
     @property
@@ -288,14 +291,6 @@ class Core(Uplink):
         self._warn_of_store(event.error)
         self._session.save_failed(event.session_id, self._now.monotonic_s)
 
-    # The machine
-
-    def _woke(self, _: inputs.Woke) -> None:
-        """Whatever was decided before the sleep may be wrong by now."""
-
-    def _network_changed(self, _: inputs.NetworkChanged) -> None:
-        """The network may be another one by now."""
-
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
@@ -308,6 +303,7 @@ class Core(Uplink):
             else:
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
+        self._look_around()
         self._look_at_link()
         self._look_at_path()
         self._send_next()

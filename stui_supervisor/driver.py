@@ -9,8 +9,9 @@ from collections import deque
 
 from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
+from stui_supervisor.asides import Aside
 from stui_supervisor.audience import Audience
-from stui_supervisor.config import STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.effects import Effect
 from stui_supervisor.errors import CredentialError, StoreError
@@ -21,6 +22,7 @@ from stui_supervisor.outside import Outside
 from stui_supervisor.ports import Credentials, Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
+from stui_supervisor.sleeping import SleepWatch
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.wire.dialects import Reply
 
@@ -38,6 +40,7 @@ class Driver:
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
         self._store = StoreThread(outside.open_store, self.feed)
         self._keyring = Worker("stui-keyring")
@@ -46,6 +49,7 @@ class Driver:
         self._journal_ended = False
         self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
         self._replies: dict[int, asyncio.Future[Reply]] = {}
+        outside.network.watch(lambda: self.feed(inputs.NetworkChanged()))
 
     def now(self) -> Moment:
         """The present moment."""
@@ -95,6 +99,7 @@ class Driver:
                 self._timer = None
             self._store.close()
             self._keyring.close()
+            self._outside.network.close()
             self._end_journal_later()
             self._outside.close()
             self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
@@ -171,6 +176,8 @@ class Driver:
     def _tell(self, event: Event) -> None:
         if self._outside.journal is not None and not self._journal_ended:
             self._outside.journal.record(event, link=self._core.link)
+        if isinstance(event, Aside):
+            return
         self._audience.tell(event)
         if isinstance(event, Transition):
             self._audience.entered(event.to_state, self._core.rejection)
@@ -235,12 +242,19 @@ class Driver:
                 return  # an early call costs less than arming again for every request
             self._timer.cancel()
             self._timer = None
-        if deadline is not None:
-            self._armed_for = deadline
-            self._timer = self._loop.call_later(max(0.0, deadline - self._outside.clock.monotonic()), self._ring)
+        if deadline is None:
+            self._sleep.end()
+            return
+        self._sleep.begin()
+        now = self._outside.clock.monotonic()
+        self._armed_for = min(deadline, now + SLEEP_LOOK_S)
+        self._timer = self._loop.call_later(max(0.0, self._armed_for - now), self._ring)
 
     def _ring(self) -> None:
         self._timer = None
+        slept_s = self._sleep.slept_s()
+        if slept_s is not None:
+            self.feed(inputs.Woke(slept_s))
         self.feed(inputs.TimePassed())
 
 

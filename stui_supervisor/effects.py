@@ -86,7 +86,7 @@ class Finish(NamedTuple):
 
 
 class Announce(NamedTuple):
-    """Tell the user and the journal."""
+    """Tell the journal and, unless it is an Aside, the user."""
 
     event: Event
 

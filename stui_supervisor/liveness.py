@@ -33,6 +33,10 @@ class Liveness:
         """The link has just opened, or a reply came."""
         self.heard_at = self._looked_at = now
 
+    def woke(self, now: float) -> None:
+        """The machine has slept: an answer that is due gets its whole time again."""
+        self._looked_at = now
+
     def healthy(self, now: float) -> None:
         """The state has become connected."""
         self._healthy_since = now

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, SessionStore
+from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, NetworkWatch, SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Outside:
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
+    network: NetworkWatch
 
 
 def assemble(
@@ -41,7 +43,9 @@ def assemble(
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
-        return Outside(SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close)
+        return Outside(
+            SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close, HostNetwork()
+        )
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -56,7 +60,7 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
-    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close)
+    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close, HostNetwork())
 
 
 class _Transport:

@@ -8,6 +8,7 @@ acknowledgements the path is dead, with them the process behind it is frozen.
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class PathVerdict(Enum):
     """What the looks so far say."""
 
     ALIVE = auto()
+    UNDECIDED = auto()
     SILENT = auto()
     DEAD = auto()
     FROZEN = auto()
@@ -52,10 +54,19 @@ class PathWatch:
         self._maybe_heartbeat_since: float | None = None
         self._hears_heartbeats = False
         self._is_late = False
+        self._awake_since = -math.inf
 
     def next_look(self) -> float:
         """The monotonic time of the next look."""
         return self._due
+
+    def look_by(self, now: float) -> None:
+        """There is a reason to look now; a look that is overdue stays so."""
+        self._due = min(self._due, now)
+
+    def woke(self, now: float) -> None:
+        """The machine has slept: silence counts anew, so that the other end gets its chance of a heartbeat."""
+        self._awake_since = now
 
     def asked(self, now: float) -> None:
         """A look is on its way; without an answer another one follows."""
@@ -83,7 +94,10 @@ class PathWatch:
             silence_s = min(silence_s, now - self._uploaded_at)
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
-        if silence_s < settings.dead_after_s:
+        awake_s = now - self._awake_since
+        if awake_s < settings.silent_after_s:
+            return PathVerdict.UNDECIDED
+        if min(silence_s, awake_s) < settings.dead_after_s:
             return PathVerdict.SILENT
         return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
 

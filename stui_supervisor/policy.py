@@ -25,6 +25,7 @@ class Backoff:
         self._rng = rng
         self._began: float | None = None
         self._slow_attempts = 0
+        self._debt = 0
         self.attempt = 0
 
     def next_wait(self, failure: Failure, *, is_local: bool, now: float) -> float:
@@ -46,10 +47,15 @@ class Backoff:
         """Seconds since the first failure of this outage."""
         return 0.0 if self._began is None else now - self._began
 
+    def forgive(self) -> None:
+        """The waits begin anew at the foot of their curve; the outage goes on."""
+        self._debt = 0
+
     def reset(self) -> None:
         """Forget the outage; the next failure begins another."""
         self._began = None
         self._slow_attempts = 0
+        self._debt = 0
         self.attempt = 0
 
     def _longest_wait(self, failure: FailureClass, *, is_local: bool, now: float) -> float:
@@ -57,7 +63,8 @@ class Backoff:
         if self.outage_s(now) < self._settings.quick_retry_s:
             return quick
         self._slow_attempts += 1
-        return _grown(quick, failure.cap_s, self._slow_attempts)
+        self._debt += 1
+        return _grown(quick, failure.cap_s, self._debt)
 
 
 class _AttemptNumber(NamedTuple):

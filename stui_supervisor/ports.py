@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -16,13 +16,26 @@ from stui_supervisor.secret import Secret
 
 
 class Clock(Protocol):
-    """The two clocks of a host."""
+    """The clocks of a host."""
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
 
     def utc(self) -> datetime:
         """The wall clock, aware, in UTC."""
+
+    def asleep_s(self) -> float:
+        """Seconds that the machine has slept since some fixed moment; only differences mean anything."""
+
+
+class NetworkWatch(Protocol):
+    """Tells when an address or a route of this machine came or went. Used once."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call ``changed`` from the running loop, once for each burst of changes. Never raises."""
+
+    def close(self) -> None:
+        """Tell no more. Twice is once."""
 
 
 class LinkTimes(NamedTuple):

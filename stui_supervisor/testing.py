@@ -213,6 +213,7 @@ class VirtualClock:
 
     def __init__(self, utc: datetime = _EPOCH) -> None:
         self._elapsed_s = 0.0
+        self._asleep_s = 0.0
         self._wall = utc
 
     def monotonic(self) -> float:
@@ -227,6 +228,35 @@ class VirtualClock:
         """Let time pass until then; never backwards."""
         self._elapsed_s = max(self._elapsed_s, monotonic_s)
 
+    def asleep_s(self) -> float:
+        """Seconds slept since the clock was made."""
+        return self._asleep_s
+
+    def sleep(self, for_s: float) -> None:
+        """Let the machine sleep: the wall clock goes on, the monotonic one stands, as on Linux."""
+        self._asleep_s += for_s
+        self._wall += timedelta(seconds=for_s)
+
     def set_wall(self, by_s: float) -> None:
         """Put the wall clock forward, or back for a negative number; the monotonic one does not notice."""
         self._wall += timedelta(seconds=by_s)
+
+
+class FakeNetwork:
+    """A network that changes only when it is told to."""
+
+    def __init__(self) -> None:
+        self._changed: Callable[[], None] | None = None
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """See ports.NetworkWatch."""
+        self._changed = changed
+
+    def close(self) -> None:
+        """See ports.NetworkWatch."""
+        self._changed = None
+
+    def change(self) -> None:
+        """An address or a route comes or goes."""
+        if self._changed is not None:
+            self._changed()

@@ -272,11 +272,14 @@ class Uplink(Retrying):
             return
         match self._liveness.look(self._exchange.flight, self._now.monotonic_s):
             case Finding.PING_DUE:
-                self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
+                self._ping()
             case Finding.NO_ANSWER:
                 self._degrade(DegradedReason.BUSY, BUSY)
             case _:
                 pass
+
+    def _ping(self) -> None:
+        self._ask(Purpose.PING, self._attempt.dialect, Operation("ping", {}), self._attempt.secret)
 
     def _look_at_path(self) -> None:
         """Ask the kernel about the connection, when it is time."""

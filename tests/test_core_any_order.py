@@ -112,6 +112,12 @@ class AnyOrder(RuleBasedStateMachine):
         for _ in range(steps):
             self.see(self.world.store_step())
 
+    @rule(event=st.sampled_from([inputs.Woke(28_800.0), inputs.NetworkChanged()]))
+    def move(self, event: inputs.Input) -> None:
+        before = self.state
+        self.tell(event)
+        assert self.state is before
+
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
         self.see(self.world.wait(seconds))

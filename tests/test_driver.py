@@ -12,8 +12,9 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.asides import Aside, NetworkChanged, Woke
 from stui_supervisor.audience import Audience, EventStream
-from stui_supervisor.config import STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
 from stui_supervisor.driver import Driver
@@ -25,7 +26,7 @@ from stui_supervisor.outside import Outside
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakePeer, MemoryDisk, MemoryStore
+from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryDisk, MemoryStore
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.watching import entering, next_of, own_threads, queued, until
 
@@ -50,6 +51,16 @@ class Diary:
         self.closed += 1
 
 
+class SleepyClock(SystemClock):
+    """The clocks of a machine that sleeps when it is told to, for a moment that seems long."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def asleep_s(self) -> float:
+        return self.slept_s
+
+
 @dataclass
 class Life:
     """A driver that runs, and all around it."""
@@ -61,6 +72,14 @@ class Life:
     disk: MemoryDisk
     diary: Diary
     given_back: list[str]
+    clock: SleepyClock
+    network: FakeNetwork
+    image: EmbeddedImage
+
+    @property
+    def asides(self) -> list[Aside]:
+        """What the journal alone was told."""
+        return [event for event, _ in self.diary.events if isinstance(event, Aside)]
 
     async def end(self) -> None:
         """What the supervisor does at its stop."""
@@ -72,14 +91,10 @@ class Life:
 async def life(
     store: SessionStore | None = None, settings: Settings | None = None, *, start: bool = True
 ) -> AsyncIterator[Life]:
-    settings, disk, peer, audience, diary = (
-        settings or Settings(),
-        MemoryDisk(),
-        FakePeer(EmbeddedImage()),
-        Audience(),
-        Diary(),
-    )
+    settings, disk, image, audience, diary = settings or Settings(), MemoryDisk(), EmbeddedImage(), Audience(), Diary()
+    peer = FakePeer(image)
     given_back: list[str] = []
+    clock, network = SleepyClock(), FakeNetwork()
     kept = store or MemoryStore(disk)
     drivers: list[Driver] = []
     context = Context("me", lambda: drivers[0].feed(inputs.ContextChanged()))
@@ -91,9 +106,9 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(SystemClock(), peer, lambda: kept, diary, None, lambda: given_back.append("all"))
+    outside = Outside(clock, peer, lambda: kept, diary, None, lambda: given_back.append("all"), network)
     drivers.append(Driver(core, settings, outside, audience))
-    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back)
+    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
     if start:
         one.driver.feed(inputs.Start(ENDPOINT))
     yield one
@@ -261,3 +276,42 @@ async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
         one.disk.failure = None
         await next_of(one.stream, ContextSaved)
         await one.driver.save()
+
+
+# Waking and moving
+
+
+async def test_a_sleep_is_noticed_within_a_second_of_waking_and_the_image_is_asked() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        asked = len(one.image.asked("ping"))
+        one.clock.slept_s = 28_800.0
+        assert one.driver._armed_for - one.clock.monotonic() <= SLEEP_LOOK_S
+        await until(lambda: one.asides)
+        assert one.asides == [Woke(at=one.asides[0].at, slept_s=28_800.0)]
+        assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
+
+
+async def test_what_is_slept_while_no_link_is_wanted_is_nothing() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.driver.feed(inputs.Disconnect())
+        await until(lambda: one.driver._timer is None)
+        one.clock.slept_s = 28_800.0
+        one.driver.feed(inputs.Connect(ENDPOINT))
+        one.driver._ring()
+        assert one.asides == []
+        one.clock.slept_s += 60.0
+        one.driver._ring()
+        assert one.asides == [Woke(at=one.asides[0].at, slept_s=60.0)]
+
+
+async def test_a_changed_network_is_told_to_the_journal_alone_and_to_the_image_by_a_ping() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        asked = len(one.image.asked("ping"))
+        one.network.change()
+        assert one.asides == [NetworkChanged(at=one.asides[0].at)]
+        assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
+        await one.end()
+        assert one.network._changed is None

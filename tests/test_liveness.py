@@ -65,3 +65,10 @@ def test_health_begins_again_when_it_was_lost() -> None:
     one = liveness()
     one.healthy(OPENED + 60.0)
     assert one.has_lasted(OPENED + 69.0) is False
+
+
+def test_an_answer_that_is_due_gets_its_whole_time_again_after_a_sleep() -> None:
+    one = liveness()
+    asked = flight(OPENED)
+    one.woke(OPENED + 4.9)
+    assert (one.next_look(asked), one.look(asked, OPENED + 9.8)) == (OPENED + 9.9, Finding.NOTHING)

@@ -124,3 +124,31 @@ def test_a_look_without_an_answer_is_followed_by_another() -> None:
     watch = PathWatch(DEFAULTS, 10.0)
     watch.asked(10.0)
     assert watch.next_look() == 10.0 + LOOK_S
+
+
+def test_silence_counts_anew_after_a_sleep() -> None:
+    connection = Connection().with_heartbeats()
+    silent_since, woken = connection.now, connection.now + 1.9
+    connection.watch.woke(woken)
+    found: dict[PathVerdict, float] = {}
+    while connection.now < woken + 3.0:
+        verdict = connection.sees(sample(connection.watch.next_look() - silent_since, received=109))
+        found[verdict] = found.get(verdict, connection.now - woken)
+    assert list(found) == [PathVerdict.ALIVE, PathVerdict.UNDECIDED, PathVerdict.SILENT, PathVerdict.FROZEN]
+    assert found[PathVerdict.SILENT] == pytest.approx(2.0, abs=LOOK_S)
+    assert found[PathVerdict.FROZEN] == pytest.approx(3.0, abs=LOOK_S)
+
+
+def test_a_look_that_there_is_a_reason_for_is_made_at_once() -> None:
+    connection = Connection()
+    connection.sees(sample(0.5))
+    connection.watch.look_by(connection.now + 0.1)
+    assert connection.watch.next_look() == connection.now + 0.1
+
+
+def test_a_look_that_is_overdue_stays_so_and_judges_nothing() -> None:
+    connection = Connection().with_heartbeats()
+    woken = connection.watch.next_look() + 10.0
+    connection.watch.look_by(woken)
+    connection.watch.asked(woken)
+    assert connection.watch.judge(sample(11.0, received=109), woken, heard_at=-1.0) is PathVerdict.ALIVE

@@ -134,3 +134,12 @@ def test_a_reset_forgets_how_old_and_how_slow_the_outage_was() -> None:
 def test_a_very_long_outage_overflows_nothing() -> None:
     seen = waits(backoff(), FailureKind.REFUSED, [0.0, *[86_400.0 + second for second in range(20_000)]])
     assert seen[-1] == 5.0
+
+
+def test_what_is_forgiven_begins_the_waits_anew_in_the_same_outage() -> None:
+    one = backoff()
+    one.begin_attempt()
+    assert waits(one, FailureKind.REFUSED, [0.0, 40.0, 50.0, 60.0]) == [0.15, 0.3, 0.6, 1.2]
+    one.forgive()
+    assert waits(one, FailureKind.REFUSED, [70.0, 80.0]) == [0.3, 0.6]
+    assert (one.attempt, one.outage_s(80.0), one.attempt_timeout()) == (1, 80.0, 5.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from stui_supervisor.ports import Clock
-from stui_supervisor.testing import VirtualClock
+from stui_supervisor.testing import FakeNetwork, VirtualClock
 
 NOON = datetime(2000, 1, 1, 12, tzinfo=UTC)
 
@@ -31,6 +31,25 @@ def test_setting_the_wall_clock_leaves_the_monotonic_one_alone() -> None:
     assert (clock.monotonic(), clock.utc()) == (1.0, NOON + timedelta(seconds=1.0 - 3_600.0))
 
 
+def test_during_sleep_only_the_wall_clock_goes_on() -> None:
+    clock = VirtualClock(NOON)
+    clock.advance_to(1.0)
+    clock.sleep(28_800.0)
+    assert (clock.monotonic(), clock.utc(), clock.asleep_s()) == (1.0, NOON + timedelta(seconds=28_801.0), 28_800.0)
+
+
 def test_a_virtual_clock_is_a_clock() -> None:
     clock: Clock = VirtualClock()
     assert clock.utc().tzinfo is UTC
+
+
+def test_a_network_that_is_watched_tells_each_change_until_it_is_closed() -> None:
+    network, told = FakeNetwork(), list[str]()
+    network.change()
+    network.watch(lambda: told.append("changed"))
+    network.change()
+    network.change()
+    network.close()
+    network.close()
+    network.change()
+    assert told == ["changed", "changed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from stui_supervisor.errors import StoreError
 
 HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
 _APPLICATION: Final = "stui-supervisor"
+_TICK_S: Final = 1e-7  # of QueryUnbiasedInterruptTime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,29 @@ class SystemClock:
     def utc(self) -> datetime:
         """The wall clock, aware, in UTC."""
         return datetime.now(UTC)
+
+    def asleep_s(self) -> float:
+        """Seconds that the machine has slept since some fixed moment; only differences mean anything.
+
+        Two clocks, one of which stands still during sleep. Linux: clock_gettime(2). macOS: clock_gettime(3); these
+        are mach_continuous_time and mach_absolute_time. Where only the wall clock runs on, setting it looks like sleep.
+        """
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+        if sys.platform == "darwin":
+            return time.clock_gettime(time.CLOCK_MONOTONIC_RAW) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
+        if sys.platform == "win32":
+            return time.monotonic() - _awake_s()
+        return time.time() - time.monotonic()
+
+
+def _awake_s() -> float:
+    """Seconds since Windows was started, without those asleep; time.monotonic counts these there."""
+    import ctypes  # noqa: PLC0415  # no other system needs it
+
+    ticks = ctypes.c_ulonglong()
+    ctypes.windll.kernel32.QueryUnbiasedInterruptTime(ctypes.byref(ticks))  # type: ignore[attr-defined]  # Windows only
+    return ticks.value * _TICK_S
 
 
 @dataclass(frozen=True, slots=True)

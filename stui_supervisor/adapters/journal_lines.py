@@ -1,9 +1,10 @@
 """What the log says about each event, and what it says in summary.
 
 A transition, a problem or a switch of session is one line each. What recurs (attempts, requests,
-saves) is written in full a few times after each transition and then counted: one line stands for
-all of its kind since the last one, at intervals that double. The next transition writes what was
-counted by then, so nothing is missing from the sum. The events' own times drive all this.
+saves, sleeps, changes of the network) is written in full a few times after each transition and then
+counted: one line stands for all of its kind since the last one, at intervals that double. The next
+transition writes what was counted by then, so nothing is missing from the sum. The events' own times
+drive all this.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import (
     JOURNAL_LINES_IN_FULL,
     JOURNAL_SUMMARY_FIRST_S,
@@ -86,12 +88,14 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
     NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True),
+    Woke: _Kind(LineName.WOKE, recurs=True),
+    NetworkChanged: _Kind(LineName.NETWORK, recurs=True),
 }
 # Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
 _NAMED_PROBLEMS: Final[Mapping[str, LineName]] = {
     "damaged_file": LineName.RECOVERED_STORE,
     "unusable_file": LineName.RECOVERED_STORE,
-    **{name.value: name for name in (LineName.CREDENTIAL, LineName.NETWORK, LineName.WOKE, LineName.FRONT)},
+    **{name.value: name for name in (LineName.CREDENTIAL, LineName.FRONT)},
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
 _FAULTS: Final = frozenset(

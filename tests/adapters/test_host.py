@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC
 from pathlib import Path
 
@@ -74,3 +75,9 @@ def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is sleep the difference of these two")
+def test_sleep_is_what_the_boot_clock_has_and_the_monotonic_one_lacks() -> None:
+    expected = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+    assert SystemClock().asleep_s() == pytest.approx(expected, abs=0.05)

@@ -8,6 +8,7 @@ import pytest
 
 from stui_supervisor import events
 from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
+from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
     AttemptScheduled,
@@ -84,6 +85,8 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
         {"command": "evaluate", "outcome": "outcome_unknown", "duration_ms": 1.235},
         True,
     ),
+    (Woke(at=AT, slept_s=28_800.00049), "woke", {"slept_s": 28_800.0}, False),
+    (NetworkChanged(at=AT), "network", {}, False),
     (ContextSaved(at=AT, bytes=420), "saved", {"bytes": 420}, False),
     (
         SessionSwitched(at=AT, session_id="s2", image_id="Pharo 12.0", reason="another image answered"),
@@ -126,7 +129,7 @@ def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any]
 def test_every_kind_is_logged_but_notifications_and_what_one_reader_missed() -> None:
     logged = {type(event) for event, *_ in SINGLE}
     known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {Event}
-    assert logged | {Notification, EventsDropped} == known
+    assert logged - {Woke, NetworkChanged} | {Notification, EventsDropped} == known
     assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), 1) == []
     assert Digest().lines(EventsDropped(at=AT, count=3), 1) == []
 
@@ -244,3 +247,11 @@ def test_a_clock_set_back_does_not_silence_the_log() -> None:
 def test_a_long_text_is_cut() -> None:
     (line,) = Digest().lines(Problem(at=AT, code="x", message="m" * 10_000_000, hint=""), 1)
     assert line.values["message"] == "m" * (JOURNAL_TEXT_MAX_LENGTH - 1) + "…"
+
+
+def test_a_network_that_changes_every_second_for_a_day_takes_few_lines_and_every_change_is_counted() -> None:
+    digest = Digest()
+    lines = [line for second in range(86_400) for line in digest.lines(NetworkChanged(at=later(second)), 1)]
+    lines += digest.flush()
+    assert len(lines) <= 50
+    assert sum(line.values.get("count", 1) for line in lines) == 86_400

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stui_supervisor import inputs
+from stui_supervisor.config import NETWORK_SETTLE_S, SLEEP_LOOK_S
 from tests.simulation.agenda import Agenda
 from tests.simulation.network import Site
 from tests.simulation.program import Program
@@ -14,7 +15,6 @@ from tests.simulation.trouble import Trouble
 _LAG_S = 0.3
 _STALL_S = (0.05, 15.0)
 _SLEEP_S = (2.0, 30.0, 600.0, 28_800.0)
-_AWAKE_S = (0.0, 1.0)  # until the program knows that it has slept
 _JUMP_S = (-86_400.0, -3_600.0, -1.0, 1.0, 3_600.0, 86_400.0 * 365)
 
 
@@ -104,9 +104,10 @@ class OwnFaults(Trouble):
                 site.cut_connections()  # nobody on the way remembers them
         for program in self._programs():
             program.stand_still(seconds)
-            program.tell_later(inputs.Woke(seconds), seconds + self._agenda.between(*_AWAKE_S))
+            program.tell_later(inputs.Woke(seconds), seconds + self._agenda.between(0.0, SLEEP_LOOK_S))
 
     def _cry_wolf(self) -> None:
         self._note("news of the network, without a reason")
-        for _ in range(self._agenda.rng.choice((1, 5))):
-            self._program().tell_later(inputs.NetworkChanged(), self._agenda.between(0.0, 0.2))
+        program = self._program()
+        for number in range(self._agenda.rng.choice((1, 3, 100))):
+            program.tell_later(inputs.NetworkChanged(), number * NETWORK_SETTLE_S)
