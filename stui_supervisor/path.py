@@ -54,6 +54,7 @@ class PathWatch:
         self._maybe_heartbeat_since: float | None = None
         self._hears_heartbeats = False
         self._is_late = False
+        self._judges_from = now
         self._awake_since = -math.inf
 
     def next_look(self) -> float:
@@ -81,7 +82,9 @@ class PathWatch:
         self._due = now + max(settings.path_look_s, settings.silent_after_s - sample.received_ago_s)
         if self._is_late:
             # It was this process that stood still, its heartbeats too. Look again when they had their chance.
-            self._due = now + settings.heartbeat_interval_s + settings.path_look_s
+            self._judges_from = now + settings.heartbeat_interval_s + settings.path_look_s
+        if now < self._judges_from:
+            self._due = self._judges_from
             return PathVerdict.ALIVE
         silence_s = sample.received_ago_s
         if sample.has_outstanding:

@@ -120,6 +120,14 @@ def test_a_process_that_stood_still_itself_judges_nothing_and_looks_again(stalle
     assert connection.watch.next_look() == pytest.approx(connection.now + DEFAULTS.heartbeat_interval_s + LOOK_S)
 
 
+def test_a_look_that_somebody_hastens_judges_no_sooner_after_a_stall() -> None:
+    connection = Connection().with_heartbeats()
+    connection.sees(sample(10.0, received=109), late_s=10.0)
+    connection.watch.look_by(connection.now)
+    assert connection.sees(sample(10.0, received=109, owed=True)) is PathVerdict.ALIVE
+    assert connection.watch.next_look() == pytest.approx(connection.now + DEFAULTS.heartbeat_interval_s + LOOK_S)
+
+
 def test_a_look_without_an_answer_is_followed_by_another() -> None:
     watch = PathWatch(DEFAULTS, 10.0)
     watch.asked(10.0)

@@ -33,6 +33,8 @@ class VerdictWitness:
 
     def saw(self, event: Input, effects: Sequence[Effect], link: SimulatedLink | None, *, late_s: float) -> None:
         """Judge one step; ``link`` is the one before it, and the timers ring so late."""
+        if isinstance(event, inputs.Woke):
+            self.disturbed(self._clock())
         if link is None or not link.is_up:
             return
         if isinstance(event, inputs.Opened):
