@@ -8,7 +8,6 @@ from random import Random
 
 from stui_supervisor.testing import VirtualClock
 
-
 _ROUNDED_S = 1e-6  # a sum of sleeps is not exact; what waits for that clock is so much late instead of early
 
 

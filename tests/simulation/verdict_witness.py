@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import CloseLink, Effect
+from stui_supervisor.effects import Announce, CloseLink, Effect
+from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
+from stui_supervisor.states import Trigger
 from tests.simulation.network import SimulatedLink
 from tests.simulation.violation import demand
 
@@ -24,7 +26,7 @@ class VerdictWitness:
         self._settings = settings
         self._clock = clock
         self._undisturbed_since = 0.0
-        self._opened: SimulatedLink | None = None
+        self._established: SimulatedLink | None = None
         self._with_heartbeats: SimulatedLink | None = None
 
     def disturbed(self, until_s: float) -> None:
@@ -37,16 +39,16 @@ class VerdictWitness:
             self.disturbed(self._clock())
         if link is None or not link.is_up:
             return
-        if isinstance(event, inputs.Opened):
-            self._opened = link
         if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
             self._with_heartbeats = link
         self._check_patience(link, late_s)
         if any(isinstance(effect, CloseLink) for effect in effects):
-            is_time = isinstance(event, inputs.TimePassed) and link is self._opened
-            demand(not is_time, "a link that is up is not left because time passed")
+            is_time = isinstance(event, inputs.TimePassed) and link is self._established
+            demand(not is_time, "a link that was established is not left because time passed")
             if isinstance(event, inputs.PathSeen):
                 self._check_verdict(link)
+        elif any(_is_established(effect) for effect in effects):
+            self._established = link
 
     def _check_patience(self, link: SimulatedLink, late_s: float) -> None:
         last = self._last_sign_of_life(link)
@@ -75,3 +77,9 @@ class VerdictWitness:
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
         is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
         demand(not is_well, "a path that works to a process that lives is never given up")
+
+
+def _is_established(effect: Effect) -> bool:
+    if not isinstance(effect, Announce) or not isinstance(effect.event, Transition):
+        return False
+    return effect.event.trigger is Trigger.ESTABLISHED

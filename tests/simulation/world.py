@@ -16,7 +16,7 @@ from tests.simulation.agenda import Agenda
 from tests.simulation.backend import IMAGES, SimulatedImage
 from tests.simulation.faults import Faults
 from tests.simulation.image_faults import some_character
-from tests.simulation.network import Site
+from tests.simulation.network import Reach, Site
 from tests.simulation.program import Program
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 from tests.simulation.story import Note, Step, Story
@@ -40,6 +40,7 @@ class World:
         self.story = Story()
         self.agenda = Agenda(seed)
         self.walked: set[tuple[State, Trigger]] = set()
+        self.shares: list[float] = []
         chance = self.agenda.chance
         self._settings = Settings(
             give_up_after_s=20.0 if chance(0.1) else None,
@@ -86,6 +87,21 @@ class World:
         self._user.program.stop()
         self._go_on(_SETTLED_S)
         self._check_ledger()
+
+    def live_without_backend(self, reach: Reach, hours: int) -> None:
+        """Connect, ask for something every hour while the backend is away, and be connected when it is back."""
+        program = self._user.program
+        program.start(HERE)
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "with everything working it is connected")
+        for site in self._sites.values():
+            site.reach = reach
+            site.break_links()
+        for _ in range(hours):
+            program.request("evaluate", timeout_s=None)
+            self._go_on(3_600.0)
+        self._faults.end()
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "the outage is over and it is connected")
+        self._check_link()
 
     def _make_site(self) -> Site:
         wants_token = self._has_token and self.agenda.chance(0.7)
@@ -209,6 +225,7 @@ class World:
         for program in self._programs:
             program.witness.requests.check_ledger(ledger)
             self.walked |= program.witness.walked
+            self.shares += program.witness.waits.shares
 
 
 def lived(seed: int) -> World:
