@@ -47,7 +47,7 @@ class Agenda:
         heapq.heappush(self._entries, (time_s, self._count, action))
 
     def at_awake(self, awake_s: float, action: Callable[[], None]) -> None:
-        """Do something when the monotonic clock of the user's machine shows this, unless it sleeps once more by then."""
+        """Do something when the user's monotonic clock shows this, or earlier if the machine sleeps again by then."""
         if self.asleep_until == 0.0:
             self.at(awake_s, action)
         else:

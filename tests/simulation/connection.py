@@ -25,8 +25,8 @@ _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel 
 class Way:
     """One direction between the user's machine and a site, for every connection there.
 
-    ``loss`` is the share of packets that have to be sent again; ``packets`` are the full packets of which a message consists,
-    one after the other on a thin line. ``troubled_until`` is when it last let something wait for long.
+    ``loss`` is the share of packets that have to be sent again. ``packets`` are those of which a message consists;
+    several are full ones, one after the other on a thin line. ``troubled_until`` is when something last had to wait.
     """
 
     agenda: Agenda

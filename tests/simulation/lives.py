@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -48,7 +49,12 @@ def live_side_by_side(seeds: range) -> Lives:
     lives = Lives()
     tasks = [seeds[first : first + _SEEDS_PER_TASK] for first in range(0, len(seeds), _SEEDS_PER_TASK)]
     # Spawned, because a test run has threads; they do not survive a fork.
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), _be_quick) as processes:
         for some in processes.map(live, tasks):
             lives.add(some)
     return lives
+
+
+def _be_quick() -> None:
+    """Measuring coverage would double the time; each part of the core has tests of its own for that."""
+    sys.settrace(None)

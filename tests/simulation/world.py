@@ -26,7 +26,7 @@ from tests.simulation.violation import Violation, demand
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 BESIDE = Endpoint.parse("tcp://127.0.0.1:5557")
 THERE = Endpoint.parse("tcp://image.example:5555")
-_TURMOIL_S = (40.0, 160.0)
+_TURMOIL_S = (30.0, 120.0)
 _CONNECTED_WITHIN_S = 60.0  # the longest wait is 30 s, an image may be busy for 20 s
 _HEALTHY_S = 12.0
 _SETTLED_S = 2.0
