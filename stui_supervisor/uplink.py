@@ -147,9 +147,9 @@ class Uplink(Retrying):
             return
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
+        self._liveness.heard(self._now.monotonic_s)
         if landed is None:
             return
-        self._liveness.heard(self._now.monotonic_s)
         if landed.purpose is Purpose.HANDSHAKE:
             self._handshake_answered(landed)
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stui_supervisor.config import Settings
+from stui_supervisor.asides import Woke
+from stui_supervisor.config import PROBE_PAUSE_S, Settings
 from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Transition
@@ -13,6 +14,7 @@ from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _BY_MEANING = {failure.meaning: failure for failure in FAILURES.values()}
+_FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
 class WaitWitness:
@@ -25,6 +27,8 @@ class WaitWitness:
         self.shares: list[float] = []
         self._settings = settings
         self._began: float | None = None
+        self._attempt = 0
+        self._woken_at: float | None = None
         self._healthy_since = 0.0
         self._endpoint: Endpoint | None = None
 
@@ -36,6 +40,9 @@ class WaitWitness:
                     self._moved(transition, now)
                 case Announce(AttemptScheduled() as scheduled):
                     self._waits(scheduled, now)
+                    self._counts(scheduled.attempt, now)
+                case Announce(Woke()):
+                    self._woken_at = now
                 case ReadCredential(_, endpoint):
                     self._endpoint = endpoint
                 case OpenLink(_, endpoint, timeout_s):
@@ -43,12 +50,19 @@ class WaitWitness:
                     self._opens(timeout_s, now)
 
     def _moved(self, transition: Transition, now: float) -> None:
-        if transition.trigger in (Trigger.CONNECT, Trigger.RESTORE):
-            self._began = None
-        if transition.from_state is State.CONNECTED and now - self._healthy_since >= self._settings.health_s:
-            self._began = None
+        begins_anew = transition.trigger in (Trigger.CONNECT, Trigger.RESTORE)
+        was_healthy = now - self._healthy_since >= self._settings.health_s
+        if begins_anew or (transition.from_state is State.CONNECTED and was_healthy):
+            self._began, self._attempt = None, 0
         if transition.to_state is State.CONNECTED:
             self._healthy_since = now
+
+    def _counts(self, attempt: int, now: float) -> None:
+        """Attempts are counted on through an outage, however often a link came up; only a sleep may end it."""
+        demand(self._woken_at is not None or attempt > self._attempt, f"attempt {attempt} comes after {self._attempt}")
+        self._attempt = attempt
+        if self._woken_at is not None and now - self._woken_at > _FORGOTTEN_S:
+            self._woken_at = None
 
     def _age(self, now: float) -> float:
         if self._began is None:
