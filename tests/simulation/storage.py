@@ -164,7 +164,7 @@ class SimulatedKeyring:
             case Mood.SLOW:
                 delay_s = self.agenda.between(0.5, 4.0)
             case Mood.HANGS:
-                delay_s = self.agenda.between(5.0, 25.0)
+                delay_s = self.agenda.between(3.0, 9.0)
             case _:
                 delay_s = self.agenda.between(0.001, 0.05)
         answer = self._answer(effect.link)
