@@ -30,7 +30,7 @@ class Attempt:
     """The present attempt; ``link`` is its number.
 
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
-    which the phase ends by itself; a phase that does not has None.
+    which the phase ends by itself; a phase that does not has None. Nothing is judged before ``judged_from``.
     """
 
     link: int = 0
@@ -41,6 +41,7 @@ class Attempt:
     handshake: Handshake | None = None
     image_id: str | None = None
     path: PathWatch | None = None
+    judged_from: float = 0.0
     dialect: Dialect = Dialect.COMMAND
 
     def enter(self, phase: Phase, until: float | None) -> None:

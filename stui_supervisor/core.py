@@ -27,7 +27,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.inputs import Input, Moment
-from stui_supervisor.moving import Moving
+from stui_supervisor.notified import Notified
+from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
@@ -37,19 +38,36 @@ LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to l
 _USER_RECONNECTS: Final = "the user asked for a new link"
 
 
-class Core(Moving):
+class Core(Notified):
     """The state, the attempt, the requests and the session of one supervised link.
 
     ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
-    with reading one.
+    with reading one, ``can_subscribe`` that notifications can be heard.
     """
 
     def __init__(
-        self, *, profile: str, settings: Settings, rng: Random, context: Context, pid: int, has_credentials: bool
+        self,
+        *,
+        profile: str,
+        settings: Settings,
+        rng: Random,
+        context: Context,
+        pid: int,
+        has_credentials: bool,
+        can_subscribe: bool = False,
     ) -> None:
         session = Session(profile, settings, rng, context)
-        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        super().__init__(
+            session,
+            settings,
+            rng,
+            profile=profile,
+            pid=pid,
+            has_credentials=has_credentials,
+            can_subscribe=can_subscribe,
+        )
         self._is_running = False
+        self._reading = ProfileReading()
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
             inputs.Stop: self._stop,
@@ -65,6 +83,8 @@ class Core(Moving):
             inputs.SnapshotFailed: self._snapshot_failed,
             inputs.Saved: self._saved,
             inputs.SaveFailed: self._save_failed,
+            inputs.ProfileRead: self._profile_read,
+            inputs.ProfileFailed: self._profile_failed,
             inputs.CredentialRead: self._credential_read,
             inputs.CredentialFailed: self._credential_failed,
             inputs.Opened: self._opened,
@@ -72,6 +92,9 @@ class Core(Moving):
             inputs.Received: self._received,
             inputs.Lost: self._lost,
             inputs.PathSeen: self._path_seen,
+            inputs.Subscribed: self._subscribed,
+            inputs.Published: self._published,
+            inputs.SubscriptionLost: self._subscription_lost,
             inputs.Woke: self._woke,
             inputs.NetworkChanged: self._network_changed,
             inputs.TimePassed: self._time_passed,
@@ -102,6 +125,11 @@ class Core(Moving):
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
+        subscription = self._listening.next_deadline() if is_up else None
+        if subscription is not None and (earliest is None or subscription < earliest):
+            earliest = subscription
+        if earliest is not None and earliest < self._attempt.judged_from:
+            earliest = self._attempt.judged_from
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
@@ -139,8 +167,10 @@ class Core(Moving):
             return
         if not self._is_running:
             self._session.begin_run()
+            self._listening.begin_run()
         self._is_running = True
         self.rejection = None
+        self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.RESTORE, "the program starts")
         self._restore()
@@ -153,18 +183,19 @@ class Core(Moving):
         self._effects += self._session.finish()
 
     def _connect(self, event: inputs.Connect) -> None:
-        is_same = self._attempt.endpoint == event.endpoint
+        is_same = self._route.first == event.endpoint
         restoring_until = self._attempt.until if self._attempt.phase is Phase.LOADING else None
         self.rejection = None
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
         self._session.wish(wanted=True, now=self._now.monotonic_s)
+        self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.CONNECT, "the user named an endpoint")
         if restoring_until is not None:
             self._attempt.enter(Phase.LOADING, restoring_until)
         else:
-            self._begin_attempt()
+            self._set_out(event.endpoint)
 
     def _disconnect(self, _: inputs.Disconnect) -> None:
         self._session.wish(wanted=False, now=self._now.monotonic_s)
@@ -209,20 +240,27 @@ class Core(Moving):
 
     def _restore(self) -> None:
         self._backoff.reset()
-        if not self._settings.keeps_session or self._session.id is not None:
-            self._leave_restoring()
-            return
         self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
-        if not self._session.is_load_for_present:  # a second claim beside the first would find the session taken
+        self._effects.append(self._reading.begin(self.profile))
+        needs_session = self._settings.keeps_session and self._session.id is None
+        # A second claim beside the first would find the session taken.
+        if needs_session and not self._session.is_load_for_present:
             self._effects.append(self._session.load())
+
+    def _leave_restoring_if_read(self) -> None:
+        if self._attempt.phase is not Phase.LOADING or self._reading.is_awaited or self._session.is_load_for_present:
+            return
+        self._leave_restoring()
 
     def _leave_restoring(self) -> None:
         """What was stored is known, or known to be out of reach."""
-        if self.state is State.CONNECTING:
-            self._begin_attempt()
+        self._tell_of_profile()
+        named = self._route.named
+        if self.state is State.CONNECTING and named is not None:
+            self._set_out(named)
             return
-        endpoint = self._attempt.endpoint or self._stored_endpoint()
-        if self._attempt.endpoint is None and not self._session.record.wanted:
+        endpoint = named or self._stored_endpoint() or next(iter(self._endpoints_of_profile()), None)
+        if named is None and not self._session.record.wanted:
             self._end_link(LEFT_DISCONNECTED, keep_waiting=False)
             self._note_error(LEFT_DISCONNECTED)
             self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
@@ -234,7 +272,7 @@ class Core(Moving):
             self._attempt.endpoint = endpoint
             self._session.wish(wanted=True, now=self._now.monotonic_s)
             self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
-            self._begin_attempt()
+            self._set_out(endpoint)
 
     def _stored_endpoint(self) -> Endpoint | None:
         stored = self._session.record.endpoint
@@ -261,12 +299,10 @@ class Core(Moving):
             self._sharing.changed(self._now.monotonic_s)
         if not self._is_running:
             self._effects += self._session.finish()
-        elif self._attempt.phase is Phase.LOADING:
-            self._leave_restoring()
         elif self._attempt.phase is Phase.HANDSHAKE and is_for_present:
-            # It came late: who answers has to be compared with what is known only now.
-            self._end_link("the stored session was read", keep_waiting=True)
-            self._begin_attempt()
+            self._shake_hands_again("the stored session was read")
+        else:
+            self._leave_restoring_if_read()
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.is_latest(event.load):
@@ -275,8 +311,40 @@ class Core(Moving):
         self._session.load_failed(self._now.monotonic_s)
         if self._attempt.phase is Phase.SWITCHING:
             self._switch_in_memory()
-        elif self._attempt.phase is Phase.LOADING:
-            self._leave_restoring()
+        else:
+            self._leave_restoring_if_read()
+
+    def _shake_hands_again(self, reason: str) -> None:
+        """Something came late: who answers has to be compared with what is known only now."""
+        self._end_link(reason, keep_waiting=True)
+        self._begin_attempt()
+
+    def _profile_read(self, event: inputs.ProfileRead) -> None:
+        if not self._reading.ends_with(event.read):
+            return
+        self._profile = event.profile
+        for notice in event.notices:
+            self._problem(notice.code, notice.message, notice.hint)
+        if self._attempt.phase is Phase.LOADING:
+            self._leave_restoring_if_read()
+        elif self._route.first is not None:
+            self._plan(self._route.first)
+            if self._attempt.phase is Phase.HANDSHAKE and event.profile.pin_image is not None:
+                self._shake_hands_again("the profile was read")
+
+    def _profile_failed(self, event: inputs.ProfileFailed) -> None:
+        if not self._reading.ends_with(event.read, event.error):
+            return
+        if self._attempt.phase is Phase.LOADING:
+            self._leave_restoring_if_read()
+        else:
+            self._tell_of_profile()
+
+    def _tell_of_profile(self) -> None:
+        """It could not be read; where the whole disk is away, that is told already."""
+        failure = self._reading.take_failure()
+        if failure is not None and self._session.is_store_ok:
+            self._problem("profile_unreadable", failure.message, failure.hint or "the link works without it")
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
         self._warn_of_store(event.error)
@@ -294,6 +362,9 @@ class Core(Moving):
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
+        self._look_around()
+        if self._stood_still():
+            return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:
             if self._attempt.phase is Phase.LOADING:
@@ -303,7 +374,7 @@ class Core(Moving):
             else:
                 self._phase_over()
         self._effects += self._exchange.expire(self._now)
-        self._look_around()
         self._look_at_link()
         self._look_at_path()
+        self._look_at_subscription()
         self._send_next()

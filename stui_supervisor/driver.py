@@ -19,11 +19,13 @@ from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
+from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Credentials, Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
 from stui_supervisor.store_thread import StoreThread
+from stui_supervisor.subscriber import Subscriber
 from stui_supervisor.wire.dialects import Reply
 
 
@@ -42,7 +44,8 @@ class Driver:
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, self.feed)
+        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
+        self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = Worker("stui-keyring")
         self._reading: int | None = None
         self._journal_session: str | None = None
@@ -162,15 +165,22 @@ class Driver:
                 self._finish(request, reply, error)
             case effects.Announce(event):
                 self._tell(event)
-            case effects.OpenLink():
-                self._open(effect)
-            case effects.CloseLink():
-                self._close_link()
+            case effects.OpenLink() | effects.CloseLink():
+                self._change_link(effect)
             case effects.LookAtPath(link):
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
                 self._read_credential(effect)
-            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
+            case effects.Subscribe() | effects.Unsubscribe():
+                self._subscriber.do(effect)
+            case (
+                effects.Load()
+                | effects.Save()
+                | effects.SaveSnapshot()
+                | effects.Release()
+                | effects.ReadProfile()
+                | effects.NoteLink()
+            ):
                 self._store.do(effect)
 
     def _tell(self, event: Event) -> None:
@@ -191,19 +201,21 @@ class Driver:
         elif reply is not None:
             future.set_result(reply)
 
+    def _change_link(self, effect: effects.OpenLink | effects.CloseLink) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+        if isinstance(effect, effects.OpenLink):
+            self._open(effect)
+
     def _open(self, effect: effects.OpenLink) -> None:
-        self._close_link()
-        times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, self._settings.heartbeat_timeout_s)
+        timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
+        times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
             self._link = self._outside.make_link(effect.endpoint, times)
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # a program's own link may raise anything; it is a failed attempt
             self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
-
-    def _close_link(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
 
     def _read_credential(self, effect: effects.ReadCredential) -> None:
         credentials = self._outside.credentials

@@ -42,6 +42,20 @@ class Release(NamedTuple):
     session_id: str
 
 
+class ReadProfile(NamedTuple):
+    """Read what is settled for the profile; answer with ProfileRead or ProfileFailed."""
+
+    read: int
+    name: str
+
+
+class NoteLink(NamedTuple):
+    """Keep the endpoint as the profile's most recent one; there is no answer."""
+
+    profile: str
+    endpoint: str
+
+
 class ReadCredential(NamedTuple):
     """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
 
@@ -77,6 +91,21 @@ class LookAtPath(NamedTuple):
     link: int
 
 
+class Subscribe(NamedTuple):
+    """Begin a subscription in place of any other; answer with Subscribed or SubscriptionLost."""
+
+    number: int
+    endpoint: Endpoint
+    topics: tuple[str, ...]
+    timeout_s: float
+
+
+class Unsubscribe(NamedTuple):
+    """Let go of the subscription."""
+
+    number: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -92,5 +121,19 @@ class Announce(NamedTuple):
 
 
 Effect = (
-    Load | Save | SaveSnapshot | Release | ReadCredential | OpenLink | CloseLink | Send | LookAtPath | Finish | Announce
+    Load
+    | Save
+    | SaveSnapshot
+    | Release
+    | ReadProfile
+    | NoteLink
+    | ReadCredential
+    | OpenLink
+    | CloseLink
+    | Send
+    | LookAtPath
+    | Subscribe
+    | Unsubscribe
+    | Finish
+    | Announce
 )

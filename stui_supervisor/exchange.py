@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from stui_supervisor import promises
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
@@ -33,6 +34,7 @@ class Exchange:
     def __init__(self, settings: Settings) -> None:
         self._outbox = Outbox(settings)
         self._tokens = 0
+        self._capabilities: frozenset[str] = frozenset()
 
     @property
     def flight(self) -> Flight | None:
@@ -80,16 +82,17 @@ class Exchange:
         request = self._outbox.take(now.monotonic_s)
         if request is None:
             return []
-        if request.dialect is not dialect:
-            try:
+        try:
+            if request.dialect is not dialect:
                 request.body = _translated(request, dialect, now)
-            except (ConfigurationError, MalformedMessage) as error:
-                refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
-                return [*_end(refusal, now), *self.send_next(link, dialect, now)]
-            request.dialect = dialect
+                request.dialect = dialect
+            body = promises.body_for(request, self._capabilities, now)
+        except (ConfigurationError, MalformedMessage) as error:
+            refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
+            return [*_end(refusal, now), *self.send_next(link, dialect, now)]
         token = self._next_token()
         self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request)
-        return [Send(link, token, request.body)]
+        return [Send(link, token, body)]
 
     def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[Effect]]:
         """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
@@ -102,10 +105,11 @@ class Exchange:
         except MalformedMessage as error:
             reply = error
         landed = Landed(flight.purpose, reply, now.monotonic_s - flight.sent_at)
-        return landed, _finish(flight.request, reply, now) if flight.request else []
+        return landed, self._finish(flight.request, reply, now) if flight.request else []
 
-    def link_up(self) -> None:
-        """A link is there to send on."""
+    def link_up(self, capabilities: frozenset[str] = frozenset()) -> None:
+        """A link is there to send on, to a backend with these capabilities."""
+        self._capabilities = capabilities
         self._outbox.link_up()
 
     def not_taken(self, token: bytes) -> None:
@@ -125,6 +129,18 @@ class Exchange:
         """When ``expire`` has something to do."""
         return self._outbox.next_deadline()
 
+    def _finish(self, request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[Effect]:
+        if isinstance(reply, MalformedMessage):
+            error = OutcomeUnknown(f"the reply cannot be read: {reply}", hint=LOOK_FIRST)
+            return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
+        if reply.ok:
+            return _over(request, Outcome.REPLIED, reply, None, now)
+        kept = promises.refusal(request, reply, self._capabilities)
+        if kept is not None:
+            return _end(Ended(request, kept), now)
+        refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
+        return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
     def _next_token(self) -> bytes:
         self._tokens += 1
         return self._tokens.to_bytes(_TOKEN_BYTES, "big")
@@ -139,16 +155,6 @@ def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
 def _end(ended: Ended, now: Moment) -> list[Effect]:
     outcome = Outcome.NOT_SENT if isinstance(ended.error, NotSent) else Outcome.OUTCOME_UNKNOWN
     return _over(ended.request, outcome, None, ended.error, now)
-
-
-def _finish(request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[Effect]:
-    if isinstance(reply, MalformedMessage):
-        error = OutcomeUnknown(f"the reply cannot be read: {reply}", hint=LOOK_FIRST)
-        return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
-    if reply.ok:
-        return _over(request, Outcome.REPLIED, reply, None, now)
-    refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
-    return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
 
 
 def _over(

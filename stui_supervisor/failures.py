@@ -1,13 +1,21 @@
-"""How failures are told apart: one table with the wording for people and the curve of each kind."""
+"""How failures are told apart: one table with the wording for people, and what follows from each kind."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from stui_supervisor.errors import (
+    AuthenticationFailed,
+    ConnectionRejected,
+    DifferentImage,
+    IncompatibleBackend,
+    KeyRefused,
+)
+
 
 class FailureKind(StrEnum):
-    """Why an attempt failed or a link was lost."""
+    """Why an attempt failed, a link was lost or does not come up."""
 
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
@@ -19,64 +27,109 @@ class FailureKind(StrEnum):
     FROZEN = "frozen"
     PROTOCOL = "protocol_error"
     CREDENTIAL = "credential_not_readable"
+    BUSY_HANDSHAKE = "busy_handshake"
+    KEY_REFUSED = "key_refused"
+    AUTHENTICATION = "authentication"
+    TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
+    INCOMPATIBLE = "incompatible"
+    DIFFERENT_IMAGE = "different_image"
 
 
-class FailureClass(NamedTuple):
-    """What a kind of failure means to a person, and its curve.
+class Curve(NamedTuple):
+    """The longest waits before another attempt.
 
-    The longest wait is ``local_s`` for a backend on this machine and ``remote_s`` for any other while
-    an outage is young (Settings.quick_retry_s), then doubles up to ``cap_s``.
+    ``local_s`` is for a backend on this machine and ``remote_s`` for any other while an outage is young
+    (Settings.quick_retry_s); then it doubles up to ``cap_s``.
     """
 
-    meaning: str
-    hint: str
     local_s: float
     remote_s: float
     cap_s: float
 
 
+class FailureClass(NamedTuple):
+    """What a kind of failure means to a person, and what follows from it.
+
+    Without a ``curve`` nothing is tried again: a busy image is waited for on its link, and what has a
+    ``rejection`` needs a person. One with both needs a person once it was tried often enough.
+    """
+
+    meaning: str
+    hint: str
+    curve: Curve | None
+    rejection: type[ConnectionRejected] | None = None
+
+
+_QUICK: Final = Curve(0.15, 0.5, 5.0)
+
 FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.REFUSED: FailureClass(
-        "nothing listens there", "start the image's STUI server, or check the port", 0.15, 0.5, 5.0
+        "nothing listens there", "start the image's STUI server, or check the port", _QUICK
     ),
     FailureKind.UNREACHABLE: FailureClass(
-        "the host cannot be reached", "check the network, the VPN and the address", 0.5, 0.5, 5.0
+        "the host cannot be reached", "check the network, the VPN and the address", Curve(0.5, 0.5, 5.0)
     ),
     FailureKind.NAME_NOT_FOUND: FailureClass(
-        "the host name is not known", "check the spelling and the network's name service", 1.0, 1.0, 10.0
+        "the host name is not known", "check the spelling and the network's name service", Curve(1.0, 1.0, 10.0)
     ),
     FailureKind.TIMEOUT: FailureClass(
-        "no answer from the host", "check the network, the firewall and whether the host is up", 0.15, 0.5, 5.0
+        "no answer from the host", "check the network, the firewall and whether the host is up", _QUICK
     ),
     FailureKind.NOT_ZEROMQ: FailureClass(
         "something accepts connections there but does not speak ZeroMQ, or is frozen",
         "check that the port is the one of the image's STUI server",
-        0.5,
-        1.0,
-        5.0,
+        Curve(0.5, 1.0, 5.0),
     ),
     FailureKind.RESET: FailureClass(
         "the connection ended: a restart, or a reply above 10 MB",
         "the image may be restarting, or its reply was larger than 10 MB",
-        0.15,
-        0.5,
-        5.0,
+        _QUICK,
     ),
     FailureKind.SILENT: FailureClass(
-        "nothing comes through any more",
-        "check the network; the link is made again as soon as it lets it",
-        0.15,
-        0.5,
-        5.0,
+        "nothing comes through any more", "check the network; the link is made again as soon as it lets it", _QUICK
     ),
     FailureKind.FROZEN: FailureClass(
-        "the host is there but the backend's process is frozen", "look at the process; it may be stopped", 0.5, 0.5, 5.0
+        "the host is there but the backend's process is frozen",
+        "look at the process; it may be stopped",
+        Curve(0.5, 0.5, 5.0),
     ),
     FailureKind.PROTOCOL: FailureClass(
-        "what answers there does not speak STUI's protocol", "check that the port is the STUI server's", 1.0, 1.0, 30.0
+        "what answers there does not speak STUI's protocol",
+        "check that the port is the STUI server's",
+        Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.CREDENTIAL: FailureClass(
-        "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", 2.0, 2.0, 30.0
+        "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", Curve(2.0, 2.0, 30.0)
+    ),
+    FailureKind.BUSY_HANDSHAKE: FailureClass(
+        "the image does not answer; it may be computing", "wait for it, or interrupt what it computes", None
+    ),
+    FailureKind.KEY_REFUSED: FailureClass(
+        "the encrypted handshake was refused",
+        "compare the pinned key with the backend's",
+        Curve(0.5, 1.0, 5.0),
+        KeyRefused,
+    ),
+    FailureKind.AUTHENTICATION: FailureClass(
+        "the backend refused the credential", "give the right token, then reconnect", None, AuthenticationFailed
+    ),
+    FailureKind.TOKEN_IN_CLEAR: FailureClass(
+        "the token is not sent over a network in the clear",
+        "use a backend on this machine, for instance through an SSH tunnel, or one without a token",
+        None,
+        AuthenticationFailed,
+    ),
+    FailureKind.INCOMPATIBLE: FailureClass(
+        "the backend speaks another major version of STUI's protocol",
+        "update stui-supervisor or the image's STUI server, then reconnect",
+        None,
+        IncompatibleBackend,
+    ),
+    FailureKind.DIFFERENT_IMAGE: FailureClass(
+        "another image answers than the one the profile is pinned to",
+        "connect to where the pinned image is, or change the profile's pin and reconnect",
+        None,
+        DifferentImage,
     ),
 }
 
@@ -90,3 +143,10 @@ class Failure(NamedTuple):
     def __str__(self) -> str:
         meaning = FAILURES[self.kind].meaning
         return f"{meaning} ({self.message})" if self.message else meaning
+
+    def as_rejection(self) -> ConnectionRejected:
+        """The same as the error for the person who is needed now."""
+        row = FAILURES[self.kind]
+        if row.rejection is None:
+            raise AssertionError(f"nobody is needed for {self.kind}")
+        return row.rejection(str(self), hint=row.hint)

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected, IncompatibleBackend
+from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -65,11 +66,16 @@ class SwitchSession(NamedTuple):
 
 
 class Established(NamedTuple):
-    """The link is up. ``refusal`` is what the backend said when it refused a session or the context."""
+    """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
+
+    ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
+    """
 
     known: Known
     verdict: BackendVerdict
     refusal: str | None
+    capabilities: frozenset[str] = frozenset()
+    publishes: Any = None
 
 
 class Rejected(NamedTuple):
@@ -88,12 +94,15 @@ Step = Ask | Merge | PushContext | SwitchSession | Established | Rejected | Fail
 
 
 class Handshake:
-    """One handshake on one link; each method returns the next step."""
+    """One handshake on one link; each method returns the next step. An image other than ``pin`` is rejected."""
 
-    def __init__(self, known: Known, *, with_session: bool, secret: Secret | None = None) -> None:
+    def __init__(
+        self, known: Known, *, with_session: bool, secret: Secret | None = None, pin: str | None = None
+    ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
+        self._pin = pin
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -101,6 +110,8 @@ class Handshake:
         self._asked = ""
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
+        self._capabilities: frozenset[str] = frozenset()
+        self._publishes: Any = None
 
     def begin(self) -> Step:
         """The first step on a link that has just opened."""
@@ -158,7 +169,7 @@ class Handshake:
             return Rejected(incompatible(reply))
         if isinstance(reply, Reply) and reply.dialect is self._dialect:
             if reply.ok:
-                return self._identify(reply.result)
+                return self._identify(reply)
             if is_refusal(reply):
                 return Rejected(refused(reply, self._secret))
         elif isinstance(reply, Reply) and self._pings < HANDSHAKE_PINGS_MAX:
@@ -169,9 +180,13 @@ class Handshake:
             return self._ping(other)
         return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
 
-    def _identify(self, result: Mapping[str, Any]) -> Step:
+    def _identify(self, reply: Reply) -> Step:
+        if names_another_image(reply, self._pin):
+            return Rejected(unpinned(reply, self._pin))
+        self._capabilities = capabilities_in(reply.result)
         known = self._known.image_id
-        image_id = result.get("image_id")
+        image_id = reply.result.get("image_id")
+        self._publishes = reply.result.get("notifications")
         # Weak evidence is no evidence: only two names that differ make another image.
         found = image_id if _is_name(image_id) else known
         self._known = self._known._replace(dialect=self._dialect, image_id=found)
@@ -221,7 +236,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
-        return Established(self._known, self._verdict, self._refusal)
+        return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
 
 
 def is_refusal(reply: Reply) -> bool:
@@ -231,21 +246,23 @@ def is_refusal(reply: Reply) -> bool:
 
 def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
     """What such a reply means to a person."""
-    words = words_of(reply, secret)
-    return AuthenticationFailed(
-        f"the backend refused the credential ({words})", hint="give the right token, then reconnect"
-    )
+    return Failure(FailureKind.AUTHENTICATION, words_of(reply, secret)).as_rejection()
 
 
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
     """What a reply of another major version means to a person."""
-    return IncompatibleBackend(str(error), hint="update stui-supervisor or the image's STUI server, then reconnect")
+    return Failure(FailureKind.INCOMPATIBLE, str(error)).as_rejection()
 
 
 def names_another_image(reply: Reply, known: str | None) -> bool:
     """True for a ping's answer whose image differs; weak evidence is no evidence."""
     image_id = reply.result.get("image_id")
     return known is not None and _is_name(image_id) and image_id != known
+
+
+def unpinned(reply: Reply, pin: str | None) -> ConnectionRejected:
+    """What an answer that names another image than the pinned one means to a person."""
+    return Failure(FailureKind.DIFFERENT_IMAGE, f"{reply.result['image_id']!a}, not {pin!a}").as_rejection()
 
 
 def session_in(reply: Reply | MalformedMessage) -> str | None:

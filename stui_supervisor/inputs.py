@@ -1,10 +1,11 @@
-"""Everything the core can be told. ``link`` and ``load`` are numbers; a late one is recognised by its number.
+"""Everything the core can be told. ``link``, ``load``, ``read`` and ``number`` count; a late one shows by its number.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
 
@@ -106,6 +108,21 @@ class SnapshotFailed(NamedTuple):
     error: StoreError
 
 
+class ProfileRead(NamedTuple):
+    """What is settled for the profile, and what the user has to know of the file."""
+
+    read: int
+    profile: Profile
+    notices: tuple[StoreNotice, ...]
+
+
+class ProfileFailed(NamedTuple):
+    """The profile could not be read."""
+
+    read: int
+    error: StoreError
+
+
 class CredentialRead(NamedTuple):
     """The credential for the attempt, if there is one."""
 
@@ -156,6 +173,26 @@ class PathSeen(NamedTuple):
     sample: PathSample | None
 
 
+class Subscribed(NamedTuple):
+    """The subscription is up."""
+
+    number: int
+
+
+class Published(NamedTuple):
+    """The publisher has sent a message."""
+
+    number: int
+    frames: Sequence[bytes]
+
+
+class SubscriptionLost(NamedTuple):
+    """The subscription never came up, or is gone."""
+
+    number: int
+    failure: Failure
+
+
 class Woke(NamedTuple):
     """The machine has slept for ``slept_s`` seconds, as its clocks tell."""
 
@@ -185,6 +222,8 @@ Input = (
     | Saved
     | SaveFailed
     | SnapshotFailed
+    | ProfileRead
+    | ProfileFailed
     | CredentialRead
     | CredentialFailed
     | Opened
@@ -192,6 +231,9 @@ Input = (
     | Received
     | Lost
     | PathSeen
+    | Subscribed
+    | Published
+    | SubscriptionLost
     | Woke
     | NetworkChanged
     | TimePassed

@@ -1,10 +1,10 @@
-"""Whether the image answers: what is outstanding, since when, and what to do about it."""
+"""Whether the image answers, and how fast: what is outstanding, since when, and what to do about it."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import SLOW_PINGS, Settings
 from stui_supervisor.requests import Flight
 
 
@@ -20,7 +20,8 @@ class Liveness:
     """One image's answers on one link.
 
     A reply of any kind is an answer. A ping is due only when nothing else was asked for a while;
-    an image that owes an answer is never asked again on top.
+    an image that owes an answer is never asked again on top. Only pings tell that it is slow: any
+    other reply may take as long as the image computes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -28,10 +29,26 @@ class Liveness:
         self.heard_at = 0.0
         self._looked_at = 0.0
         self._healthy_since = 0.0
+        self._slow_in_a_row = 0
 
     def heard(self, now: float) -> None:
         """The link has just opened, or a reply came."""
         self.heard_at = self._looked_at = now
+
+    def link_up(self, now: float) -> None:
+        """A link is established; nothing is known of how fast its image answers."""
+        self.heard(now)
+        self.healthy(now)
+        self._slow_in_a_row = 0
+
+    def pinged(self, rtt_s: float) -> None:
+        """A ping was answered after so long."""
+        self._slow_in_a_row = self._slow_in_a_row + 1 if rtt_s >= self._settings.slow_after_s else 0
+
+    @property
+    def is_slow(self) -> bool:
+        """True from the second slow ping in a row until a faster one."""
+        return self._slow_in_a_row >= SLOW_PINGS
 
     def woke(self, now: float) -> None:
         """The machine has slept: an answer that is due gets its whole time again."""
@@ -55,5 +72,6 @@ class Liveness:
     def next_look(self, flight: Flight | None) -> float:
         """The monotonic time at which ``look`` may find something."""
         if flight is None:
-            return self.heard_at + self._settings.ping_interval_s
+            settings = self._settings
+            return self.heard_at + (settings.slow_ping_interval_s if self._slow_in_a_row else settings.ping_interval_s)
         return max(flight.sent_at, self._looked_at) + self._settings.answer_timeout_s

@@ -62,6 +62,7 @@ class Moving(Uplink):
         if self._attempt.link != self._moved_link:
             return  # what is under way was begun after the move
         self._backoff.forgive()
+        self._route.forgive()
         if self._attempt.phase is Phase.UP:
             self._probe()
         elif self._is_out_of_date(has_woken=has_woken):

@@ -12,8 +12,21 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.ports import Clock, Credentials, Journal, Link, LinkFactory, LinkTimes, NetworkWatch, SessionStore
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.ports import (
+    Clock,
+    Credentials,
+    Journal,
+    Link,
+    LinkFactory,
+    LinkTimes,
+    NetworkWatch,
+    ProfileStore,
+    SessionStore,
+    Subscription,
+    SubscriptionFactory,
+)
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +36,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The adapters of one run. ``open_store`` runs in the store's thread; ``close`` lets go of what links share."""
+    """The adapters of one run.
+
+    ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    Without ``make_subscription`` nobody hears notifications.
+    """
 
     clock: Clock
     make_link: LinkFactory
     open_store: Callable[[], SessionStore]
+    open_profiles: Callable[[], ProfileStore]
     journal: Journal | None
     credentials: Credentials | None
     close: Callable[[], None]
     network: NetworkWatch
+    make_subscription: SubscriptionFactory | None = None
 
 
 def assemble(
@@ -39,12 +58,21 @@ def assemble(
 ) -> Outside:
     """The adapters for the running event loop. Never fails because a directory is missing."""
     transport = _Transport()
+    subscribe = transport.subscription if link is None else None
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
         return Outside(
-            SystemClock(), link or transport, lambda: no_disk, None, credentials, transport.close, HostNetwork()
+            SystemClock(),
+            link or transport,
+            lambda: no_disk,
+            lambda: no_disk,
+            None,
+            credentials,
+            transport.close,
+            HostNetwork(),
+            subscribe,
         )
     journal = None
     if settings.journal:
@@ -60,22 +88,44 @@ def assemble(
 
         return SessionFiles(places.sessions_root)
 
-    return Outside(SystemClock(), link or transport, open_store, journal, credentials, transport.close, HostNetwork())
+    def open_profiles() -> ProfileStore:
+        from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles)
+
+    return Outside(
+        SystemClock(),
+        link or transport,
+        open_store,
+        open_profiles,
+        journal,
+        credentials,
+        transport.close,
+        HostNetwork(),
+        subscribe,
+    )
 
 
 class _Transport:
-    """The ZeroMQ links; ZeroMQ itself is imported, and its thread started, with the first one."""
+    """The ZeroMQ links and subscriptions; ZeroMQ itself is imported, and its thread started, with the first one."""
 
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """See ports.LinkFactory."""
+        return self._started()(endpoint, times)
+
+    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+        """See ports.SubscriptionFactory."""
+        return self._started().subscription(endpoint, topics, times)
+
+    def _started(self) -> ZmqTransport:
         if self._transport is None:
             from stui_supervisor.adapters.zmq_link import ZmqTransport  # noqa: PLC0415  # not needed before
 
             self._transport = ZmqTransport()
-        return self._transport(endpoint, times)
+        return self._transport
 
     def close(self) -> None:
         """Let go of what was started."""
@@ -85,7 +135,7 @@ class _Transport:
 
 
 class NoDisk:
-    """The session store of a machine that has no place for one: every call says why."""
+    """The stores of a machine that has no place for them: every call says why."""
 
     def __init__(self, error: StoreError) -> None:
         self._error = error
@@ -108,3 +158,11 @@ class NoDisk:
 
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
+
+    def read(self, _name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Raises StoreError."""
+        raise self._error
+
+    def note_link(self, _name: str, _endpoint: str) -> None:
+        """Raises StoreError."""
+        raise self._error

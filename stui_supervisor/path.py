@@ -9,10 +9,11 @@ acknowledgements the path is dead, with them the process behind it is frozen.
 from __future__ import annotations
 
 import math
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import HEARTBEAT_MAX_BYTES, Settings
+from stui_supervisor.config import FRAME_SMALL_BYTES, Settings
+from stui_supervisor.endpoint import Endpoint
 
 
 class PathSample(NamedTuple):
@@ -29,6 +30,31 @@ class PathSample(NamedTuple):
     has_outstanding: bool
 
 
+class LivenessSource(StrEnum):
+    """Who says that a link is dead.
+
+    ``KERNEL`` is asked about the connection, ``HEARTBEAT`` is libzmq alone, by its own timeout.
+    """
+
+    KERNEL = "kernel"
+    HEARTBEAT = "heartbeat"
+
+
+def source_of(sample: PathSample | None) -> LivenessSource:
+    """The kernel, where the look at a connection showed something: TCP on Linux."""
+    return LivenessSource.HEARTBEAT if sample is None else LivenessSource.KERNEL
+
+
+def heartbeat_timeout_s(endpoint: Endpoint, settings: Settings) -> float:
+    """How long libzmq waits for the answer to a heartbeat before it ends the link.
+
+    Within one machine no large message is slow, so that the link may end as early as the kernel's verdict would.
+    """
+    if endpoint.scheme == "ipc":
+        return max(settings.heartbeat_interval_s, settings.dead_after_s - settings.heartbeat_interval_s)
+    return settings.heartbeat_timeout_s
+
+
 class PathVerdict(Enum):
     """What the looks so far say."""
 
@@ -40,21 +66,21 @@ class PathVerdict(Enum):
 
 
 class PathWatch:
-    """The judge of one connection, from its start on."""
+    """The judge of one connection, from its start on.
+
+    ``hears_heartbeats`` once bytes have come that were no reply: only of such a peer is silence a verdict.
+    """
 
     def __init__(self, settings: Settings, now: float) -> None:
         self._settings = settings
         self._due = now
         self._looked_at = now
-        self._received_bytes = 0
+        self._replied_bytes = 0
+        self._other_bytes: int | None = None
         self._acked_bytes = 0
         self._acked_at = now
-        self._uploaded_at = now
-        self._had_outstanding = False
-        self._maybe_heartbeat_since: float | None = None
-        self._hears_heartbeats = False
-        self._is_late = False
-        self._judges_from = now
+        self._is_quiet = False
+        self.hears_heartbeats = False
         self._awake_since = -math.inf
 
     def next_look(self) -> float:
@@ -62,39 +88,36 @@ class PathWatch:
         return self._due
 
     def look_by(self, now: float) -> None:
-        """There is a reason to look now; a look that is overdue stays so."""
+        """There is a reason to look now; one that is overdue stays so."""
         self._due = min(self._due, now)
 
     def woke(self, now: float) -> None:
         """The machine has slept: silence counts anew, so that the other end gets its chance of a heartbeat."""
         self._awake_since = now
 
-    def asked(self, now: float) -> None:
-        """A look is on its way; without an answer another one follows."""
-        self._is_late = now - self._due > self._settings.stall_s
+    def asked(self, now: float, *, is_quiet: bool) -> None:
+        """A look is on its way, ``is_quiet`` when no reply can be; without an answer another one follows."""
+        self._is_quiet = is_quiet
         self._due = now + self._settings.path_look_s
 
-    def judge(self, sample: PathSample, now: float, *, heard_at: float) -> PathVerdict:
-        """Take in a look; ``heard_at`` is when the last reply came."""
+    def replied(self, token: bytes, body: bytes) -> None:
+        """A reply has come: so many of the bytes were no heartbeat."""
+        self._replied_bytes += _framed(token) + _framed(b"") + _framed(body)
+
+    def judge(self, sample: PathSample, now: float) -> PathVerdict:
+        """Take in a look."""
         settings = self._settings
-        self._learn(sample, now, heard_at)
-        # While all is well there is nothing to see before the silence would count.
-        self._due = now + max(settings.path_look_s, settings.silent_after_s - sample.received_ago_s)
-        if self._is_late:
-            # It was this process that stood still, its heartbeats too. Look again when they had their chance.
-            self._judges_from = now + settings.heartbeat_interval_s + settings.path_look_s
-        if now < self._judges_from:
-            self._due = self._judges_from
-            return PathVerdict.ALIVE
+        self._learn(sample, now)
+        if self.hears_heartbeats:
+            # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
+            quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
+            self._due = now + max(settings.path_look_s, quiet_s)
         silence_s = sample.received_ago_s
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.
             silence_s = min(silence_s, now - self._acked_at)
-        elif not self._hears_heartbeats:
+        elif not self.hears_heartbeats:
             return PathVerdict.ALIVE  # a peer without heartbeats is silent when it has nothing to say
-        else:
-            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
-            silence_s = min(silence_s, now - self._uploaded_at)
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
         awake_s = now - self._awake_since
@@ -104,20 +127,18 @@ class PathWatch:
             return PathVerdict.SILENT
         return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
 
-    def _learn(self, sample: PathSample, now: float, heard_at: float) -> None:
-        self._learn_of_heartbeats(sample.received_bytes, heard_at)
-        acked = sample.acked_bytes - self._acked_bytes
-        if acked > 0:
-            self._acked_at = max(self._acked_at, now - sample.acked_ago_s)
-        if acked > HEARTBEAT_MAX_BYTES and self._had_outstanding:
-            self._uploaded_at = self._looked_at
-        self._had_outstanding = sample.has_outstanding
-        self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes
+    def _learn(self, sample: PathSample, now: float) -> None:
+        if self._is_quiet:
+            other_bytes, before = sample.received_bytes - self._replied_bytes, self._other_bytes
+            self.hears_heartbeats |= before is not None and other_bytes > before
+            self._other_bytes = other_bytes
+        if sample.acked_bytes > self._acked_bytes:
+            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
+            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            self._acked_at = max(self._acked_at, acked_at)
+        self._looked_at, self._acked_bytes = now, sample.acked_bytes
 
-    def _learn_of_heartbeats(self, received_bytes: int, heard_at: float) -> None:
-        """A few bytes that no reply explains are one, also not a reply that was there already and is heard of later."""
-        if self._maybe_heartbeat_since is not None and heard_at < self._maybe_heartbeat_since:
-            self._hears_heartbeats = True
-        is_first = self._received_bytes == 0  # it shows the greetings, which any peer sends
-        is_small = 0 < received_bytes - self._received_bytes <= HEARTBEAT_MAX_BYTES
-        self._maybe_heartbeat_since = self._looked_at if is_small and not is_first else None
+
+def _framed(part: bytes) -> int:
+    """The bytes of one frame on the wire (ZMTP 3.1, section 4.2)."""
+    return len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9)

@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stui_supervisor.config import Settings
-from stui_supervisor.failures import FAILURES, Failure, FailureClass
+from stui_supervisor.failures import FAILURES, Curve, Failure
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -32,7 +32,14 @@ class Backoff:
         """Seconds to wait before the next attempt."""
         if self._began is None:
             self._began = now
-        return self._rng.uniform(0.0, self._longest_wait(FAILURES[failure.kind], is_local=is_local, now=now))
+        curve = FAILURES[failure.kind].curve
+        if curve is None:
+            raise AssertionError(f"{failure.kind} is not tried again")
+        return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
+
+    def idle_wait(self, longest_s: float) -> float:
+        """Seconds to wait where there may never be anybody."""
+        return self._rng.uniform(0.0, longest_s)
 
     def begin_attempt(self) -> None:
         """Another attempt begins; ``attempt`` is its number in this outage."""
@@ -58,13 +65,13 @@ class Backoff:
         self._debt = 0
         self.attempt = 0
 
-    def _longest_wait(self, failure: FailureClass, *, is_local: bool, now: float) -> float:
-        quick = failure.local_s if is_local else failure.remote_s
+    def _longest_wait(self, curve: Curve, *, is_local: bool, now: float) -> float:
+        quick = curve.local_s if is_local else curve.remote_s
         if self.outage_s(now) < self._settings.quick_retry_s:
             return quick
         self._slow_attempts += 1
         self._debt += 1
-        return _grown(quick, failure.cap_s, self._debt)
+        return _grown(quick, curve.cap_s, self._debt)
 
 
 class _AttemptNumber(NamedTuple):

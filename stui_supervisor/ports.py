@@ -11,7 +11,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
 from stui_supervisor.path import PathSample
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
 
 
@@ -46,17 +47,21 @@ class LinkTimes(NamedTuple):
     heartbeat_timeout_s: float
 
 
-class LinkListener(Protocol):
-    """Told by a link what happens to it, always from the event loop, never from inside ``send``."""
+class ConnectionListener(Protocol):
+    """Told by a link or a subscription what happens to it, always from the event loop."""
 
     def opened(self) -> None:
         """The transport is up and the peer has completed its handshake. Called at most once."""
 
+    def lost(self, failure: Failure) -> None:
+        """It never came up or is gone. Called at most once; nothing follows it."""
+
+
+class LinkListener(ConnectionListener, Protocol):
+    """Told by a link what happens to it, never from inside ``send``."""
+
     def received(self, token: bytes, body: bytes) -> None:
         """One reply to the message that was sent with ``token``."""
-
-    def lost(self, failure: Failure) -> None:
-        """The link never came up or is gone. Called at most once; nothing follows it."""
 
 
 class Link(Protocol):
@@ -80,6 +85,30 @@ class LinkFactory(Protocol):
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """A new link, not yet opened."""
+
+
+class SubscriptionListener(ConnectionListener, Protocol):
+    """Told by a subscription what happens to it; nothing comes before ``opened``."""
+
+    def published(self, frames: list[bytes]) -> None:
+        """One message, as it came; nobody has looked at it yet."""
+
+
+class Subscription(Protocol):
+    """What one publisher says from now on; used once: opened, lost or closed, and thrown away."""
+
+    def open(self, listener: SubscriptionListener) -> None:
+        """Begin; the outcome comes as ``opened`` or ``lost``. Never blocks, never raises."""
+
+    def close(self) -> None:
+        """Let go of everything; the listener hears nothing more. Twice is once."""
+
+
+class SubscriptionFactory(Protocol):
+    """Makes the subscription of one attempt."""
+
+    def __call__(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+        """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
 
 
 class SessionStore(Protocol):
@@ -113,6 +142,19 @@ class SessionStore(Protocol):
 
     def release(self, session_id: str) -> None:
         """Give a session back; another process may claim it now. One that is not owned: nothing."""
+
+
+class ProfileStore(Protocol):
+    """What is settled for each profile. Called from the store's worker thread; every call may block.
+
+    Each method raises StoreError, and nothing else, when the disk does not do its part.
+    """
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """The profile, and what the user has to know; one that nobody has set up has the defaults."""
+
+    def note_link(self, name: str, endpoint: str) -> None:
+        """Keep the endpoint as the profile's most recent one."""
 
 
 class Credentials(Protocol):

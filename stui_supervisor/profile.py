@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from stui_supervisor.config import PROFILE_NAME_MAX_LENGTH, RECENT_ENDPOINTS_KEPT
+from stui_supervisor.errors import ConfigurationError
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One entry of ``profiles.json``; the defaults are those of a profile that nobody has set up.
 
-    ``endpoints`` are tried after the last-known-good one, in order, and only when ``failover`` allows it.
-    ``pin_image`` rejects every other image. ``notifications`` is where the image publishes, else its ping
-    says so; ``topics`` are the wanted ones, none means all. ``uses_token`` says that the keyring holds a
-    token; ``allow_plaintext_token`` lets it travel over a network in the clear. ``server_keys`` are the
-    pinned CURVE keys (Z85) by endpoint. ``extra`` carries keys of newer versions through unchanged.
+    ``endpoints`` are where its image may be, in order: a start that knows of no last-known-good one begins
+    with the first, and with ``failover`` the others are tried when an attempt fails. ``pin_image`` rejects
+    every other image. ``notifications`` is where the image publishes, else its ping says so; ``topics`` are
+    the wanted ones, none means all. ``uses_token`` says that the keyring holds a token;
+    ``allow_plaintext_token`` lets it travel over a network in the clear. ``server_keys`` are the pinned
+    CURVE keys (Z85) by endpoint. ``recent`` are the endpoints that were linked last, the newest first.
+    ``extra`` carries keys of newer versions through unchanged.
     """
 
     name: str
@@ -28,4 +36,20 @@ class Profile:
     allow_plaintext_token: bool = False
     server_keys: Mapping[str, str] = field(default_factory=dict)
     favourite: bool = False
+    recent: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def linked_to(self, endpoint: str) -> Profile:
+        """The same with this endpoint as the most recent one."""
+        others = (known for known in self.recent if known != endpoint)
+        return replace(self, recent=(endpoint, *others)[:RECENT_ENDPOINTS_KEPT])
+
+
+def checked_name(name: str) -> str:
+    """The name itself. Raises ConfigurationError for one that cannot be."""
+    if isinstance(name, str) and len(name) <= PROFILE_NAME_MAX_LENGTH and _NAME.match(name):
+        return name
+    raise ConfigurationError(
+        f"{str(name)[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
+        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
+    )

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, Settings
-from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential
-from stui_supervisor.errors import AuthenticationFailed, ConnectionRejected
+from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
+from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.policy import Backoff
+from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.troubles import Troubles
 from stui_supervisor.turn import Turn
 
 
-class Retrying(Turn):
+class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
     def __init__(
@@ -33,8 +38,10 @@ class Retrying(Turn):
         self._has_credentials = has_credentials
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
+        self._troubles = Troubles()
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
+        self._route = Route()
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
@@ -63,8 +70,43 @@ class Retrying(Turn):
         self._announce(
             Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
         )
+        self._note_status()
+
+    def _note_status(self) -> None:
+        """Keep what a person is told of the link, for when this process is gone."""
         status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
         self._session.note_status(status, self._now.monotonic_s)
+
+    def _set_out(self, endpoint: Endpoint) -> None:
+        """Begin a round of attempts."""
+        self._attempt.endpoint = endpoint
+        self._plan(endpoint)
+        self._begin_attempt()
+
+    def _plan(self, first: Endpoint) -> None:
+        self._route.plan(first, self._endpoints_of_profile(), failover=self._profile.failover)
+
+    def _endpoints_of_profile(self) -> list[Endpoint]:
+        """Those that this version can use."""
+        endpoints = []
+        for text in self._profile.endpoints:
+            with suppress(ConfigurationError):  # a later version may know of more kinds
+                endpoints.append(Endpoint.parse(text))
+        return endpoints
+
+    def _arrive(self) -> None:
+        """A link is up. What waited for another endpoint is over: it belongs there."""
+        endpoint, now = self._attempt.endpoint, self._now
+        if endpoint is None:
+            raise AssertionError("a link without an endpoint")
+        if endpoint != self._route.first:
+            reason = f"the link is to another endpoint now, {endpoint}"
+            self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=False)
+        self._plan(endpoint)
+        linked = self._profile.linked_to(str(endpoint))
+        if self._settings.keeps_session and linked != self._profile:
+            self._profile = linked
+            self._effects.append(NoteLink(linked.name, str(endpoint)))
 
     def _begin_attempt(self) -> None:
         attempt, endpoint = self._attempt, self._attempt.endpoint
@@ -83,9 +125,9 @@ class Retrying(Turn):
         if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
             return
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
-        if event.secret and attempt.endpoint and not attempt.endpoint.is_local:
-            hint = "use a backend on this machine, for instance through an SSH tunnel, or one without a token"
-            self._reject(AuthenticationFailed("the token is not sent over a network in the clear", hint=hint))
+        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local
+        if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
+            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
             return
         attempt.secret = event.secret
         self._open()
@@ -108,7 +150,7 @@ class Retrying(Turn):
         if self.state is State.CONNECTING:
             self._note_error(str(failure))
             self._move(Trigger.ATTEMPT_FAILED, str(failure))
-        self._wait_and_retry(failure)
+        self._wait_and_retry(failure, may_move=True)
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -120,26 +162,32 @@ class Retrying(Turn):
         self._end_link(reason, keep_waiting=True)
         self._note_error(reason)
         self._move(Trigger.LINK_LOST, reason)
-        self._wait_and_retry(event.failure)
+        self._wait_and_retry(event.failure, may_move=False)
 
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
             self._exchange.not_taken(event.token)
             self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
 
-    def _wait_and_retry(self, failure: Failure) -> None:
+    def _wait_and_retry(self, failure: Failure, *, may_move: bool) -> None:
         now, limit = self._now.monotonic_s, self._settings.give_up_after_s
-        self._note_error(str(failure))
-        is_local = self._attempt.endpoint is not None and self._attempt.endpoint.is_local
-        delay_s = self._backoff.next_wait(failure, is_local=is_local, now=now)
+        endpoint = self._attempt.endpoint
+        if endpoint is None:
+            raise AssertionError("a failure without an endpoint")
+        words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
+        self._note_error(words)
+        delay_s = self._backoff.next_wait(failure, is_local=endpoint.is_local, now=now)
         if limit is not None and self._backoff.outage_s(now) >= limit:
             self._attempt.enter(Phase.IDLE, None)
             self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
             self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
             return
-        self._attempt.enter(Phase.WAITING, now + delay_s)
+        at = now + delay_s
+        if may_move:
+            self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
+        self._attempt.enter(Phase.WAITING, at)
         self._announce(
-            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=str(failure))
+            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=at - now, failure=words)
         )
 
     def _reject(self, error: ConnectionRejected) -> None:
@@ -158,10 +206,30 @@ class Retrying(Turn):
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
+        self._troubles.clear()
         attempt.path = None
+        attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
         """Called where the state is about to leave ``connected``."""
         if self.state is State.CONNECTED and self._liveness.has_lasted(self._now.monotonic_s):
             self._backoff.reset()
+
+    # The lag of this process
+
+    @abstractmethod
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to look again at the latest."""
+
+    def _stood_still(self) -> bool:
+        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
+
+        The next look follows when the heartbeats, which may have stood still too, had their chance.
+        """
+        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
+        if attempt.phase in (Phase.IDLE, Phase.WAITING):
+            return False
+        if due is not None and now - due > STALL_S:
+            attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
+        return now < attempt.judged_from

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import math
 import os
-import re
 from collections.abc import Coroutine, Mapping
 from random import Random
 from types import TracebackType
@@ -16,13 +15,14 @@ from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
 from stui_supervisor.adapters.host import SystemClock
 from stui_supervisor.audience import Audience, EventStream
-from stui_supervisor.config import DEFAULTS, PROFILE_NAME_MAX_LENGTH, STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.ports import Credentials, LinkFactory
+from stui_supervisor.profile import checked_name
 from stui_supervisor.requests import Request
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from stui_supervisor.driver import Driver
 
-_PROFILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _START: Final = "start it, or use it in 'async with'"
 
 
@@ -43,7 +42,7 @@ class Supervisor:
     ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
     directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
-    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``).
+    ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
     """
@@ -73,12 +72,13 @@ class Supervisor:
         self._has_stopped = False
         self._driver: Driver | None = None
         self._core = Core(
-            profile=_checked_profile(profile),
+            profile=checked_name(profile),
             settings=self._settings,
             rng=Random(),  # noqa: S311  # jitter and ids, no secret
             context=self._context,
             pid=os.getpid(),
             has_credentials=self._credentials is not None,
+            can_subscribe=link is None,
         )
 
     # Life
@@ -264,15 +264,6 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
-
-
-def _checked_profile(name: str) -> str:
-    if isinstance(name, str) and len(name) <= PROFILE_NAME_MAX_LENGTH and _PROFILE.match(name):
-        return name
-    raise ConfigurationError(
-        f"{str(name)[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
-        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
-    )
 
 
 async def _within(future: asyncio.Future[State], timeout_s: float | None) -> State:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from stui_supervisor.claiming import Candidate, in_order_of_claim, seed
 from stui_supervisor.config import SNAPSHOTS_KEPT
@@ -17,10 +17,13 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
-from stui_supervisor.ports import LinkListener, LinkTimes
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+L = TypeVar("L", bound=ConnectionListener)
 
 
 @dataclass
@@ -118,6 +121,24 @@ def _seen(session_id: str, stored: StoredInMemory) -> Candidate:
     )
 
 
+@dataclass
+class MemoryProfiles:
+    """A profile store without a file. Set ``failure`` and every call raises it."""
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    failure: StoreError | None = None
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """See ports.ProfileStore."""
+        if self.failure is not None:
+            raise self.failure
+        return self.profiles.get(name, Profile(name=name)), ()
+
+    def note_link(self, name: str, endpoint: str) -> None:
+        """See ports.ProfileStore."""
+        self.profiles[name] = self.read(name)[0].linked_to(endpoint)
+
+
 class Reach(StrEnum):
     """How a ``FakePeer`` meets who wants to link to it."""
 
@@ -150,27 +171,79 @@ class FakePeer:
             link.lose(Failure(FailureKind.RESET))
 
 
-class FakeLink:
-    """A link to a ``FakePeer``."""
+class FakePublisher:
+    """A publisher without sockets, and the factory of the subscriptions to it.
 
-    def __init__(self, peer: FakePeer, endpoint: Endpoint, times: LinkTimes) -> None:
+    ``subscriptions`` are all it ever made, the newest last.
+    """
+
+    def __init__(self, *, reach: Reach = Reach.LISTENS) -> None:
+        self.reach = reach
+        self.subscriptions: list[FakeSubscription] = []
+
+    def __call__(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> FakeSubscription:
+        """See ports.SubscriptionFactory."""
+        self.subscriptions.append(FakeSubscription(self, endpoint, topics, times))
+        return self.subscriptions[-1]
+
+    def publish(self, *frames: bytes) -> None:
+        """Tell everyone who listens; the first frame is the topic."""
+        for subscription in self.subscriptions:
+            subscription.deliver(frames)
+
+    def vanish(self) -> None:
+        """End every subscription, and refuse new ones."""
+        self.reach = Reach.REFUSES
+        for subscription in self.subscriptions:
+            subscription.lose(Failure(FailureKind.RESET))
+
+
+class _FakeConnection(Generic[L]):
+    """What a link and a subscription without sockets have in common."""
+
+    def __init__(self, other: FakePeer | FakePublisher, endpoint: Endpoint, times: LinkTimes) -> None:
         self.endpoint = endpoint
-        self._peer = peer
+        self._other = other
         self._times = times
-        self._listener: LinkListener | None = None
+        self._listener: L | None = None
         self._is_up = False
 
-    def open(self, listener: LinkListener) -> None:
+    def open(self, listener: L) -> None:
         """See ports.Link."""
         self._listener = listener
         loop = asyncio.get_running_loop()
-        match self._peer.reach:
+        match self._other.reach:
             case Reach.LISTENS:
                 loop.call_soon(self._come_up)
             case Reach.REFUSES:
                 loop.call_soon(self.lose, Failure(FailureKind.REFUSED))
             case Reach.SILENT:
                 loop.call_later(self._times.attempt_timeout_s, self.lose, Failure(FailureKind.TIMEOUT))
+
+    def close(self) -> None:
+        """See ports.Link."""
+        self._listener = None
+        self._is_up = False
+
+    def lose(self, failure: Failure) -> None:
+        """End the connection from the other side."""
+        listener = self._listener
+        self.close()
+        if listener is not None:
+            listener.lost(failure)
+
+    def _come_up(self) -> None:
+        if self._listener is not None:
+            self._is_up = True
+            self._listener.opened()
+
+
+class FakeLink(_FakeConnection[LinkListener]):
+    """A link to a ``FakePeer``."""
+
+    def __init__(self, peer: FakePeer, endpoint: Endpoint, times: LinkTimes) -> None:
+        super().__init__(peer, endpoint, times)
+        self._peer = peer
 
     def send(self, token: bytes, body: bytes) -> bool:
         """See ports.Link."""
@@ -181,11 +254,6 @@ class FakeLink:
             asyncio.get_running_loop().call_soon(self.deliver, token, answer)
         return True
 
-    def close(self) -> None:
-        """See ports.Link."""
-        self._listener = None
-        self._is_up = False
-
     def look(self) -> PathSample | None:
         """See ports.Link: there is no kernel here."""
         return None
@@ -195,17 +263,19 @@ class FakeLink:
         if self._listener is not None and self._is_up:
             self._listener.received(token, body)
 
-    def lose(self, failure: Failure) -> None:
-        """End the link from the other side."""
-        listener = self._listener
-        self.close()
-        if listener is not None:
-            listener.lost(failure)
 
-    def _come_up(self) -> None:
-        if self._listener is not None:
-            self._is_up = True
-            self._listener.opened()
+class FakeSubscription(_FakeConnection[SubscriptionListener]):
+    """A subscription to a ``FakePublisher``."""
+
+    def __init__(self, publisher: FakePublisher, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> None:
+        super().__init__(publisher, endpoint, times)
+        self.topics = topics
+
+    def deliver(self, frames: Sequence[bytes]) -> None:
+        """Bring a message, if its topic is wanted."""
+        wanted = not self.topics or any(frames[0].startswith(topic.encode()) for topic in self.topics)
+        if self._listener is not None and self._is_up and wanted:
+            self._listener.published(list(frames))
 
 
 class VirtualClock:

@@ -28,10 +28,11 @@ from stui_supervisor.handshake import (
     names_another_image,
     refused,
     session_in,
+    unpinned,
     words_of,
 )
 from stui_supervisor.liveness import Finding
-from stui_supervisor.path import PathVerdict, PathWatch
+from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -45,7 +46,7 @@ VERDICTS: Final = {
     BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
     BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
 }
-BUSY: Final = "the image does not answer; it may be computing"
+BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
 
 
 class Uplink(Retrying):
@@ -58,7 +59,10 @@ class Uplink(Retrying):
         attempt.path = PathWatch(self._settings, self._now.monotonic_s)
         self._look_at_path()
         attempt.handshake = Handshake(
-            self._session.known(str(attempt.endpoint)), with_session=self._settings.keeps_session, secret=attempt.secret
+            self._session.known(str(attempt.endpoint)),
+            with_session=self._settings.keeps_session,
+            secret=attempt.secret,
+            pin=self._profile.pin_image,
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -90,14 +94,14 @@ class Uplink(Retrying):
         self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
         self._attempt.enter(Phase.UP, None)
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
-        self._liveness.heard(self._now.monotonic_s)
-        self._liveness.healthy(self._now.monotonic_s)
+        self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
         self._sharing.link_up(takes_it=step.known.backend_session is not None)
         if step.refusal:
             self._no_backend_session(step.refusal)
-        self._move(Trigger.ESTABLISHED, VERDICTS[step.verdict])
-        self._exchange.link_up()
+        self._arrive()
+        self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
+        self._exchange.link_up(step.capabilities)
         self._send_next()
 
     # Another image's session
@@ -145,17 +149,22 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
             return
+        flight, path = self._exchange.flight, attempt.path
+        is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
+        is_learning = path is not None and not path.hears_heartbeats
+        if path is not None and is_learning:
+            path.replied(event.token, event.body)
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
-        self._liveness.heard(self._now.monotonic_s)
         if landed is None:
             return
+        self._liveness.heard(self._now.monotonic_s)
         if landed.purpose is Purpose.HANDSHAKE:
             self._handshake_answered(landed)
             return
         match landed.purpose:
             case Purpose.PING:
-                self._ping_answered(landed)
+                self._ping_answered(landed, is_timed=is_timed)
             case Purpose.PUSH:
                 self._push_answered(landed)
             case Purpose.SESSION:
@@ -164,11 +173,13 @@ class Uplink(Retrying):
                 pass
         if self._attempt.phase is not Phase.UP:
             return
-        self._regain("the image answers again")
+        if is_learning:
+            self._look_at_path()  # before anything else is asked, so that what came is no part of a reply
+        self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
 
-    def _ping_answered(self, landed: Landed) -> None:
-        """The image answers: see whether it is still the one, and still speaks so."""
+    def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
+        """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         reply, link = landed.reply, self._attempt.link
         if isinstance(reply, IncompatibleVersion):
             self._reject(incompatible(reply))
@@ -181,10 +192,17 @@ class Uplink(Retrying):
             self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
         elif is_refusal(reply):
             self._reject(refused(reply, self._attempt.secret))
+        elif names_another_image(reply, self._profile.pin_image):
+            self._reject(unpinned(reply, self._profile.pin_image))
         elif names_another_image(reply, self._session.record.image_id):
             self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
-        else:
+        elif is_timed:
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
+            self._liveness.pinged(landed.rtt_s)
+            if self._liveness.is_slow:
+                self._degrade(DegradedReason.SLOW, f"a ping took {landed.rtt_s:.1f} s")
+            else:
+                self._regain("pings are answered quickly again", DegradedReason.SLOW)
 
     def _handshake_answered(self, landed: Landed) -> None:
         attempt = self._attempt
@@ -284,40 +302,46 @@ class Uplink(Retrying):
     def _look_at_path(self) -> None:
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
-        if path is not None and path.next_look() <= self._now.monotonic_s:
-            path.asked(self._now.monotonic_s)
+        if path is not None and path.next_look() <= self._now.monotonic_s and not self._stood_still():
+            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:
         path = self._attempt.path
         if event.link != self._attempt.link or path is None:
             return
-        self._status = replace(self._status, liveness_source="heartbeat" if event.sample is None else "kernel")
+        self._status = replace(self._status, liveness_source=source_of(event.sample))
         if event.sample is None:
             self._attempt.path = None
             return
-        match path.judge(event.sample, self._now.monotonic_s, heard_at=self._liveness.heard_at):
-            case PathVerdict.ALIVE if self._status.degraded_reason is DegradedReason.SILENT:
-                self._regain("bytes come through again")
+        match path.judge(event.sample, self._now.monotonic_s):
+            case PathVerdict.ALIVE:
+                self._regain("bytes come through again", DegradedReason.SILENT)
             case PathVerdict.SILENT:
                 self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")
             case PathVerdict.DEAD:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.SILENT)))
             case PathVerdict.FROZEN:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.FROZEN)))
-            case _:
-                pass
 
     def _degrade(self, reason: DegradedReason, words: str) -> None:
-        if self.state is State.CONNECTED:
-            self._status = replace(self._status, degraded_reason=reason)
-            self._note_error(words)
-            self._forget_failures_if_healthy()
-            self._move(Trigger.HEALTH_LOST, f"{reason}: {words}")
+        if self._attempt.phase is Phase.UP and self._troubles.begin(reason, words):
+            self._show_worst("")
 
-    def _regain(self, words: str) -> None:
-        if self.state is State.DEGRADED:
-            self._status = replace(self._status, degraded_reason=None)
-            self._note_error(None)
+    def _regain(self, words: str, *reasons: DegradedReason) -> None:
+        if self._troubles.end(*reasons):
+            self._show_worst(words)
+
+    def _show_worst(self, good_news: str) -> None:
+        """Bring the state and the status in line with what is wrong now."""
+        worst = self._troubles.worst
+        self._status = replace(self._status, degraded_reason=worst.reason if worst else None)
+        self._note_error(worst.words if worst else None)
+        if worst is None:
             self._liveness.healthy(self._now.monotonic_s)
-            self._move(Trigger.HEALTH_REGAINED, words)
+            self._move(Trigger.HEALTH_REGAINED, good_news)
+        elif self.state is State.CONNECTED:
+            self._forget_failures_if_healthy()
+            self._move(Trigger.HEALTH_LOST, str(worst))
+        else:
+            self._note_status()

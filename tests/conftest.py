@@ -80,6 +80,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     return result
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured, given to ``record_property``."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    measured = {report.nodeid: report.user_properties for report in reports if report.user_properties}
+    if measured:
+        terminalreporter.section("measured")
+    for test, figures in measured.items():
+        for name, value in figures:
+            terminalreporter.write_line(f"{test.rpartition('::')[2]}: {name} {value}")
+
+
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """With STUI_REQUIRE_ALL=1 a test that cannot run here counts as failed."""
     if os.environ.get("STUI_REQUIRE_ALL") != "1" or not report.skipped or hasattr(report, "wasxfail"):

@@ -14,7 +14,9 @@ from stui_supervisor.config import Settings
 from stui_supervisor.effects import Effect, Finish
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.events import Transition
+from stui_supervisor.failures import FAILURES as CLASSES
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.profile import Profile
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import State
 from stui_supervisor.table import ALLOWED
@@ -23,9 +25,16 @@ from tests.support.core_world import DISK_FULL, FAR, HERE, THERE, World, told
 
 ENDPOINTS = st.sampled_from([HERE, THERE, FAR])
 IMAGES = st.sampled_from(["one", "two", "three"])
-FAILURES = st.builds(Failure, st.sampled_from(FailureKind))
+FAILURES = st.builds(Failure, st.sampled_from([kind for kind in FailureKind if CLASSES[kind].curve]))
 SECONDS = st.sampled_from([0.0, 0.1, 0.25, 1.0, 2.0, 5.0, 10.0, 60.0])
 REFUSALS = st.sampled_from(["SessionNotFound", "Error", "AuthenticationFailed", "UnsupportedOperation"])
+PROFILES = st.builds(
+    Profile,
+    name=st.just("default"),
+    endpoints=st.sampled_from([(), (str(HERE),), (str(THERE), str(FAR), str(HERE))]),
+    failover=st.booleans(),
+    pin_image=st.none() | IMAGES,
+)
 JUNK = st.sampled_from([b"", b"[]", b"{}", b'{"status":"maybe"}', b'{"version":"2.0.0","payload":{}}'])
 
 
@@ -105,6 +114,15 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.context[f"of {image_id}"] = self.writes
 
     # The world
+
+    @rule(profile=st.none() | PROFILES)
+    def profile_changes(self, profile: Profile | None) -> None:
+        """With None it is not read before ``profile_comes``."""
+        self.world.profile = profile
+
+    @rule(number=st.integers(1, 5), profile=PROFILES)
+    def profile_comes(self, number: int, profile: Profile) -> None:
+        self.tell(inputs.ProfileRead(number, profile, ()))
 
     @rule(failing=st.booleans(), steps=st.integers(1, 5))
     def store_works(self, failing: bool, steps: int) -> None:

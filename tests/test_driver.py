@@ -26,7 +26,7 @@ from stui_supervisor.outside import Outside
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryDisk, MemoryStore
+from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.core_world import request
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.watching import entering, next_of, own_threads, queued, until
@@ -107,7 +107,7 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(clock, peer, lambda: kept, diary, None, lambda: given_back.append("all"), network)
+    outside = Outside(clock, peer, lambda: kept, MemoryProfiles, diary, None, lambda: given_back.append("all"), network)
     drivers.append(Driver(core, settings, outside, audience))
     one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
     if start:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from stui_supervisor.errors import AuthenticationFailed, DifferentImage, IncompatibleBackend, KeyRefused
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 
 KINDS = pytest.mark.parametrize("kind", list(FailureKind))
@@ -21,10 +22,39 @@ def test_every_kind_comes_with_something_to_do(kind: FailureKind) -> None:
 
 @KINDS
 def test_no_curve_ends_below_its_beginning(kind: FailureKind) -> None:
-    failure = FAILURES[kind]
-    assert 0.0 <= failure.local_s <= failure.remote_s <= failure.cap_s
+    curve = FAILURES[kind].curve
+    assert curve is None or 0.0 < curve.local_s <= curve.remote_s <= curve.cap_s
 
 
 def test_a_failure_says_what_it_means_and_the_detail_where_there_is_one() -> None:
     assert str(Failure(FailureKind.REFUSED)) == "nothing listens there"
     assert str(Failure(FailureKind.REFUSED, "errno 111")) == "nothing listens there (errno 111)"
+
+
+def test_these_need_a_person_and_no_others() -> None:
+    assert {kind.value: each.rejection for kind, each in FAILURES.items() if each.rejection} == {
+        "key_refused": KeyRefused,
+        "authentication": AuthenticationFailed,
+        "token_in_clear": AuthenticationFailed,
+        "incompatible": IncompatibleBackend,
+        "different_image": DifferentImage,
+    }
+
+
+def test_what_neither_is_tried_again_nor_needs_a_person_is_waited_for() -> None:
+    waited = [kind for kind, each in FAILURES.items() if each.curve is None and each.rejection is None]
+    assert waited == [FailureKind.BUSY_HANDSHAKE]
+
+
+def test_a_rejection_says_what_happened_and_what_to_do_in_the_words_of_the_table() -> None:
+    rejection = Failure(FailureKind.AUTHENTICATION, "no such token").as_rejection()
+    assert (type(rejection), str(rejection)) == (
+        AuthenticationFailed,
+        "the backend refused the credential (no such token): give the right token, then reconnect",
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind, each in FAILURES.items() if each.rejection is None])
+def test_what_needs_nobody_is_no_rejection(kind: FailureKind) -> None:
+    with pytest.raises(AssertionError, match="nobody is needed"):
+        Failure(kind).as_rejection()

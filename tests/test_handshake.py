@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
+from stui_supervisor.errors import AuthenticationFailed, DifferentImage, IncompatibleBackend
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.handshake import (
     Ask,
@@ -64,6 +64,13 @@ def established(
 def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
     """A handshake whose ping is on its way."""
     handshake = Handshake(start, with_session=with_session, secret=secret)
+    handshake.begin()
+    return handshake
+
+
+def pinned(pin: str, *, with_session: bool = True) -> Handshake:
+    """The same for a profile that takes this image only; another one was known before."""
+    handshake = Handshake(known(image_id="zero"), with_session=with_session, pin=pin)
     handshake.begin()
     return handshake
 
@@ -391,3 +398,29 @@ def test_a_backend_that_repeats_the_token_is_not_quoted_on_it(refusal: str) -> N
 def test_long_words_are_cut() -> None:
     words = words_of(error(error_type="SessionError", message="x" * 100_000))
     assert (len(words), words[:17]) == (ERROR_TEXT_MAX_LENGTH, "SessionError: xxx")
+
+
+# A pinned image
+
+
+@pytest.mark.parametrize("with_session", [True, False])
+def test_another_image_than_the_pinned_one_is_rejected_by_name(with_session: bool) -> None:
+    step = pinned("one", with_session=with_session).answered(ok(COMMAND, image_id="two"))
+    assert isinstance(step, Rejected)
+    assert isinstance(step.error, DifferentImage)
+    assert step.error.message == "another image answers than the one the profile is pinned to ('two', not 'one')"
+
+
+def test_the_pinned_image_gets_its_session() -> None:
+    assert exact(pinned("one").answered(ok(COMMAND, image_id="one"))) == exact(SwitchSession("one"))
+
+
+@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": "x" * 300}])
+def test_weak_evidence_rejects_no_image(result: dict[str, Any]) -> None:
+    assert not isinstance(pinned("one").answered(ok(COMMAND, **result)), Rejected)
+
+
+def test_what_an_image_calls_itself_cannot_write_to_the_terminal() -> None:
+    step = pinned("one").answered(ok(COMMAND, image_id="\x1b[2Jtwo"))
+    assert isinstance(step, Rejected)
+    assert step.error.message.isprintable()

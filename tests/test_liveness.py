@@ -12,8 +12,7 @@ OPENED = 1_000.0
 def liveness() -> Liveness:
     """Of a link that opened at OPENED."""
     one = Liveness(Settings())
-    one.heard(OPENED)
-    one.healthy(OPENED)
+    one.link_up(OPENED)
     return one
 
 
@@ -65,6 +64,34 @@ def test_health_begins_again_when_it_was_lost() -> None:
     one = liveness()
     one.healthy(OPENED + 60.0)
     assert one.has_lasted(OPENED + 69.0) is False
+
+
+def pinged(*rtts_s: float) -> Liveness:
+    one = liveness()
+    for rtt_s in rtts_s:
+        one.pinged(rtt_s)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("rtts_s", "slow"),
+    [((), False), ((1.0,), False), ((1.0, 1.0), True), ((1.0, 0.9, 1.0), False), ((4.0, 1.0, 0.9), False)],
+)
+def test_two_slow_pings_in_a_row_make_a_slow_image_and_one_fast_one_ends_it(
+    rtts_s: tuple[float, ...], slow: bool
+) -> None:
+    assert pinged(*rtts_s).is_slow is slow
+
+
+@pytest.mark.parametrize(("rtts_s", "after_s"), [((0.9,), 10.0), ((1.0,), 2.0), ((1.0, 1.0), 2.0)])
+def test_an_image_that_was_slow_once_is_asked_more_often(rtts_s: tuple[float, ...], after_s: float) -> None:
+    assert pinged(*rtts_s).next_look(None) == OPENED + after_s
+
+
+def test_a_new_link_knows_nothing_of_a_slow_image() -> None:
+    one = pinged(1.0, 1.0)
+    one.link_up(OPENED + 20.0)
+    assert (one.is_slow, one.next_look(None)) == (False, OPENED + 30.0)
 
 
 def test_an_answer_that_is_due_gets_its_whole_time_again_after_a_sleep() -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.adapters.zmq_link import ZmqLink
+from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 from stui_supervisor.config import Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
@@ -24,7 +26,10 @@ TIMES = LinkTimes(1.0, 10.0, 45.0)
 async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(tmp_path: Path) -> None:
     outside = assemble(Settings(), tmp_path / "home", None, None)
     assert isinstance(outside.make_link(ENDPOINT, TIMES), ZmqLink)
+    assert outside.make_subscription is not None
+    assert isinstance(outside.make_subscription(ENDPOINT, (), TIMES), ZmqSubscription)
     assert isinstance(outside.open_store(), SessionFiles)
+    assert isinstance(outside.open_profiles(), ProfileFile)
     assert isinstance(outside.journal, StructlogJournal)
     assert outside.credentials is None
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # instant
@@ -36,7 +41,7 @@ async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(t
 async def test_a_link_of_ones_own_starts_no_zeromq(tmp_path: Path) -> None:
     peer = FakePeer(lambda _body: None)
     outside = assemble(Settings(), tmp_path, None, peer)
-    assert outside.make_link is peer
+    assert (outside.make_link, outside.make_subscription) == (peer, None)
     assert zmq_context._context is None
     outside.close()
 
@@ -48,14 +53,16 @@ async def test_the_log_can_be_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems has an account a name and a home")
-async def test_without_any_place_for_files_every_call_of_the_store_says_so() -> None:
+async def test_without_any_place_for_files_every_call_of_the_stores_says_so() -> None:
     outside = assemble(Settings(), "~no-such-account-here/home", None, None)
-    store = outside.open_store()
+    store, profiles = outside.open_store(), outside.open_profiles()
     assert outside.journal is None
     for call in (
         lambda: store.claim("default"),
         lambda: store.save_record("s", SessionRecord(profile="default")),
         lambda: store.save_context("s", {}),
+        lambda: profiles.read("default"),
+        lambda: profiles.note_link("default", str(ENDPOINT)),
     ):
         with pytest.raises(StoreError, match="there is no directory for sessions and logs"):
             call()

@@ -21,9 +21,10 @@ CURVES = {
     "frozen": (0.5, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
+    "key_refused": (0.5, 1.0, 5.0),
 }
 PLACES = pytest.mark.parametrize("is_local", [True, False], ids=["here", "elsewhere"])
-KINDS = pytest.mark.parametrize("kind", list(FailureKind))
+KINDS = pytest.mark.parametrize("kind", [FailureKind(name) for name in CURVES])
 
 
 class Highest(Random):
@@ -41,9 +42,14 @@ def waits(one: Backoff, kind: FailureKind, moments: Sequence[float], *, is_local
     return [one.next_wait(Failure(kind), is_local=is_local, now=now) for now in moments]
 
 
-def test_every_kind_of_failure_has_a_curve() -> None:
-    curves = {kind.value: (each.local_s, each.remote_s, each.cap_s) for kind, each in FAILURES.items()}
-    assert curves == CURVES
+def test_every_kind_of_failure_that_is_tried_again_has_its_curve() -> None:
+    assert {kind.value: each.curve for kind, each in FAILURES.items() if each.curve} == CURVES
+
+
+@pytest.mark.parametrize("kind", [kind for kind, each in FAILURES.items() if each.curve is None])
+def test_what_is_not_tried_again_has_no_wait(kind: FailureKind) -> None:
+    with pytest.raises(AssertionError, match="is not tried again"):
+        waits(backoff(), kind, [0.0])
 
 
 @PLACES
@@ -134,6 +140,14 @@ def test_a_reset_forgets_how_old_and_how_slow_the_outage_was() -> None:
 def test_a_very_long_outage_overflows_nothing() -> None:
     seen = waits(backoff(), FailureKind.REFUSED, [0.0, *[86_400.0 + second for second in range(20_000)]])
     assert seen[-1] == 5.0
+
+
+def test_where_there_may_never_be_anybody_the_wait_is_any_up_to_the_longest() -> None:
+    assert backoff().idle_wait(30.0) == 30.0
+    one = backoff(Random(1))  # noqa: S311  # jitter
+    drawn = sorted(one.idle_wait(30.0) for _ in range(1_000))
+    assert 0.0 <= drawn[0] < 1.0
+    assert 29.0 < drawn[-1] <= 30.0
 
 
 def test_what_is_forgiven_begins_the_waits_anew_in_the_same_outage() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.effects import Effect, Load
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
@@ -110,13 +109,6 @@ def test_a_ping_that_does_not_name_another_image_keeps_the_link(image_id: Any) -
 def test_a_ping_refused_for_another_reason_is_an_answer() -> None:
     world = pinging()
     assert (triggers(world.refuse("RuntimeError")), world.state) == ([], State.CONNECTED)
-
-
-def test_a_reply_that_nobody_waits_for_is_a_sign_of_life_too() -> None:
-    world = at("connected")
-    world.wait(9.0)
-    world.tell(inputs.Received(world.core.link, b"an old token", b"{}"))
-    assert world.core.next_deadline() == pytest.approx(world.now.monotonic_s + 10.0)
 
 
 def test_what_waited_behind_a_ping_goes_to_the_next_link() -> None:

@@ -213,3 +213,46 @@ def test_no_secret_is_shown_by_what_the_core_asks_for() -> None:
     effects = [*world.credential("a token of some length"), *world.opened()]
     shown = [repr(effect) for effect in effects if not isinstance(effect, Send)]
     assert "a token of some length" not in " ".join(shown)
+
+
+@pytest.mark.parametrize("place", ["connecting", "connected"])
+def test_a_refused_credential_is_tried_once_in_ten_minutes_whatever_happens_around_it(place: str) -> None:
+    world = World(has_credentials=True)
+    world.start(HERE)
+    world.loaded(stored())
+    world.credential("the wrong token")
+    if place == "connected":
+        world.link("one")
+        world.wait(10.0)
+    else:
+        world.opened()
+    effects = world.refuse("AuthenticationFailed", "no such token")
+    for _ in range(10):
+        effects += world.tell(inputs.NetworkChanged())
+        effects += world.tell(inputs.Woke(60.0))
+        effects += world.wait(60.0)
+    status = world.core.status(world.now)
+    assert (triggers(effects), world.state) == ([Trigger.REJECTED], State.DISCONNECTED)
+    assert [effect for effect in effects if isinstance(effect, OpenLink | ReadCredential | Send)] == []
+    assert status.last_error == (
+        "the backend refused the credential (AuthenticationFailed: no such token): give the right token, then reconnect"
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [inputs.Reconnect(), inputs.Connect(HERE), inputs.Start(HERE)], ids=["reconnect", "connect", "start"]
+)
+def test_the_right_credential_works_once_something_changes(change: inputs.Input) -> None:
+    world = World(has_credentials=True)
+    world.start(HERE)
+    world.loaded(stored())
+    world.credential("the wrong token")
+    world.opened()
+    world.refuse("AuthenticationFailed")
+    world.wait(600.0)
+    asked = only(ReadCredential, world.tell(change))
+    assert asked == [ReadCredential(2, HERE)]
+    world.credential("the right token")
+    effects = world.opened()
+    assert world.asked().parameters == {"auth_token": "the right token"}
+    assert (triggers(effects + world.shake_hands("one")), world.core.rejection) == ([Trigger.ESTABLISHED], None)

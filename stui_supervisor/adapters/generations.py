@@ -11,7 +11,8 @@ everything else in the file, in order: the line up to the comma before ``"sha256
 a flipped bit is found wherever it is. These rules hold for every ``major``, which speaks of the body:
 a higher minor only adds keys, a higher major is not ours to read.
 
-A file is named ``<kind>.<seq>.json``; the highest ``seq`` that verifies is the truth.
+A session's file is named ``<kind>.<seq>.json``; the highest ``seq`` that verifies is the truth. Of the
+profiles there is one file, and a backup.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from stui_supervisor._version import __version__
@@ -31,15 +33,20 @@ MAJOR: Final = 1
 MINOR: Final = 0
 
 _DIGEST: Final = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
+_NAMES_REMEMBERED: Final = 256  # those of one session's directory, which each save looks at
 _NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,14})\.json")
 
 
 class Kind(StrEnum):
-    """The files of a session. A snapshot has the body of a context and is never read back by itself."""
+    """The files of a session, and that of the profiles.
+
+    A snapshot has the body of a context and is never read back by itself.
+    """
 
     ENDPOINT = "endpoint"
     CONTEXT = "context"
     SNAPSHOT = "snapshot"
+    PROFILES = "profiles"
 
 
 class Damaged(Exception):
@@ -56,7 +63,10 @@ class NewerFormat(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The first line. ``live_sections`` counts what a context or a snapshot holds; an endpoint file has 0."""
+    """The first line. ``live_sections`` counts what a context or a snapshot holds; other files have 0.
+
+    ``profile`` is whose session it is; the file of all profiles has "".
+    """
 
     kind: Kind
     seq: int
@@ -72,6 +82,7 @@ def file_name(kind: Kind, seq: int) -> str:
     return f"{kind}.{seq}.json"
 
 
+@lru_cache(maxsize=_NAMES_REMEMBERED)
 def parse_name(name: str) -> tuple[Kind, int] | None:
     """Kind and seq of a generation's name; None for any other file."""
     match = _NAME.fullmatch(name)

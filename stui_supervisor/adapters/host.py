@@ -13,6 +13,7 @@ from stui_supervisor.errors import StoreError
 
 HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
 _APPLICATION: Final = "stui-supervisor"
+_PROFILES: Final = "profiles.json"
 _TICK_S: Final = 1e-7  # of QueryUnbiasedInterruptTime
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def _awake_s() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """Where sessions and logs are kept. They are made when the first file is."""
+    """Where sessions, logs and the profiles are kept. Directories are made when the first file is."""
 
     sessions_root: Path
     logs: Path
+    profiles: Path
 
 
 def directories(home: Path | str | None = None) -> Directories:
@@ -73,7 +75,7 @@ def directories(home: Path | str | None = None) -> Directories:
     try:
         if chosen:
             root = Path(chosen).expanduser().absolute()
-            return Directories(root / "sessions", root / "logs")
+            return Directories(root / "sessions", root / "logs", root / _PROFILES)
         return _of_the_platform()
     except (OSError, RuntimeError, KeyError) as error:  # pathlib and pwd say so when an account has no home
         raise StoreError(
@@ -85,7 +87,7 @@ def _of_the_platform() -> Directories:
     from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed with a home of one's own
 
     places = PlatformDirs(_APPLICATION, appauthor=False)
-    found = Directories(places.user_state_path / "sessions", places.user_log_path)
+    found = Directories(places.user_state_path / "sessions", places.user_log_path, places.user_state_path / _PROFILES)
     if not found.sessions_root.is_absolute():
         raise OSError("no home directory is set")
     return found

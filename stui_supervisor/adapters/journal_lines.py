@@ -86,7 +86,7 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     RequestFinished: _Kind(LineName.REQUEST, recurs=True, apart="outcome", variant="command"),
     ContextSaved: _Kind(LineName.SAVED, recurs=True),
     SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
-    NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True),
+    NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True, recurs=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True),
     Woke: _Kind(LineName.WOKE, recurs=True),
     NetworkChanged: _Kind(LineName.NETWORK, recurs=True),

@@ -24,21 +24,27 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
             message=f"{what}. It stays where it is and an older state is used.",
             hint="see that the file belongs to you and that this version is not older than the one that wrote it",
         )
-    directory = os.path.join(root, DIRECTORY_NAME)
-    name = f"{at:%Y%m%dT%H%M%S%f}-{session_id}-{refused.name}"
     try:
-        make_private_directory(directory)
-        os.replace(os.path.join(root, session_id, refused.name), os.path.join(directory, name))
+        kept = f"It is kept as {keep(root, os.path.join(session_id, refused.name), at)}"
     except OSError as error:
         kept = f"It could not be set aside ({error.strerror})"
-    else:
-        kept = f"It is kept as {os.path.join(directory, name)}"
-    _forget_oldest(directory)
     return StoreNotice(
         code="damaged_file",
         message=f"{what}. {kept}, and an older state is used.",
         hint="look at what you worked on last; if this happens again, check the disk",
     )
+
+
+def keep(root: str, file: str, at: datetime) -> str:
+    """Move a file, named as below ``root``, to the root's quarantine, and return its new path. May raise OSError."""
+    directory = os.path.join(root, DIRECTORY_NAME)
+    kept = os.path.join(directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}")
+    try:
+        make_private_directory(directory)
+        os.replace(os.path.join(root, file), kept)
+    finally:
+        _forget_oldest(directory)
+    return kept
 
 
 def leave(session_id: str, refused: Refused) -> StoreNotice:

@@ -39,7 +39,7 @@ def encode_record(record: SessionRecord) -> bytes:
 
 def decode_record(body: bytes) -> SessionRecord:
     """Raises Damaged when it is not a record."""
-    values = _object(body)
+    values = json_object(body)
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
     if not isinstance(profile, str) or not isinstance(wanted, bool) or not isinstance(status, dict):
@@ -66,7 +66,11 @@ def encode_context(stored: StoredContext) -> bytes:
 
 def decode_context(body: bytes) -> StoredContext:
     """Raises Damaged when it is not a context."""
-    values = _object(body)
+    return context_of(json_object(body))
+
+
+def context_of(values: dict[str, Any]) -> StoredContext:
+    """The same of JSON that is read already; takes ``sections`` out of it."""
     parts = values.pop("sections", None)
     if not isinstance(parts, dict):
         raise Damaged("it is not a context")
@@ -97,7 +101,8 @@ def _section(name: str, part: Any) -> Section:
         raise Damaged("one of its sections has a value that cannot be kept") from None
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises Damaged when it is not the JSON of an object."""
     try:
         values = json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):

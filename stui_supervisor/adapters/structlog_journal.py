@@ -20,7 +20,7 @@ from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
 from stui_supervisor.adapters.rotated_file import RotatedFile
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, Settings
-from stui_supervisor.events import Event, RequestFinished
+from stui_supervisor.events import Event, Notification, RequestFinished
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import Secret
@@ -85,6 +85,8 @@ class StructlogJournal:
 
     def record(self, event: Event, *, link: int) -> None:
         """Write one event. Never blocks and never raises."""
+        if isinstance(event, Notification):
+            return  # no line of the log; a flood of them would crowd out those that are
         if len(self._queue) >= JOURNAL_QUEUE_LENGTH:
             self._dropped += 1
             return

@@ -13,20 +13,26 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
+from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
-from stui_supervisor.ports import LinkListener, LinkTimes
+from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes
+
+if TYPE_CHECKING:
+    from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 
 _UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
 _CONNECTED: Final = zmq.Event.CONNECTED
@@ -45,9 +51,12 @@ _SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
 _monitor_numbers = itertools.count()
 
+Options = Sequence[tuple[int, int | bytes]]
+L = TypeVar("L", bound=ConnectionListener)
+
 
 class ZmqTransport:
-    """Makes the links of one supervisor; to be closed after them, in the loop that made it."""
+    """Makes the links and subscriptions of one supervisor; to be closed after them, in the loop that made it."""
 
     def __init__(self) -> None:
         self._context = zmq_context.acquire()
@@ -55,7 +64,13 @@ class ZmqTransport:
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> ZmqLink:
         """A new link, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times)
+        return ZmqLink(self._context, self._readiness, endpoint, times, zmq.DEALER)
+
+    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> ZmqSubscription:
+        """A new subscription, not yet opened."""
+        from stui_supervisor.adapters.zmq_subscription import ZmqSubscription  # noqa: PLC0415  # it builds on this file
+
+        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -63,34 +78,37 @@ class ZmqTransport:
         zmq_context.release()
 
 
-class ZmqLink:
-    """See ports.Link."""
+class ZmqConnection(ABC, Generic[L]):
+    """One attempt to connect to an endpoint, and the connection it becomes.
+
+    ``kind`` is the type of the socket, ``options`` are what it needs beside those of every connection.
+    """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], readiness: Readiness, endpoint: Endpoint, times: LinkTimes
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+        endpoint: Endpoint,
+        times: LinkTimes,
+        kind: int,
+        options: Options = (),
     ) -> None:
         self._context = context
         self._readiness = readiness
         self._endpoint = endpoint
         self._times = times
-        self._listener: LinkListener | None = None
+        self._kind = kind
+        self._options = options
+        self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
         self._racing: list[_Wire] = []
         self._was_accepted = False
 
-    def open(self, listener: LinkListener) -> None:
+    def open(self, listener: L) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
         self._listener = listener
-        self._task = asyncio.get_running_loop().create_task(self._establish(), name="stui-link")
-
-    def send(self, token: bytes, body: bytes) -> bool:
-        """Hand one message to the peer's transport; False: it certainly was not taken."""
-        return self._wire is not None and self._wire.send(token, body)
-
-    def look(self) -> PathSample | None:
-        """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
-        return self._wire.look() if self._wire is not None else None
+        self._task = asyncio.get_running_loop().create_task(self._establish(), name="stui-connect")
 
     def close(self) -> None:
         """Let go of everything; the listener hears nothing more."""
@@ -99,13 +117,17 @@ class ZmqLink:
             self._task.cancel()
         self._drop_wire()
 
+    @abstractmethod
+    def _received(self, frames: list[bytes]) -> None:
+        """One message has come."""
+
     def __repr__(self) -> str:
-        return f"<ZmqLink {self._endpoint} {'open' if self._wire else 'not open'}>"
+        return f"<{type(self).__name__} {self._endpoint} {'open' if self._wire else 'not open'}>"
 
     async def _establish(self) -> None:
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(self._times.attempt_timeout_s):
+            async with patience(self._times.attempt_timeout_s):
                 failure = await self._race(await self._targets())
                 if failure is None:
                     return
@@ -153,9 +175,9 @@ class ZmqLink:
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
         outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port)
+        wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port, self._kind)
         self._racing.append(wire)
-        wire.connect(self._target(address), self._times)
+        wire.connect(self._target(address), self._times, self._options)
         is_up = await outcome
         if wire.is_closed or self._listener is None:
             wire.close()
@@ -168,6 +190,8 @@ class ZmqLink:
                 self._listener.opened()
             if wire.failure is not None:
                 self._end(wire.failure)
+            else:
+                wire.read()
             return None
         connected = wire.is_connected
         self._racing.remove(wire)
@@ -189,10 +213,6 @@ class ZmqLink:
             return Failure(_kind_of(error), error.strerror or "")
         # It accepts connections now: it has just come up, or its queue was full.
         return Failure(FailureKind.REFUSED, "it listens since a moment ago")
-
-    def _received(self, token: bytes, body: bytes) -> None:
-        if self._listener is not None:
-            self._listener.received(token, body)
 
     def _lost(self, wire: _Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
@@ -217,18 +237,37 @@ class ZmqLink:
             self._wire = None
 
 
+class ZmqLink(ZmqConnection[LinkListener]):
+    """See ports.Link."""
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """Hand one message to the peer's transport; False: it certainly was not taken."""
+        return self._wire is not None and self._wire.send(token, body)
+
+    def look(self) -> PathSample | None:
+        """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
+        return self._wire.look() if self._wire is not None else None
+
+    def _received(self, frames: list[bytes]) -> None:
+        if len(frames) not in _FRAMES:
+            self._end(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
+        elif self._listener is not None:
+            self._listener.received(frames[0], frames[-1])
+
+
 class _Wire:
     """One socket and its monitor."""
 
     def __init__(
         self,
-        link: ZmqLink,
+        owner: ZmqConnection[Any],
         outcome: asyncio.Future[bool],
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
         port: int,
+        kind: int,
     ) -> None:
-        self._link = link
+        self._owner = owner
         self._outcome = outcome
         self._readiness = readiness
         self.is_closed = False
@@ -236,8 +275,9 @@ class _Wire:
         self.failure: Failure | None = None
         self._connection: int | None = None
         self._path: TcpPath | None = None
+        self._is_read = False
         self._port = port
-        self._socket = context.socket(zmq.DEALER)
+        self._socket = context.socket(kind)
         try:
             self._monitor = context.socket(zmq.PAIR)
         except zmq.ZMQError:
@@ -245,7 +285,7 @@ class _Wire:
             raise
         self._descriptors = (self._socket.FD, self._monitor.FD)
 
-    def connect(self, target: str, times: LinkTimes) -> None:
+    def connect(self, target: str, times: LinkTimes, options: Options) -> None:
         """Begin to connect; ``outcome`` is True once the handshake is done, False when it failed."""
         for option, value in (
             (zmq.LINGER, 0),
@@ -256,13 +296,13 @@ class _Wire:
             (zmq.IPV6, 1),
             (zmq.HEARTBEAT_IVL, round(times.heartbeat_interval_s * 1000)),
             (zmq.HEARTBEAT_TIMEOUT, round(times.heartbeat_timeout_s * 1000)),
+            *options,
         ):
             self._socket.setsockopt(option, value)
         self._monitor.setsockopt(zmq.LINGER, 0)
         address = f"inproc://stui-link-{next(_monitor_numbers)}"
         self._socket.monitor(address, _UP | _CONNECTED | _GONE)
         self._monitor.connect(address)
-        self._readiness.watch(self._descriptors[0], self._drain)
         self._readiness.watch(self._descriptors[1], self._drain_monitor)
         self._socket.connect(target)
         self._drain_monitor()
@@ -277,7 +317,7 @@ class _Wire:
             return False
         # The descriptor tells edges only, and sending may have used up one that announced a reply.
         if _has_input(self._socket):
-            asyncio.get_running_loop().call_soon(self._drain)
+            self._drain_later()
         return True
 
     def look(self) -> PathSample | None:
@@ -301,15 +341,16 @@ class _Wire:
             self._outcome.cancel()
 
     def _drain(self) -> None:
-        for _ in range(RECEIVE_QUEUE_LENGTH):
-            if self.is_closed or not _has_input(self._socket):
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + LOOP_TURN_S
+        while self._is_read and not self.is_closed and _has_input(self._socket):
+            self._owner._received(self._socket.recv_multipart(_DONTWAIT))  # noqa: SLF001  # two halves of one connection
+            if loop.time() >= ends:
+                # A flood must not keep the loop; the descriptor would not announce what is left.
+                self._drain_later()
                 return
-            frames = self._socket.recv_multipart(_DONTWAIT)
-            if len(frames) not in _FRAMES:
-                self._fail(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
-                return
-            self._link._received(frames[0], frames[-1])  # noqa: SLF001  # two halves of one link
-        # A flood must not keep the loop; the descriptor would not announce what is left.
+
+    def _drain_later(self) -> None:
         asyncio.get_running_loop().call_soon(self._drain)
 
     def _drain_monitor(self) -> None:
@@ -332,9 +373,16 @@ class _Wire:
         if self.failure is None and self._connection is not None:
             self._path = TcpPath.of(self._connection, self._port)
 
+    def read(self) -> None:
+        """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
+        if not self.is_closed:
+            self._is_read = True
+            self._readiness.watch(self._descriptors[0], self._drain)
+            self._drain_later()  # the descriptor does not announce what has come before
+
     def _fail(self, failure: Failure) -> None:
-        self.failure = failure  # a link that opens and breaks in one go is told in this order
-        self._link._lost(self, failure)  # noqa: SLF001  # as above
+        self.failure = failure  # a connection that opens and breaks in one go is told in this order
+        self._owner._lost(self, failure)  # noqa: SLF001  # as above
 
 
 def _has_input(source: zmq.Socket[bytes]) -> bool:

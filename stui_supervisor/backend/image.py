@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stui_supervisor._version import __version__
+from stui_supervisor.backend.promises import Promises
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.sessions import Session, Sessions
 from stui_supervisor.backend.settings import BackendSettings
@@ -17,6 +18,7 @@ from stui_supervisor.backend.smalltalk.evaluator import evaluate
 from stui_supervisor.backend.smalltalk.messages import understood
 from stui_supervisor.backend.smalltalk.values import EvaluationError, Workspace, class_name, print_string
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, BACKEND_SESSIONS_PER_CLIENT
+from stui_supervisor.wire.capabilities import DEADLINE, IDEMPOTENCY
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request
@@ -31,7 +33,7 @@ class Image:
     """The commands of STUI over one set of sessions and one workspace for requests without a session.
 
     ``wait`` blocks for a Delay, ``publish`` takes a topic and its content. ``changed`` is True once
-    a session has changed, until somebody sets it back.
+    a session or a promise has changed, until somebody sets it back.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Image:
         publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self.sessions = Sessions(settings.session_timeout_s, self._session_changed)
+        self.promises = Promises()
         self.notifications: str | None = None
         self.changed = False
         self._settings = settings
@@ -66,6 +69,11 @@ class Image:
             "get_context_summary": self._get_context_summary,
             "clear_context": self._clear_context,
         }
+
+    def admit(self, request: Request, now: float) -> None:
+        """Keep the promises about this request, before ``answer`` runs it. Raises Refusal."""
+        if self._settings.with_sessions:
+            self.changed |= self.promises.admit(request.parameters, now)
 
     def answer(self, request: Request, now: float) -> Result:
         """The result of one request, ``now`` in seconds since 1970. Raises Refusal."""
@@ -97,7 +105,7 @@ class Image:
             "version": __version__,
             "uptime": round(time.monotonic() - self._booted_s, 3),
             "pid": os.getpid(),
-            "capabilities": [],
+            "capabilities": [DEADLINE, IDEMPOTENCY] if self._settings.with_sessions else [],
         }
         return result | ({"notifications": self.notifications} if self.notifications else {})
 

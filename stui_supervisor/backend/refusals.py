@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from stui_supervisor.wire.capabilities import EXPIRED, REPEATED
 from stui_supervisor.wire.dialects import Dialect
 
 
@@ -18,6 +19,8 @@ class Kind(Enum):
     TOO_MANY_SESSIONS = ("SessionError", "InvalidRequest")
     NOT_AUTHENTICATED = ("AuthenticationFailed", "AuthenticationFailed")
     NOT_EVALUATED = ("EvaluationError", "EvaluationError")
+    EXPIRED = (EXPIRED, EXPIRED)
+    REPEATED = (REPEATED, REPEATED)
     BROKEN = ("RuntimeError", "InternalError")
 
     def word(self, dialect: Dialect) -> str:

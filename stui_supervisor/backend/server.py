@@ -63,7 +63,8 @@ class Backend:
                 kept = state_file.load(self._settings.state_file)
             except StoreError as error:
                 raise ConfigurationError(error.message, hint=error.hint) from error
-            self.image.sessions.all.update({session.session_id: session for session in kept})
+            self.image.sessions.all.update({session.session_id: session for session in kept.sessions})
+            self.image.promises.remember(kept.keys)
         self._replies.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES)
         if self._settings.publish is not None:
             self.publishing = self.image.notifications = _bind(self._notifications, self._settings.publish)
@@ -111,6 +112,8 @@ class Backend:
         try:
             if request.dialect not in self._settings.dialects:
                 raise Refusal(Kind.INVALID_MESSAGE, "the message is in another dialect")  # noqa: TRY301  # one place answers all
+            self.image.admit(request, time.time())
+            self._save()  # so that what ran is known also after a crash
             self._log(request)
             result = self.image.answer(request, time.time())
             self._save()
@@ -150,7 +153,8 @@ class Backend:
         if self._settings.state_file is None:
             return
         try:
-            state_file.save(self._settings.state_file, self.image.sessions.all.values())
+            kept = state_file.Kept(list(self.image.sessions.all.values()), self.image.promises.keys)
+            state_file.save(self._settings.state_file, kept)
         except StoreError as error:
             sys.stderr.write(f"stui backend: {error}\n")
 

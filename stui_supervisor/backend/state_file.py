@@ -1,13 +1,12 @@
-"""Sessions on disk, so that they are there again when the backend is. Written whole or not at all."""
+"""What a backend knows again after a restart: sessions, and which requests ran. Written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend.sessions import Session
 from stui_supervisor.backend.smalltalk.evaluator import evaluate
@@ -19,22 +18,30 @@ _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 _TIMES: Final = ("created_at", "modified_at", "used_at")
 
 
-def load(path: Path) -> list[Session]:
-    """The sessions in the file, none without one. Raises StoreError when it cannot be used."""
+class Kept(NamedTuple):
+    """The content of the file: the sessions, and the idempotency keys of the requests that ran last."""
+
+    sessions: list[Session]
+    keys: list[str]
+
+
+def load(path: Path) -> Kept:
+    """What the file holds, nothing without one. Raises StoreError when it cannot be used."""
     try:
         content = json.loads(path.read_bytes())
         if content["format"] != _FORMAT:
             raise StoreError(f"{path} has the format {content['format']!r}", hint=f"only {_FORMAT} is known here")
-        return [_session(fields) for fields in content["sessions"]]
+        return Kept([_session(fields) for fields in content["sessions"]], [str(key) for key in content.get("keys", [])])
     except FileNotFoundError:
-        return []
+        return Kept([], [])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EvaluationError) as error:
         raise StoreError(f"{path} cannot be read ({type(error).__name__})", hint="remove it to start afresh") from error
 
 
-def save(path: Path, sessions: Iterable[Session]) -> None:
-    """Put the sessions in the place of what the file held. Raises StoreError."""
-    body = json.dumps({"format": _FORMAT, "sessions": [_fields(session) for session in sessions]}).encode()
+def save(path: Path, kept: Kept) -> None:
+    """Put this in the place of what the file held. Raises StoreError."""
+    sessions = [_fields(session) for session in kept.sessions]
+    body = json.dumps({"format": _FORMAT, "sessions": sessions, "keys": kept.keys}).encode()
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from stui_supervisor.cli.terminal import STATE_COLOURS, STATE_WIDTH, Colour, Terminal
-from stui_supervisor.events import Event, EventsDropped, Problem, SessionSwitched, Transition
+from stui_supervisor.events import Event, EventsDropped, NotificationsMissed, Problem, SessionSwitched, Transition
 from stui_supervisor.printable import printable
 
 # The events that ``run`` shows: what changes for the user, not each attempt and each request.
@@ -15,6 +15,7 @@ _NAMES: Final[dict[type[Event], str]] = {
     Transition: "transition",
     Problem: "problem",
     SessionSwitched: "session_switched",
+    NotificationsMissed: "notifications_missed",
     EventsDropped: "events_dropped",
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
@@ -39,10 +40,16 @@ def event_line(event: Event, terminal: Terminal) -> str | None:
             label, colour, text = "problem", Colour.RED, f"{event.message}; {event.hint}"
         case SessionSwitched():
             label, colour, text = "session", Colour.BLUE, event.reason
+        case NotificationsMissed():
+            since, until = _clock(event.since), _clock(event.until)
+            label, colour, text = "missed", Colour.YELLOW, f"notifications from {since} to {until}, if there were any"
         case EventsDropped():
             label, colour, text = "lost", Colour.RED, f"{event.count} lines, because this output is read too slowly"
         case _:
             return None
-    at = event.at.astimezone().strftime("%H:%M:%S")
     shown = terminal.paint(label.ljust(STATE_WIDTH), colour)
-    return f"{terminal.paint(at, Colour.DIM)}  {shown}  {printable(text)}"
+    return f"{terminal.paint(_clock(event.at), Colour.DIM)}  {shown}  {printable(text)}"
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone().strftime("%H:%M:%S")

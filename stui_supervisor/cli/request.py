@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stui_supervisor.cli.exit_codes import ExitCode
-from stui_supervisor.cli.stored import last_known_good_endpoint
-from stui_supervisor.cli.terminal import Terminal, error_object
+from stui_supervisor.cli.stored import endpoint_of_profile
+from stui_supervisor.cli.terminal import GlobalOptions, Terminal, error_object
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent
 from stui_supervisor.printable import printable
@@ -54,12 +54,12 @@ def evaluate(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _ask(arguments: argparse.Namespace, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return asyncio.run(_ask_over_own_link(last_known_good_endpoint(arguments), command, parameters))
+    return asyncio.run(_ask_over_own_link(arguments, command, parameters))
 
 
-async def _ask_over_own_link(endpoint: str, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    settings = Settings(keeps_session=False, journal=False)
-    async with Supervisor(endpoint, settings=settings) as supervisor:
+async def _ask_over_own_link(options: GlobalOptions, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    endpoint, settings = endpoint_of_profile(options), Settings(keeps_session=False, journal=False)
+    async with Supervisor(endpoint, profile=options.profile, settings=settings, home=options.home) as supervisor:
         try:
             # A rejection is told as what it is: the request alone would only say that it was not sent.
             await supervisor.wait_for(State.CONNECTED, State.DEGRADED, timeout=settings.link_wait_s)

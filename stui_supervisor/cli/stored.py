@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stui_supervisor.adapters.host import directories
+from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.endpoint import Endpoint
@@ -14,18 +15,24 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
 
     Raises ConfigurationError for a profile that nobody has used, and StoreError when the disk cannot be read.
     """
-    files = SessionFiles(directories(options.home).sessions_root)
+    places = directories(options.home)
+    files = SessionFiles(places.sessions_root)
     sessions = list(files.read_newest(options.profile))
     if not sessions and options.profile != "default":
-        known = ", ".join(sorted(files.known_profiles())) or "none"
-        raise ConfigurationError(f"the profile {options.profile!a} is not known", hint=f"known profiles: {known}")
+        known = files.known_profiles() | ProfileFile(places.profiles).read_all()[0].keys()
+        if options.profile not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise ConfigurationError(f"the profile {options.profile!a} is not known", hint=f"known profiles: {names}")
     return sorted(sessions, key=lambda session: session.live, reverse=True)
 
 
-def last_known_good_endpoint(options: GlobalOptions) -> str:
-    """Where the profile was connected last. Raises ConfigurationError when it never was."""
+def endpoint_of_profile(options: GlobalOptions) -> str:
+    """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any."""
     sessions = stored_sessions(options)
     endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
+    if endpoint is None:
+        profile, _ = ProfileFile(directories(options.home).profiles).read(options.profile)
+        endpoint = next(iter(profile.endpoints), None)
     if endpoint is None:
         raise ConfigurationError(
             f"no endpoint is known for the profile {options.profile}", hint=_way_to_connect(sessions)

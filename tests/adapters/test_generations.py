@@ -160,7 +160,7 @@ def test_a_header_without_its_keys_is_damaged() -> None:
         decode(sealed({"magic": "stui-supervisor", "major": 1, "length": len(BODY)}, BODY))
 
 
-@given(st.sampled_from(Kind), st.integers(1, 10**15 - 1))
+@given(st.sampled_from([Kind.ENDPOINT, Kind.CONTEXT, Kind.SNAPSHOT]), st.integers(1, 10**15 - 1))
 def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
     assert parse_name(file_name(kind, seq)) == (kind, seq)
 

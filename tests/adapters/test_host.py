@@ -15,7 +15,11 @@ from stui_supervisor.errors import StoreError
 
 def test_a_named_home_holds_everything_and_is_not_made(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert directories(home) == directories(str(home)) == Directories(home / "sessions", home / "logs")
+    assert (
+        directories(home)
+        == directories(str(home))
+        == Directories(home / "sessions", home / "logs", home / "profiles.json")
+    )
     assert not home.exists()
 
 
@@ -35,7 +39,8 @@ def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.delenv(HOME_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     found = directories()
-    assert found == Directories(tmp_path / "stui-supervisor" / "sessions", tmp_path / "stui-supervisor" / "log")
+    ours = tmp_path / "stui-supervisor"
+    assert found == Directories(ours / "sessions", ours / "log", ours / "profiles.json")
     assert list(tmp_path.iterdir()) == []
 
 

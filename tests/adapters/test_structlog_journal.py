@@ -16,7 +16,7 @@ import structlog
 
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, Settings
-from stui_supervisor.events import ContextSaved, Event, Problem, Transition
+from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
 from stui_supervisor.ports import Journal
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import State, Trigger
@@ -198,6 +198,16 @@ def test_a_disk_that_hangs_drops_with_a_count_and_holds_up_nobody(tmp_path: Path
     assert [line["event"] for line in written[:3]] == ["problem", "lines_dropped", "problem"]
     assert written[1] | {"count": 50, "level": "warning"} == written[1]
     assert len(written) == 2 + JOURNAL_QUEUE_LENGTH
+
+
+def test_a_flood_of_notifications_crowds_no_line_out(tmp_path: Path, make: Make) -> None:
+    journal = make()
+    for number in range(JOURNAL_QUEUE_LENGTH + 50):
+        journal.record(Notification(at=AT, topic="errors", body=number), link=1)
+    journal.record(problem(1), link=1)
+    journal.open("s", "p")
+    journal.close()
+    assert codes(tmp_path / "logs" / "s.jsonl") == ["code1"]
 
 
 def test_a_directory_that_cannot_be_made_is_one_problem_and_no_error(tmp_path: Path, make: Make) -> None:

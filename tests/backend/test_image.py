@@ -50,7 +50,7 @@ def test_ping_says_who_answers() -> None:
         "image_id": "Pharo 12.0 (reference)",
         "server": "stui-supervisor reference backend",
         "version": __version__,
-        "capabilities": [],
+        "capabilities": ["deadline", "idempotency"],
     }
 
 

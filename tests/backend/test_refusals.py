@@ -5,7 +5,7 @@ from stui_supervisor.wire.dialects import Dialect
 
 COMMAND_WORDS = {"Error", "RuntimeError", "SessionError", "SessionNotFound"}
 ENVELOPE_WORDS = {"EvaluationError", "InternalError", "InvalidRequest", "ObjectNotFound", "UnsupportedOperation"}
-OUR_WORDS = {"AuthenticationFailed", "EvaluationError", "InvalidRequest"}
+OUR_WORDS = {"AuthenticationFailed", "DeadlineExceeded", "EvaluationError", "InvalidRequest", "RepeatedRequest"}
 
 
 def test_every_refusal_has_a_word_that_clients_know() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor.backend.sessions import Session
 from stui_supervisor.backend.smalltalk.evaluator import evaluate
-from stui_supervisor.backend.state_file import load, save
+from stui_supervisor.backend.state_file import Kept, load, save
 from stui_supervisor.errors import StoreError
 
 
@@ -19,20 +19,27 @@ def a_session() -> Session:
     return session
 
 
-def test_sessions_come_back_as_they_were(tmp_path: Path) -> None:
+def test_sessions_and_keys_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, [a_session()])
-    assert load(path) == [a_session()]
+    kept = Kept([a_session()], ["k1", "k2"])
+    save(path, kept)
+    assert load(path) == kept
     assert [entry.name for entry in tmp_path.iterdir()] == ["sessions.json"]
 
 
+def test_a_file_of_an_older_backend_has_no_keys(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.json"
+    path.write_text('{"format": 1, "sessions": []}')
+    assert load(path) == Kept([], [])
+
+
 def test_without_a_file_there_are_no_sessions(tmp_path: Path) -> None:
-    assert load(tmp_path / "missing.json") == []
+    assert load(tmp_path / "missing.json") == Kept([], [])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX: file modes")
 def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
-    save(tmp_path / "sessions.json", [])
+    save(tmp_path / "sessions.json", Kept([], []))
     assert (tmp_path / "sessions.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -66,4 +73,4 @@ def test_another_format_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="name another state file"):
-        save(tmp_path / "missing" / "sessions.json", [])
+        save(tmp_path / "missing" / "sessions.json", Kept([], []))

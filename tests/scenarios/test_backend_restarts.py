@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -24,6 +25,7 @@ from stui_supervisor import (
 )
 from stui_supervisor.backend import BackendSettings
 from tests.support.backend_process import BackendProcess
+from tests.support.figures import figures
 from tests.support.watching import LIMIT_S, entering, next_of, until
 
 WORK = {"workspaces": [{"name": "Main", "text": "3 + 4", "cursor": [1, 6]}]}
@@ -63,13 +65,20 @@ async def test_a_backend_that_restarts_is_back_in_use_at_once(tmp_path: Path) ->
     assert median(durations) <= 0.5, durations
 
 
-@pytest.mark.soak
-async def test_a_backend_that_was_away_for_three_seconds_is_back_within_150_ms(tmp_path: Path) -> None:
-    async with backend(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
-        await connected(supervisor)
-        durations = [await back_in_use_after(supervisor, server, away_s=3.0) for _ in range(7)]
-    print(f"back after {median(durations) * 1000:.0f} ms (median)")  # noqa: T201  # the measure itself
-    assert median(durations) <= 0.150, durations
+@pytest.mark.parametrize("tries", [3, pytest.param(10, marks=pytest.mark.soak)])
+async def test_a_backend_that_was_away_for_three_seconds_is_back_within_100_ms(
+    tmp_path: Path, tries: int, record_property: Callable[[str, object], None]
+) -> None:
+    durations = []
+    async with backend(tmp_path) as server:
+        for number in range(
+            tries
+        ):  # each with a supervisor of its own: one outage after the other would be one long one
+            async with Supervisor(server.endpoint, home=tmp_path / f"{number}") as supervisor:
+                await connected(supervisor)
+                durations.append(await back_in_use_after(supervisor, server, away_s=3.0))
+    record_property("from listening to a reply (s)", figures(durations))
+    assert median(durations) <= 0.100, durations
 
 
 async def test_a_backend_that_kept_the_session_is_resumed(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_after_a_persons_disconnect_the_next_start_stays_so_with_the_work_there(
             client.enters(State.CONNECTED)
             client.tell("set", "workspaces", WORK)
             client.tell("disconnect")
-            assert client.hears("disconnected") == {"disconnected": True}
+            assert client.hears("disconnected")["disconnected"] is True
             assert client.stop() == 0
         with ClientProcess(tmp_path / "home") as client:
             left = client.enters(State.DISCONNECTED)

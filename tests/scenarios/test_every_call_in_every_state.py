@@ -52,7 +52,7 @@ TABLE: dict[str, dict[str, Expected]] = {
     "connect": in_every_state([T.CONNECT], **REFUSED),
     "disconnect": in_every_state([T.DISCONNECT], **REFUSED, disconnected=[]),
     "reconnect": in_every_state(
-        [], **REFUSED, disconnected=[T.RESTORE, T.RESTORED], connected=[T.LINK_LOST], degraded=[T.LINK_LOST]
+        [], **REFUSED, disconnected=[T.RESTORE], connected=[T.LINK_LOST], degraded=[T.LINK_LOST]
     ),
 }
 

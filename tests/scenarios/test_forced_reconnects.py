@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import State, Supervisor
+from stui_supervisor.backend import BackendSettings
 from tests.support.backend_process import BackendProcess
 from tests.support.watching import LIMIT_S, open_descriptors, own_threads, until
 
@@ -52,7 +53,8 @@ async def reconnected(supervisor: Supervisor, times: int) -> None:
 async def test_forced_reconnects_leave_descriptors_tasks_threads_and_memory_where_they_were(
     times: int, tmp_path: Path
 ) -> None:
-    async with BackendProcess() as server, Supervisor(server.endpoint, home=tmp_path) as supervisor:
+    publishing = BackendSettings(bind="tcp://127.0.0.1:*", publish="tcp://127.0.0.1:*")
+    async with BackendProcess(publishing) as server, Supervisor(server.endpoint, home=tmp_path) as supervisor:
         await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
         await reconnected(supervisor, 50)
         await supervisor.save()

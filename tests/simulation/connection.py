@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,6 @@ _RESENDS_MAX: Final = 8
 _HEALED_S: Final = (0.0, 0.5)  # what was stuck is sent again so soon after a way has opened
 _HANDSHAKE_BYTES: Final = 91  # greeting and READY of a REP socket, measured
 PING_BYTES: Final = 9
-_PACKET_BYTES: Final = 1_460
 _PACKET_S: Final = 0.2  # on a thin line, between two packets of one message
 _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel may notice
 
@@ -25,8 +24,8 @@ _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel 
 class Way:
     """One direction between the user's machine and a site, for every connection there.
 
-    ``loss`` is the share of packets that have to be sent again. ``packets`` are those of which a message consists;
-    several are full ones, one after the other on a thin line. ``troubled_until`` is when something last had to wait.
+    ``loss`` is the share of packets that have to be sent again. ``packets`` are those into which a message falls, one
+    after the other on a thin line. ``troubled_until`` is when something last had to wait.
     """
 
     agenda: Agenda
@@ -119,15 +118,14 @@ class Connection:
     def send(self, size: int, arrived: Callable[[], None]) -> None:
         """Send a message; it has arrived with the last of its packets."""
         under_way = []
-        for end in _arrivals(self.out.way, arrived):
-            self._sent += size if self.out.way.packets == 1 else _PACKET_BYTES
+        for part, end in _packets(self.out.way, size, arrived):
+            self._sent += part
             under_way.append(self._reaching(self._sent, end))
         self.out.carry(*under_way)
 
     def answer(self, size: int, arrived: Callable[[], None]) -> None:
         """Send a message back."""
-        size = size if self.back.way.packets == 1 else _PACKET_BYTES
-        self.back.carry(*(self._coming(size, end) for end in _arrivals(self.back.way, arrived)))
+        self.back.carry(*(self._coming(part, end) for part, end in _packets(self.back.way, size, arrived)))
 
     def cut(self) -> None:
         """Let nothing through any more, either way, without a word."""
@@ -175,5 +173,10 @@ class Connection:
         return came
 
 
-def _arrivals(way: Way, arrived: Callable[[], None]) -> list[Callable[[], None]]:
-    return [*[lambda: None] * (way.packets - 1), arrived]
+def _packets(way: Way, size: int, arrived: Callable[[], None]) -> Iterator[tuple[int, Callable[[], None]]]:
+    """What one message falls into."""
+    count = min(way.packets, size)
+    part = size // count
+    for _ in range(count - 1):
+        yield part, lambda: None
+    yield size - part * (count - 1), arrived

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
+from stui_supervisor.config import FRAME_SMALL_BYTES
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -37,7 +38,6 @@ _QUICK = {
 _SLOW = {Reach.SILENT: FailureKind.TIMEOUT, Reach.NOT_ZEROMQ: FailureKind.NOT_ZEROMQ}
 
 
-_FRAMES_BYTES: Final = 14  # around a body: the token, the empty frame and the headers of all three
 _PONG_BYTES: Final = 7
 
 
@@ -146,8 +146,7 @@ class SimulatedLink:
         """Take a message, unless the link is not up or the moment is bad."""
         if not self.is_up or self._agenda.chance(self.site.not_taken):
             return False
-        size = len(body) + _FRAMES_BYTES
-        self.connection.send(size, lambda: self._arrive(token, body))
+        self.connection.send(_framed(token, body), lambda: self._arrive(token, body))
         return True
 
     def look(self) -> PathSample | None:
@@ -242,8 +241,7 @@ class SimulatedLink:
 
     def _send_back(self, token: bytes, reply: bytes) -> None:
         for _ in range(2 if self._agenda.chance(self.site.repeats) else 1):
-            size = len(reply) + _FRAMES_BYTES
-            self.connection.answer(size, lambda: self._deliver(token, reply))
+            self.connection.answer(_framed(token, reply), lambda: self._deliver(token, reply))
 
     def _deliver(self, token: bytes, reply: bytes) -> None:
         self.heard_reply_at = self._agenda.awake_s
@@ -275,3 +273,8 @@ class SimulatedNetwork:
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> SimulatedLink:
         """See ports.LinkFactory."""
         return self.sites[endpoint].link(times, self.process)
+
+
+def _framed(token: bytes, body: bytes) -> int:
+    """The bytes of a message on the wire: three frames, a long one with a longer head (ZMTP 3.1, section 4.2)."""
+    return sum(len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9) for part in (token, b"", body))

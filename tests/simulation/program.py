@@ -243,6 +243,8 @@ class Program:
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))
             case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
                 self._store.do(effect)
+            case effects.ReadProfile() | effects.NoteLink():
+                self._store.do(effect)
             case _:
                 pass
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Load, ReadCredential, Release, Save, SaveSnapshot
+from stui_supervisor.effects import Load, NoteLink, ReadCredential, ReadProfile, Release, Save, SaveSnapshot
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.inputs import Input
 from stui_supervisor.secret import Secret
-from stui_supervisor.testing import MemoryDisk, MemoryStore
+from stui_supervisor.testing import MemoryDisk, MemoryProfiles, MemoryStore
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import TOKEN
 
-StoreCall = Load | Save | SaveSnapshot | Release
+StoreCall = Load | Save | SaveSnapshot | Release | ReadProfile | NoteLink
 FULL = StoreError("the disk is full", hint="make room")
 
 
@@ -26,6 +26,7 @@ class SimulatedDisk:
 
     agenda: Agenda
     memory: MemoryDisk = field(default_factory=MemoryDisk)
+    profiles: MemoryProfiles = field(default_factory=MemoryProfiles)
     call_s: tuple[float, float] = (0.001, 0.02)
     half_written: float = 0.0
 
@@ -117,6 +118,10 @@ class StoreQueue:
                 self.store.save_snapshot(session_id, sections)
             case Release(session_id):
                 self.store.release(session_id)
+            case ReadProfile(read, name):
+                return inputs.ProfileRead(read, *self._disk.profiles.read(name))
+            case NoteLink(name, endpoint):
+                self._disk.profiles.note_link(name, endpoint)
         return None
 
 
@@ -128,6 +133,8 @@ def _failed(call: StoreCall) -> Input | None:
             return inputs.SaveFailed(session_id, FULL)
         case SaveSnapshot():
             return inputs.SnapshotFailed(FULL)
+        case ReadProfile(read):
+            return inputs.ProfileFailed(read, FULL)
         case _:
             return None
 

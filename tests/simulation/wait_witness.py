@@ -13,7 +13,7 @@ from stui_supervisor.failures import FAILURES
 from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
-_BY_MEANING = {failure.meaning: failure for failure in FAILURES.values()}
+_BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
@@ -70,14 +70,12 @@ class WaitWitness:
         return now - self._began
 
     def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
-        failure = max(
-            (found for meaning, found in _BY_MEANING.items() if scheduled.failure.startswith(meaning)),
-            key=lambda found: len(found.meaning),
-        )
+        meaning = max((each for each in _BY_MEANING if each in scheduled.failure), key=len)
+        curve = _BY_MEANING[meaning]
         is_local = self._endpoint is not None and self._endpoint.is_local
-        quick = failure.local_s if is_local else failure.remote_s
+        quick = curve.local_s if is_local else curve.remote_s
         is_young = self._age(now) < self._settings.quick_retry_s
-        longest = quick if is_young else failure.cap_s
+        longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
         self.shares.append(scheduled.delay_s / longest)
 

@@ -51,7 +51,7 @@ class Witness:
         self._reading: int | None = None
         self._rings = 0
         self._rang_at = -1.0
-        longest_wait = max(failure.cap_s for failure in FAILURES.values())
+        longest_wait = max(failure.curve.cap_s for failure in FAILURES.values() if failure.curve)
         self._longest_s = max(longest_wait, settings.ping_interval_s, settings.attempt_timeout_max_s + LINK_GRACE_S)
 
     def context_changed(self) -> None:

@@ -11,13 +11,14 @@ from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.inputs import Input
+from stui_supervisor.profile import Profile
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import IMAGES, SimulatedImage
 from tests.simulation.faults import Faults
 from tests.simulation.image_faults import some_character
 from tests.simulation.network import Reach, Site
-from tests.simulation.program import Program
+from tests.simulation.program import PROFILE, Program
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 from tests.simulation.story import Note, Step, Story
 from tests.simulation.user import User
@@ -52,6 +53,9 @@ class World:
         self._keyring = SimulatedKeyring(self.agenda)
         endpoints = [HERE, BESIDE] if self._has_token and chance(0.8) else [HERE, BESIDE, THERE]
         self._sites = {endpoint: self._make_site() for endpoint in endpoints}
+        if chance(0.2):
+            profile = Profile(name=PROFILE, endpoints=tuple(map(str, endpoints)), failover=True)
+            self._disk.profiles.profiles[PROFILE] = profile
         self._programs: list[Program] = []
         self._user, self._second_user = (
             User(self.agenda, self._new_program(), endpoints, self._new_program, self._note) for _ in range(2)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +28,12 @@ class BackendProcess:
     """Runs while the ``with`` block does; ``async with`` is the same without blocking the loop.
 
     ``settings`` are those of the backend; by default it takes a free port of 127.0.0.1, which it
-    keeps over ``restart``. Each start begins with what the state file holds, if there is one.
+    keeps over ``restart``. Each start begins with what the state file holds, if there is one. ``before``
+    are the words of a command that runs it, for instance at another host.
     """
 
-    def __init__(self, settings: BackendSettings | None = None) -> None:
+    def __init__(self, settings: BackendSettings | None = None, before: Sequence[str] = ()) -> None:
+        self._before = before
         self.settings = settings or BackendSettings(bind="tcp://127.0.0.1:*")
         self.endpoint = ""
         self.publishing: str | None = None
@@ -56,7 +59,7 @@ class BackendProcess:
         """Start the process and wait until it listens."""
         assert not self.running, "the backend runs already"
         stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - the process keeps it, not this method
-        command = [sys.executable, "-m", "stui_supervisor.backend", "--json", *_options(self.settings)]
+        command = [*self._before, sys.executable, "-m", "stui_supervisor.backend", "--json", *_options(self.settings)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
         )

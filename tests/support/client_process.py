@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,12 +19,18 @@ _LIMIT_S: Final = 15.0
 
 
 class ClientProcess:
-    """Runs from its making to the end of the ``with`` block, with its own supervisor on a home."""
+    """Runs from its making to the end of the ``with`` block, with its own supervisor on a home.
 
-    def __init__(self, home: Path, endpoint: str | None = None) -> None:
-        self._said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    ``before`` are the words of a command that runs it, for instance at another host. ``states`` are those
+    that it has entered so far.
+    """
+
+    def __init__(self, home: Path, endpoint: str | None = None, before: Sequence[str] = ()) -> None:
+        self.states: list[State] = []
+        self._moves: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, str(_PROGRAM), str(home), *([endpoint] if endpoint else [])],
+            [*before, sys.executable, str(_PROGRAM), str(home), *([endpoint] if endpoint else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -37,11 +44,16 @@ class ClientProcess:
         self._process.stdin.write(json.dumps(words) + "\n")
         self._process.stdin.flush()
 
-    def hears(self, key: str, value: Any = None) -> dict[str, Any]:
-        """The next line that has the key, and the value if one is given."""
+    def hears(self, key: str, value: Any = None, *, within_s: float = _LIMIT_S) -> dict[str, Any]:
+        """The next line that has the key, and the value if one is given; no line may take longer.
+
+        Transitions and answers are apart: which of two comes first is not told.
+        """
+        said = self._moves if key == "state" else self._answers
         while True:
-            line = self._said.get(timeout=_LIMIT_S)
+            line = said.get(timeout=within_s)
             assert line, f"the client ended before it said {key} {value or ''}"
+            assert key == "failed" or "failed" not in line, line
             if key in line and value in (None, line[key]):
                 return line
 
@@ -71,8 +83,14 @@ class ClientProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._said.put(json.loads(line))
-        self._said.put({})
+            said = json.loads(line)
+            if "state" in said:
+                self.states.append(State(said["state"]))
+                self._moves.put(said)
+            else:
+                self._answers.put(said)
+        self._moves.put({})
+        self._answers.put({})
 
     def __enter__(self) -> Self:
         return self

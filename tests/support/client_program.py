@@ -1,6 +1,7 @@
 """A client as a program of its own: tells on stdout what its supervisor does, obeys words on stdin.
 
-``client_program.py HOME [ENDPOINT]`` prints one JSON line for each transition and each reply.
+``client_program.py HOME [ENDPOINT]`` prints one JSON line for each transition and each reply, with the
+monotonic time ``at`` which it was known; on Linux all processes share that clock.
 A line on stdin is a JSON list: ``["set", name, value]``, ``["eval", code]``, ``["disconnect"]`` or ``["stop"]``.
 """
 
@@ -10,13 +11,14 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from typing import Any
 
-from stui_supervisor import State, Supervisor, Transition
+from stui_supervisor import RequestError, State, Supervisor, Transition
 
 
 def say(**fields: Any) -> None:
-    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.write(json.dumps({**fields, "at": time.monotonic()}) + "\n")
     sys.stdout.flush()
 
 
@@ -42,7 +44,10 @@ async def obey(supervisor: Supervisor, word: str, *rest: Any) -> None:
             await supervisor.save()
             say(saved=rest[0])
         case "eval":
-            say(answer=await supervisor.request("evaluate", {"code": rest[0]}))
+            try:
+                say(answer=await supervisor.request("evaluate", {"code": rest[0]}))
+            except RequestError as error:
+                say(failed=type(error).__name__)
         case "disconnect":
             await supervisor.disconnect()
             say(disconnected=supervisor.state is State.DISCONNECTED)

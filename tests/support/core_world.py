@@ -22,15 +22,20 @@ from stui_supervisor.effects import (
     Load,
     LookAtPath,
     OpenLink,
+    ReadProfile,
     Release,
     Save,
     Send,
+    Subscribe,
+    Unsubscribe,
 )
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.path import PathSample
+from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
@@ -49,6 +54,7 @@ REFUSED = Failure(FailureKind.REFUSED)
 RESET = Failure(FailureKind.RESET)
 DISK_FULL = StoreError("the disk is full", hint="make room")
 PID = 4711
+DEFAULT = Profile(name="default")
 
 E = TypeVar("E", bound=Effect)
 V = TypeVar("V", bound=Event)
@@ -90,7 +96,8 @@ class World:
 
     With ``disk_works`` each Save is answered at once; without, a test answers with ``saved`` or ``tell``.
     With a ``store`` that one does, whatever it is asked: at once, or with ``store_waits`` one thing after the other
-    as a test calls ``store_step``.
+    as a test calls ``store_step``. The ``profile`` is read at once, or with None when a test answers. ``sample`` is
+    what the kernel says of the connection; None where the system does not let us look.
     """
 
     def __init__(
@@ -101,14 +108,19 @@ class World:
         has_credentials: bool = False,
         disk_works: bool = True,
         store: MemoryStore | None = None,
+        can_subscribe: bool = False,
+        profile: Profile | None = DEFAULT,
     ) -> None:
         self.settings = settings or Settings()
         self.now = BEGIN
         self.disk_works = disk_works
         self.store = store
         self.store_waits = False
+        self.profile = profile
+        self.sample: PathSample | None = None
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
+        self.subscription: Subscribe | None = None
         self._loads: list[int] = []
         self._requests = 0
         self._inside = False
@@ -123,6 +135,7 @@ class World:
             context=self.context,
             pid=PID,
             has_credentials=has_credentials,
+            can_subscribe=can_subscribe,
         )
 
     # What happens
@@ -131,28 +144,23 @@ class World:
         """One input, and the answers of the disk that follow from it."""
         effects = list(self.core.handle(event, self.now))
         for effect in list(effects):
+            self._note(effect)
             match effect:
-                case Send():
-                    self.last_send = effect
                 case Load() | Save() | Release() if self.store is not None:
                     self._for_store.append(effect)
                     effects += [] if self.store_waits else self.store_step()
                 case Load():
                     self._loads.append(effect.load)
-                case OpenLink():
-                    self.open_link = effect.link
-                case CloseLink():
-                    self.open_link = None
-                case LookAtPath(link):  # as where the system does not let us look
+                case LookAtPath(link):
                     effects.remove(effect)
-                    effects += self.tell(inputs.PathSeen(link, None))
+                    effects += self.tell(inputs.PathSeen(link, self.sample))
                 case Save() if self.disk_works:
                     self._write(effect)
                     effects += self.tell(saved(effect))
                 case Save():
                     self.unanswered.append(effect)
                 case _:
-                    pass
+                    effects += self._read_profile(effect)
         return effects
 
     def wait(self, seconds: float) -> list[Effect]:
@@ -164,6 +172,10 @@ class World:
             effects += self.tell(inputs.TimePassed())
         self.now = end
         return effects
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which this process does nothing; what becomes of it comes with the next input."""
+        self.now = self.now.after(seconds)
 
     def wait_for_deadline(self) -> list[Effect]:
         """Let time pass until the next deadline."""
@@ -229,13 +241,16 @@ class World:
         """The link brings these bytes as the reply to the message that was sent last."""
         return self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
 
-    def shake_hands(self, image_id: str | None = None, state: Mapping[str, Section] | None = None) -> list[Effect]:
+    def shake_hands(
+        self, image_id: str | None = None, state: Mapping[str, Section] | None = None, publishes: object = None
+    ) -> list[Effect]:
         """Answer as a healthy backend does until the link is up, or until the store is asked for another session."""
+        told = {"image_id": image_id, "notifications": publishes}
         effects: list[Effect] = []
         while self.core._attempt.phase is Phase.HANDSHAKE:
             match self.asked().command:
                 case "ping":
-                    effects += self.answer({"image_id": image_id} if image_id else {})
+                    effects += self.answer({name: value for name, value in told.items() if value is not None})
                 case "create_session":
                     effects += self.answer({"session_id": "made"})
                 case "restore_session":
@@ -247,6 +262,18 @@ class World:
     def link(self, image_id: str | None = None) -> list[Effect]:
         """The transport opens and the backend is healthy."""
         return [*self.opened(), *self.shake_hands(image_id)]
+
+    def link_over_tcp(self, image_id: str | None = None) -> list[Effect]:
+        """The same where the kernel lets us look, up to the first heartbeat that was answered."""
+        self.sample = PathSample(0.1, 0.1, 1_000, 0, has_outstanding=False)
+        effects = self.link(image_id) + self.wait(0.5)
+        self.sample = self.sample._replace(received_bytes=1_009)
+        return effects + self.wait(0.5)
+
+    def falls_silent(self, seconds: float) -> None:
+        """The kernel has not got a byte for so long."""
+        assert self.sample is not None
+        self.sample = self.sample._replace(received_ago_s=seconds)
 
     def submit(
         self,
@@ -283,6 +310,26 @@ class World:
         """Everything a user could notice, now or at the next deadline."""
         core = self.core
         return core.status(self.now), core.next_deadline(), core.link, core.session.record, self.context.sections()
+
+    def _note(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self.last_send = effect
+            case OpenLink():
+                self.open_link = effect.link
+            case CloseLink():
+                self.open_link = None
+            case Subscribe():
+                self.subscription = effect
+            case Unsubscribe():
+                self.subscription = None
+            case _:
+                pass
+
+    def _read_profile(self, effect: Effect) -> list[Effect]:
+        if not isinstance(effect, ReadProfile) or self.profile is None:
+            return []
+        return self.tell(inputs.ProfileRead(effect.read, self.profile, ()))
 
     def _write(self, effect: Save) -> None:
         before = self._disk.get(effect.session_id, stored(effect.session_id))

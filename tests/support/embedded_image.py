@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Refusal
+from stui_supervisor.wire.capabilities import DEADLINE_PARAMETER, KEY_PARAMETER
 from stui_supervisor.wire.service import Request, decode_request, encode_error, encode_result
+
+_PROMISES: Final = {DEADLINE_PARAMETER, KEY_PARAMETER}
 
 
 class EmbeddedImage:
@@ -27,13 +30,18 @@ class EmbeddedImage:
         if self.silent:
             return None
         try:
+            self._image.admit(request, now.timestamp())
             return encode_result(request, self._image.answer(request, now.timestamp()), at=now)
         except Refusal as refusal:
             return encode_error(request, refusal.kind.word(request.dialect), str(refusal), at=now)
 
     def asked(self, command: str) -> list[dict[str, Any]]:
-        """The parameters of every request of this command."""
-        return [dict(request.parameters) for request in self.executed if request.command == command]
+        """The parameters of every request of this command, as the caller gave them."""
+        return [
+            {name: value for name, value in request.parameters.items() if name not in _PROMISES}
+            for request in self.executed
+            if request.command == command
+        ]
 
 
 def _no_time(_seconds: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -35,6 +36,14 @@ async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(LIMIT_S):
         while not condition():  # noqa: ASYNC110  # what is looked at sets no event
             await asyncio.sleep(0.001)
+
+
+def until_now(condition: Callable[[], Any]) -> None:
+    """The same where no loop runs."""
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not become true"
+        threading.Event().wait(0.005)
 
 
 def queued(stream: EventStream) -> list[Event]:

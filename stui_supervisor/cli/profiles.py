@@ -1,0 +1,165 @@
+"""``profiles``: what is settled for each profile, looked at and changed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from stui_supervisor.adapters.host import directories
+from stui_supervisor.adapters.profile_bodies import profile_values
+from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.terminal import Colour, Terminal
+from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.printable import printable
+from stui_supervisor.profile import Profile, checked_name
+from stui_supervisor.record import StoreNotice
+
+_EXAMPLE: Final = "stui-supervisor profiles add work tcp://127.0.0.1:5555"
+
+
+def list_all(arguments: argparse.Namespace) -> ExitCode:
+    """Print every profile, favourites first."""
+    terminal = Terminal.of(arguments)
+    known, notices = _file(arguments).read_all()
+    _tell(notices, terminal)
+    profiles = sorted(known.values(), key=lambda profile: (not profile.favourite, profile.name))
+    if terminal.as_json:
+        terminal.answer({"profiles": [_values(profile) for profile in profiles]})
+    elif not profiles:
+        terminal.note(f"No profile is stored yet. Add one with: {_EXAMPLE}")
+    width = max((len(printable(profile.name)) for profile in profiles), default=0)
+    for profile in profiles:
+        mark = "*" if profile.favourite else " "
+        terminal.line(f"{mark} {printable(profile.name).ljust(width)}  {_places(profile)}")
+    return ExitCode.DONE
+
+
+def show(arguments: argparse.Namespace) -> ExitCode:
+    """Print one profile."""
+    terminal = Terminal.of(arguments)
+    known, notices = _file(arguments).read_all()
+    _tell(notices, terminal)
+    if arguments.name not in known:
+        raise _unknown(arguments.name, known)
+    _print(known[arguments.name], terminal)
+    return ExitCode.DONE
+
+
+def add(arguments: argparse.Namespace) -> ExitCode:
+    """Add or change a profile, and print it."""
+    name, settled = checked_name(arguments.name), _settled(arguments)
+    return _change(arguments, lambda known: replace(known or Profile(name=name), **settled))
+
+
+def favourite(arguments: argparse.Namespace) -> ExitCode:
+    """Mark a profile or take the mark away, and print it."""
+    return _change(arguments, lambda known: replace(_known(known, arguments), favourite=not arguments.off))
+
+
+def forget(arguments: argparse.Namespace) -> ExitCode:
+    """Remove a profile's entry; its sessions stay."""
+
+    def leave_out(known: Profile | None) -> None:
+        _known(known, arguments)
+
+    terminal = Terminal.of(arguments)
+    _, notices = _file(arguments).change(arguments.name, leave_out)
+    _tell(notices, terminal)
+    if terminal.as_json:
+        terminal.answer({"forgotten": arguments.name})
+    terminal.line(f"The profile {printable(arguments.name)} is forgotten; its sessions are not.")
+    return ExitCode.DONE
+
+
+def _file(arguments: argparse.Namespace) -> ProfileFile:
+    return ProfileFile(directories(arguments.home).profiles)
+
+
+def _change(arguments: argparse.Namespace, change: Callable[[Profile | None], Profile]) -> ExitCode:
+    terminal = Terminal.of(arguments)
+    profile, notices = _file(arguments).change(arguments.name, change)
+    _tell(notices, terminal)
+    if profile is not None:
+        _print(profile, terminal)
+    return ExitCode.DONE
+
+
+def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields that the command line gives; what it leaves out stays as it is."""
+    settled: dict[str, Any] = {}
+    if arguments.endpoints:
+        settled["endpoints"] = tuple(dict.fromkeys(str(Endpoint.parse(text)) for text in arguments.endpoints))
+    if arguments.pin_image is not None:
+        settled["pin_image"] = _checked_image(arguments.pin_image) or None
+    if arguments.notifications is not None:
+        settled["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
+    if arguments.topic is not None:
+        settled["topics"] = tuple(dict.fromkeys(filter(None, arguments.topic)))
+    for flag in ("failover", "allow_plaintext_token"):
+        if getattr(arguments, flag) is not None:
+            settled[flag] = getattr(arguments, flag)
+    return settled
+
+
+def _checked_image(name: str) -> str:
+    """No image is known by a longer name, so none would ever match."""
+    if len(json.dumps(name)) > REMOTE_NAME_MAX_BYTES:
+        raise ConfigurationError(
+            f"the image's name is longer than {REMOTE_NAME_MAX_BYTES} bytes", hint="give it as status shows it"
+        )
+    return name
+
+
+def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:
+    if known is None:
+        raise _unknown(arguments.name, _file(arguments).read_all()[0])
+    return known
+
+
+def _unknown(name: str, known: Mapping[str, Profile]) -> ConfigurationError:
+    names = ", ".join(sorted(known)) or "none"
+    hint = f"known profiles: {names}; add one with: {_EXAMPLE}"
+    return ConfigurationError(f"the profile {name!a} is not known", hint=hint)
+
+
+def _tell(notices: Iterable[StoreNotice], terminal: Terminal) -> None:
+    for notice in notices:
+        terminal.note(f"{printable(notice.message)}\n  {printable(notice.hint)}")
+
+
+def _values(profile: Profile) -> dict[str, Any]:
+    return {"name": profile.name, **profile_values(profile)}
+
+
+def _places(profile: Profile) -> str:
+    own = ", ".join(profile.endpoints) + (" (failover)" if profile.failover else "")
+    recent = f"recent: {', '.join(profile.recent)}" if profile.recent else ""
+    return printable("; ".join(filter(None, (own, recent))) or "no endpoint yet")
+
+
+def _print(profile: Profile, terminal: Terminal) -> None:
+    values = _values(profile)
+    if terminal.as_json:
+        terminal.answer(values)
+    width = max(map(len, values))
+    for name, value in values.items():
+        if value or isinstance(value, bool):
+            terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {printable(_shown(value))}")
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ", ".join(value)
+        case dict():
+            return ", ".join(f"{key}={one}" for key, one in value.items())
+        case _:
+            return str(value)

@@ -1,0 +1,254 @@
+"""Hearing what the image publishes: one subscription at a time, beside the link and never in its way.
+
+It begins when a link is established, and ends with it. What goes wrong is tried again with waits of its own. Two
+things are told: a publisher that has been heard at this endpoint and is gone (``is_deaf``), and the
+gap in what was heard, which may span several links. A publisher that was never there is told once.
+
+A new subscription reaches the publisher some time after its handshake, and what is published until then
+passes by; a publisher keeps nothing. So a gap begins where the old one was last known to be alive,
+and ends with the new one's handshake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum, auto
+from random import Random
+from typing import Final
+
+from stui_supervisor.config import (
+    LINK_GRACE_S,
+    NOTIFICATIONS_GRACE_S,
+    NOTIFICATIONS_HEARTBEAT_INTERVAL_S,
+    NOTIFICATIONS_HEARTBEAT_TIMEOUT_S,
+    NOTIFICATIONS_RETRY_MAX_S,
+    STALL_S,
+    Settings,
+)
+from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.events import Notification, NotificationsMissed, Problem
+from stui_supervisor.failures import FAILURES, Failure, FailureKind
+from stui_supervisor.inputs import Moment
+from stui_supervisor.policy import Backoff
+from stui_supervisor.profile import Profile
+from stui_supervisor.publisher import named_by_image, named_by_user
+from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.notifications import decode
+
+_SILENCE_MAX_S: Final = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
+_MALFORMED: Final = "look at what the image publishes; the others are heard"
+
+
+class _Phase(Enum):
+    """What the subscription is doing."""
+
+    IDLE = auto()
+    WAITING = auto()
+    OPENING = auto()
+    OPEN = auto()
+
+
+class _Gap:
+    """When a publisher was last known to be alive, and since when it has not been heard."""
+
+    def __init__(self) -> None:
+        self._alive: Moment | None = None
+        self._looked: Moment | None = None
+        self._since: datetime | None = None
+
+    @property
+    def has_worked(self) -> bool:
+        """True once the publisher has been heard."""
+        return self._alive is not None
+
+    def alive(self, now: Moment) -> None:
+        """The publisher shows that it is there."""
+        self._alive = self._looked = now
+
+    def unbroken(self, now: Moment) -> None:
+        """Nobody has said yet that it is gone."""
+        self._looked = now
+
+    def broken(self) -> None:
+        """It is not heard any more.
+
+        Had it been silent for longer when that was last looked at, its heartbeats would have told. The look counts, not
+        this moment: the machine may have slept since, or this process stood still.
+        """
+        if self._alive is not None and self._looked is not None:
+            known = self._looked.after(-_SILENCE_MAX_S)
+            self._since = (known if known.monotonic_s > self._alive.monotonic_s else self._alive).utc
+
+    def mended(self, now: Moment) -> NotificationsMissed | None:
+        """It is heard again, or for the first time; the gap if there was one."""
+        since, self._since = self._since, None
+        self.alive(now)
+        # A wall clock that was set back must not turn the gap round.
+        return None if since is None else NotificationsMissed(at=now.utc, since=min(since, now.utc), until=now.utc)
+
+
+class Listening:
+    """The subscription beside one link after the other; its attempts are numbered.
+
+    Each method returns what to do. What arrives with another number belongs to the past. ``is_deaf``: a
+    publisher that was heard at this endpoint is gone, for longer than a moment.
+    """
+
+    def __init__(self, settings: Settings, rng: Random) -> None:
+        self._settings = settings
+        self._backoff = Backoff(settings, rng)
+        self._link: Endpoint | None = None
+        self._publisher: Endpoint | None = None
+        self._topics: tuple[str, ...] = ()
+        self._number = 0
+        self._phase = _Phase.IDLE
+        self._until: float | None = None
+        self._judged_from = 0.0
+        self._gap = _Gap()
+        self._malformed = 0
+        self._told: set[str] = set()
+        self.is_deaf = False
+
+    def begin_run(self) -> None:
+        """The program starts: nothing has been heard or told yet."""
+        self._link = None
+
+    def begin(self, link: Endpoint, named: object, profile: Profile, now: Moment) -> list[Effect]:
+        """A link is established; ``named`` is the publisher's address in its ping, or None."""
+        if link != self._link:
+            self._link, self._gap, self._told = link, _Gap(), set()
+        if profile.notifications is None and named is None:
+            return self._unnamed(now)
+        try:
+            if profile.notifications is not None:
+                self._publisher = named_by_user(profile.notifications, link)
+            else:
+                self._publisher = named_by_image(named, link)
+        except ConfigurationError as error:
+            return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
+        self._topics = profile.topics
+        self._backoff.reset()
+        self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+        return self._subscribe(now)
+
+    def end(self, now: Moment) -> list[Effect]:
+        """The link is let go, and the subscription with it."""
+        effects: list[Effect] = [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
+        if self._phase is _Phase.OPEN:
+            self._gap.broken()
+        if self._malformed > 1:
+            message = f"{self._malformed} notifications in all were left out"
+            effects.append(_problem("notification_malformed", message, _MALFORMED, now))
+        self._malformed = 0
+        self._enter(_Phase.IDLE, None)
+        self.is_deaf = False
+        return effects
+
+    def opened(self, number: int, now: Moment) -> list[Effect]:
+        """The subscription is up."""
+        if number != self._number or self._phase is not _Phase.OPENING:
+            return []
+        self._enter(_Phase.OPEN, now.monotonic_s + self._settings.health_s)
+        self.is_deaf = False
+        missed = self._gap.mended(now)
+        return [] if missed is None else [Announce(missed)]
+
+    def published(self, number: int, frames: Sequence[bytes], now: Moment) -> list[Effect]:
+        """The publisher has sent something."""
+        if number != self._number or self._phase is not _Phase.OPEN:
+            return []
+        self._gap.alive(now)
+        try:
+            topic, body = decode(frames)
+        except MalformedMessage as error:
+            self._malformed += 1
+            return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
+        return [Announce(Notification(at=now.utc, topic=topic, body=body))]
+
+    def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
+        """The subscription never came up, or is gone."""
+        if number != self._number or self._phase not in (_Phase.OPENING, _Phase.OPEN):
+            return []
+        if self._phase is _Phase.OPEN:
+            self._gap.broken()
+            self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+        is_local = self._publisher is not None and self._publisher.is_local
+        if self._gap.has_worked or now.monotonic_s < self._judged_from:
+            wait_s = self._backoff.next_wait(failure, is_local=is_local, now=now.monotonic_s)
+            self._enter(_Phase.WAITING, now.monotonic_s + wait_s)
+            return []
+        self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(NOTIFICATIONS_RETRY_MAX_S))
+        message = f"nobody publishes at {self._publisher}: {failure}"
+        return self._tell_once("notifications_unheard", message, FAILURES[failure.kind].hint, now)
+
+    def hurry(self, now: Moment) -> list[Effect]:
+        """The machine woke or its network changed: what is waited for may be there by now."""
+        self._backoff.forgive()
+        return self._subscribe(now) if self._phase is _Phase.WAITING else []
+
+    def time_passed(self, now: Moment) -> list[Effect]:
+        """A deadline may have come."""
+        if self._phase is _Phase.OPEN:
+            self._gap.unbroken(now)
+        deaf_from = self._deaf_from()
+        if deaf_from is not None and deaf_from <= now.monotonic_s:
+            if now.monotonic_s - deaf_from > STALL_S:  # this process stood still; look again first
+                self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+            else:
+                self.is_deaf = True
+        if self._until is None or now.monotonic_s < self._until:
+            return []
+        match self._phase:
+            case _Phase.WAITING:
+                return self._subscribe(now)
+            case _Phase.OPENING:
+                return [Unsubscribe(self._number), *self.lost(self._number, Failure(FailureKind.TIMEOUT), now)]
+            case _:  # it has been up for so long that earlier failures no longer count
+                self._backoff.reset()
+                self._until = None
+                return []
+
+    def next_deadline(self) -> float | None:
+        """The monotonic time at which to call ``time_passed`` at the latest."""
+        deaf_from = self._deaf_from()
+        if deaf_from is None or (self._until is not None and self._until < deaf_from):
+            return self._until
+        return deaf_from
+
+    def _deaf_from(self) -> float | None:
+        is_away = self._phase in (_Phase.WAITING, _Phase.OPENING) and self._gap.has_worked
+        return self._judged_from if is_away and not self.is_deaf else None
+
+    def _subscribe(self, now: Moment) -> list[Effect]:
+        if self._publisher is None:
+            raise AssertionError("a subscription without a publisher")
+        self._number += 1
+        self._backoff.begin_attempt()
+        timeout_s = self._backoff.attempt_timeout()
+        self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
+        return [Subscribe(self._number, self._publisher, self._topics, timeout_s)]
+
+    def _unnamed(self, now: Moment) -> list[Effect]:
+        """Nobody says where to listen, which is news only where it was known before."""
+        if not self._gap.has_worked:
+            return []
+        message = "the image no longer says where it publishes its notifications"
+        return self._tell_once("notifications_unnamed", message, "see how the image's STUI server was started", now)
+
+    def _tell_once(self, code: str, message: str, hint: str | None, now: Moment) -> list[Effect]:
+        """Tell a problem, unless it has been told at this endpoint."""
+        if code in self._told:
+            return []
+        self._told.add(code)
+        return [_problem(code, message, hint or "", now)]
+
+    def _enter(self, phase: _Phase, until: float | None) -> None:
+        self._phase = phase
+        self._until = until
+
+
+def _problem(code: str, message: str, hint: str, now: Moment) -> Announce:
+    return Announce(Problem(at=now.utc, code=code, message=message, hint=hint))

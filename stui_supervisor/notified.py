@@ -1,0 +1,68 @@
+"""What the image says unasked, beside the link: when it is heard, and what its absence means for the state."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from stui_supervisor import inputs
+from stui_supervisor.config import Settings
+from stui_supervisor.effects import Effect
+from stui_supervisor.handshake import Established
+from stui_supervisor.listening import Listening
+from stui_supervisor.moving import Moving
+from stui_supervisor.session import Session
+from stui_supervisor.states import DegradedReason
+
+DEAF: Final = "the image's notifications are not heard any more"
+
+
+class Notified(Moving):
+    """A link with a subscription beside it, where the transport has any."""
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Settings,
+        rng: Random,
+        *,
+        profile: str,
+        pid: int,
+        has_credentials: bool,
+        can_subscribe: bool,
+    ) -> None:
+        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        self._can_subscribe = can_subscribe
+        self._listening = Listening(settings, rng)
+
+    def _established(self, step: Established) -> None:
+        super()._established(step)
+        if self._can_subscribe and self._attempt.endpoint is not None:
+            self._hear(self._listening.begin(self._attempt.endpoint, step.publishes, self._profile, self._now))
+
+    def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
+        super()._end_link(reason, keep_waiting=keep_waiting)
+        self._effects += self._listening.end(self._now)
+
+    def _probe(self) -> None:
+        super()._probe()
+        self._hear(self._listening.hurry(self._now))
+
+    def _subscribed(self, event: inputs.Subscribed) -> None:
+        self._hear(self._listening.opened(event.number, self._now))
+
+    def _published(self, event: inputs.Published) -> None:
+        self._hear(self._listening.published(event.number, event.frames, self._now))
+
+    def _subscription_lost(self, event: inputs.SubscriptionLost) -> None:
+        self._hear(self._listening.lost(event.number, event.failure, self._now))
+
+    def _look_at_subscription(self) -> None:
+        self._hear(self._listening.time_passed(self._now))
+
+    def _hear(self, effects: list[Effect]) -> None:
+        self._effects += effects
+        if self._listening.is_deaf:
+            self._degrade(DegradedReason.DEAF, DEAF)
+        else:
+            self._regain("notifications are heard again", DegradedReason.DEAF)

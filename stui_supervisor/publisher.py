@@ -1,0 +1,45 @@
+"""Where an image publishes: what the user or the image says, made an address that we may connect to.
+
+What an image says is hostile until checked. It may name a port of the machine that the link goes to, and
+nothing else: a link is no way to have us knock at other doors. Only the user may name another machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+from typing import Final
+
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+
+_LOOPBACK: Final = "127.0.0.1"
+
+
+def named_by_user(text: str, link: Endpoint) -> Endpoint:
+    """The publisher's address as the profile has it. Raises ConfigurationError."""
+    endpoint = Endpoint.parse(text.replace("://*:", "://0.0.0.0:", 1))
+    # A server that binds every address of its machine is reached at the one that the link uses.
+    return replace(endpoint, host=link.host or _LOOPBACK) if _is_unspecified(endpoint.host) else endpoint
+
+
+def named_by_image(text: object, link: Endpoint) -> Endpoint:
+    """The publisher's address as the image's ping has it. Raises ConfigurationError."""
+    endpoint = named_by_user(text, link) if isinstance(text, str) else Endpoint.parse(text)  # type: ignore[arg-type]  # says what it is instead of text
+    if endpoint.scheme == "ipc":
+        is_same_machine = link.scheme == "ipc"
+    else:
+        is_same_machine = endpoint.host == link.host or (endpoint.is_local and link.is_local)
+    if not is_same_machine:
+        raise ConfigurationError(
+            f"the image publishes at {endpoint}, which is not on the machine that the link goes to",
+            hint="if that is right, name it as 'notifications' in the profile",
+        )
+    return endpoint
+
+
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False

@@ -1,0 +1,158 @@
+"""What is particular to a subscription over ZeroMQ; tests/contracts holds the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
+from stui_supervisor.backend import BackendSettings
+from stui_supervisor.config import MESSAGE_MAX_BYTES
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.ports import LinkTimes
+from tests.support.backend_process import BackendProcess
+from tests.support.publisher import Publisher
+from tests.support.strange_servers import (
+    ScriptedServer,
+    closing_at_once,
+    silent,
+    speaking_http,
+    speaking_noise,
+    tcp_server,
+)
+from tests.support.watching import open_descriptors, until
+
+TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
+SHORT = LinkTimes(attempt_timeout_s=0.2, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
+QUICK_HEARTBEATS = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=0.05, heartbeat_timeout_s=0.2)
+RESET = Failure(FailureKind.RESET)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def opened(self) -> None:
+        self.heard.append("opened")
+
+    def published(self, frames: list[bytes]) -> None:
+        self.heard.append(tuple(frames))
+
+    def lost(self, failure: Failure) -> None:
+        self.heard.append(failure)
+
+    async def hears(self, count: int) -> list[object]:
+        await until(lambda: len(self.heard) >= count)
+        return self.heard
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[ZmqTransport]:
+    before = open_descriptors()
+    one = ZmqTransport()
+    yield one
+    one.close()
+    assert open_descriptors() <= before
+
+
+def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqSubscription, Listener]:
+    subscription, listener = transport.subscription(Endpoint.parse(endpoint), (), times), Listener()
+    subscription.open(listener)
+    return subscription, listener
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")
+async def test_a_publisher_on_ipc_is_heard(transport: ZmqTransport) -> None:
+    with tempfile.TemporaryDirectory() as directory, Publisher(f"ipc://{directory}/published") as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        publisher.publish(b"errors", b"1")
+        assert await listener.hears(2) == ["opened", (b"errors", b"1")]
+        subscription.close()
+
+
+async def test_what_comes_before_anybody_looks_is_not_lost(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        for number in range(200):
+            publisher.publish(b"errors", b"%d" % number)
+        assert (await listener.hears(201))[1:] == [(b"errors", b"%d" % number) for number in range(200)]
+        subscription.close()
+
+
+async def test_more_than_10_mb_is_the_end_and_does_not_fill_the_memory(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        publisher.publish(b"errors", b"x" * (MESSAGE_MAX_BYTES + 1))
+        assert await listener.hears(2) == ["opened", RESET]
+        subscription.close()
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        lambda: tcp_server(speaking_http),
+        lambda: tcp_server(silent),
+        lambda: tcp_server(closing_at_once),
+        lambda: tcp_server(speaking_noise),
+    ],
+    ids=["http", "silent", "closes", "noise"],
+)
+async def test_what_does_not_speak_zeromq_is_recognised(
+    server: Callable[[], AbstractContextManager[str]], transport: ZmqTransport
+) -> None:
+    with server() as endpoint:
+        subscription, listener = opening(transport, endpoint, SHORT)
+        assert await listener.hears(1) == [Failure(FailureKind.NOT_ZEROMQ)]
+        subscription.close()
+
+
+async def test_a_socket_that_does_not_publish_is_a_failed_attempt(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda _token, _body: []) as server:
+        subscription, listener = opening(transport, server.endpoint, SHORT)
+        (failure,) = await listener.hears(1)
+        assert isinstance(failure, Failure)
+        subscription.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="only on systems that can freeze a process")
+async def test_a_frozen_publisher_is_noticed_by_the_heartbeat(transport: ZmqTransport) -> None:
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", publish="tcp://127.0.0.1:*")
+    async with BackendProcess(settings) as server:
+        assert server.publishing is not None
+        subscription, listener = opening(transport, server.publishing, QUICK_HEARTBEATS)
+        await listener.hears(1)
+        server.freeze()
+        assert await listener.hears(2) == ["opened", RESET]
+        subscription.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("times", [200, pytest.param(2_000, marks=pytest.mark.soak)])
+async def test_subscriptions_made_and_left_in_every_way_leave_no_descriptor(
+    times: int, transport: ZmqTransport
+) -> None:
+    gone = Publisher()
+    gone.vanish()
+    with Publisher() as publisher:
+        baseline = 0
+        for number in range(times + 20):
+            subscription, listener = opening(transport, publisher.endpoint if number % 3 else gone.endpoint)
+            if number % 2:
+                await listener.hears(1)
+            else:
+                await asyncio.sleep(0)
+            subscription.close()
+            if number == 20:
+                baseline = open_descriptors()
+        await until(lambda: open_descriptors() <= baseline)

@@ -1,0 +1,67 @@
+"""What links cost that nobody uses: processor, memory, and bytes on the wire; at default settings, without coverage."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from stui_supervisor.backend import BackendSettings
+from tests.support.backend_process import BackendProcess
+from tests.support.networks import BACKEND, network
+
+PROGRAM = Path(__file__).parents[1] / "support" / "idle_program.py"
+
+
+class Cost(NamedTuple):
+    """Of all the links of a process."""
+
+    cpu_percent: float
+    wire_bytes_per_s: float
+    memory_bytes: int
+
+
+@contextmanager
+def idle(home: Path, links: int, seconds: float) -> Iterator[Callable[[], Cost]]:
+    """A process that keeps so many links in a network of its own; its cost is known when the time is over."""
+    with (
+        network() as net,
+        BackendProcess(BackendSettings(bind=f"tcp://{BACKEND}:*"), net.at_backend) as server,
+        subprocess.Popen(
+            [*net.at_client, sys.executable, str(PROGRAM), str(home), server.endpoint, f"{links}", f"{seconds}"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        ) as program,
+    ):
+        yield lambda: cost(*(json.loads(line) for line in program.stdout or ()))
+
+
+def cost(before: dict[str, Any], after: dict[str, Any]) -> Cost:
+    seconds = after["at_s"] - before["at_s"]
+    return Cost(
+        cpu_percent=100 * (after["cpu_s"] - before["cpu_s"]) / seconds,
+        wire_bytes_per_s=(after["wire_bytes"] - before["wire_bytes"]) / seconds,
+        memory_bytes=after["memory_bytes"],
+    )
+
+
+@pytest.mark.parametrize(("links", "seconds"), [(20, 10.0), pytest.param(100, 60.0, marks=pytest.mark.soak)])
+def test_idle_links_cost_next_to_nothing(
+    tmp_path: Path, links: int, seconds: float, record_property: Callable[[str, object], None]
+) -> None:
+    with idle(tmp_path / "one", 1, seconds) as alone, idle(tmp_path / "many", links, seconds) as together:
+        one, many = alone(), together()
+    record_property("one link", one)
+    record_property(f"{links} links", many)
+    assert one.cpu_percent <= 0.1
+    assert many.cpu_percent <= links * min(one.cpu_percent, 0.1)
+    assert many.wire_bytes_per_s <= links * 300
+    assert many.memory_bytes - one.memory_bytes <= (links - 1) * 200_000

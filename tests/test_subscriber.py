@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from stui_supervisor import inputs
+from stui_supervisor.effects import Subscribe, Unsubscribe
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.inputs import Input
+from stui_supervisor.subscriber import Subscriber
+from stui_supervisor.testing import FakePublisher
+
+PUBLISHER = Endpoint("tcp", "127.0.0.1", 5556)
+
+
+async def test_what_a_subscription_says_reaches_the_core_under_its_number() -> None:
+    publisher, told = FakePublisher(), list[Input]()
+    subscriber = Subscriber(publisher, told.append)
+    subscriber.do(Subscribe(7, PUBLISHER, ("errors",), 1.0))
+    await asyncio.sleep(0)
+    publisher.publish(b"errors", b"1")
+    publisher.vanish()
+    assert told == [
+        inputs.Subscribed(7),
+        inputs.Published(7, [b"errors", b"1"]),
+        inputs.SubscriptionLost(7, Failure(FailureKind.RESET)),
+    ]
+    assert (publisher.subscriptions[0].endpoint, publisher.subscriptions[0].topics) == (PUBLISHER, ("errors",))
+
+
+async def test_one_subscription_ends_where_the_next_begins_and_all_end_when_told() -> None:
+    publisher, told = FakePublisher(), list[Input]()
+    subscriber = Subscriber(publisher, told.append)
+    for number in (1, 2):
+        subscriber.do(Subscribe(number, PUBLISHER, (), 1.0))
+        await asyncio.sleep(0)
+    publisher.publish(b"errors", b"1")
+    subscriber.do(Unsubscribe(2))
+    publisher.publish(b"errors", b"2")
+    assert told == [inputs.Subscribed(1), inputs.Subscribed(2), inputs.Published(2, [b"errors", b"1"])]
+
+
+async def test_without_a_factory_there_is_nothing_to_end_and_a_mistake_to_begin() -> None:
+    subscriber = Subscriber(None, lambda _event: None)
+    subscriber.do(Unsubscribe(1))
+    with pytest.raises(AssertionError):
+        subscriber.do(Subscribe(1, PUBLISHER, (), 1.0))
