@@ -56,6 +56,7 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
+        self._refused_keys.forget()
         attempt.path = PathWatch(self._settings, self._now.monotonic_s)
         self._look_at_path()
         attempt.handshake = Handshake(

@@ -12,6 +12,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
 from stui_supervisor.asides import Aside, NetworkChanged, Woke
 from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
@@ -22,11 +23,11 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import OutcomeUnknown, StoreError, SupervisorError
 from stui_supervisor.events import ContextSaved, Event, Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.outside import Outside
+from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryDisk, MemoryProfiles, MemoryStore
+from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.core_world import request
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.watching import entering, next_of, own_threads, queued, until
@@ -107,7 +108,16 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(clock, peer, lambda: kept, MemoryProfiles, diary, None, lambda: given_back.append("all"), network)
+    outside = Outside(
+        clock,
+        without_keys(peer),
+        lambda: kept,
+        MemoryProfiles,
+        diary,
+        Keyring(MemoryCredentials(), KeyringClientKeys()),
+        lambda: given_back.append("all"),
+        network,
+    )
     drivers.append(Driver(core, settings, outside, audience))
     one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
     if start:
