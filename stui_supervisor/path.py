@@ -79,6 +79,8 @@ class PathWatch:
         self._other_bytes: int | None = None
         self._acked_bytes = 0
         self._acked_at = now
+        self._uploaded_at = now
+        self._had_outstanding = False
         self._is_quiet = False
         self.hears_heartbeats = False
         self._awake_since = -math.inf
@@ -118,6 +120,9 @@ class PathWatch:
             silence_s = min(silence_s, now - self._acked_at)
         elif not self.hears_heartbeats:
             return PathVerdict.ALIVE  # a peer without heartbeats is silent when it has nothing to say
+        else:
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
+            silence_s = min(silence_s, now - self._uploaded_at)
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
         awake_s = now - self._awake_since
@@ -132,9 +137,14 @@ class PathWatch:
             other_bytes, before = sample.received_bytes - self._replied_bytes, self._other_bytes
             self.hears_heartbeats |= before is not None and other_bytes > before
             self._other_bytes = other_bytes
+        if self._had_outstanding and sample.acked_bytes - self._acked_bytes > FRAME_SMALL_BYTES:
+            self._uploaded_at = self._looked_at
+        self._had_outstanding = sample.has_outstanding
         if sample.acked_bytes > self._acked_bytes:
-            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
-            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            acked_at = now - sample.acked_ago_s
+            if now - self._looked_at <= self._settings.silent_after_s:
+                # The peer repeats its acknowledgements when it misses ours: what was new came soon after that look.
+                acked_at = min(acked_at, self._looked_at + self._settings.path_look_s)
             self._acked_at = max(self._acked_at, acked_at)
         self._looked_at, self._acked_bytes = now, sample.acked_bytes
 

@@ -16,6 +16,7 @@ _RESENDS_MAX: Final = 8
 _HEALED_S: Final = (0.0, 0.5)  # what was stuck is sent again so soon after a way has opened
 _HANDSHAKE_BYTES: Final = 91  # greeting and READY of a REP socket, measured
 PING_BYTES: Final = 9
+_PACKET_BYTES: Final = 1_460
 _PACKET_S: Final = 0.2  # on a thin line, between two packets of one message
 _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel may notice
 
@@ -116,16 +117,17 @@ class Connection:
         return self._sent > self._acked
 
     def send(self, size: int, arrived: Callable[[], None]) -> None:
-        """Send a message; it has arrived with the last of its packets."""
-        under_way = []
-        for part, end in _packets(self.out.way, size, arrived):
+        """Send a message, a large one on a thin line; it has arrived with the last of its packets."""
+        under_way, count = [], self.out.way.packets
+        for part, end in _packets(count, size if count == 1 else count * _PACKET_BYTES, arrived):
             self._sent += part
             under_way.append(self._reaching(self._sent, end))
         self.out.carry(*under_way)
 
     def answer(self, size: int, arrived: Callable[[], None]) -> None:
         """Send a message back."""
-        self.back.carry(*(self._coming(part, end) for part, end in _packets(self.back.way, size, arrived)))
+        packets = _packets(min(self.back.way.packets, size), size, arrived)
+        self.back.carry(*(self._coming(part, end) for part, end in packets))
 
     def cut(self) -> None:
         """Let nothing through any more, either way, without a word."""
@@ -173,9 +175,8 @@ class Connection:
         return came
 
 
-def _packets(way: Way, size: int, arrived: Callable[[], None]) -> Iterator[tuple[int, Callable[[], None]]]:
+def _packets(count: int, size: int, arrived: Callable[[], None]) -> Iterator[tuple[int, Callable[[], None]]]:
     """What one message falls into."""
-    count = min(way.packets, size)
     part = size // count
     for _ in range(count - 1):
         yield part, lambda: None

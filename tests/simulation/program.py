@@ -205,7 +205,7 @@ class Program:
     def _go_on(self) -> None:
         if self.held_until > self._agenda.now:
             return
-        self.witness.verdicts.disturbed(self._agenda.awake_s)
+        self.witness.disturbed()
         held, self._held = self._held, []
         for action in held:
             action()

@@ -73,7 +73,8 @@ class VerdictWitness:
         silent_s = self._clock() - connection.received_at
         demand(silent_s >= least_s, f"{silent_s:.3f} s of silence are no verdict")
         if connection.has_outstanding:
-            stuck_s = self._clock() - connection.progressed_at
+            # An acknowledgement counts from the look before it, which is no longer ago than a heartbeat.
+            stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
         is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
         demand(not is_well, "a path that works to a process that lives is never given up")

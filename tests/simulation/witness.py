@@ -58,6 +58,11 @@ class Witness:
         """The user has changed a section."""
         self.work.assigned(self._clock())
 
+    def disturbed(self) -> None:
+        """The loop stood still until now: it may look again first."""
+        self.verdicts.disturbed(self._clock())
+        self.requests.disturbed(self._clock())
+
     def save_called(self, saver: Saver) -> None:
         """Somebody waits in save()."""
         self.work.save_called(saver)
