@@ -79,7 +79,7 @@ class PathWatch:
         self._other_bytes: int | None = None
         self._acked_bytes = 0
         self._acked_at = now
-        self._uploaded_at = now
+        self._uploaded_at = -math.inf
         self._had_outstanding = False
         self._is_quiet = False
         self.hears_heartbeats = False

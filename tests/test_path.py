@@ -100,7 +100,7 @@ def test_the_end_of_a_large_message_of_ours_is_not_the_end_of_the_peer() -> None
     for step in range(1, 60):
         connection.sees(sample(step * 0.25, acked_ago_s=0.01, received=109, acked=1_000 * step, owed=True))
     assert connection.sees(sample(15.0, acked_ago_s=0.01, received=109, acked=59_300)) is PathVerdict.ALIVE
-    verdicts = [connection.sees(sample(15.0 + step * LOOK_S, received=109, acked=59_300)) for step in range(1, 15)]
+    verdicts = [connection.sees(sample(15.0 + step * LOOK_S, received=109, acked=59_300)) for step in range(1, 16)]
     later = [verdict for verdict in verdicts if verdict is not PathVerdict.ALIVE]
     assert later == [*[PathVerdict.SILENT] * 5, PathVerdict.FROZEN]
 
