@@ -12,8 +12,9 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import FRAME_SMALL_BYTES, HEARTBEAT_MAX_BYTES, Settings
+from stui_supervisor.config import FRAME_SMALL_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.hearing import Hearing, Heartbeats
 
 
 class PathSample(NamedTuple):
@@ -66,17 +67,6 @@ class PathVerdict(Enum):
     FROZEN = auto()
 
 
-class Heartbeats(Enum):
-    """Whether the peer answers ZMTP heartbeats, as libzmq does and some others do not.
-
-    ``ASSUMED`` until bytes have come that were no reply, or until a silent peer shows that it lives all the same.
-    """
-
-    ASSUMED = auto()
-    HEARD = auto()
-    NONE = auto()
-
-
 class PathWatch:
     """The judge of one connection, from its start on. ``heartbeats`` is what earlier ones have shown of the peer."""
 
@@ -84,16 +74,18 @@ class PathWatch:
         self._settings = settings
         self._due = now
         self._looked_at = now
-        self._received_bytes = 0
-        self._replied_bytes = 0
-        self._other_bytes: int | None = None
-        self._trickles = 0
         self._acked_bytes = 0
         self._acked_at = now
+        self._uploaded_at = -math.inf
+        self._had_outstanding = False
         self._is_quiet = False
-        self._is_unheard = False
         self._awake_since = -math.inf
-        self.heartbeats = heartbeats
+        self._hearing = Hearing(heartbeats)
+
+    @property
+    def heartbeats(self) -> Heartbeats:
+        """What is known of the peer by now."""
+        return self._hearing.heartbeats
 
     def next_look(self) -> float:
         """The monotonic time of the next look."""
@@ -114,10 +106,7 @@ class PathWatch:
 
     def replied(self, token: bytes, body: bytes) -> None:
         """A reply has come: so many of the bytes were no heartbeat."""
-        self._replied_bytes += _framed(token) + _framed(b"") + _framed(body)
-        self._trickles = 0
-        if self._is_unheard:
-            self.heartbeats, self._is_unheard = Heartbeats.NONE, False
+        self._hearing.replied(token, body)
 
     def judge(self, sample: PathSample, now: float) -> PathVerdict:
         """Take in a look."""
@@ -133,10 +122,11 @@ class PathWatch:
             silence_s = min(silence_s, now - self._acked_at)
         elif self.heartbeats is Heartbeats.NONE:
             return PathVerdict.ALIVE  # it is silent when it has nothing to say
-        was_unheard = self._is_unheard
-        self._is_unheard = self.heartbeats is Heartbeats.ASSUMED and not sample.has_outstanding
-        self._is_unheard &= silence_s >= (settings.heartbeat_interval_s + settings.silent_after_s) / 2
-        if self._is_unheard and not was_unheard:
+        else:
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
+            silence_s = min(silence_s, now - self._uploaded_at)
+        is_late = silence_s >= (settings.heartbeat_interval_s + settings.silent_after_s) / 2
+        if self._hearing.becomes_late(is_late=is_late and not sample.has_outstanding):
             return PathVerdict.UNHEARD
         return self._of_silence(silence_s, now, has_outstanding=sample.has_outstanding)
 
@@ -151,29 +141,18 @@ class PathWatch:
             return PathVerdict.SILENT
         if has_outstanding:
             return PathVerdict.DEAD
-        if self.heartbeats is Heartbeats.ASSUMED:
-            # A frozen process completes no handshake: should the next link come up as silent, it lives without them.
-            self.heartbeats = Heartbeats.NONE
+        self._hearing.judged_frozen()
         return PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float) -> None:
-        if self._is_quiet:
-            other_bytes, before = sample.received_bytes - self._replied_bytes, self._other_bytes
-            if before is not None and other_bytes > before:
-                self.heartbeats = Heartbeats.HEARD
-            self._other_bytes = other_bytes
-        elif (grown := sample.received_bytes - self._received_bytes) > 0:
-            # No reply comes by so few bytes at a time, again and again; while one is awaited this is how they show.
-            self._trickles = self._trickles + 1 if grown <= HEARTBEAT_MAX_BYTES else 0
-            if self._trickles > 1:
-                self.heartbeats = Heartbeats.HEARD
+        self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)
+        if self._had_outstanding and sample.acked_bytes - self._acked_bytes > FRAME_SMALL_BYTES:
+            self._uploaded_at = self._looked_at
+        self._had_outstanding = sample.has_outstanding
         if sample.acked_bytes > self._acked_bytes:
-            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
-            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            acked_at = now - sample.acked_ago_s
+            if now - self._looked_at <= self._settings.silent_after_s:
+                # The peer repeats its acknowledgements when it misses ours: what was new came soon after that look.
+                acked_at = min(acked_at, self._looked_at + self._settings.path_look_s)
             self._acked_at = max(self._acked_at, acked_at)
-        self._looked_at, self._received_bytes, self._acked_bytes = now, sample.received_bytes, sample.acked_bytes
-
-
-def _framed(part: bytes) -> int:
-    """The bytes of one frame on the wire (ZMTP 3.1, section 4.2)."""
-    return len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9)
+        self._looked_at, self._acked_bytes = now, sample.acked_bytes

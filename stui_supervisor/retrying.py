@@ -17,9 +17,9 @@ from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
-from stui_supervisor.path import Heartbeats
 from stui_supervisor.policy import Backoff
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session

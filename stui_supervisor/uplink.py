@@ -31,8 +31,9 @@ from stui_supervisor.handshake import (
     unpinned,
     words_of,
 )
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.liveness import Finding
-from stui_supervisor.path import Heartbeats, PathVerdict, PathWatch, source_of
+from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret

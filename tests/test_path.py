@@ -6,8 +6,8 @@ import pytest
 
 from stui_supervisor.config import DEFAULTS, HEARTBEAT_MAX_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import (
-    Heartbeats,
     LivenessSource,
     PathSample,
     PathVerdict,
@@ -94,6 +94,24 @@ def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknow
     for step in range(1, 60):
         uploading = sample(step * 0.25, acked_ago_s=0.01, received=109, acked=1_000 * step, owed=True)
         assert connection.sees(uploading) is PathVerdict.ALIVE
+
+
+def test_the_end_of_a_large_message_of_ours_is_not_the_end_of_the_peer() -> None:
+    connection = Connection().with_heartbeats()
+    for step in range(1, 60):
+        connection.sees(sample(step * 0.25, acked_ago_s=0.01, received=109, acked=1_000 * step, owed=True))
+    assert connection.sees(sample(15.0, acked_ago_s=0.01, received=109, acked=59_300)) is PathVerdict.ALIVE
+    verdicts = [connection.sees(sample(15.0 + step * LOOK_S, received=109, acked=59_300)) for step in range(1, 16)]
+    later = [verdict for verdict in verdicts if verdict is not PathVerdict.ALIVE]
+    assert later == [*[PathVerdict.SILENT] * 5, PathVerdict.FROZEN]
+
+
+def test_an_acknowledgement_that_comes_while_nobody_looks_counts_from_when_it_came() -> None:
+    connection = Connection()
+    connection.sees(sample(9.0, received=91, owed=True))
+    connection.watch.look_by(connection.now)
+    connection.watch._due += 13.0  # nobody looks while this process stands still
+    assert connection.sees(sample(22.0, acked_ago_s=0.2, received=91, acked=18, owed=True)) is PathVerdict.ALIVE
 
 
 def test_a_large_reply_on_a_slow_line_is_alive() -> None:
