@@ -23,6 +23,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from stui_supervisor._version import __version__
@@ -32,6 +33,7 @@ MAJOR: Final = 1
 MINOR: Final = 0
 
 _DIGEST: Final = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
+_NAMES_REMEMBERED: Final = 256  # those of one session's directory, which each save looks at
 _NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,14})\.json")
 
 
@@ -80,6 +82,7 @@ def file_name(kind: Kind, seq: int) -> str:
     return f"{kind}.{seq}.json"
 
 
+@lru_cache(maxsize=_NAMES_REMEMBERED)
 def parse_name(name: str) -> tuple[Kind, int] | None:
     """Kind and seq of a generation's name; None for any other file."""
     match = _NAME.fullmatch(name)

@@ -15,17 +15,12 @@ from datetime import datetime
 from typing import Final
 
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
-from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, make_private_directory, write_whole
+from stui_supervisor.adapters.private_files import make_private_directory, write_whole
 from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
-from stui_supervisor.adapters.session_directory import (
-    Refused,
-    generations,
-    newest_context,
-    newest_record,
-    newest_with_work,
-)
+from stui_supervisor.adapters.session_directory import Refused, generations, newest_context, newest_record
 from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, GENERATIONS_KEPT, RECORD_MAX_BYTES, SNAPSHOTS_KEPT
+from stui_supervisor.adapters.tidying import Tidying
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionRecord
 
@@ -47,8 +42,7 @@ class OwnedSession:
         self.context = StoredContext()
         self._lock = SessionLock(os.path.join(path, LOCK_NAME))
         self._next_seq = dict.fromkeys(Kind, 1)
-        self._kept: set[str] = set()
-        self._seq_with_work: int | None = None
+        self._tidying = Tidying(path)
         self.read_only: OSError | None = None
         self._as_read: dict[Kind, list[int]] = {}
 
@@ -75,13 +69,11 @@ class OwnedSession:
         self._next_seq = {kind: seqs[0] + 1 if seqs else 1 for kind, seqs in found.items()}
         refused = [*record.refused, *context.refused]
         # What looks like a later version's file is never rotated away.
-        self._kept = {file.name for file in refused if not file.is_movable}
+        self._tidying.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
             self.record = record.value
-        if context.value is not None and context.header is not None:
+        if context.value is not None:
             self.context = context.value
-            older = [seq for seq in found[Kind.CONTEXT] if seq <= context.header.seq]
-            self._seq_with_work = newest_with_work(self.path, older)
         return refused
 
     def save_record(self, record: SessionRecord, at: datetime) -> None:
@@ -134,10 +126,9 @@ class OwnedSession:
                 self.save_record(self.record, header.saved_at)
             if header.kind is not Kind.CONTEXT and self.context.sections:
                 self.save_context(self.context.sections, header.saved_at)
-        if header.kind is Kind.CONTEXT and header.live_sections:
-            self._seq_with_work = header.seq
+        self._tidying.written(header, _size(parts))
         with suppress(OSError):  # the save is done; what is left over goes with the next one
-            self._tidy(header.kind)
+            self._tidying.tidy(header.kind)
 
     def _own_what_was_borrowed(self) -> None:
         if self.read_only is None:
@@ -163,20 +154,6 @@ class OwnedSession:
         make_private_directory(self.path)
         if not self._lock.take():
             raise BlockingIOError(errno.EAGAIN, _TAKEN)
-
-    def _tidy(self, kind: Kind) -> None:
-        """Keep the newest generations and the last one with work in it; drop temporaries of a save that was cut off."""
-        names = os.listdir(self.path)
-        seqs = generations(names)[kind]
-        count = SNAPSHOTS_KEPT if kind is Kind.SNAPSHOT else GENERATIONS_KEPT
-        kept = {file_name(kind, seq) for seq in seqs[:count]} | self._kept
-        if kind is Kind.CONTEXT and self._seq_with_work is not None:
-            kept.add(file_name(kind, self._seq_with_work))
-        old = {file_name(kind, seq) for seq in seqs} - kept
-        cut_off = {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
-        for name in old | cut_off:
-            with suppress(OSError):
-                os.unlink(os.path.join(self.path, name))
 
 
 def _file(header: Header, body: bytes) -> tuple[bytes, ...]:

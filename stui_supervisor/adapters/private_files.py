@@ -34,6 +34,7 @@ _BLOCK_BYTES: Final = 65_536  # what the allocator gives without asking the syst
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
 
 _ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
+_NO_LOCKS: Final = "there are no locks, as in some network folders: use a local disk, " + _ELSEWHERE
 _HINTS: Final = {
     errno.ENOSPC: "the disk is full: make room; the next save works again",
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
@@ -48,6 +49,8 @@ _HINTS: Final = {
     errno.ENFILE: "too many files are open on this machine: close some programs",
     errno.ENOTDIR: "a file is where a directory should be: move it away, " + _ELSEWHERE,
     errno.EEXIST: "a file is where a directory should be: move it away, " + _ELSEWHERE,
+    errno.ENOLCK: _NO_LOCKS,
+    errno.EOPNOTSUPP: _NO_LOCKS,
     errno.ENAMETOOLONG: "the path is too long: name a shorter one with home or STUI_SUPERVISOR_HOME",
 }
 
@@ -80,7 +83,7 @@ def is_out_of_means(error: OSError) -> bool:
 
 
 def make_private_directory(path: str) -> None:
-    """Make the directory and its parents; each one made is 0700. Existing ones stay as they are."""
+    """Make the directory and its parents, and have each on the disk; those made are 0700, others stay as they are."""
     try:
         _make_directory(path)
     except FileNotFoundError:
@@ -100,6 +103,8 @@ def _make_directory(path: str) -> None:
         return
     with suppress(OSError):  # file systems without modes refuse
         os.chmod(path, _DIRECTORY_MODE)  # a umask may have taken our own rights
+    with suppress(PermissionError):  # a directory that takes new names need not be readable
+        _flush_directory(os.path.dirname(path) or os.curdir)
 
 
 def refuse_file_above(path: str) -> None:

@@ -66,7 +66,11 @@ def encode_context(stored: StoredContext) -> bytes:
 
 def decode_context(body: bytes) -> StoredContext:
     """Raises Damaged when it is not a context."""
-    values = json_object(body)
+    return context_of(json_object(body))
+
+
+def context_of(values: dict[str, Any]) -> StoredContext:
+    """The same of JSON that is read already; takes ``sections`` out of it."""
     parts = values.pop("sections", None)
     if not isinstance(parts, dict):
         raise Damaged("it is not a context")

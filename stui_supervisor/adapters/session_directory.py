@@ -72,15 +72,6 @@ def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
     return _newest(path, Kind.CONTEXT, seqs, decode_context)
 
 
-def newest_with_work(path: str, seqs: list[int]) -> int | None:
-    """The newest context that has live sections, judged by the headers alone."""
-    for seq in seqs:
-        header = _peek(path, seq)
-        if header is not None and header.live_sections:
-            return seq
-    return None
-
-
 def look(path: str, session_id: str) -> Candidate | None:
     """How the session looks from outside, without reading its context; None when there is nothing to go by.
 

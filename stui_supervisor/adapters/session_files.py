@@ -13,14 +13,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
 from stui_supervisor.adapters.private_files import (
-    hint_for,
     is_out_of_means,
     is_read_only,
     make_private_directory,
@@ -28,14 +27,23 @@ from stui_supervisor.adapters.private_files import (
     store_errors,
 )
 from stui_supervisor.adapters.quarantine import leave, set_aside
+from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_directory import look
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
-from stui_supervisor.adapters.session_removal import remove_if_empty
+from stui_supervisor.adapters.session_notices import (
+    as_error,
+    newer_notice,
+    read_only_notice,
+    replaced_notice,
+    taken_notice,
+)
+from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
-from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT
+from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.retention import outlived
 
 _SESSION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CLAIM_LOCK_NAME: Final = "claim.lock"
@@ -72,19 +80,73 @@ class SessionFiles:
         self._root = os.fspath(root)
         self._utc = utc
         self._owned: dict[str, OwnedSession] = {}
+        self._outlived: list[Candidate] = []
 
     def claim(self, profile: str, image_id: str | None = None) -> Claimed:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
             with self._one_at_a_time() as is_alone:
-                return self._claim(profile, image_id, is_alone=is_alone)
+                seen = self._look_around()
+                claimed = self._claim(seen, profile, image_id)
+                if is_alone and claimed.fresh:
+                    self._remove_needless(seen, profile)
+                self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
+                return claimed
+
+    def claim_this(self, session_id: str) -> Claimed:
+        """Own one session, whatever its profile. Raises StoreError when that cannot be.
+
+        What is damaged is set aside and told in ``notices``, as in ``claim``.
+        """
+        with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
+            notices: list[StoreNotice] = []
+            try:
+                candidate = look(self._path(session_id), session_id)
+                profile = candidate.record.profile if candidate else ""
+                session = self._take(session_id, profile, notices) if candidate else None
+            except NewerFormat as error:
+                raise as_error(newer_notice(session_id, str(error))) from error
+            if session is None:
+                raise as_error(notices[-1] if notices else taken_notice(session_id))
+            self._owned[session_id] = session
+            return self._claimed(session_id, session, notices)
+
+    def begin_with(self, record: SessionRecord, stored: StoredContext) -> str:
+        """Make a session that holds this, for the next start to claim; its id. Raises StoreError."""
+        with store_errors("make a session", self._root):
+            make_private_directory(self._root)
+            claimed = self._begin(record, [])
+            self._owned[claimed.session_id].context = stored
+        try:
+            self.save_record(claimed.session_id, record)
+            self.save_context(claimed.session_id, stored.sections)
+        finally:
+            self.release(claimed.session_id)
+        return claimed.session_id
+
+    def prune(self, profile: str | None, days: float) -> list[str]:
+        """Remove the sessions of the profile, or of every one, that nobody has used for so long; their ids.
+
+        The newest with work in it of a profile and an image stays, and so does what is owned. Raises StoreError.
+        """
+        with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
+            if not is_alone:
+                return []
+            fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
+            return self._remove_outlived(outlived(fitting, self._utc(), days), days)
+
+    def of_later_versions(self) -> dict[str, StoreNotice]:
+        """The sessions that only a later version can read, by their ids. Raises StoreError."""
+        with store_errors("read the sessions", self._root):
+            return {session_id: newer_notice(session_id, reason) for session_id, reason in self._look_around().newer}
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
         session = self._session(session_id)
         with self._saving("save the endpoint", session):
             session.save_record(record, self._utc())
+        self._clean_up_one()
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """See ports.SessionStore."""
@@ -133,9 +195,8 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in self._look_around().candidates}
 
-    def _claim(self, profile: str, image_id: str | None, *, is_alone: bool) -> Claimed:
-        seen = self._look_around()
-        notices = [_newer_notice(session_id, reason) for session_id, reason in seen.newer]
+    def _claim(self, seen: _Seen, profile: str, image_id: str | None) -> Claimed:
+        notices = [newer_notice(session_id, reason) for session_id, reason in seen.newer]
         for session_id in seen.unreadable:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
@@ -153,19 +214,37 @@ class SessionFiles:
                 queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image_id)
                 continue
             self._owned[candidate.session_id] = session
-            if session.read_only is not None:
-                notices.append(_read_only_notice(candidate.session_id, session.read_only))
-            return Claimed(
-                session_id=candidate.session_id,
-                record=session.record,
-                sections=session.context.sections,
-                fresh=False,
-                notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
-            )
-        claimed = self._begin(seed(seen.candidates, profile, image_id), notices)
-        if is_alone:
-            self._remove_needless(seen, profile)
-        return claimed
+            return self._claimed(candidate.session_id, session, notices)
+        return self._begin(seed(seen.candidates, profile, image_id), notices)
+
+    @staticmethod
+    def _claimed(session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
+        if session.read_only is not None:
+            notices.append(read_only_notice(session_id, session.read_only))
+        return Claimed(
+            session_id=session_id,
+            record=session.record,
+            sections=session.context.sections,
+            fresh=False,
+            notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
+        )
+
+    def _clean_up_one(self) -> None:
+        """Of what nobody has used for long, one session goes with a save: a start has no time for that."""
+        if not self._outlived:
+            return
+        with suppress(OSError), self._one_at_a_time(wait_s=0) as is_alone:
+            if is_alone:
+                self._remove_outlived([self._outlived.pop(0)], SESSION_KEPT_DAYS)
+
+    def _remove_outlived(self, candidates: list[Candidate], days: float) -> list[str]:
+        saved_before = self._utc() - timedelta(days=days)
+        return [
+            candidate.session_id
+            for candidate in candidates
+            if candidate.session_id not in self._owned
+            and remove_if_outlived(self._path(candidate.session_id), saved_before)
+        ]
 
     def _remove_needless(self, seen: _Seen, profile: str) -> None:
         """Keep so many sessions without work; those without any file help nobody."""
@@ -191,7 +270,7 @@ class SessionFiles:
                 return None
             refused = session.load()
         except LockReplaced:
-            notices.append(_replaced_notice(session_id))
+            notices.append(replaced_notice(session_id))
             return None
         except (NewerFormat, OSError) as error:
             session.release()
@@ -210,8 +289,7 @@ class SessionFiles:
         session_id = str(uuid4())
         session = OwnedSession(self._path(session_id), record.profile)
         make_private_directory(session.path)
-        if not session.take():
-            raise OSError(0, "its lock cannot be had")
+        _take_new(session)
         self._owned[session_id] = session
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
@@ -247,7 +325,7 @@ class SessionFiles:
             return []
 
     @contextmanager
-    def _one_at_a_time(self, *, make_file: bool = True) -> Iterator[bool]:
+    def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:
         """Gives True when no other process can be in here too."""
         path = os.path.join(self._root, _CLAIM_LOCK_NAME)
         lock = SessionLock(path)
@@ -255,7 +333,7 @@ class SessionFiles:
         # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
         # keep the processes apart.
         with suppress(OSError):
-            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=CLAIM_WAIT_S)
+            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=wait_s)
         try:
             yield is_ours
         finally:
@@ -282,6 +360,17 @@ class SessionFiles:
         return os.path.join(self._root, session_id)
 
 
+def _take_new(session: OwnedSession) -> None:
+    taken = False
+    try:
+        taken = session.take()
+    finally:
+        if not taken:
+            remove_made_in_vain(session.path)  # each try would leave one more
+    if not taken:
+        raise OSError(0, "its lock cannot be had")
+
+
 def _take_or_borrow(session: OwnedSession) -> bool:
     try:
         return session.take()
@@ -289,27 +378,3 @@ def _take_or_borrow(session: OwnedSession) -> bool:
         if not is_read_only(error):
             raise
         return session.borrow(error)
-
-
-def _read_only_notice(session_id: str, error: OSError) -> StoreNotice:
-    return StoreNotice(
-        code="read_only",
-        message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
-        hint=f"{hint_for(error)}; saving begins by itself once that is done",
-    )
-
-
-def _newer_notice(session_id: str, reason: str) -> StoreNotice:
-    return StoreNotice(
-        code="newer_format",
-        message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
-        hint="use that version again to continue this session",
-    )
-
-
-def _replaced_notice(session_id: str) -> StoreNotice:
-    return StoreNotice(
-        code="unusable_file",
-        message=f"session {session_id} is left out: what is in the place of its file {LOCK_NAME!r} is not a file",
-        hint=f"remove {LOCK_NAME!r} from the directory of that session; the next start can use the session again",
-    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _IS_WINDOWS: Final = os.name == "nt"
+_NO_LOCKS: Final = "this file system has no locks"
 
 
 class LockReplaced(OSError):
@@ -41,7 +42,10 @@ class SessionLock:
                 raise PermissionError(errno.EACCES, "its lock cannot be made") from None
             return False
         except NotImplementedError as error:
-            raise OSError(0, "this file system has no locks") from error
+            raise OSError(errno.ENOLCK, _NO_LOCKS) from error
+        if type(lock) is not FileLock:  # it has become a mere file, which would outlive its process
+            lock.release()
+            raise OSError(errno.ENOLCK, _NO_LOCKS)
         self._lock = lock
         return True
 

@@ -1,34 +1,54 @@
-"""Removing a session that holds nothing anybody could miss."""
+"""Removing a session that holds nothing anybody could miss, or that nobody has used for a long time.
+
+Call these under the claim lock, so that no claim meets the session while it goes. None raises OSError.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, decode, file_name
+from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, decode, file_name, peek
 from stui_supervisor.adapters.owned_session import LOCK_NAME
-from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, read_regular
-from stui_supervisor.adapters.session_directory import generations
+from stui_supervisor.adapters.private_files import read_regular, read_start
+from stui_supervisor.adapters.session_directory import generations, look
 from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES
+from stui_supervisor.adapters.tidying import cut_off
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES
 
 _IS_WINDOWS: Final = os.name == "nt"
 
 
-def remove_if_empty(path: str) -> None:
-    """Remove the session, unless it is owned, has work or a snapshot, or holds anything that we cannot judge.
+def remove_if_empty(path: str) -> bool:
+    """Remove the session, unless it is owned, has work or a snapshot, or holds anything that we cannot judge."""
+    return _remove(path, _worthless_files)
 
-    Call it under the claim lock, so that no claim meets the session while it goes. Never raises OSError.
-    """
+
+def remove_if_outlived(path: str, saved_before: datetime) -> bool:
+    """Remove the session, unless it is owned, was saved since, or holds a file that is not of this version."""
+    return _remove(path, lambda path: _outlived_files(path, saved_before))
+
+
+def remove_made_in_vain(path: str) -> None:
+    """Remove the directory of a new session whose lock cannot be had; nobody else knows its name."""
+    for remove, name in ((os.unlink, os.path.join(path, LOCK_NAME)), (os.rmdir, path)):
+        with suppress(OSError):
+            remove(name)
+
+
+def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bool:
+    """True when the session is gone."""
     lock = SessionLock(os.path.join(path, LOCK_NAME))
     with suppress(OSError):
         if not os.path.isdir(path) or not lock.take():  # a lock may make the directory of a session that is gone
-            return
+            return False
         try:
-            removable = _worthless_files(path)
+            removable = removable_files(path)
             if removable is None:
-                return
+                return False
             for name in removable:
                 os.unlink(os.path.join(path, name))
             if not _IS_WINDOWS:
@@ -37,6 +57,8 @@ def remove_if_empty(path: str) -> None:
             lock.give_back()
         if _IS_WINDOWS:  # which removes no open file
             _remove_rest(path)
+        return True
+    return False
 
 
 def _remove_rest(path: str) -> None:
@@ -47,14 +69,46 @@ def _remove_rest(path: str) -> None:
 
 def _worthless_files(path: str) -> list[str] | None:
     """All files but the lock, in an order in which a crash leaves a session; None when there is one worth keeping."""
-    names = os.listdir(path)
-    found = generations(names)
-    saved = [file_name(kind, seq) for kind in (Kind.CONTEXT, Kind.ENDPOINT) for seq in reversed(found[kind])]
-    cut_off = [name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)]
-    if set(names) - {LOCK_NAME, *saved, *cut_off}:
-        return None  # a snapshot, or something that a person or a later version put there
+    ours = _our_files(path, Kind.CONTEXT, Kind.ENDPOINT)
+    if ours is None:
+        return None
     try:
-        headers = [decode(read_regular(os.path.join(path, name), CONTEXT_FILE_MAX_BYTES))[0] for name in saved]
+        headers = [decode(read_regular(os.path.join(path, name), CONTEXT_FILE_MAX_BYTES))[0] for name in ours.saved]
     except (Damaged, NewerFormat):
         return None  # it may be work
-    return None if any(header.live_sections for header in headers) else [*cut_off, *saved]
+    return None if any(header.live_sections for header in headers) else ours.all
+
+
+def _outlived_files(path: str, saved_before: datetime) -> list[str] | None:
+    """All files but the lock, as above; None when the session has been used, or by a later version."""
+    ours = _our_files(path, Kind.SNAPSHOT, Kind.CONTEXT, Kind.ENDPOINT)
+    if ours is None:
+        return None
+    try:
+        seen = look(path, os.path.basename(path))
+        for name in ours.saved:
+            with suppress(Damaged):
+                peek(read_start(os.path.join(path, name), HEADER_MAX_BYTES))
+    except NewerFormat:
+        return None
+    return ours.all if seen is not None and seen.saved_at < saved_before else None
+
+
+class _OurFiles(NamedTuple):
+    """What this program put into a session's directory, the lock left out."""
+
+    cut_off: list[str]
+    saved: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return [*self.cut_off, *self.saved]
+
+
+def _our_files(path: str, *kinds: Kind) -> _OurFiles | None:
+    """The files of these kinds, the oldest of each first; None when something else is there too."""
+    names = os.listdir(path)
+    found = generations(names)
+    ours = _OurFiles(sorted(cut_off(names)), [file_name(kind, seq) for kind in kinds for seq in reversed(found[kind])])
+    # Anything else is a snapshot that counts, or something that a person or a later version put there.
+    return ours if set(names) <= {LOCK_NAME, *ours.all} else None

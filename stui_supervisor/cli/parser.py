@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from stui_supervisor import backend
 from stui_supervisor._version import __version__
-from stui_supervisor.cli import diagram, profile_options
+from stui_supervisor.cli import diagram, profile_options, session_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
@@ -33,7 +33,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises ConfigurationError for a wrong one.
     """
     arguments = _build(as_json=asks_for_json(words)).parse_args(words)
-    for name, value in _DEFAULTS.items():
+    for name, value in {**_DEFAULTS, **getattr(arguments, "unless_given", {})}.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)
     return arguments
@@ -103,7 +103,23 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
+    login = add(
+        "login",
+        "keep a backend's token in the keyring",
+        "Keep the token of ENDPOINT in the system's keyring. It is asked for, or read from stdin, never an argument.",
+        module="login",
+    )
+    logout = add(
+        "logout",
+        "take a backend's token out of the keyring",
+        "Take the token of ENDPOINT out of the system's keyring.",
+        module="login",
+        function="forget",
+    )
+    for command in (login, logout):
+        command.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="without one, where the link was last")
     profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
+    session_options.add_parsers(commands, shared, lambda function: _later("sessions", function))
     served = add(
         "backend",
         "run the reference backend",

@@ -44,9 +44,10 @@ def test_a_session_is_two_kinds_of_files_and_a_lock(tmp_path: Path) -> None:
     ]
 
 
-def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
+def test_the_newest_generations_are_kept_and_the_last_copy_of_this_hour(tmp_path: Path) -> None:
     directory = stored(tmp_path, *[OLD] * (GENERATIONS_KEPT + 4))
     assert sorted(path.name for path in directory.glob("context.*")) == [
+        "context.4.json",
         "context.5.json",
         "context.6.json",
         "context.7.json",
@@ -120,7 +121,7 @@ def test_the_last_work_is_still_kept_by_the_next_process(tmp_path: Path) -> None
     for _ in range(5):
         files.save_context(session_id, NOTHING)
     assert (directory / "context.1.json").exists()
-    for _ in range(3):
+    for _ in range(4):
         files.save_context(session_id, OLD)
     assert not (directory / "context.1.json").exists()
 

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from stui_supervisor.adapters.rotated_file import RotatedFile
+from tests.support.intercepted import Refusing, intercepted
+from tests.support.scratch import scratch
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: modes and links")
 
@@ -164,3 +168,26 @@ def test_a_file_cut_off_by_the_limit_of_the_system_is_mended_at_the_next_line(tm
     file.write("whole")
     file.close()
     assert contents(tmp_path) == {"s.jsonl": "123456\nabc\nwhole\n"}
+
+
+@posix_only
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EINTR])
+@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+def test_each_call_may_be_refused_and_the_next_line_is_written(number: int, for_good: bool) -> None:
+    nth, is_past_the_end = 1, False
+    while not is_past_the_end:
+        refusing = Refusing(nth, number, for_good=for_good)
+        with scratch() as place:
+            file = RotatedFile(place / "logs", "log", max_bytes=60, files=3)
+            before = set(Path("/dev/fd").iterdir())
+            with intercepted(refusing):
+                for line in range(16):
+                    with suppress(OSError):
+                        file.write(f"line {line}")
+            file.write("the last one")
+            file.close()
+            assert (place / "logs" / "log.jsonl").read_text().endswith("the last one\n")
+            assert len(list((place / "logs").iterdir())) <= 3
+            assert set(Path("/dev/fd").iterdir()) == before
+        is_past_the_end, nth = len(refusing.seen) < nth, nth + 1
+    assert nth > 30

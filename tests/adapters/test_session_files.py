@@ -175,7 +175,7 @@ def test_the_listing_shows_the_newest_first_and_who_lives(tmp_path: Path) -> Non
         StoredSession(
             session_id=listed[1].session_id,
             record=RECORD,
-            saved_at=clock.now - timedelta(seconds=3),
+            saved_at=clock.now - timedelta(seconds=4),
             live=False,
             live_sections=1,
         ),

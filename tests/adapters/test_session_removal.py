@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,21 @@ import pytest
 from stui_supervisor.adapters.generations import MAJOR
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.adapters.session_removal import remove_if_empty
-from stui_supervisor.config import EMPTY_SESSIONS_KEPT
-from tests.support.stored_files import EPOCH, NEW, NOTHING, RECORD, Ticking, newest, posix, stored, with_header
+from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
+from tests.support.stored_files import (
+    EPOCH,
+    NEW,
+    NOTHING,
+    OLD,
+    RECORD,
+    Ticking,
+    contents,
+    newest,
+    posix,
+    stored,
+    with_header,
+)
 
 
 def sessions(root: Path) -> set[str]:
@@ -158,3 +171,78 @@ def test_a_session_that_lives_stays(tmp_path: Path) -> None:
 def test_a_session_that_is_gone_already_is_no_error_and_is_not_made_again(tmp_path: Path) -> None:
     remove_if_empty(str(tmp_path / "gone"))
     assert list(tmp_path.iterdir()) == []
+
+
+def leave_work(root: Path, count: int, age: timedelta = timedelta()) -> list[str]:
+    """Free sessions with work of one image, the oldest first."""
+    files = SessionFiles(root, lambda: EPOCH - age)
+    ids = [files.claim("default", f"image {number}").session_id for number in range(count)]
+    for session_id in ids:
+        files.save_record(session_id, RECORD)
+        files.save_context(session_id, NEW)
+    for session_id in ids:
+        files.release(session_id)
+    return ids
+
+
+MONTH = timedelta(days=SESSION_KEPT_DAYS + 1)
+
+
+def test_each_save_cleans_up_one_old_session_and_after_the_next_start_it_goes_on(tmp_path: Path) -> None:
+    (used,) = leave_work(tmp_path, 1)
+    count = SESSIONS_CLEANED + 5
+    leave_work(tmp_path, count, MONTH)
+    for left in (5, 0):
+        files = SessionFiles(tmp_path, lambda: EPOCH)
+        assert files.claim("default").session_id == used
+        assert len(sessions(tmp_path)) == count + 1
+        files.save_record(used, RECORD)
+        assert len(sessions(tmp_path)) == count
+        for _ in range(SESSIONS_CLEANED + 1):
+            files.save_record(used, RECORD)
+        files.release(used)
+        assert len(sessions(tmp_path)) == left + 1
+        count = left
+
+
+def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> None:
+    (used,) = leave_work(tmp_path, 1)
+    (old, older) = leave_work(tmp_path, 2, MONTH)
+    files = SessionFiles(tmp_path, lambda: EPOCH)
+    files.claim("default")
+    other = SessionLock(str(tmp_path / "claim.lock"))
+    assert other.take()
+    files.save_record(used, RECORD)
+    assert sessions(tmp_path) == {used, old, older}
+    other.give_back()
+    for _ in range(2):
+        files.save_record(used, RECORD)
+    assert sessions(tmp_path) == {used}
+
+
+def test_the_only_work_of_an_image_stays_however_old_it_is(tmp_path: Path) -> None:
+    (old,) = leave_work(tmp_path, 1, MONTH)
+    files = SessionFiles(tmp_path, lambda: EPOCH)
+    claimed = files.claim("default", "another image")
+    files.save_record(claimed.session_id, RECORD)
+    assert sessions(tmp_path) == {old, claimed.session_id}
+
+
+@pytest.mark.parametrize("change", [add_newer_format, add_note, replace_lock])
+def test_an_old_session_with_a_file_that_is_not_ours_to_judge_stays_as_it_is(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    directory = stored(tmp_path, NEW)
+    change(directory)
+    before = contents(directory)
+    assert not remove_if_outlived(str(directory), EPOCH + timedelta(days=9_999))
+    assert contents(directory) == before
+
+
+def test_an_old_session_goes_with_its_snapshots_and_damaged_files(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, NEW)
+    add_snapshot(directory)
+    damage(directory)
+    assert not remove_if_outlived(str(directory), EPOCH)
+    assert remove_if_outlived(str(directory), EPOCH + timedelta(days=9_999))
+    assert not directory.exists()

@@ -14,7 +14,7 @@ import pytest
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.context import Section
 
-# The claim writes a record, so the first save of a context makes the second write of the process, and so on.
+# The claim makes two directories and writes a record: the first save of a context begins with the fifth flush.
 SAVER = """
 import os, sys
 from stui_supervisor.adapters.session_files import SessionFiles
@@ -22,7 +22,10 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 
 files = SessionFiles(sys.argv[1])
-claimed = files.claim("default")
+try:
+    claimed = files.claim("default")
+except StoreError:
+    os._exit(0)
 for number in (1, 2, 3):
     try:
         files.save_context(claimed.session_id, {"x": Section(b"%d" % number, number, "me")})
@@ -46,11 +49,12 @@ def tracer() -> None:
         pytest.skip("strace cannot trace here")
 
 
-def run(root: Path, *options: str) -> tuple[str, str]:
+def run(root: Path, *options: str, ends_with: int = 0) -> tuple[str, str]:
     """What the saver printed, and the trace."""
     trace = root.with_name("trace")
     command = ["strace", "-f", "-o", str(trace), *options, sys.executable, "-c", SAVER, str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == ends_with, done.stderr
     return done.stdout, trace.read_text()
 
 
@@ -58,9 +62,9 @@ def run(root: Path, *options: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("call", "when", "error", "said"),
     [
-        ("fsync", 5, "EIO", "2 Input/output error\n"),
-        ("fsync", 6, "EIO", "2 Input/output error\n"),
-        ("fsync", 6, "EINVAL", ""),
+        ("fsync", 7, "EIO", "2 Input/output error\n"),
+        ("fsync", 8, "EIO", "2 Input/output error\n"),
+        ("fsync", 8, "EINVAL", ""),
         ("rename", 3, "EACCES", "2 Permission denied\n"),
         ("fchmod", 4, "EPERM", ""),
         ("unlink", 1, "EROFS", ""),
@@ -79,7 +83,7 @@ def test_a_refused_call_costs_only_its_own_save(tmp_path: Path, call: str, when:
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EROFS"])
 def test_a_disk_that_never_flushes_again_keeps_what_it_has(tmp_path: Path, error: str) -> None:
     root = tmp_path / "sessions"
-    printed, _ = run(root, "-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=5+")
+    printed, _ = run(root, "-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=7+")
     assert [line[0] for line in printed.splitlines()] == ["2", "3"]
     claimed = SessionFiles(root).claim("default")
     assert (claimed.sections, claimed.notices) == ({"x": Section(b"1", 1, "me")}, ())
@@ -98,3 +102,38 @@ def test_a_save_is_flushed_before_and_after_it_gets_its_name(tmp_path: Path) -> 
     names = [found[1] for found in calls if found]
     order = ["openat", "write", "write", "fsync", "read", "read", "read", "rename", "fsync"]
     assert names[: len(order)] == order
+
+
+@pytest.mark.usefixtures("tracer")
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP", "ENOSYS"])
+def test_where_the_system_has_no_locks_no_session_is_begun(tmp_path: Path, error: str) -> None:
+    root = tmp_path / "sessions"
+    printed, trace = run(root, "-e", "trace=flock", "-e", f"inject=flock:error={error}")
+    assert (printed, "INJECTED" in trace) == ("", True)
+    assert [path for path in root.iterdir() if path.is_dir()] == []
+
+
+WRITING = ("mkdir", "flock", "fchmod", "fsync", "rename", "unlink")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+@pytest.mark.usefixtures("tracer")
+@pytest.mark.parametrize("how", ["error=ENOSPC", "error=EIO", "error=EROFS", "error=EINTR", "signal=KILL"])
+def test_whatever_the_system_does_to_one_call_the_next_start_saves(tmp_path: Path, how: str) -> None:
+    _, trace = run(tmp_path / "counted", "-e", f"trace={','.join(WRITING)}")
+    for call in WRITING:
+        for nth in range(1, len(re.findall(rf"\b{call}\(", trace)) + 1):
+            root = tmp_path / f"{call} {nth}"
+            inject = f"inject={call}:{how}:when={nth}"
+            run(root, "-e", f"trace={call}", "-e", inject, ends_with=-9 if "KILL" in how else 0)
+            files = SessionFiles(root)
+            claimed = files.claim("default")
+            assert dict(claimed.sections) in [
+                {},
+                *({"x": Section(b"%d" % number, number, "me")} for number in (1, 2, 3)),
+            ]
+            assert claimed.notices == ()
+            files.save_context(claimed.session_id, {"x": Section(b"4", 4, "me")})
+            files.release(claimed.session_id)
+            assert not list(root.rglob("*.tmp"))

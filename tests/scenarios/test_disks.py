@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 import sys
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stui_supervisor import Problem, Settings, State, StoreError, Supervisor
 from stui_supervisor.testing import FakePeer
 from tests.support.embedded_image import EmbeddedImage
+from tests.support.intercepted import Call, intercepted, is_giving_back
 from tests.support.scenes import ENDPOINT
 from tests.support.watching import LIMIT_S, next_of, queued, until
 
@@ -113,3 +119,128 @@ async def test_a_damaged_session_is_told_and_the_one_before_it_is_used(tmp_path:
         assert dict(again.context) == {"workspaces": [1]}
         assert problem.message
         assert problem.hint
+
+
+class NoLocks:
+    """A file system that has none, until ``number`` is 0; ``refused`` counts."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.refused = 0
+
+    def __call__(self, name: str, arguments: tuple[Any, ...], call: Call) -> Any:
+        if not self.number or name != "flock" or is_giving_back(name, arguments):
+            return call()
+        self.refused += 1
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS], ids=errno.errorcode.get)
+async def test_a_network_folder_without_locks_costs_a_warning_and_nothing_piles_up_there(
+    tmp_path: Path, number: int
+) -> None:
+    supervisor = Supervisor(ENDPOINT, home=tmp_path, settings=QUICK, link=FakePeer(EmbeddedImage()))
+    stream = supervisor.events()
+    locks = NoLocks(number)
+    with intercepted(locks):
+        async with supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            supervisor.context["workspaces"] = [1]
+            await until(lambda: locks.refused >= 20)
+            assert supervisor.status().store_ok is False
+            (problem,) = [event for event in queued(stream) if isinstance(event, Problem)]
+            assert (problem.code, "locks" in problem.hint) == ("store_failed", True)
+            assert len([path for path in (tmp_path / "sessions").iterdir() if path.is_dir()]) <= 1  # the present try
+            locks.number = 0
+            await until(lambda: supervisor.status().store_ok)
+            await supervisor.save()
+    async with Supervisor(home=tmp_path, link=FakePeer(EmbeddedImage())) as again:
+        await again.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert dict(again.context) == {"workspaces": [1]}
+
+
+def mount(*words: str) -> bool:
+    return subprocess.run(["mount", *words], capture_output=True, check=False, timeout=10).returncode == 0  # noqa: S607
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if sys.platform != "linux" or not mount("-t", "tmpfs", "-o", "size=256k,mode=0700", "stui-test", str(place)):
+        pytest.skip("only on Linux, for root, who may mount disks")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True, timeout=10)  # noqa: S607  # wherever it is
+
+
+def fill(disk: Path) -> Path:
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        deque(iter(lambda: file.write(bytes(512)), 0), maxlen=0)
+    return filler
+
+
+async def test_a_real_disk_that_is_full_for_a_while_costs_a_warning_and_no_work(small_disk: Path) -> None:
+    supervisor = Supervisor(ENDPOINT, home=small_disk, settings=QUICK, link=FakePeer(EmbeddedImage()))
+    stream = supervisor.events()
+    async with supervisor:
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        supervisor.context["workspaces"] = [1]
+        await supervisor.save()
+        filler = fill(small_disk)
+        supervisor.context["workspaces"] = [2]
+        for _ in range(2):
+            with pytest.raises(StoreError, match="the disk is full"):
+                await supervisor.save()
+        assert (supervisor.state, supervisor.status().store_ok) == (State.CONNECTED, False)
+        assert [event.code for event in queued(stream) if isinstance(event, Problem)] == ["store_failed"]
+        filler.unlink()
+        await until(lambda: supervisor.status().store_ok)
+    async with Supervisor(home=small_disk, link=FakePeer(EmbeddedImage())) as again:
+        await again.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert dict(again.context) == {"workspaces": [2]}
+
+
+HOMELESS = """
+import asyncio, os
+import keyring, platformdirs, pwd, zmq  # while we may read where they are
+from stui_supervisor import Problem, State, StoreError, Supervisor
+from stui_supervisor.testing import FakePeer
+from tests.support.embedded_image import EmbeddedImage
+
+async def main():
+    supervisor = Supervisor("tcp://127.0.0.1:5555", link=FakePeer(EmbeddedImage()))
+    stream = supervisor.events()
+    async with supervisor:
+        await supervisor.wait_for(State.CONNECTED, timeout=10)
+        supervisor.context["workspaces"] = [1]
+        try:
+            await supervisor.save()
+        except StoreError as error:
+            print(error.hint)
+        print(supervisor.status().store_ok, dict(supervisor.context))
+    print([event.code async for event in stream if isinstance(event, Problem)])
+
+os.setuid(54321)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only on Linux can root be such an account")
+def test_an_account_without_a_home_directory_works_in_memory() -> None:
+    named = {"HOME", "STUI_SUPERVISOR_HOME", "XDG_STATE_HOME"}
+    nowhere = {name: value for name, value in os.environ.items() if name not in named}
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS],
+        env=nowhere,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    hint, state, problems = done.stdout.splitlines()
+    assert "STUI_SUPERVISOR_HOME" in hint
+    assert (state, problems) == ("False {'workspaces': [1]}", "['store_failed']")

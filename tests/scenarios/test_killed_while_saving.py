@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.config import GENERATIONS_KEPT
+from tests.support.killed_program import endpoint, sections
+from tests.support.scratch import scratch
 
-ROUNDS = 30
-SECTION_COUNT = 20
-SAVER = f"""
-import sys
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionRecord
-
-files = SessionFiles(sys.argv[1])
-claimed = files.claim("default")
-number = max([section.counter for section in claimed.sections.values()], default=0)
-print("owned", claimed.session_id, flush=True)
-while True:
-    number += 1
-    value = b'"%d %s"' % (number, b"x" * 5_000)
-    files.save_context(claimed.session_id, {{f"s{{i}}": Section(value, number, "me") for i in range({SECTION_COUNT})}})
-    print("context", number, flush=True)
-    files.save_record(claimed.session_id, SessionRecord(profile="default", endpoint=f"tcp://127.0.0.1:{{number}}"))
-    print("record", number, flush=True)
-"""
+REPOSITORY = Path(__file__).parents[2]
+LIVE = "import sys; from tests.support.killed_program import live; live(sys.argv[1])"
 
 
 @contextmanager
 def saver(root: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-c", SAVER, str(root)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIVE, str(root)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
     try:
         yield process
     finally:
@@ -47,38 +35,68 @@ def saver(root: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
-def killed_after(process: subprocess.Popen[str], lines: int) -> dict[str, str]:
-    """The last acknowledgement of each kind, of a process killed once it had given so many."""
-    assert process.stdout is not None
-    acknowledged = [process.stdout.readline() for _ in range(lines)]
-    assert all(acknowledged), "it ended by itself"
-    process.kill()
-    acknowledged += process.stdout.readlines()  # given before it died
-    return dict(line.split() for line in acknowledged if line.endswith("\n"))
+@contextmanager
+def program(root: Path) -> Iterator[Callable[[str], list[list[str]]]]:
+    """Lives and dies as it is told to; each call gives what it said in one life."""
+    command = [sys.executable, "-m", "tests.support.killed_program", str(root)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        orders, answers = process.stdin, process.stdout
+
+        def life(order: str) -> list[list[str]]:
+            orders.write(order + "\n")
+            orders.flush()
+            return [line.split() for line in iter(answers.readline, "dead\n")]
+
+        yield life
+        orders.close()
 
 
+def check(root: Path, orders: list[str]) -> None:
+    """After each death every acknowledged save is there, whole, and nothing piles up."""
+    saved = 0
+    with program(root) as life:
+        for order in orders:
+            said = life(order)
+            acknowledged = {word: int(number) for word, number in said if word != "owned"}
+            saved = max(saved, acknowledged.get("context", 0))
+
+            files = SessionFiles(root)
+            claimed = files.claim("default")
+            files.release(claimed.session_id)
+            assert claimed.notices == ()
+            assert {word[1] for word in said if word[0] == "owned"} <= {claimed.session_id}
+            number = max([section.counter for section in claimed.sections.values()], default=0)
+            assert number in {saved, saved + 1}
+            assert claimed.sections == (sections(number) if number else {})
+            if "record" in acknowledged:
+                port = acknowledged["record"]
+                assert claimed.record.endpoint in {endpoint(port), endpoint(port + 1)}
+            saved = number
+    assert len(list(root.rglob("*.json"))) <= 2 * GENERATIONS_KEPT + 4
+    assert len(list(root.rglob("*.tmp"))) <= 1
+
+
+def orders_of(count: int, seed: int) -> list[str]:
+    """Half of the deaths are at each call in turn, half at any time."""
+    rng = Random(seed)  # noqa: S311  # moments, no secrets
+    return [f"call {number}" for number in range(1, count // 2 + 1)] + [
+        f"after {rng.randrange(20_000)}" for _ in range(count // 2)
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only on POSIX systems, which fork")
 @pytest.mark.timeout(120)
-def test_thirty_kills_leave_every_acknowledged_save_whole(tmp_path: Path) -> None:
-    sessions = set()
-    for round_number in range(ROUNDS):
-        with saver(tmp_path) as process:
-            acknowledged = killed_after(process, 2 + round_number % 5)
-        files = SessionFiles(tmp_path)
-        claimed = files.claim("default")
-        files.release(claimed.session_id)
-        sessions.add(claimed.session_id)
-        assert claimed.notices == ()
-        assert claimed.session_id == acknowledged["owned"]
+def test_five_hundred_kills_leave_every_acknowledged_save_whole() -> None:
+    with scratch() as place:
+        check(place / "sessions", orders_of(500, seed=1))
 
-        (number,) = {section.counter for section in claimed.sections.values()}
-        assert number in {int(acknowledged["context"]), int(acknowledged["context"]) + 1}
-        whole = Section(b'"%d %s"' % (number, b"x" * 5_000), number, "me")
-        assert claimed.sections == {f"s{index}": whole for index in range(SECTION_COUNT)}
-        if "record" in acknowledged:
-            port = int(acknowledged["record"])
-            endpoints = {f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{port + 1}"}
-            assert claimed.record.endpoint in endpoints
-    assert len(sessions) == 1
+
+@pytest.mark.soak
+def test_five_thousand_kills_on_a_real_disk_leave_every_acknowledged_save_whole(tmp_path: Path) -> None:
+    check(tmp_path / "sessions", orders_of(5_000, seed=2))
 
 
 def test_the_session_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ async def test_an_image_that_the_profile_does_not_pin_is_rejected_until_that_is_
         profile = work(server, pin_image="one")
         settle(tmp_path, profile)
         async with Supervisor(profile="work", home=tmp_path) as supervisor:
-            with pytest.raises(DifferentImage, match="pinned to 'one'"):
+            with pytest.raises(DifferentImage, match="'two', not 'one'"):
                 await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
             status = supervisor.status()
             assert (status.state, status.endpoint) == (State.DISCONNECTED, server.endpoint)

@@ -37,6 +37,7 @@ class BackendProcess:
         self.settings = settings or BackendSettings(bind="tcp://127.0.0.1:*")
         self.endpoint = ""
         self.publishing: str | None = None
+        self.curve_key: str | None = None
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -72,6 +73,7 @@ class BackendProcess:
             raise AssertionError(f"the backend does not listen: {line} {said}")
         stderr.close()
         self.endpoint, self.publishing = line["listening"], line["publishing"]
+        self.curve_key = line["curve_key"]
         self.settings = replace(self.settings, bind=self.endpoint, publish=self.publishing)
 
     def kill(self) -> None:
@@ -162,8 +164,10 @@ def _options(settings: BackendSettings) -> list[str]:
         "state-file": settings.state_file,
         "token": settings.token,
         "executed-log": settings.executed_log,
+        "curve-secret-file": settings.curve_secret_file,
         "dialect": None if settings.dialects == frozenset(Dialect) else next(iter(settings.dialects)),
     }
     options += [f"--{name}={value}" for name, value in valued.items() if value is not None]
+    options += [f"--allow-client-key={key}" for key in settings.allowed_client_keys]
     options += ["--own-ids"] if settings.own_ids else []
     return options + ([] if settings.with_sessions else ["--without-sessions"])

@@ -1,0 +1,100 @@
+"""A session as one JSON file, to be kept or carried to another machine.
+
+::
+
+    {"magic": "stui-supervisor session", "major": 1, "minor": 0, "writer": "0.1.0", "time": "…",
+     "profile": "default", "endpoint": "tcp://127.0.0.1:5555", "dialect": "command", "image_id": "Pharo 12.0",
+     "context": {"sections": { …
+
+``context`` is the body of a context file. What belongs to this machine and to the backend's session is left
+out, so nobody can take that over with the file. A higher minor only adds keys, a higher major is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from stui_supervisor._version import __version__
+from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.session_bodies import StoredContext, context_of, encode_context
+from stui_supervisor.config import (
+    CONTEXT_FILE_MAX_BYTES,
+    CONTEXT_MAX_DEPTH,
+    RECORD_MAX_BYTES,
+    REMOTE_NAME_MAX_BYTES,
+)
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.profile import checked_name
+from stui_supervisor.record import SessionRecord
+from stui_supervisor.wire.limits import MalformedMessage, parse
+
+EXPORT_MAX_BYTES: Final = CONTEXT_FILE_MAX_BYTES + RECORD_MAX_BYTES
+
+_MAGIC: Final = "stui-supervisor session"
+_MAJOR: Final = 1
+_MINOR: Final = 0
+_LEVELS_AROUND: Final = 4  # the file, its context, the sections, and the one that holds a value
+
+
+def encode_export(record: SessionRecord, stored: StoredContext, at: datetime) -> bytes:
+    """The content of the file."""
+    fields = {
+        "magic": _MAGIC,
+        "major": _MAJOR,
+        "minor": _MINOR,
+        "writer": __version__,
+        "time": at.isoformat(timespec="seconds"),
+        "profile": record.profile,
+        "endpoint": record.endpoint,
+        "dialect": record.dialect,
+        "image_id": record.image_id,
+    }
+    return b'%s,"context":%s}\n' % (json.dumps(fields).encode()[:-1], encode_context(stored).rstrip())
+
+
+def decode_export(content: bytes) -> tuple[SessionRecord, StoredContext]:
+    """What a file holds, wherever it came from. Raises ConfigurationError, which says what is wrong with it."""
+    try:
+        values = parse(content, max_bytes=EXPORT_MAX_BYTES, max_depth=CONTEXT_MAX_DEPTH + _LEVELS_AROUND)
+    except MalformedMessage as error:
+        raise _refused(str(error)) from error
+    if not isinstance(values, dict) or values.get("magic") != _MAGIC or type(values.get("major")) is not int:
+        raise _refused("it is not an exported session")
+    if values["major"] != _MAJOR:
+        raise ConfigurationError(
+            f"the session was exported in format {values['major']}, and this version reads format {_MAJOR}",
+            hint="import it with the version that exported it, or a later one",
+        )
+    context = values.get("context")
+    if not isinstance(context, dict):
+        raise _refused("it has no context")
+    try:
+        return _record(values), context_of(context)
+    except Damaged as error:
+        raise _refused(str(error)) from error
+
+
+def _record(values: dict[str, Any]) -> SessionRecord:
+    endpoint = values.get("endpoint")
+    return SessionRecord(
+        profile=checked_name(values.get("profile", "")),
+        endpoint=None if endpoint is None else str(Endpoint.parse(endpoint)),
+        dialect=_text(values, "dialect"),
+        image_id=_text(values, "image_id"),
+    )
+
+
+def _text(values: dict[str, Any], name: str) -> str | None:
+    text = values.get(name)
+    if text is not None and (not isinstance(text, str) or len(json.dumps(text)) > REMOTE_NAME_MAX_BYTES):
+        raise Damaged(f"its {name} is not a text of a usable length")
+    return text
+
+
+def _refused(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the session cannot be imported: {reason}", hint="name a file that 'sessions export' has written"
+    )

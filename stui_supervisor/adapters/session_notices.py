@@ -1,0 +1,49 @@
+"""What people are told about sessions that cannot be used as usual."""
+
+from __future__ import annotations
+
+from stui_supervisor.adapters.owned_session import LOCK_NAME
+from stui_supervisor.adapters.private_files import hint_for
+from stui_supervisor.errors import StoreError
+from stui_supervisor.record import StoreNotice
+
+
+def read_only_notice(session_id: str, error: OSError) -> StoreNotice:
+    """The session is borrowed."""
+    return StoreNotice(
+        code="read_only",
+        message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
+        hint=f"{hint_for(error)}; saving begins by itself once that is done",
+    )
+
+
+def newer_notice(session_id: str, reason: str) -> StoreNotice:
+    """The session is of a later version."""
+    return StoreNotice(
+        code="newer_format",
+        message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
+        hint="use that version again to continue this session",
+    )
+
+
+def taken_notice(session_id: str) -> StoreNotice:
+    """The session that was asked for cannot be had."""
+    return StoreNotice(
+        code="taken",
+        message=f"session {session_id} is in use by a running supervisor, or its files cannot be used",
+        hint="end that program first, or choose another session",
+    )
+
+
+def as_error(notice: StoreNotice) -> StoreError:
+    """The same for a command, which cannot go on without that session."""
+    return StoreError(notice.message, hint=notice.hint)
+
+
+def replaced_notice(session_id: str) -> StoreNotice:
+    """Something that is no file is in the place of the lock."""
+    return StoreNotice(
+        code="unusable_file",
+        message=f"session {session_id} is left out: what is in the place of its file {LOCK_NAME!r} is not a file",
+        hint=f"remove {LOCK_NAME!r} from the directory of that session; the next start can use the session again",
+    )

@@ -1,0 +1,71 @@
+"""What is worth its place on the disk: older copies of the work in a session, and sessions that nobody uses any more.
+
+Copies are counted by the hours and days that have any, not by their age: a clock that was wrong for a
+moment, or a holiday, costs none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from stui_supervisor.claiming import Candidate, newest_first
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
+
+
+class Copy(NamedTuple):
+    """One older copy; ``hour`` is what ``hour_of`` gives for the moment of its saving."""
+
+    hour: int
+    size_bytes: int
+
+
+def hour_of(moment: datetime) -> int:
+    """The hours from 1970, in UTC, to this one."""
+    return int(moment.timestamp() // 3_600)
+
+
+class Thinning:
+    """Says of one copy after the other, the last saved first, whether to keep it.
+
+    Kept are the ``newest`` ones and the last of each hour and day, within their limits.
+    """
+
+    def __init__(self, newest: int = 0) -> None:
+        self._newest = newest
+        self._hours: set[int] = set()
+        self._days: set[int] = set()
+        self._left_bytes = COPIES_MAX_BYTES
+
+    def keeps(self, copy: Copy) -> bool:
+        """The answer for the next copy."""
+        hour, day = copy.hour, copy.hour // 24
+        is_last_of_hour = hour not in self._hours and len(self._hours) < COPY_HOURS
+        is_last_of_day = day not in self._days and len(self._days) < COPY_DAYS
+        if not (is_last_of_hour or is_last_of_day or self._newest > 0):
+            return False
+        self._left_bytes -= copy.size_bytes
+        if self._left_bytes < 0:
+            return False
+        self._newest -= 1
+        self._hours.add(hour)
+        self._days.add(day)
+        return True
+
+
+def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:
+    """The sessions that were not saved for so long, the oldest first; some of them may be owned still.
+
+    Never the newest with work in it of a profile and an image.
+    """
+    old: list[Candidate] = []
+    with_work: set[tuple[str, str | None]] = set()
+    for candidate in newest_first(candidates):
+        owner = candidate.record.profile, candidate.record.image_id
+        is_last_work = candidate.live_sections > 0 and owner not in with_work
+        if candidate.live_sections:
+            with_work.add(owner)
+        if not is_last_work and now - candidate.saved_at > timedelta(days=days):
+            old.append(candidate)
+    return old[::-1]
