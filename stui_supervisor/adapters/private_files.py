@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
+from stui_supervisor.adapters.flushing import flush
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
@@ -153,7 +154,7 @@ def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
         rest = memoryview(part)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
+    flush(descriptor)
     os.lseek(descriptor, 0, os.SEEK_SET)
     if not all(_reads_back(descriptor, part) for part in parts) or os.read(descriptor, 1):
         raise OSError(errno.EIO, "what was written reads back differently")
@@ -211,7 +212,7 @@ def _flush_directory(directory: str) -> None:
         return  # a directory cannot be opened there; NTFS journals the rename
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        flush(descriptor)
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise

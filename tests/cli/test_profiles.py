@@ -259,7 +259,7 @@ def test_the_status_of_a_profile_that_was_never_linked_is_disconnected(command: 
     assert (ended.code, ended.answer["state"]) == (3, "disconnected")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX systems")
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes")
 def test_only_the_owner_can_read_the_profiles(command: Command) -> None:
     command("profiles", "add", "work", A)
 

@@ -46,6 +46,7 @@ async def test_a_backend_that_freezes_at_work_is_given_up_in_time(
     async with backend, Supervisor(backend.endpoint, home=tmp_path / "home") as supervisor:
         for number in range(1, tries + 1):
             await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            await until(lambda: hears_heartbeats(supervisor))  # they are told from a reply while none is awaited
             work = asyncio.create_task(supervisor.request("evaluate", {"code": WORKING}))
             await until_it_works(backend, number)
             found_s.append(await freeze(backend, supervisor))
