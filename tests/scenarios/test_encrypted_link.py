@@ -11,7 +11,7 @@ import keyring
 import pytest
 import zmq
 
-from stui_supervisor import KeyRefused, Notification, State, Supervisor
+from stui_supervisor import BackendError, KeyRefused, Notification, State, Supervisor
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.backend import BackendSettings
@@ -117,6 +117,7 @@ async def test_notifications_of_an_encrypted_backend_are_heard_encrypted(tmp_pat
             heard = asyncio.create_task(next_of(stream, Notification))
             async with asyncio.timeout(LIMIT_S):
                 while not heard.done():  # what is published before the subscription is there is lost
-                    await supervisor.request("evaluate", {"code": "3 zork"})
+                    with pytest.raises(BackendError):
+                        await supervisor.request("evaluate", {"code": "3 zork"})
                     await asyncio.wait([heard], timeout=0.05)
             assert (await heard).topic == "errors"
