@@ -107,6 +107,15 @@ def _make_directory(path: str) -> None:
         _flush_directory(os.path.dirname(path) or os.curdir)
 
 
+def refuse_file_above(path: str) -> None:
+    """Raises NotADirectoryError when something that is no directory is above ``path``, which Windows calls missing."""
+    above = os.path.dirname(path)
+    while not os.path.lexists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    if os.path.lexists(above) and not os.path.isdir(above):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
 def read_regular(path: str, max_bytes: int) -> bytes:
     """The content of a regular file that is ours.
 

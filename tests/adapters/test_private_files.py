@@ -18,6 +18,7 @@ from stui_supervisor.adapters.private_files import (
     make_private_directory,
     read_regular,
     read_start,
+    refuse_file_above,
     store_errors,
     until_not_denied,
     write_whole,
@@ -195,6 +196,15 @@ def test_a_file_that_is_held_for_good_is_given_up() -> None:
     with pytest.raises(PermissionError) as caught:
         until_not_denied(replace)
     assert caught.value is refusal
+
+
+@pytest.mark.parametrize("path", ["file/inner", "file/inner/most"])
+def test_a_file_above_is_told_from_a_directory_that_is_missing(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        refuse_file_above(str(tmp_path / path))
+    refuse_file_above(str(tmp_path / "missing" / path))
+    refuse_file_above(str(tmp_path / "file"))
 
 
 @windows

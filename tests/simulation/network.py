@@ -49,7 +49,7 @@ class Process(Protocol):
         """Until then nothing of it runs, libzmq's thread included."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Site:
     """One endpoint: the image behind it, the way there and the way back.
 

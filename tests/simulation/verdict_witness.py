@@ -28,7 +28,7 @@ class VerdictWitness:
         self._undisturbed_since = 0.0
         self._established: SimulatedLink | None = None
         self._with_heartbeats: SimulatedLink | None = None
-        self._doubted: list[Site] = []
+        self._mistaken: set[Site] = set()
 
     def disturbed(self, until_s: float) -> None:
         """The loop stood still until then: it may look again first."""
@@ -78,8 +78,8 @@ class VerdictWitness:
             stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
         is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
-        if is_well and not link.site.has_heartbeats and link.site not in self._doubted:
-            self._doubted.append(link.site)  # as if it was frozen before its first heartbeat; never a second time
+        if is_well and not link.site.has_heartbeats and link.site not in self._mistaken:
+            self._mistaken.add(link.site)  # that it lives without them shows when the next link comes up
             return
         demand(not is_well, "a path that works to a process that lives is never given up")
 
