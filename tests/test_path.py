@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor.config import DEFAULTS, HEARTBEAT_MAX_BYTES, Settings
+from stui_supervisor.config import DEFAULTS, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import (
@@ -154,65 +154,6 @@ def test_a_peer_without_heartbeats_may_say_nothing_for_as_long_as_it_likes() -> 
     connection.sees(sample(0.1, received=500))
     for age in (5.0, 60.0, 3_600.0):
         assert connection.sees(sample(age, received=500)) is PathVerdict.ALIVE
-
-
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 1_000_000])
-def test_a_reply_is_not_taken_for_a_heartbeat(size: int) -> None:
-    connection = Connection()
-    connection.sees(sample(0.1, received=500))
-    connection.watch.replied(b"12345678", b"x" * size)
-    reply = 10 + 2 + size + (2 if size < 256 else 9)  # as it was seen on the wire
-    connection.sees(sample(0.1, received=500 + reply))
-    assert connection.watch.heartbeats is not Heartbeats.HEARD
-
-
-@pytest.mark.parametrize("grown", [60, 120, 50_000])
-def test_a_reply_that_is_on_its_way_still_is_not_taken_for_a_heartbeat(grown: int) -> None:
-    connection = Connection()
-    connection.sees(sample(0.1, received=500))
-    for step in range(1, 5):
-        connection.sees(sample(0.1, received=500 + grown * step), is_quiet=False)
-        if grown < HEARTBEAT_MAX_BYTES:
-            connection.watch.replied(b"12345678", b"")
-    assert connection.watch.heartbeats is not Heartbeats.HEARD
-
-
-def test_heartbeats_are_heard_while_a_reply_is_awaited() -> None:
-    connection = Connection()
-    for received in (500, 500, 509, 509, 518):
-        connection.sees(sample(0.1, received=received), is_quiet=False)
-    assert connection.watch.heartbeats is Heartbeats.HEARD
-
-
-def test_a_reply_that_dripped_is_not_taken_for_heartbeats_once_it_is_whole() -> None:
-    connection = Connection()
-    connection.sees(sample(0.1, received=500))
-    for received in (510, 520, 522):
-        connection.sees(sample(0.1, received=received), is_quiet=False)
-    guessed = connection.watch.heartbeats
-    connection.watch.replied(b"12345678", b"x" * 8)
-    connection.sees(sample(0.1, received=522))
-    assert (guessed, connection.watch.heartbeats) == (Heartbeats.HEARD, Heartbeats.ASSUMED)
-
-
-def test_a_heartbeat_between_two_replies_is_heard() -> None:
-    connection = Connection()
-    connection.sees(sample(0.1, received=500))
-    connection.watch.replied(b"12345678", b"x" * 10)
-    connection.sees(sample(0.1, received=500 + 24 + 9))
-    assert connection.watch.heartbeats is Heartbeats.HEARD
-
-
-def test_a_server_that_leaves_out_the_empty_frame_is_heard_too() -> None:
-    connection = Connection()
-    connection.sees(sample(0.1, received=500))
-    for _ in range(50):
-        connection.watch.replied(b"12345678", b"x" * 10)
-    shown = []
-    for received in (500 + 50 * 22, 500 + 50 * 22 + 9):
-        connection.sees(sample(0.1, received=received))
-        shown.append(connection.watch.heartbeats)
-    assert shown == [Heartbeats.ASSUMED, Heartbeats.HEARD]
 
 
 def test_a_look_without_an_answer_is_followed_by_another() -> None:
