@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import keyring
 import pytest
 import zmq
 
-from stui_supervisor import KeyRefused, State, Supervisor
+from stui_supervisor import BackendError, KeyRefused, Notification, State, Supervisor
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.backend import BackendSettings
@@ -20,7 +21,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.secret import Secret
 from tests.support.backend_process import BackendProcess
 from tests.support.keyring_backends import InMemory
-from tests.support.watching import LIMIT_S
+from tests.support.watching import LIMIT_S, next_of
 
 TOKEN = Secret("sixteen-characters-or-more")
 
@@ -102,3 +103,21 @@ async def test_a_client_that_the_backend_does_not_know_hears_which_key_to_have_a
         ours = KeyringClientKeys().read(Endpoint.parse(backend.endpoint), backend.curve_key)
         assert ours.public in caught.value.message
         assert fingerprint(backend.curve_key) in caught.value.message
+
+
+async def test_notifications_of_an_encrypted_backend_are_heard_encrypted(tmp_path: Path) -> None:
+    settings = BackendSettings(
+        bind="tcp://127.0.0.1:*", publish="tcp://127.0.0.1:*", curve_secret_file=tmp_path / "key"
+    )
+    async with BackendProcess(settings) as backend:
+        settle(tmp_path / "home", server_keys={backend.endpoint: backend.curve_key})
+        async with Supervisor(backend.endpoint, home=tmp_path / "home") as supervisor:
+            stream = supervisor.events()
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            heard = asyncio.create_task(next_of(stream, Notification))
+            async with asyncio.timeout(LIMIT_S):
+                while not heard.done():  # what is published before the subscription is there is lost
+                    with pytest.raises(BackendError):
+                        await supervisor.request("evaluate", {"code": "3 zork"})
+                    await asyncio.wait([heard], timeout=0.05)
+            assert (await heard).topic == "errors"

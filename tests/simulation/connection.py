@@ -16,7 +16,7 @@ _RESENDS_MAX: Final = 8
 _HEALED_S: Final = (0.0, 0.5)  # what was stuck is sent again so soon after a way has opened
 _HANDSHAKE_BYTES: Final = 91  # greeting and READY of a REP socket, measured
 PING_BYTES: Final = 9
-_PACKET_BYTES: Final = 1_460
+PACKET_BYTES: Final = 1_460
 _PACKET_S: Final = 0.2  # on a thin line, between two packets of one message
 _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel may notice
 
@@ -25,8 +25,8 @@ _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel 
 class Way:
     """One direction between the user's machine and a site, for every connection there.
 
-    ``loss`` is the share of packets that have to be sent again. ``packets`` are those into which a message falls, one
-    after the other on a thin line. ``troubled_until`` is when something last had to wait.
+    ``loss`` is the share of packets that have to be sent again. ``packets`` are those of each message, large ones on a
+    thin line. ``troubled_until`` is when something last had to wait.
     """
 
     agenda: Agenda
@@ -35,6 +35,11 @@ class Way:
     packets: int = 1
     blocked_until: float = 0.0
     troubled_until: float = 0.0
+
+    @property
+    def large_bytes(self) -> int:
+        """The least size of a message on a thin line."""
+        return self.packets * PACKET_BYTES if self.packets > 1 else 0
 
     def block(self, seconds: float) -> None:
         """Drop everything for a while."""
@@ -117,17 +122,16 @@ class Connection:
         return self._sent > self._acked
 
     def send(self, size: int, arrived: Callable[[], None]) -> None:
-        """Send a message, a large one on a thin line; it has arrived with the last of its packets."""
-        under_way, count = [], self.out.way.packets
-        for part, end in _packets(count, size if count == 1 else count * _PACKET_BYTES, arrived):
+        """Send a message; it has arrived with the last of its packets."""
+        under_way = []
+        for part, end in _packets(self.out.way, size, arrived):
             self._sent += part
             under_way.append(self._reaching(self._sent, end))
         self.out.carry(*under_way)
 
     def answer(self, size: int, arrived: Callable[[], None]) -> None:
         """Send a message back."""
-        packets = _packets(min(self.back.way.packets, size), size, arrived)
-        self.back.carry(*(self._coming(part, end) for part, end in packets))
+        self.back.carry(*(self._coming(part, end) for part, end in _packets(self.back.way, size, arrived)))
 
     def cut(self) -> None:
         """Let nothing through any more, either way, without a word."""
@@ -175,8 +179,9 @@ class Connection:
         return came
 
 
-def _packets(count: int, size: int, arrived: Callable[[], None]) -> Iterator[tuple[int, Callable[[], None]]]:
-    """What one message falls into."""
+def _packets(way: Way, size: int, arrived: Callable[[], None]) -> Iterator[tuple[int, Callable[[], None]]]:
+    """What a message falls into; a heartbeat is one packet on any way."""
+    count = way.packets if size >= way.large_bytes else 1
     part = size // count
     for _ in range(count - 1):
         yield part, lambda: None

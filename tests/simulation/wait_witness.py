@@ -20,7 +20,7 @@ _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 class WaitWitness:
     """An outage lasts from its first failure until ten seconds of health, or until the user begins anew.
 
-    ``shares`` are the waits, each as a share of the longest that was allowed.
+    ``shares`` are the waits while it is young, each as a share of the longest that was allowed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -77,7 +77,8 @@ class WaitWitness:
         is_young = self._age(now) < self._settings.quick_retry_s
         longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
-        self.shares.append(scheduled.delay_s / longest)
+        if is_young and scheduled.delay_s > 0.0:  # the next endpoint of a profile is tried at once
+            self.shares.append(scheduled.delay_s / longest)
 
     def _opens(self, timeout_s: float, now: float) -> None:
         longest = self._settings.attempt_timeout_max_s

@@ -91,6 +91,7 @@ class World:
         self._user.program.stop()
         self._go_on(_SETTLED_S)
         self._check_ledger()
+        self._check_disk_use()
 
     def live_without_backend(self, reach: Reach, hours: int) -> None:
         """Connect, ask for something every hour while the backend is away, and be connected when it is back."""
@@ -223,6 +224,12 @@ class World:
         image = self._sites[Endpoint.parse(str(after.endpoint))].image
         resumed = after.backend_verdict is BackendVerdict.RESUMED
         demand(resumed or not image.character.has_sessions, f"the session is resumed, not {after.backend_verdict}")
+
+    def _check_disk_use(self) -> None:
+        """However often a program starts, there is one session for each window and image, and one of no image yet."""
+        most = (1 + self._has_second_window) * (len(IMAGES) + 1)
+        made = len(self._disk.memory.sessions)
+        demand(made <= most, f"{made} sessions are made and {most} would do")
 
     def _check_ledger(self) -> None:
         ledger = Counter(entry for site in self._sites.values() for entry in site.image.ledger)
