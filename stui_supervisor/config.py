@@ -10,6 +10,8 @@ from stui_supervisor.errors import ConfigurationError
 # Limits of STUI itself, and of what is kept on disk. They are facts or promises, not settings.
 MESSAGE_MAX_BYTES: Final = 10_000_000  # STUI's limit for one message, either way
 MESSAGE_MAX_DEPTH: Final = 64  # nesting of what a backend may send; a screen shows far less
+REPLY_MAX_VALUES: Final = 100_000  # in a large reply; small values take 30 times their bytes of memory, a text 8 times
+VALUES_COUNTED_FROM_BYTES: Final = 2_000_000  # a context of many small values has to come back, and is smaller
 CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 MB on disk
 CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
 CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
