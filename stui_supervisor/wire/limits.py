@@ -16,9 +16,10 @@ from typing import Any, Final, NoReturn
 from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, VALUES_COUNTED_FROM_BYTES
 
 _SHOWN: Final = 12  # characters of a stranger's text that an error may quote
-# What is outside of strings, and the string behind it. An unclosed one is matched too: looking for its
-# end again from every quote in it would be quadratic.
-_OUTSIDE: Final = re.compile(rb'([^"]*+)(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"?)?', re.DOTALL)
+# An unclosed string is matched too: looking for its end again from every quote in it would be quadratic.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_BEFORE_TEXTS: Final = re.compile(rb'([^"]*+)(?:' + _STRING + rb")*+", re.DOTALL)
+_BEFORE_LISTED_TEXTS: Final = re.compile(rb'([^"]*+)(?:' + _STRING + rb'[^"\[\]{}]*+)*+', re.DOTALL)
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in _STEP)
 _BEGIN_VALUES: Final = b"[{,"
@@ -72,17 +73,18 @@ def parse(
 
 
 def _is_deeper(body: bytes, levels: int) -> bool:
-    brackets = chain.from_iterable(_outside_strings(body, _NOT_BRACKETS))
+    brackets = chain.from_iterable(_parts(body, _BEFORE_LISTED_TEXTS, without=_NOT_BRACKETS))
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > levels
 
 
 def _holds_more(body: bytes, values: int) -> bool:
-    return sum(map(len, _outside_strings(body, _NOT_BEGIN_VALUES))) > values
+    begun = accumulate(map(len, _parts(body, _BEFORE_TEXTS, without=_NOT_BEGIN_VALUES)))
+    return any(count > values for count in begun)
 
 
-def _outside_strings(body: bytes, without: bytes) -> Iterator[bytes]:
-    """What is there, part by part: all of them at once could take many times the message."""
-    return (match[1].translate(None, without) for match in _OUTSIDE.finditer(body))
+def _parts(body: bytes, pattern: re.Pattern[bytes], without: bytes) -> Iterator[bytes]:
+    """What is outside of strings, part by part: all of them at once could take many times the message."""
+    return (match[1].translate(None, without) for match in pattern.finditer(body))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
