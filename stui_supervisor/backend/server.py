@@ -21,6 +21,7 @@ from stui_supervisor.backend import state_file
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.backend.socket_file import private_socket
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.secret import MASK
@@ -179,7 +180,8 @@ class Backend:
 
 def _bind(server: zmq.Socket[bytes], address: str) -> str:
     try:
-        server.bind(address)
+        with private_socket(address):
+            server.bind(address)
     except zmq.ZMQError as error:
         if error.errno == zmq.EADDRINUSE:
             raise ConfigurationError(f"{address} is in use", hint="stop what listens there, or bind another") from error
