@@ -42,6 +42,7 @@ EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behi
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected
+UNFINISHED_MAX_BYTES: Final = 20_000_000  # come since the last whole message; libzmq limits each frame, not how many
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
