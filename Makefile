@@ -16,16 +16,19 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
   if "$$name" -c '$(IS_RECENT)' >/dev/null 2>&1; then echo "$$name"; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint diagrams clean
+.PHONY: help demo test test-windows soak lint diagrams clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 demo: $(INSTALLED) ## watch a link go through every state
 	@$(PY) -m stui_supervisor demo
 
 test: lint ## everything that has to hold
 	$(PY) -m pytest --cov --cov-report=term
+
+test-windows: $(INSTALLED) ## the tests of files, sockets, processes and the command, under Windows' Python in Wine
+	.ci/windows
 
 soak: $(INSTALLED) ## the long tests, with many more examples and seeds
 	$(PY) -m pytest --soak --timeout=3600
@@ -39,7 +42,7 @@ diagrams: $(INSTALLED) ## draw the diagrams again from the table
 	$(PY) -m stui_supervisor diagram --write diagrams
 
 clean: ## remove what the other commands made
-	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-windows build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

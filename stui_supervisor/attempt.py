@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.handshake import Handshake
 from stui_supervisor.path import PathWatch
@@ -38,6 +39,7 @@ class Attempt:
     until: float | None = None
     endpoint: Endpoint | None = None
     secret: Secret | None = None
+    curve: CurveKeys | None = None
     handshake: Handshake | None = None
     image_id: str | None = None
     path: PathWatch | None = None
@@ -54,6 +56,7 @@ class Attempt:
         self.link += 1
         self.endpoint = endpoint
         self.secret = None
+        self.curve = None
         self.handshake = None
         self.image_id = None
         self.path = None

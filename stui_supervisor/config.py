@@ -48,6 +48,7 @@ ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a su
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
+HEARTBEAT_MAX_BYTES: Final = 64  # between two looks: two ZMTP PONGs, or one that is encrypted
 NOTIFICATION_MAX_BYTES: Final = 64_000  # of one; read in a few ms, and a slow reader's queue may hold 1,000 of them
 NOTIFICATIONS_HEARTBEAT_INTERVAL_S: Final = 5.0  # ZMTP PING to the publisher; costs a fifth of the link's own
 NOTIFICATIONS_HEARTBEAT_TIMEOUT_S: Final = 15.0  # a publisher that is silent for so long is gone
@@ -60,11 +61,17 @@ SLEEP_MIN_S: Final = 1.0  # shorter sleeps are nothing
 PROBE_PAUSE_S: Final = 1.0  # between two probes, or attempts ahead of their time, for waking and moving
 STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
 ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
+GREETING_WAIT_S: Final = 0.5  # a ZeroMQ peer greets at once, however busy its image is
 SLOW_PINGS: Final = 2  # in a row make a slow image; one may be an accident
 STALL_S: Final = 0.5  # a look that comes so late was held up by this process; it judges nothing
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
+TOKEN_MIN_LENGTH: Final = 16  # characters that STUI asks for
+TOKEN_MAX_LENGTH: Final = 8_192  # characters; it travels in every ping
+WINDOWS_SECRET_MAX_LENGTH: Final = 1_280  # characters that the keyring of Windows holds
+SECRETS_MASKED: Final = 16  # that were in use last are masked in the log; a program may give a new token each time
+KEY_REFUSALS_MAX: Final = 3  # handshakes refused in a row; fewer may be a backend that is just ending
 ERROR_TEXT_MAX_LENGTH: Final = 400  # characters of an error's text in the status; the record is one page
 
 # The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
@@ -91,6 +98,7 @@ WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one w
 
 # The command line.
 LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
+KEYRING_PROMPT_S: Final = 60.0  # login and logout: a person may have to unlock the keyring first
 OUTPUT_QUEUE_LENGTH: Final = 1_000  # lines that a reader of our output may lag behind; more are dropped and counted
 OUTPUT_CLOSE_S: Final = 0.5  # output that nobody reads holds up the end of the program for no longer
 BACKEND_START_TIMEOUT_S: Final = 10.0  # a Python process on a slow machine listens within this
@@ -112,7 +120,7 @@ class Settings:
     attempt_timeout_s: float = 1.0  # transport and ZMTP handshake of one attempt; grows with an outage
     attempt_timeout_max_s: float = 5.0  # where that growth ends
     heartbeat_interval_s: float = 1.0  # ZMTP PING; what a frozen process does not answer
-    heartbeat_timeout_s: float = 45.0  # libzmq cuts the link; short ones cut large replies on slow lines
+    heartbeat_timeout_s: float = 60.0  # libzmq cuts the link; in less, 10 MB over 2 Mbit/s would not be through
 
     # Health
     silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending

@@ -170,6 +170,7 @@ class Core(Notified):
             self._listening.begin_run()
         self._is_running = True
         self.rejection = None
+        self._refused_keys.forget()
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.RESTORE, "the program starts")
@@ -186,6 +187,7 @@ class Core(Notified):
         is_same = self._route.first == event.endpoint
         restoring_until = self._attempt.until if self._attempt.phase is Phase.LOADING else None
         self.rejection = None
+        self._refused_keys.forget()
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
         self._session.wish(wanted=True, now=self._now.monotonic_s)
@@ -204,6 +206,7 @@ class Core(Notified):
             self._move(Trigger.DISCONNECT, "the user disconnected")
 
     def _reconnect(self, _: inputs.Reconnect) -> None:
+        self._refused_keys.forget()
         if self.state is State.DISCONNECTED:
             self.rejection = None
             self._session.wish(wanted=True, now=self._now.monotonic_s)
@@ -315,8 +318,11 @@ class Core(Notified):
             self._leave_restoring_if_read()
 
     def _shake_hands_again(self, reason: str) -> None:
-        """Something came late: who answers has to be compared with what is known only now."""
+        """Something came late: who answers, and how safely, has to be compared with what is known only now."""
+        is_up = self._attempt.phase is Phase.UP
         self._end_link(reason, keep_waiting=True)
+        if is_up:
+            self._move(Trigger.LINK_LOST, reason)
         self._begin_attempt()
 
     def _profile_read(self, event: inputs.ProfileRead) -> None:
@@ -329,7 +335,8 @@ class Core(Notified):
             self._leave_restoring_if_read()
         elif self._route.first is not None:
             self._plan(self._route.first)
-            if self._attempt.phase is Phase.HANDSHAKE and event.profile.pin_image is not None:
+            is_to_be_compared = self._attempt.phase is Phase.HANDSHAKE and event.profile.pin_image is not None
+            if is_to_be_compared or self._is_less_safe_than_settled():
                 self._shake_hands_again("the profile was read")
 
     def _profile_failed(self, event: inputs.ProfileFailed) -> None:

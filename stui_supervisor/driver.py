@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections import deque
 
@@ -13,14 +12,15 @@ from stui_supervisor.asides import Aside
 from stui_supervisor.audience import Audience
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
+from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.effects import Effect
-from stui_supervisor.errors import CredentialError, StoreError
+from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
-from stui_supervisor.ports import Credentials, Journal, Link, LinkTimes
+from stui_supervisor.ports import Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
@@ -46,8 +46,7 @@ class Driver:
         self._link: Link | None = None
         self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
-        self._keyring = Worker("stui-keyring")
-        self._reading: int | None = None
+        self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
         self._journal_ended = False
         self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
@@ -170,7 +169,7 @@ class Driver:
             case effects.LookAtPath(link):
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.ReadCredential():
-                self._read_credential(effect)
+                self._keyring.ask(effect)
             case effects.Subscribe() | effects.Unsubscribe():
                 self._subscriber.do(effect)
             case (
@@ -212,40 +211,10 @@ class Driver:
         timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
         times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
-            self._link = self._outside.make_link(effect.endpoint, times)
+            self._link = self._outside.make_link(effect.endpoint, times, effect.curve)
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # a program's own link may raise anything; it is a failed attempt
             self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
-
-    def _read_credential(self, effect: effects.ReadCredential) -> None:
-        credentials = self._outside.credentials
-        if credentials is None:
-            self._inputs.append(inputs.CredentialRead(effect.link, None, ""))
-            return
-        self._reading, busy = effect.link, self._reading is not None
-        if not busy:  # a keyring that hangs is not asked again on top; the core stops waiting by itself
-            try:
-                self._keyring.post(lambda: self._ask_keyring(credentials, effect))
-            except RuntimeError as error:
-                self._reading = None
-                no_thread = CredentialError(f"no thread to be had for the keyring: {error}")
-                self._inputs.append(inputs.CredentialFailed(effect.link, no_thread))
-
-    def _ask_keyring(self, credentials: Credentials, effect: effects.ReadCredential) -> None:
-        """Runs in the keyring's thread."""
-        answer: Input
-        try:
-            answer = inputs.CredentialRead(effect.link, credentials.read(effect.endpoint), credentials.source)
-        except CredentialError as error:
-            answer = inputs.CredentialFailed(effect.link, error)
-        except Exception as error:  # noqa: BLE001  # a program's own credentials may raise anything
-            answer = inputs.CredentialFailed(effect.link, CredentialError(f"{type(error).__name__}: {error}"))
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            self._loop.call_soon_threadsafe(self._credential_answered, answer)
-
-    def _credential_answered(self, answer: Input) -> None:
-        self._reading = None
-        self.feed(answer)
 
     def _arm_timer(self) -> None:
         deadline = self._core.next_deadline()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from stui_supervisor.context import Section
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Event
@@ -57,18 +58,24 @@ class NoteLink(NamedTuple):
 
 
 class ReadCredential(NamedTuple):
-    """Read the endpoint's credential; answer with CredentialRead or CredentialFailed."""
+    """Read what the endpoint asks for; answer with CredentialRead or CredentialFailed.
+
+    That is its token, and with a pinned ``server_key`` the keys of an encrypted link.
+    """
 
     link: int
     endpoint: Endpoint
+    with_token: bool = True
+    server_key: str | None = None
 
 
 class OpenLink(NamedTuple):
-    """Begin an attempt; answer with Opened or Lost."""
+    """Begin an attempt, encrypted where there are keys; answer with Opened or Lost."""
 
     link: int
     endpoint: Endpoint
     timeout_s: float
+    curve: CurveKeys | None = None
 
 
 class CloseLink(NamedTuple):
@@ -92,12 +99,13 @@ class LookAtPath(NamedTuple):
 
 
 class Subscribe(NamedTuple):
-    """Begin a subscription in place of any other; answer with Subscribed or SubscriptionLost."""
+    """Begin a subscription in place of any other, as safe as the link; answer with Subscribed or SubscriptionLost."""
 
     number: int
     endpoint: Endpoint
     topics: tuple[str, ...]
     timeout_s: float
+    curve: CurveKeys | None = None
 
 
 class Unsubscribe(NamedTuple):

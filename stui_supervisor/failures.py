@@ -115,7 +115,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.TOKEN_IN_CLEAR: FailureClass(
         "the token is not sent over a network in the clear",
-        "use a backend on this machine, for instance through an SSH tunnel, or one without a token",
+        "pin the backend's CURVE key, link through an SSH tunnel, or allow it for this profile",
         None,
         AuthenticationFailed,
     ),

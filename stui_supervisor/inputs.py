@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure
@@ -124,11 +125,12 @@ class ProfileFailed(NamedTuple):
 
 
 class CredentialRead(NamedTuple):
-    """The credential for the attempt, if there is one."""
+    """The credential for the attempt and the keys of its link, as far as there are any."""
 
     link: int
     secret: Secret | None
     source: str
+    curve: CurveKeys | None = None
 
 
 class CredentialFailed(NamedTuple):

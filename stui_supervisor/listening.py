@@ -26,6 +26,7 @@ from stui_supervisor.config import (
     STALL_S,
     Settings,
 )
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
@@ -103,6 +104,7 @@ class Listening:
         self._link: Endpoint | None = None
         self._publisher: Endpoint | None = None
         self._topics: tuple[str, ...] = ()
+        self._curve: CurveKeys | None = None
         self._number = 0
         self._phase = _Phase.IDLE
         self._until: float | None = None
@@ -116,7 +118,9 @@ class Listening:
         """The program starts: nothing has been heard or told yet."""
         self._link = None
 
-    def begin(self, link: Endpoint, named: object, profile: Profile, now: Moment) -> list[Effect]:
+    def begin(
+        self, link: Endpoint, named: object, profile: Profile, now: Moment, curve: CurveKeys | None = None
+    ) -> list[Effect]:
         """A link is established; ``named`` is the publisher's address in its ping, or None."""
         if link != self._link:
             self._link, self._gap, self._told = link, _Gap(), set()
@@ -129,7 +133,7 @@ class Listening:
                 self._publisher = named_by_image(named, link)
         except ConfigurationError as error:
             return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
-        self._topics = profile.topics
+        self._topics, self._curve = profile.topics, curve
         self._backoff.reset()
         self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         return self._subscribe(now)
@@ -229,7 +233,7 @@ class Listening:
         self._backoff.begin_attempt()
         timeout_s = self._backoff.attempt_timeout()
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
-        return [Subscribe(self._number, self._publisher, self._topics, timeout_s)]
+        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve)]
 
     def _unnamed(self, now: Moment) -> list[Effect]:
         """Nobody says where to listen, which is news only where it was known before."""

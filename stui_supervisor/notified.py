@@ -38,7 +38,8 @@ class Notified(Moving):
     def _established(self, step: Established) -> None:
         super()._established(step)
         if self._can_subscribe and self._attempt.endpoint is not None:
-            self._hear(self._listening.begin(self._attempt.endpoint, step.publishes, self._profile, self._now))
+            where, curve = self._attempt.endpoint, self._attempt.curve
+            self._hear(self._listening.begin(where, step.publishes, self._profile, self._now, curve))
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         super()._end_link(reason, keep_waiting=keep_waiting)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stui_supervisor.adapters.host import SystemClock, directories
 from stui_supervisor.adapters.host_network import HostNetwork
-from stui_supervisor.config import Settings
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.config import SECRETS_MASKED, Settings
 from stui_supervisor.context import Section
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import StoreError
+from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.ports import (
+    ClientKeys,
     Clock,
     Credentials,
     Journal,
@@ -27,11 +31,24 @@ from stui_supervisor.ports import (
 )
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.secret import Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stui_supervisor.adapters.zmq_link import ZmqTransport
+
+
+MakeLink = Callable[[Endpoint, LinkTimes, CurveKeys | None], Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Where secrets come from, and ``in_use``: those that were read last, for the log to mask."""
+
+    credentials: Credentials
+    client_keys: ClientKeys
+    in_use: deque[Secret] = field(default_factory=lambda: deque(maxlen=SECRETS_MASKED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +60,11 @@ class Outside:
     """
 
     clock: Clock
-    make_link: LinkFactory
+    make_link: MakeLink
     open_store: Callable[[], SessionStore]
     open_profiles: Callable[[], ProfileStore]
     journal: Journal | None
-    credentials: Credentials | None
+    keyring: Keyring
     close: Callable[[], None]
     network: NetworkWatch
     make_subscription: SubscriptionFactory | None = None
@@ -58,18 +75,20 @@ def assemble(
 ) -> Outside:
     """The adapters for the running event loop. Never fails because a directory is missing."""
     transport = _Transport()
+    make_link = transport if link is None else without_keys(link)
     subscribe = transport.subscription if link is None else None
+    keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error)
         return Outside(
             SystemClock(),
-            link or transport,
+            make_link,
             lambda: no_disk,
             lambda: no_disk,
             None,
-            credentials,
+            keyring,
             transport.close,
             HostNetwork(),
             subscribe,
@@ -78,7 +97,7 @@ def assemble(
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
 
-        journal = StructlogJournal(places.logs, settings)
+        journal = StructlogJournal(places.logs, settings, secrets=lambda: tuple(keyring.in_use))
 
     def open_store() -> SessionStore:
         from stui_supervisor.adapters.session_files import SessionFiles  # noqa: PLC0415  # off the loop
@@ -95,15 +114,26 @@ def assemble(
 
     return Outside(
         SystemClock(),
-        link or transport,
+        make_link,
         open_store,
         open_profiles,
         journal,
-        credentials,
+        keyring,
         transport.close,
         HostNetwork(),
         subscribe,
     )
+
+
+def without_keys(link: LinkFactory) -> MakeLink:
+    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead."""
+
+    def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None) -> Link:
+        if curve is not None:
+            raise ConfigurationError(f"a key is pinned for {endpoint}, and links of the program's own take none")
+        return link(endpoint, times)
+
+    return make_link
 
 
 class _Transport:
@@ -112,13 +142,15 @@ class _Transport:
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
-        """See ports.LinkFactory."""
-        return self._started()(endpoint, times)
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None) -> Link:
+        """A new link, encrypted where there are keys, not yet opened."""
+        return self._started()(endpoint, times, curve)
 
-    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+    def subscription(
+        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+    ) -> Subscription:
         """See ports.SubscriptionFactory."""
-        return self._started().subscription(endpoint, topics, times)
+        return self._started().subscription(endpoint, topics, times, curve)
 
     def _started(self) -> ZmqTransport:
         if self._transport is None:

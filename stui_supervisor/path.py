@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from stui_supervisor.config import FRAME_SMALL_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.hearing import Hearing, Heartbeats
 
 
 class PathSample(NamedTuple):
@@ -56,9 +57,10 @@ def heartbeat_timeout_s(endpoint: Endpoint, settings: Settings) -> float:
 
 
 class PathVerdict(Enum):
-    """What the looks so far say."""
+    """What the looks so far say. ``UNHEARD``: a first heartbeat is late; an answer would show that there are none."""
 
     ALIVE = auto()
+    UNHEARD = auto()
     UNDECIDED = auto()
     SILENT = auto()
     DEAD = auto()
@@ -66,22 +68,24 @@ class PathVerdict(Enum):
 
 
 class PathWatch:
-    """The judge of one connection, from its start on.
+    """The judge of one connection, from its start on. ``heartbeats`` is what earlier ones have shown of the peer."""
 
-    ``hears_heartbeats`` once bytes have come that were no reply: only of such a peer is silence a verdict.
-    """
-
-    def __init__(self, settings: Settings, now: float) -> None:
+    def __init__(self, settings: Settings, now: float, heartbeats: Heartbeats = Heartbeats.ASSUMED) -> None:
         self._settings = settings
         self._due = now
         self._looked_at = now
-        self._replied_bytes = 0
-        self._other_bytes: int | None = None
         self._acked_bytes = 0
         self._acked_at = now
+        self._uploaded_at = -math.inf
+        self._had_outstanding = False
         self._is_quiet = False
-        self.hears_heartbeats = False
         self._awake_since = -math.inf
+        self._hearing = Hearing(heartbeats)
+
+    @property
+    def heartbeats(self) -> Heartbeats:
+        """What is known of the peer by now."""
+        return self._hearing.heartbeats
 
     def next_look(self) -> float:
         """The monotonic time of the next look."""
@@ -102,13 +106,13 @@ class PathWatch:
 
     def replied(self, token: bytes, body: bytes) -> None:
         """A reply has come: so many of the bytes were no heartbeat."""
-        self._replied_bytes += _framed(token) + _framed(b"") + _framed(body)
+        self._hearing.replied(token, body)
 
     def judge(self, sample: PathSample, now: float) -> PathVerdict:
         """Take in a look."""
         settings = self._settings
         self._learn(sample, now)
-        if self.hears_heartbeats:
+        if self.heartbeats is not Heartbeats.ASSUMED:
             # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
             quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
             self._due = now + max(settings.path_look_s, quiet_s)
@@ -116,8 +120,18 @@ class PathWatch:
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.
             silence_s = min(silence_s, now - self._acked_at)
-        elif not self.hears_heartbeats:
-            return PathVerdict.ALIVE  # a peer without heartbeats is silent when it has nothing to say
+        elif self.heartbeats is Heartbeats.NONE:
+            return PathVerdict.ALIVE  # it is silent when it has nothing to say
+        else:
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
+            silence_s = min(silence_s, now - self._uploaded_at)
+        is_late = silence_s >= (settings.heartbeat_interval_s + settings.silent_after_s) / 2
+        if self._hearing.becomes_late(is_late=is_late and not sample.has_outstanding):
+            return PathVerdict.UNHEARD
+        return self._of_silence(silence_s, now, has_outstanding=sample.has_outstanding)
+
+    def _of_silence(self, silence_s: float, now: float, *, has_outstanding: bool) -> PathVerdict:
+        settings = self._settings
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE
         awake_s = now - self._awake_since
@@ -125,20 +139,20 @@ class PathWatch:
             return PathVerdict.UNDECIDED
         if min(silence_s, awake_s) < settings.dead_after_s:
             return PathVerdict.SILENT
-        return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
+        if has_outstanding:
+            return PathVerdict.DEAD
+        self._hearing.judged_frozen()
+        return PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float) -> None:
-        if self._is_quiet:
-            other_bytes, before = sample.received_bytes - self._replied_bytes, self._other_bytes
-            self.hears_heartbeats |= before is not None and other_bytes > before
-            self._other_bytes = other_bytes
+        self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)
+        if self._had_outstanding and sample.acked_bytes - self._acked_bytes > FRAME_SMALL_BYTES:
+            self._uploaded_at = self._looked_at
+        self._had_outstanding = sample.has_outstanding
         if sample.acked_bytes > self._acked_bytes:
-            # The peer repeats its acknowledgements when it misses ours: what was new came soon after the look before.
-            acked_at = min(now - sample.acked_ago_s, self._looked_at + self._settings.path_look_s)
+            acked_at = now - sample.acked_ago_s
+            if now - self._looked_at <= self._settings.silent_after_s:
+                # The peer repeats its acknowledgements when it misses ours: what was new came soon after that look.
+                acked_at = min(acked_at, self._looked_at + self._settings.path_look_s)
             self._acked_at = max(self._acked_at, acked_at)
         self._looked_at, self._acked_bytes = now, sample.acked_bytes
-
-
-def _framed(part: bytes) -> int:
-    """The bytes of one frame on the wire (ZMTP 3.1, section 4.2)."""
-    return len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9)

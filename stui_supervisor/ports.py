@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from stui_supervisor.context import Section
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
@@ -107,7 +108,9 @@ class Subscription(Protocol):
 class SubscriptionFactory(Protocol):
     """Makes the subscription of one attempt."""
 
-    def __call__(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> Subscription:
+    def __call__(
+        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+    ) -> Subscription:
         """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
 
 
@@ -164,6 +167,23 @@ class Credentials(Protocol):
 
     def read(self, endpoint: Endpoint) -> Secret | None:
         """The token, or None when there is none. Raises CredentialError when it cannot be read."""
+
+
+class StoredCredentials(Credentials, Protocol):
+    """Credentials that can be changed. Every method raises CredentialError, and nothing else, with the next step."""
+
+    def write(self, endpoint: Endpoint, token: Secret) -> bool:
+        """Keep the endpoint's token; False when it was there already, and then nothing is written."""
+
+    def delete(self, endpoint: Endpoint) -> bool:
+        """Keep the endpoint's token no longer; False when there was none."""
+
+
+class ClientKeys(Protocol):
+    """Our own CURVE keys, a pair for each endpoint. Called from a worker thread; may block."""
+
+    def read(self, endpoint: Endpoint, server_key: str) -> CurveKeys:
+        """The keys for a link to the endpoint; our pair is made when it is wanted first. Raises CredentialError."""
 
 
 class Journal(Protocol):

@@ -15,9 +15,8 @@ from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
 
 
 class Copy(NamedTuple):
-    """One older copy; ``seq`` grows with each, whatever the clock says, and ``hour`` is what ``hour_of`` gives."""
+    """One older copy; ``hour`` is what ``hour_of`` gives for the moment of its saving."""
 
-    seq: int
     hour: int
     size_bytes: int
 
@@ -27,25 +26,32 @@ def hour_of(moment: datetime) -> int:
     return int(moment.timestamp() // 3_600)
 
 
-def worth_keeping(copies: Iterable[Copy], newest: int = 0) -> set[int]:
-    """The seqs of those to keep: the ``newest`` ones and the last of each hour and day, within their limits."""
-    kept: set[int] = set()
-    hours: set[int] = set()
-    days: set[int] = set()
-    left_bytes = COPIES_MAX_BYTES
-    for place, (seq, hour, size_bytes) in enumerate(sorted(copies, reverse=True)):
-        day = hour // 24
-        is_last_of_hour = hour not in hours and len(hours) < COPY_HOURS
-        is_last_of_day = day not in days and len(days) < COPY_DAYS
-        if not (is_last_of_hour or is_last_of_day or place < newest):
-            continue
-        left_bytes -= size_bytes
-        if left_bytes < 0:
-            break
-        kept.add(seq)
-        hours.add(hour)
-        days.add(day)
-    return kept
+class Thinning:
+    """Says of one copy after the other, the last saved first, whether to keep it.
+
+    Kept are the ``newest`` ones and the last of each hour and day, within their limits.
+    """
+
+    def __init__(self, newest: int = 0) -> None:
+        self._newest = newest
+        self._hours: set[int] = set()
+        self._days: set[int] = set()
+        self._left_bytes = COPIES_MAX_BYTES
+
+    def keeps(self, copy: Copy) -> bool:
+        """The answer for the next copy."""
+        hour, day = copy.hour, copy.hour // 24
+        is_last_of_hour = hour not in self._hours and len(self._hours) < COPY_HOURS
+        is_last_of_day = day not in self._days and len(self._days) < COPY_DAYS
+        if not (is_last_of_hour or is_last_of_day or self._newest > 0):
+            return False
+        self._left_bytes -= copy.size_bytes
+        if self._left_bytes < 0:
+            return False
+        self._newest -= 1
+        self._hours.add(hour)
+        self._days.add(day)
+        return True
 
 
 def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:

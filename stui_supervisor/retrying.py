@@ -10,12 +10,14 @@ from random import Random
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
+from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.policy import Backoff
@@ -42,6 +44,8 @@ class Retrying(Turn, ABC):
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._route = Route()
+        self._heartbeats: dict[str, Heartbeats] = {}
+        self._refused_keys = RefusedKeys()
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
@@ -114,22 +118,39 @@ class Retrying(Turn, ABC):
             raise AssertionError("an attempt without an endpoint")
         attempt.next(endpoint)
         self._backoff.begin_attempt()
-        if self._has_credentials:
+        server_key = self._pinned_key()
+        if self._wants_token or server_key is not None:
             attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
-            self._effects.append(ReadCredential(attempt.link, endpoint))
+            self._effects.append(ReadCredential(attempt.link, endpoint, self._wants_token, server_key))
         else:
+            self._status = replace(self._status, credential_source=None)
             self._open()
+
+    @property
+    def _wants_token(self) -> bool:
+        return self._has_credentials or self._profile.uses_token
+
+    def _pinned_key(self) -> str | None:
+        return self._profile.server_keys.get(str(self._attempt.endpoint))
+
+    def _is_less_safe_than_settled(self) -> bool:
+        """True for an attempt or a link that began before the profile was known to ask for more."""
+        attempt = self._attempt
+        pinned = attempt.curve.server if attempt.curve is not None else None
+        is_under_way = attempt.has_link or attempt.phase is Phase.CREDENTIAL
+        lacks_token = self._profile.uses_token and attempt.secret is None
+        return is_under_way and (lacks_token or self._pinned_key() != pinned)
 
     def _credential_read(self, event: inputs.CredentialRead) -> None:
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
             return
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
-        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local
+        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and event.curve is None
         if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
             self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
             return
-        attempt.secret = event.secret
+        attempt.secret, attempt.curve = event.secret, event.curve
         self._open()
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
@@ -141,7 +162,7 @@ class Retrying(Turn, ABC):
         if attempt.endpoint is None:
             raise AssertionError("an attempt without an endpoint")
         attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
-        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s))
+        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve))
 
     # The end of an attempt or of a link
 
@@ -156,13 +177,22 @@ class Retrying(Turn, ABC):
         if event.link != self._attempt.link or not self._attempt.has_link:
             return
         if self._attempt.phase is not Phase.UP:
-            self._attempt_failed(event.failure)
+            self._link_not_made(event.failure)
             return
         reason = str(event.failure)
         self._end_link(reason, keep_waiting=True)
         self._note_error(reason)
         self._move(Trigger.LINK_LOST, reason)
         self._wait_and_retry(event.failure, may_move=False)
+
+    def _link_not_made(self, failure: Failure) -> None:
+        endpoint = self._attempt.endpoint
+        if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
+            rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
+            if rejection is not None:
+                self._reject(rejection)
+                return
+        self._attempt_failed(failure)
 
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
@@ -207,7 +237,9 @@ class Retrying(Turn, ABC):
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
         self._troubles.clear()
-        attempt.path = None
+        if attempt.path is not None:
+            self._heartbeats[str(attempt.endpoint)] = attempt.path.heartbeats
+            attempt.path = None
         attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 

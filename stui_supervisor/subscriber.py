@@ -32,7 +32,7 @@ class Subscriber:
         if self._make is None:
             raise AssertionError("the core subscribes where nothing can")
         times = LinkTimes(effect.timeout_s, NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S)
-        self._subscription = self._make(effect.endpoint, effect.topics, times)
+        self._subscription = self._make(effect.endpoint, effect.topics, times, effect.curve)
         self._subscription.open(_Listener(self._feed, effect.number))
 
 

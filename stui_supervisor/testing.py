@@ -13,13 +13,15 @@ from typing import Final, Generic, TypeVar
 from stui_supervisor.claiming import Candidate, in_order_of_claim, seed
 from stui_supervisor.config import SNAPSHOTS_KEPT
 from stui_supervisor.context import Section
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import StoreError
+from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.secret import Secret
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -139,6 +141,37 @@ class MemoryProfiles:
         self.profiles[name] = self.read(name)[0].linked_to(endpoint)
 
 
+class MemoryCredentials:
+    """A keyring without a system. Set ``failure`` and every call raises it; ``writes`` counts the changes."""
+
+    source = "keyring"
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, Secret] = {}
+        self.failure: CredentialError | None = None
+        self.writes = 0
+
+    def read(self, endpoint: Endpoint) -> Secret | None:
+        """See ports.Credentials."""
+        if self.failure is not None:
+            raise self.failure
+        return self.tokens.get(str(endpoint))
+
+    def write(self, endpoint: Endpoint, token: Secret) -> bool:
+        """See ports.StoredCredentials."""
+        is_new = self.read(endpoint) != token
+        self.writes += is_new
+        self.tokens[str(endpoint)] = token
+        return is_new
+
+    def delete(self, endpoint: Endpoint) -> bool:
+        """See ports.StoredCredentials."""
+        was_there = self.read(endpoint) is not None
+        self.writes += was_there
+        self.tokens.pop(str(endpoint), None)
+        return was_there
+
+
 class Reach(StrEnum):
     """How a ``FakePeer`` meets who wants to link to it."""
 
@@ -181,9 +214,11 @@ class FakePublisher:
         self.reach = reach
         self.subscriptions: list[FakeSubscription] = []
 
-    def __call__(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> FakeSubscription:
+    def __call__(
+        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+    ) -> FakeSubscription:
         """See ports.SubscriptionFactory."""
-        self.subscriptions.append(FakeSubscription(self, endpoint, topics, times))
+        self.subscriptions.append(FakeSubscription(self, endpoint, topics, times, curve))
         return self.subscriptions[-1]
 
     def publish(self, *frames: bytes) -> None:
@@ -265,11 +300,19 @@ class FakeLink(_FakeConnection[LinkListener]):
 
 
 class FakeSubscription(_FakeConnection[SubscriptionListener]):
-    """A subscription to a ``FakePublisher``."""
+    """A subscription to a ``FakePublisher``, with the keys it was given."""
 
-    def __init__(self, publisher: FakePublisher, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> None:
+    def __init__(
+        self,
+        publisher: FakePublisher,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None,
+    ) -> None:
         super().__init__(publisher, endpoint, times)
         self.topics = topics
+        self.curve = curve
 
     def deliver(self, frames: Sequence[bytes]) -> None:
         """Bring a message, if its topic is wanted."""

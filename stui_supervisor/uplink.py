@@ -31,6 +31,7 @@ from stui_supervisor.handshake import (
     unpinned,
     words_of,
 )
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.liveness import Finding
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
@@ -56,7 +57,9 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
-        attempt.path = PathWatch(self._settings, self._now.monotonic_s)
+        self._refused_keys.forget()
+        heartbeats = self._heartbeats.get(str(attempt.endpoint), Heartbeats.ASSUMED)
+        attempt.path = PathWatch(self._settings, self._now.monotonic_s, heartbeats)
         self._look_at_path()
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)),
@@ -151,7 +154,7 @@ class Uplink(Retrying):
             return
         flight, path = self._exchange.flight, attempt.path
         is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
-        is_learning = path is not None and not path.hears_heartbeats
+        is_learning = path is not None and path.heartbeats is not Heartbeats.HEARD
         if path is not None and is_learning:
             path.replied(event.token, event.body)
         landed, effects = self._exchange.received(event.token, event.body, self._now)
@@ -317,6 +320,8 @@ class Uplink(Retrying):
         match path.judge(event.sample, self._now.monotonic_s):
             case PathVerdict.ALIVE:
                 self._regain("bytes come through again", DegradedReason.SILENT)
+            case PathVerdict.UNHEARD if self._attempt.phase is Phase.UP and self._exchange.flight is None:
+                self._ping()
             case PathVerdict.SILENT:
                 self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")
             case PathVerdict.DEAD:

@@ -12,6 +12,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
 from stui_supervisor.asides import Aside, NetworkChanged, Woke
 from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
@@ -19,14 +20,15 @@ from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
 from stui_supervisor.driver import Driver
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import StoreError, SupervisorError
+from stui_supervisor.errors import OutcomeUnknown, StoreError, SupervisorError
 from stui_supervisor.events import ContextSaved, Event, Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.outside import Outside
+from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryDisk, MemoryProfiles, MemoryStore
+from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
+from tests.support.core_world import request
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.watching import entering, next_of, own_threads, queued, until
 
@@ -106,7 +108,16 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(clock, peer, lambda: kept, MemoryProfiles, diary, None, lambda: given_back.append("all"), network)
+    outside = Outside(
+        clock,
+        without_keys(peer),
+        lambda: kept,
+        MemoryProfiles,
+        diary,
+        Keyring(MemoryCredentials(), KeyringClientKeys()),
+        lambda: given_back.append("all"),
+        network,
+    )
     drivers.append(Driver(core, settings, outside, audience))
     one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
     if start:
@@ -160,6 +171,18 @@ async def test_a_link_is_made_used_and_closed() -> None:
         assert (stored.record.endpoint, stored.owner) == (str(ENDPOINT), None)
         assert stored.sections["x"].value == b"1"
     assert own_threads() == []
+
+
+async def test_a_deadline_before_the_one_that_is_armed_is_armed_instead() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        await until(lambda: one.driver._armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
+        one.peer.answer = lambda _: None
+        asked = request(now=one.driver.now(), timeout=0.05)
+        ending = one.driver.submit(asked)
+        assert one.driver._armed_for == asked.deadline
+        with pytest.raises(OutcomeUnknown):
+            await ending
 
 
 async def test_the_journal_hears_every_event_under_the_number_of_its_link() -> None:

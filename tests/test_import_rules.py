@@ -46,7 +46,8 @@ PURE_EXTRAS = {"machine": {"transitions"}, "policy": {"tenacity"}}
 CLOCKS_AND_LOTS = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
 
 # The parts that are not pure, and what each may import of the package beside pure modules and its own.
-SHELL = {"supervisor", "driver", "audience", "outside", "store_thread", "subscriber"}  # asyncio, around the core
+# The first are the asyncio side, around the core.
+SHELL = {"supervisor", "driver", "audience", "outside", "store_thread", "credential_thread", "subscriber"}
 OUTER: dict[str, set[str] | None] = {
     "adapters": set(),
     "backend": set(),

@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.adapters.zmq_link import ZmqLink
 from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 from stui_supervisor.config import Settings
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import StoreError
+from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.outside import assemble
 from stui_supervisor.ports import LinkTimes
 from stui_supervisor.record import SessionRecord
+from stui_supervisor.secret import Secret
 from stui_supervisor.testing import FakePeer
 
 ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
@@ -25,13 +28,13 @@ TIMES = LinkTimes(1.0, 10.0, 45.0)
 
 async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(tmp_path: Path) -> None:
     outside = assemble(Settings(), tmp_path / "home", None, None)
-    assert isinstance(outside.make_link(ENDPOINT, TIMES), ZmqLink)
+    assert isinstance(outside.make_link(ENDPOINT, TIMES, None), ZmqLink)
     assert outside.make_subscription is not None
     assert isinstance(outside.make_subscription(ENDPOINT, (), TIMES), ZmqSubscription)
     assert isinstance(outside.open_store(), SessionFiles)
     assert isinstance(outside.open_profiles(), ProfileFile)
     assert isinstance(outside.journal, StructlogJournal)
-    assert outside.credentials is None
+    assert isinstance(outside.keyring.credentials, KeyringCredentials)
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # instant
     outside.close()
     outside.close()
@@ -41,8 +44,18 @@ async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(t
 async def test_a_link_of_ones_own_starts_no_zeromq(tmp_path: Path) -> None:
     peer = FakePeer(lambda _body: None)
     outside = assemble(Settings(), tmp_path, None, peer)
-    assert (outside.make_link, outside.make_subscription) == (peer, None)
+    assert outside.make_link(ENDPOINT, TIMES, None) is peer.links[0]
+    assert outside.make_subscription is None
     assert zmq_context._context is None
+    outside.close()
+
+
+async def test_a_link_of_ones_own_is_not_made_in_the_clear_where_a_key_is_pinned(tmp_path: Path) -> None:
+    peer = FakePeer(lambda _body: None)
+    outside = assemble(Settings(), tmp_path, None, peer)
+    with pytest.raises(ConfigurationError, match="a key is pinned"):
+        outside.make_link(ENDPOINT, TIMES, CurveKeys("server", "public", Secret("secret")))
+    assert peer.links == []
     outside.close()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor.config import DEFAULTS, Settings
+from stui_supervisor.config import DEFAULTS, HEARTBEAT_MAX_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import (
     LivenessSource,
     PathSample,
@@ -28,9 +29,9 @@ def sample(
 class Connection:
     """A watch that is asked when it wants to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, heartbeats: Heartbeats = Heartbeats.ASSUMED) -> None:
         self.now = 0.0
-        self.watch = PathWatch(DEFAULTS, self.now)
+        self.watch = PathWatch(DEFAULTS, self.now, heartbeats)
 
     def sees(self, look: PathSample, *, is_quiet: bool = True) -> PathVerdict:
         self.now = self.watch.next_look()
@@ -40,7 +41,7 @@ class Connection:
     def with_heartbeats(self) -> Connection:
         assert self.sees(sample(0.0, received=100)) is PathVerdict.ALIVE
         assert self.sees(sample(0.5, received=109)) is PathVerdict.ALIVE
-        assert self.watch.hears_heartbeats
+        assert self.watch.heartbeats is Heartbeats.HEARD
         return self
 
 
@@ -95,14 +96,55 @@ def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknow
         assert connection.sees(uploading) is PathVerdict.ALIVE
 
 
+def test_the_end_of_a_large_message_of_ours_is_not_the_end_of_the_peer() -> None:
+    connection = Connection().with_heartbeats()
+    for step in range(1, 60):
+        connection.sees(sample(step * 0.25, acked_ago_s=0.01, received=109, acked=1_000 * step, owed=True))
+    assert connection.sees(sample(15.0, acked_ago_s=0.01, received=109, acked=59_300)) is PathVerdict.ALIVE
+    verdicts = [connection.sees(sample(15.0 + step * LOOK_S, received=109, acked=59_300)) for step in range(1, 16)]
+    later = [verdict for verdict in verdicts if verdict is not PathVerdict.ALIVE]
+    assert later == [*[PathVerdict.SILENT] * 5, PathVerdict.FROZEN]
+
+
+def test_an_acknowledgement_that_comes_while_nobody_looks_counts_from_when_it_came() -> None:
+    connection = Connection()
+    connection.sees(sample(9.0, received=91, owed=True))
+    connection.watch.look_by(connection.now)
+    connection.watch._due += 13.0  # nobody looks while this process stands still
+    assert connection.sees(sample(22.0, acked_ago_s=0.2, received=91, acked=18, owed=True)) is PathVerdict.ALIVE
+
+
 def test_a_large_reply_on_a_slow_line_is_alive() -> None:
     connection = Connection().with_heartbeats()
     for step in range(1, 60):
         assert connection.sees(sample(0.02, received=109 + 50_000 * step)) is PathVerdict.ALIVE
 
 
-def test_a_peer_without_heartbeats_may_say_nothing_for_as_long_as_it_likes() -> None:
+def test_a_peer_that_was_never_heard_is_asked_and_then_judged_as_if_it_had_heartbeats() -> None:
     connection = Connection()
+    verdicts = [connection.sees(sample(age, received=500)) for age in (1.4, 1.5, 2.0, 2.9, 3.0)]
+    alive, unheard, silent, frozen = PathVerdict.ALIVE, PathVerdict.UNHEARD, PathVerdict.SILENT, PathVerdict.FROZEN
+    assert verdicts == [alive, unheard, silent, silent, frozen]
+    assert connection.watch.heartbeats is Heartbeats.NONE  # should it come up again as silent
+
+
+def test_a_peer_that_answers_when_its_first_heartbeat_is_late_has_none() -> None:
+    connection = Connection()
+    connection.sees(sample(1.5, received=500))
+    connection.watch.replied(b"12345678", b"x" * 10)
+    for age in (0.1, 5.0, 60.0):
+        assert connection.sees(sample(age, received=524)) is PathVerdict.ALIVE
+
+
+def test_a_heartbeat_that_was_only_late_counts() -> None:
+    connection = Connection(Heartbeats.NONE)
+    for received in (500, 509):
+        connection.sees(sample(0.1, received=received))
+    assert connection.watch.heartbeats is Heartbeats.HEARD
+
+
+def test_a_peer_without_heartbeats_may_say_nothing_for_as_long_as_it_likes() -> None:
+    connection = Connection(Heartbeats.NONE)
     connection.sees(sample(0.1, received=500))
     for age in (5.0, 60.0, 3_600.0):
         assert connection.sees(sample(age, received=500)) is PathVerdict.ALIVE
@@ -115,15 +157,25 @@ def test_a_reply_is_not_taken_for_a_heartbeat(size: int) -> None:
     connection.watch.replied(b"12345678", b"x" * size)
     reply = 10 + 2 + size + (2 if size < 256 else 9)  # as it was seen on the wire
     connection.sees(sample(0.1, received=500 + reply))
-    assert connection.sees(sample(9.0, received=500 + reply)) is PathVerdict.ALIVE
-    assert not connection.watch.hears_heartbeats
+    assert connection.watch.heartbeats is not Heartbeats.HEARD
 
 
-def test_a_reply_that_is_on_its_way_still_is_not_taken_for_a_heartbeat() -> None:
+@pytest.mark.parametrize("grown", [60, 120, 50_000])
+def test_a_reply_that_is_on_its_way_still_is_not_taken_for_a_heartbeat(grown: int) -> None:
     connection = Connection()
     connection.sees(sample(0.1, received=500))
-    connection.sees(sample(0.1, received=620), is_quiet=False)
-    assert not connection.watch.hears_heartbeats
+    for step in range(1, 5):
+        connection.sees(sample(0.1, received=500 + grown * step), is_quiet=False)
+        if grown < HEARTBEAT_MAX_BYTES:
+            connection.watch.replied(b"12345678", b"")
+    assert connection.watch.heartbeats is not Heartbeats.HEARD
+
+
+def test_heartbeats_are_heard_while_a_reply_is_awaited() -> None:
+    connection = Connection()
+    for received in (500, 500, 509, 509, 518):
+        connection.sees(sample(0.1, received=received), is_quiet=False)
+    assert connection.watch.heartbeats is Heartbeats.HEARD
 
 
 def test_a_heartbeat_between_two_replies_is_heard() -> None:
@@ -131,7 +183,7 @@ def test_a_heartbeat_between_two_replies_is_heard() -> None:
     connection.sees(sample(0.1, received=500))
     connection.watch.replied(b"12345678", b"x" * 10)
     connection.sees(sample(0.1, received=500 + 24 + 9))
-    assert connection.watch.hears_heartbeats
+    assert connection.watch.heartbeats is Heartbeats.HEARD
 
 
 def test_a_server_that_leaves_out_the_empty_frame_is_heard_too() -> None:
@@ -139,10 +191,11 @@ def test_a_server_that_leaves_out_the_empty_frame_is_heard_too() -> None:
     connection.sees(sample(0.1, received=500))
     for _ in range(50):
         connection.watch.replied(b"12345678", b"x" * 10)
-    connection.sees(sample(0.1, received=500 + 50 * 22))
-    assert not connection.watch.hears_heartbeats
-    connection.sees(sample(0.1, received=500 + 50 * 22 + 9))
-    assert connection.watch.hears_heartbeats
+    shown = []
+    for received in (500 + 50 * 22, 500 + 50 * 22 + 9):
+        connection.sees(sample(0.1, received=received))
+        shown.append(connection.watch.heartbeats)
+    assert shown == [Heartbeats.ASSUMED, Heartbeats.HEARD]
 
 
 def test_a_look_without_an_answer_is_followed_by_another() -> None:
@@ -159,8 +212,8 @@ def test_the_kernel_is_the_source_where_it_shows_something(look: PathSample | No
 @pytest.mark.parametrize(
     ("endpoint", "settings", "timeout_s"),
     [
-        ("tcp://127.0.0.1:5555", DEFAULTS, 45.0),
-        ("tcp://192.0.2.1:5555", DEFAULTS, 45.0),
+        ("tcp://127.0.0.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
+        ("tcp://192.0.2.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
         ("ipc:///tmp/stui", DEFAULTS, 2.0),
         ("ipc:///tmp/stui", Settings(heartbeat_interval_s=4.0), 4.0),
     ],

@@ -8,15 +8,23 @@ from hypothesis import strategies as st
 from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
 from stui_supervisor.record import SessionRecord
-from stui_supervisor.retention import Copy, hour_of, outlived, worth_keeping
+from stui_supervisor.retention import Copy, Thinning, hour_of, outlived
 
 NOON = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-def copies(*ages: timedelta, size_bytes: int = 1) -> list[Copy]:
+Saved = tuple[int, Copy]  # its seq, which grows with each save
+
+
+def copies(*ages: timedelta, size_bytes: int = 1) -> list[Saved]:
     """Copies of these ages, the oldest first."""
-    return [Copy(seq, hour_of(NOON - age), size_bytes) for seq, age in enumerate(sorted(ages, reverse=True), start=1)]
+    return [(seq, Copy(hour_of(NOON - age), size_bytes)) for seq, age in enumerate(sorted(ages, reverse=True), start=1)]
+
+
+def worth_keeping(known: list[Saved], newest: int = 0) -> set[int]:
+    thinning = Thinning(newest)
+    return {seq for seq, copy in sorted(known, reverse=True) if thinning.keeps(copy)}
 
 
 def moments(kept: set[int], interval: timedelta, count: int) -> list[datetime]:
@@ -60,9 +68,7 @@ def test_the_newest_that_are_asked_for_are_kept_whatever_their_hour() -> None:
 
 
 def test_a_clock_that_ran_ahead_for_a_moment_costs_no_other_copy() -> None:
-    known = [
-        Copy(seq, hour_of(NOON + seq * HOUR + ahead), 1) for seq, ahead in enumerate((0 * DAY, 9_999 * DAY, 0 * DAY))
-    ]
+    known = [(seq, Copy(hour_of(NOON + seq * HOUR + ahead * DAY), 1)) for seq, ahead in enumerate((0, 9_999, 0))]
     assert worth_keeping(known) == {0, 1, 2}
 
 
@@ -75,14 +81,14 @@ def test_what_passes_the_limit_goes_the_oldest_first() -> None:
 def test_what_is_kept_is_bounded_and_stays_so_when_it_is_thinned_after_each_save(
     saves: list[tuple[int, int]],
 ) -> None:
-    left: list[Copy] = []
+    left: list[Saved] = []
     for seq, (hours, size_bytes) in enumerate(saves, start=1):
-        left.append(Copy(seq, hour_of(NOON - hours * HOUR), size_bytes))
+        left.append((seq, Copy(hour_of(NOON - hours * HOUR), size_bytes)))
         kept = worth_keeping(left)
-        left = [copy for copy in left if copy.seq in kept]
+        left = [saved for saved in left if saved[0] in kept]
         assert seq in kept
         assert len(left) <= COPY_HOURS + COPY_DAYS
-        assert sum(copy.size_bytes for copy in left) <= COPIES_MAX_BYTES
+        assert sum(copy.size_bytes for _, copy in left) <= COPIES_MAX_BYTES
 
 
 def session(name: str, age: timedelta, live_sections: int = 1, image: str | None = "one") -> Candidate:

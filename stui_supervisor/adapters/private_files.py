@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
+from stui_supervisor.adapters.flushing import flush
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
@@ -106,6 +107,15 @@ def _make_directory(path: str) -> None:
         _flush_directory(os.path.dirname(path) or os.curdir)
 
 
+def refuse_file_above(path: str) -> None:
+    """Raises NotADirectoryError when something that is no directory is above ``path``, which Windows calls missing."""
+    above = os.path.dirname(path)
+    while not os.path.lexists(above) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+    if os.path.lexists(above) and not os.path.isdir(above):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
 def read_regular(path: str, max_bytes: int) -> bytes:
     """The content of a regular file that is ours.
 
@@ -153,7 +163,7 @@ def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
         rest = memoryview(part)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
+    flush(descriptor)
     os.lseek(descriptor, 0, os.SEEK_SET)
     if not all(_reads_back(descriptor, part) for part in parts) or os.read(descriptor, 1):
         raise OSError(errno.EIO, "what was written reads back differently")
@@ -211,7 +221,7 @@ def _flush_directory(directory: str) -> None:
         return  # a directory cannot be opened there; NTFS journals the rename
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        flush(descriptor)
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise

@@ -20,6 +20,7 @@ from stui_supervisor.adapters.private_files import (
     TEMPORARY_SUFFIX,
     make_private_directory,
     read_regular,
+    refuse_file_above,
     store_errors,
     write_whole,
 )
@@ -77,6 +78,7 @@ class ProfileFile:
                 return self._content(self._name).stored.profiles, ()
             except FileNotFoundError:
                 if not os.path.lexists(self._path(self._backup_name)):
+                    refuse_file_above(self._path(self._name))
                     return {}, ()
             except Damaged:
                 pass

@@ -23,6 +23,7 @@ from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     is_read_only,
     make_private_directory,
+    refuse_file_above,
     store_errors,
 )
 from stui_supervisor.adapters.quarantine import leave, set_aside
@@ -323,6 +324,7 @@ class SessionFiles:
                     if _SESSION_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
                 ]
         except FileNotFoundError:
+            refuse_file_above(self._root)
             return []
 
     @contextmanager

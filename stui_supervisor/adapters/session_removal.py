@@ -62,7 +62,8 @@ def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bo
 
 
 def _remove_rest(path: str) -> None:
-    os.unlink(os.path.join(path, LOCK_NAME))
+    with suppress(FileNotFoundError):  # filelock removes it itself on Windows
+        os.unlink(os.path.join(path, LOCK_NAME))
     os.rmdir(path)  # refuses when somebody put a file there meanwhile
 
 

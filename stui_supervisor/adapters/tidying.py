@@ -6,13 +6,14 @@ An older context is kept as a copy of the work as long as ``retention`` wants it
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, file_name, peek
 from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, is_out_of_means, read_start
 from stui_supervisor.adapters.session_directory import generations
 from stui_supervisor.config import GENERATIONS_KEPT, HEADER_MAX_BYTES, SNAPSHOTS_KEPT
-from stui_supervisor.retention import Copy, hour_of, worth_keeping
+from stui_supervisor.retention import Copy, Thinning, hour_of
 
 
 class Tidying:
@@ -29,35 +30,40 @@ class Tidying:
     def written(self, header: Header, size_bytes: int) -> None:
         """A new file is in place."""
         if header.kind is not Kind.ENDPOINT:
-            self._copies[header.kind][header.seq] = _copy(header.seq, header, size_bytes)
+            self._copies[header.kind][header.seq] = _copy(header, size_bytes)
 
     def tidy(self, kind: Kind) -> None:
         """Remove what a new file of this kind makes needless. Raises OSError when the directory cannot be read."""
         names = os.listdir(self._path)
+        for name in cut_off(names):
+            self._remove(name)
         seqs = generations(names)[kind]
-        if kind is Kind.CONTEXT:
-            kept = {*seqs[:GENERATIONS_KEPT], *worth_keeping(self._known(kind, seqs[GENERATIONS_KEPT:]))}
-        elif kind is Kind.SNAPSHOT:
-            kept = worth_keeping(self._known(kind, seqs), SNAPSHOTS_KEPT)
-        else:
-            kept = set(seqs[:GENERATIONS_KEPT])
-        self._forget_all_but(kind, seqs)
-        old = {file_name(kind, seq) for seq in seqs if seq not in kept} - self.spared
-        for name in old | cut_off(names):
-            with suppress(OSError):
-                os.unlink(os.path.join(self._path, name))
-
-    def _forget_all_but(self, kind: Kind, seqs: list[int]) -> None:
+        for seq in self._needless(kind, seqs):  # one by one: a process that lives for a moment only gets on too
+            self._remove(file_name(kind, seq))
         known = self._copies[kind]
         self._copies[kind] = {seq: known[seq] for seq in seqs if seq in known}
 
-    def _known(self, kind: Kind, seqs: list[int]) -> list[Copy]:
-        """Those with work in them."""
+    def _needless(self, kind: Kind, seqs: list[int]) -> Iterator[int]:
+        if kind is Kind.ENDPOINT:
+            yield from seqs[GENERATIONS_KEPT:]
+            return
+        thinning = Thinning(SNAPSHOTS_KEPT if kind is Kind.SNAPSHOT else 0)
+        for seq in seqs if kind is Kind.SNAPSHOT else seqs[GENERATIONS_KEPT:]:
+            copy = self._copy(kind, seq)
+            if copy is None or not thinning.keeps(copy):
+                yield seq
+
+    def _remove(self, name: str) -> None:
+        if name not in self.spared:
+            with suppress(OSError):
+                os.unlink(os.path.join(self._path, name))
+
+    def _copy(self, kind: Kind, seq: int) -> Copy | None:
+        """None for one without work in it."""
         known = self._copies[kind]
-        for seq in seqs:
-            if seq not in known:
-                known[seq] = self._read(kind, seq)
-        return [copy for seq in seqs if (copy := known[seq]) is not None]
+        if seq not in known:
+            known[seq] = self._read(kind, seq)
+        return known[seq]
 
     def _read(self, kind: Kind, seq: int) -> Copy | None:
         file = os.path.join(self._path, file_name(kind, seq))
@@ -70,7 +76,7 @@ class Tidying:
                 raise
             self.spared.add(file_name(kind, seq))
             return None
-        return _copy(seq, header, size_bytes)
+        return _copy(header, size_bytes)
 
 
 def cut_off(names: list[str]) -> set[str]:
@@ -78,5 +84,5 @@ def cut_off(names: list[str]) -> set[str]:
     return {name for name in names if name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)}
 
 
-def _copy(seq: int, header: Header, size_bytes: int) -> Copy | None:
-    return Copy(seq, hour_of(header.saved_at), size_bytes) if header.live_sections else None
+def _copy(header: Header, size_bytes: int) -> Copy | None:
+    return Copy(hour_of(header.saved_at), size_bytes) if header.live_sections else None

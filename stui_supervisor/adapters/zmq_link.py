@@ -22,6 +22,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
@@ -32,6 +33,7 @@ from stui_supervisor.config import (
     STAGGER_S,
     UNFINISHED_MAX_BYTES,
 )
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -68,15 +70,17 @@ class ZmqTransport:
         self._context = zmq_context.acquire()
         self._readiness = Readiness()
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> ZmqLink:
-        """A new link, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times, zmq.DEALER)
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
+        """A new link, encrypted where there are keys, not yet opened."""
+        return ZmqLink(self._context, self._readiness, endpoint, times, zmq.DEALER, curve=curve)
 
-    def subscription(self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes) -> ZmqSubscription:
-        """A new subscription, not yet opened."""
+    def subscription(
+        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+    ) -> ZmqSubscription:
+        """A new subscription, as safe as its link, not yet opened."""
         from stui_supervisor.adapters.zmq_subscription import ZmqSubscription  # noqa: PLC0415  # it builds on this file
 
-        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times)
+        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times, curve)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -87,7 +91,8 @@ class ZmqTransport:
 class ZmqConnection(ABC, Generic[L]):
     """One attempt to connect to an endpoint, and the connection it becomes.
 
-    ``kind`` is the type of the socket, ``options`` are what it needs beside those of every connection.
+    ``kind`` is the type of the socket, ``options`` are what it needs beside those of every connection. With
+    ``curve`` it is encrypted, and comes up only with the backend that has the pinned key.
     """
 
     def __init__(
@@ -98,13 +103,15 @@ class ZmqConnection(ABC, Generic[L]):
         times: LinkTimes,
         kind: int,
         options: Options = (),
+        curve: CurveKeys | None = None,
     ) -> None:
         self._context = context
         self._readiness = readiness
         self._endpoint = endpoint
         self._times = times
         self._kind = kind
-        self._options = options
+        self._options = (*options, *_encryption(curve))
+        self._curve = curve
         self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
@@ -199,26 +206,20 @@ class ZmqConnection(ABC, Generic[L]):
             else:
                 wire.read()
             return None
-        connected = wire.is_connected
         self._racing.remove(wire)
         wire.close()
-        return await self._reason(address, connected=connected)
+        return await self._reason(address, wire)
 
     def _target(self, address: Address | None) -> str:
         if address is None:
             return str(self._endpoint)
         return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
 
-    async def _reason(self, address: Address | None, *, connected: bool) -> Failure:
+    async def _reason(self, address: Address | None, wire: _Wire) -> Failure:
         """Why an address could not be linked to."""
-        if connected:
-            return Failure(FailureKind.NOT_ZEROMQ)
-        try:
-            await _probe(self._endpoint, address)
-        except OSError as error:
-            return Failure(_kind_of(error), error.strerror or "")
-        # It accepts connections now: it has just come up, or its queue was full.
-        return Failure(FailureKind.REFUSED, "it listens since a moment ago")
+        if wire.is_connected:
+            return await why_refused(wire.ended_by, self._endpoint, address, self._curve)
+        return await why_not_connected(self._endpoint, address)
 
     def _lost(self, wire: _Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
@@ -279,6 +280,7 @@ class _Wire:
         self.is_closed = False
         self.is_connected = False
         self.failure: Failure | None = None
+        self.ended_by = 0
         self._connection: int | None = None
         self._path: TcpPath | None = None
         self._is_read = False
@@ -378,6 +380,7 @@ class _Wire:
                 if not self._outcome.done():
                     self._outcome.set_result(True)
             elif not self._outcome.done():
+                self.ended_by = event["event"]
                 self._outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count
@@ -400,23 +403,15 @@ class _Wire:
         self._owner._lost(self, failure)  # noqa: SLF001  # as above
 
 
+def _encryption(curve: CurveKeys | None) -> Options:
+    if curve is None:
+        return ()
+    return (
+        (zmq.CURVE_SERVERKEY, curve.server.encode()),
+        (zmq.CURVE_PUBLICKEY, curve.public.encode()),
+        (zmq.CURVE_SECRETKEY, curve.secret.reveal().encode()),
+    )
+
+
 def _has_input(source: zmq.Socket[bytes]) -> bool:
     return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
-
-
-async def _probe(endpoint: Endpoint, address: Address | None) -> None:
-    """Connect once without ZeroMQ, for the errno. Raises OSError."""
-    family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
-        await asyncio.get_running_loop().sock_connect(probe, where)
-
-
-def _kind_of(error: OSError) -> FailureKind:
-    # Python maps the Windows codes to these classes too.
-    if isinstance(error, ConnectionRefusedError | FileNotFoundError):
-        return FailureKind.REFUSED
-    if isinstance(error, ConnectionResetError):
-        return FailureKind.RESET
-    return FailureKind.TIMEOUT if isinstance(error, TimeoutError) else FailureKind.UNREACHABLE

@@ -10,6 +10,7 @@ import zmq
 
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.zmq_link import ZmqConnection
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.ports import LinkTimes, SubscriptionListener
 
@@ -24,9 +25,10 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         endpoint: Endpoint,
         topics: tuple[str, ...],
         times: LinkTimes,
+        curve: CurveKeys | None = None,
     ) -> None:
         wanted = [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, endpoint, times, zmq.SUB, wanted)
+        super().__init__(context, readiness, endpoint, times, zmq.SUB, wanted, curve)
 
     def _received(self, frames: list[bytes]) -> None:
         if self._listener is not None:

@@ -42,6 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--executed-log", metavar="PATH", type=Path, help="append each request there before it runs")
     add("--own-ids", action="store_true", help="answer with ids of its own")
+    add(
+        "--curve-secret-file",
+        metavar="PATH",
+        type=Path,
+        help="take encrypted links only, with the secret key in this file, which is made when it is missing",
+    )
+    add(
+        "--allow-client-key",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="let in only clients with this public key, given once for each (default: everybody)",
+    )
     add("--until-eof", action="store_true", help="end when stdin does, as it does with the program that started this")
 
 
@@ -58,6 +71,8 @@ def settings_from(arguments: argparse.Namespace) -> BackendSettings:
         session_timeout_s=arguments.session_timeout,
         executed_log=arguments.executed_log,
         own_ids=arguments.own_ids,
+        curve_secret_file=arguments.curve_secret_file,
+        allowed_client_keys=tuple(arguments.allow_client_key),
     )
 
 
@@ -81,10 +96,15 @@ def run(settings: BackendSettings, *, as_json: bool, until_eof: bool = False) ->
             backend.close()
             _report(error, as_json=as_json)
             return 1
-        listening = {"listening": backend.endpoint, "publishing": backend.publishing, "pid": os.getpid()}
-        words = f"listening on {backend.endpoint}" + (
-            f", publishing on {backend.publishing}" if backend.publishing else ""
-        )
+        listening = {
+            "listening": backend.endpoint,
+            "publishing": backend.publishing,
+            "curve_key": backend.curve_key,
+            "pid": os.getpid(),
+        }
+        words = f"listening on {backend.endpoint}"
+        words += f", publishing on {backend.publishing}" if backend.publishing else ""
+        words += f", with the CURVE key {backend.curve_key}" if backend.curve_key else ""
         _say(json.dumps(listening) if as_json else words)
         if until_eof:
             threading.Thread(target=_stop_at_eof, args=(backend,), name="stui-backend-eof", daemon=True).start()

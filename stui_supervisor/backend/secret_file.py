@@ -1,4 +1,4 @@
-"""A secret of the backend's own: in a file, because arguments and the environment are seen by others."""
+"""A secret of the backend's own, in a file: arguments and the environment are seen by others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_secret(path: Path) -> str:
     try:
         with os.fdopen(os.open(path, _READ), "rb") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & _NOT_OURS:
-                raise ConfigurationError(f"others can read {path}", hint=f"chmod 600 {path}")
+                raise ConfigurationError(f"others can read the secret in {path}", hint=f"chmod 600 {path}")
             secret = file.read(_MAX_BYTES).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"

@@ -18,6 +18,7 @@ from typing import Any
 import zmq
 
 from stui_supervisor.backend import state_file
+from stui_supervisor.backend.encryption import Doorkeeper, encrypt, key_pair
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.settings import BackendSettings
@@ -37,12 +38,14 @@ class _Stopped(Exception):
 class Backend:
     """A backend on one address. ``open`` it, then ``serve``; ``stop`` may come from any thread or signal.
 
-    ``endpoint`` and ``publishing`` are the addresses that were bound, with their real ports.
+    ``endpoint`` and ``publishing`` are the addresses that were bound, with their real ports; ``curve_key`` is
+    the public key to pin, where links are encrypted.
     """
 
     def __init__(self, settings: BackendSettings) -> None:
         self.endpoint = ""
         self.publishing: str | None = None
+        self.curve_key: str | None = None
         self.image = Image(settings, wait=self._wait, publish=self._publish)
         self._settings = settings
         self._stopping = False
@@ -52,6 +55,7 @@ class Backend:
         self._context = zmq.Context()
         self._replies = self._context.socket(zmq.REP)
         self._notifications = self._context.socket(zmq.PUB)
+        self._doorkeeper: Doorkeeper | None = None
 
     @property
     def wakeup_fileno(self) -> int:
@@ -67,6 +71,12 @@ class Backend:
                 raise ConfigurationError(error.message, hint=error.hint) from error
             self.image.sessions.all.update({session.session_id: session for session in kept.sessions})
             self.image.promises.remember(kept.keys)
+        if self._settings.curve_secret_file is not None:
+            pair = key_pair(self._settings.curve_secret_file)
+            self.curve_key = pair.public
+            encrypt((self._replies, self._notifications), pair)
+            if self._settings.allowed_client_keys:
+                self._doorkeeper = Doorkeeper(self._context, self._settings.allowed_client_keys)
         self._replies.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES)
         if self._settings.publish is not None:
             self.publishing = self.image.notifications = _bind(self._notifications, self._settings.publish)
@@ -99,6 +109,8 @@ class Backend:
 
     def close(self) -> None:
         """Let go of the sockets; ``serve`` does it by itself."""
+        if self._doorkeeper is not None:
+            self._doorkeeper.close()
         self._context.destroy(linger=0)
         self._wake.close()
         self._waker.close()

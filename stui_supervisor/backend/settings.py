@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stui_supervisor.config import BACKEND_SESSION_TIMEOUT_S
+from stui_supervisor.curve import checked_key
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
 
@@ -17,7 +18,9 @@ class BackendSettings:
     ``bind`` and ``publish`` are ZeroMQ addresses; port ``*`` takes a free one. ``with_sessions``
     False makes an old server, which knows ping, evaluate and inspect only. With a ``token``, ping,
     create_session and restore_session need it as ``auth_token``. ``executed_log`` gets one JSON line
-    for each request before it runs. ``own_ids`` answers with ids of the backend's own.
+    for each request before it runs. ``own_ids`` answers with ids of the backend's own. With a
+    ``curve_secret_file`` only encrypted links are taken (CURVE); it holds the secret key in Z85 and is made
+    when it is missing. ``allowed_client_keys`` are the public keys of those let in, none means everybody.
     """
 
     bind: str = "tcp://127.0.0.1:5555"
@@ -30,9 +33,15 @@ class BackendSettings:
     session_timeout_s: float = BACKEND_SESSION_TIMEOUT_S
     executed_log: Path | None = None
     own_ids: bool = False
+    curve_secret_file: Path | None = None
+    allowed_client_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.session_timeout_s < float("inf"):
             raise ConfigurationError(f"a session timeout of {self.session_timeout_s} s", hint="give a positive number")
+        if self.allowed_client_keys and self.curve_secret_file is None:
+            raise ConfigurationError("client keys without a key of its own", hint="name a file for the secret key")
+        for key in self.allowed_client_keys:
+            checked_key(key)
         if not self.dialects:
             raise ConfigurationError("a backend without a dialect", hint="name command, envelope or both")

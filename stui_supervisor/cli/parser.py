@@ -103,6 +103,21 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
+    login = add(
+        "login",
+        "keep a backend's token in the keyring",
+        "Keep the token of ENDPOINT in the system's keyring. It is asked for, or read from stdin, never an argument.",
+        module="login",
+    )
+    logout = add(
+        "logout",
+        "take a backend's token out of the keyring",
+        "Take the token of ENDPOINT out of the system's keyring.",
+        module="login",
+        function="forget",
+    )
+    for command in (login, logout):
+        command.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="without one, where the link was last")
     profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
     session_options.add_parsers(commands, shared, lambda function: _later("sessions", function))
     served = add(

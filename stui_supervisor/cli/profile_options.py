@@ -81,6 +81,13 @@ def _settle(action: argparse.ArgumentParser) -> None:
         help="a notification that is wanted; may be repeated, and an empty one wants all",
     )
     action.add_argument(
+        "--server-key",
+        metavar="ENDPOINT=KEY",
+        action="append",
+        help="encrypt the links to this endpoint, and pin its backend's public key (CURVE, in Z85); may be repeated, "
+        "and an empty KEY takes the pin away",
+    )
+    action.add_argument(
         "--allow-plaintext-token",
         action=argparse.BooleanOptionalAction,
         help="send the token in the clear also over a network (default: no)",

@@ -14,6 +14,7 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.terminal import Colour, Terminal
 from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
+from stui_supervisor.curve import checked_key
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.printable import printable
@@ -53,8 +54,14 @@ def show(arguments: argparse.Namespace) -> ExitCode:
 
 def add(arguments: argparse.Namespace) -> ExitCode:
     """Add or change a profile, and print it."""
-    name, settled = checked_name(arguments.name), _settled(arguments)
-    return _change(arguments, lambda known: replace(known or Profile(name=name), **settled))
+    name, settled, pins = checked_name(arguments.name), _settled(arguments), _pins(arguments.server_key or ())
+
+    def change(known: Profile | None) -> Profile:
+        before = known or Profile(name=name)
+        keys = {endpoint: key for endpoint, key in {**before.server_keys, **pins}.items() if key}
+        return replace(before, **settled, server_keys=keys)
+
+    return _change(arguments, change)
 
 
 def favourite(arguments: argparse.Namespace) -> ExitCode:
@@ -105,6 +112,17 @@ def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
         if getattr(arguments, flag) is not None:
             settled[flag] = getattr(arguments, flag)
     return settled
+
+
+def _pins(words: Iterable[str]) -> dict[str, str]:
+    """The keys to pin by endpoint, each given as ENDPOINT=KEY; an empty one takes the pin away."""
+    pins: dict[str, str] = {}
+    for word in words:
+        endpoint, separator, key = word.partition("=")
+        if not separator:
+            raise ConfigurationError(f"{word!a} names no key", hint=f"write '{endpoint}=KEY', in quotes")
+        pins[str(Endpoint.parse(endpoint))] = checked_key(key) if key else ""
+    return pins
 
 
 def _checked_image(name: str) -> str:

@@ -12,6 +12,8 @@ import pytest
 from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories
 from stui_supervisor.errors import StoreError
 
+posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: accounts")
+
 
 def test_a_named_home_holds_everything_and_is_not_made(tmp_path: Path) -> None:
     home = tmp_path / "home"
@@ -34,7 +36,7 @@ def test_a_relative_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert directories("here").sessions_root == Path.cwd() / "here" / "sessions"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the XDG variables are Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: the XDG variables")
 def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(HOME_VARIABLE, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -44,13 +46,14 @@ def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tm
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="accounts of POSIX systems")
+@posix
 def test_a_home_of_an_account_that_does_not_exist_is_refused() -> None:
     with pytest.raises(StoreError, match="name one with home or STUI_SUPERVISOR_HOME"):
         directories("~no-such-account-here/home")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become an account without an entry")
+@posix
 def test_an_account_without_a_home_is_told_to_name_one() -> None:
     code = (
         "import os, platformdirs, stui_supervisor.adapters.host as host\n"

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +18,16 @@ from stui_supervisor.adapters.private_files import (
     make_private_directory,
     read_regular,
     read_start,
+    refuse_file_above,
     store_errors,
     until_not_denied,
     write_whole,
 )
+from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
 
-posix = pytest.mark.skipif(os.name == "nt", reason="modes and special files of POSIX systems")
+windows = pytest.mark.skipif(os.name != "nt", reason="only on Windows does a reader keep a file from being replaced")
+posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes and special files")
 
 
 @contextmanager
@@ -120,6 +124,7 @@ def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path, plant: o
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")
+@posix
 def test_a_file_of_another_user_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"planted")
     (tmp_path / "file").chmod(0o644)
@@ -191,3 +196,30 @@ def test_a_file_that_is_held_for_good_is_given_up() -> None:
     with pytest.raises(PermissionError) as caught:
         until_not_denied(replace)
     assert caught.value is refusal
+
+
+@pytest.mark.parametrize("path", ["file/inner", "file/inner/most"])
+def test_a_file_above_is_told_from_a_directory_that_is_missing(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        refuse_file_above(str(tmp_path / path))
+    refuse_file_above(str(tmp_path / "missing" / path))
+    refuse_file_above(str(tmp_path / "file"))
+
+
+@windows
+def test_a_file_that_another_program_reads_is_replaced_when_it_is_let_go(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    letting_go = threading.Timer(DENIED_RETRY_S / 4, (tmp_path / "file").open("rb").close)
+    letting_go.start()
+    write_whole(str(tmp_path), "file", (b"new",))
+    letting_go.join()
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"new")]
+
+
+@windows
+def test_a_file_that_another_program_keeps_open_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with (tmp_path / "file").open("rb"), pytest.raises(PermissionError):
+        write_whole(str(tmp_path), "file", (b"new",))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]

@@ -179,6 +179,7 @@ def can_mount() -> bool:
 
 
 @pytest.mark.skipif(os.name == "nt" or not can_mount(), reason="needs a mount of its own")
+@posix
 def test_a_disk_that_is_mounted_read_only_is_restored_from(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
     seqs = len(list(directory.glob("endpoint.*")))

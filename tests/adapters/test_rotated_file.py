@@ -14,7 +14,7 @@ from stui_supervisor.adapters.rotated_file import RotatedFile
 from tests.support.intercepted import Refusing, intercepted
 from tests.support.scratch import scratch
 
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="modes and links of POSIX")
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: modes and links")
 
 
 def rotated_file(directory: Path, *, max_bytes: int = 100, files: int = 3) -> RotatedFile:

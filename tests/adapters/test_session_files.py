@@ -79,6 +79,13 @@ def test_a_root_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> 
     assert files.claim("default").fresh
 
 
+@pytest.mark.skipif(os.name != "nt", reason="only on Windows are there such names")
+@pytest.mark.parametrize("root", ["NUL", "a?b", "con:", "q:\\nowhere"])
+def test_a_root_with_a_name_that_the_system_keeps_is_an_error_that_says_so(root: str) -> None:
+    with pytest.raises(StoreError, match="name another directory with home"):
+        SessionFiles(root).claim("default")
+
+
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     import resource  # noqa: PLC0415 - not on Windows
@@ -116,6 +123,7 @@ def test_a_claim_works_on_a_disk_that_takes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is denied to root")
+@posix
 def test_a_directory_without_rights_is_an_error_that_says_so(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     files = SessionFiles(tmp_path)
@@ -206,7 +214,7 @@ planted = pytest.mark.parametrize(
 @planted
 def test_a_claim_needs_no_claim_lock(tmp_path: Path, plant: Callable[[Path], None]) -> None:
     directory = stored(tmp_path, NEW)
-    (tmp_path / "claim.lock").unlink()
+    (tmp_path / "claim.lock").unlink(missing_ok=True)
     plant(tmp_path / "claim.lock")
     files = SessionFiles(tmp_path)
     claimed = files.claim("default")
@@ -218,7 +226,7 @@ def test_a_claim_needs_no_claim_lock(tmp_path: Path, plant: Callable[[Path], Non
 @planted
 def test_a_session_whose_lock_was_replaced_is_left_out_and_told(tmp_path: Path, plant: Callable[[Path], None]) -> None:
     spare, directory = stored(tmp_path, OLD), stored(tmp_path, NEW)
-    (directory / "lock").unlink()
+    (directory / "lock").unlink(missing_ok=True)
     plant(directory / "lock")
     before = contents(directory)
     claimed = SessionFiles(tmp_path).claim("default")
@@ -233,7 +241,7 @@ def test_a_session_whose_lock_was_replaced_is_left_out_and_told(tmp_path: Path, 
 def test_the_listing_changes_no_file(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD, NEW)
     newest(directory, "context").write_bytes(b"damaged")
-    (directory / "lock").unlink()
+    (directory / "lock").unlink(missing_ok=True)
     shutil.rmtree(tmp_path / "quarantine", ignore_errors=True)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     (listed,) = SessionFiles(tmp_path).read_newest("default")

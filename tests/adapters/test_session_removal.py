@@ -129,7 +129,7 @@ def add_note(directory: Path) -> None:
 
 
 def replace_lock(directory: Path) -> None:
-    (directory / "lock").unlink()
+    (directory / "lock").unlink(missing_ok=True)
     (directory / "lock").mkdir()
 
 

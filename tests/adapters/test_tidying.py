@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from stui_supervisor.adapters.generations import MAJOR
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.config import COPIES_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.context import Section
+from stui_supervisor.errors import StoreError
+from tests.support.intercepted import Refusing, intercepted
 from tests.support.stored_files import EPOCH, NEW, NOTHING, OLD, Ticking, posix, stored, with_header
 
 QUARTER = timedelta(minutes=15)
@@ -107,3 +111,31 @@ def test_damaged_older_files_go_in_their_time(tmp_path: Path) -> None:
     for _ in range(4):
         files.save_context(directory.name, NEW)
     assert seqs(directory, "context") == [3, 4, 5, 6, 7]
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_in_place(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, OLD, OLD, OLD)
+    (directory / "context.1.json").unlink(missing_ok=True)
+    (directory / "context.1.json" / "in the way").mkdir(parents=True)
+    for number in range(20):
+        (directory / f".context.2.json.{number}.tmp").touch()
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    files.save_context(directory.name, NEW)
+    assert list(directory.glob("*.tmp")) == []
+    assert (directory / "context.1.json" / "in the way").exists()
+
+
+def test_a_process_that_ends_within_a_moment_gets_on_with_what_has_piled_up(tmp_path: Path) -> None:
+    directory = stored(tmp_path, NEW)
+    content = (directory / "context.1.json").read_bytes()
+    for seq in range(2, 400):
+        (directory / f"context.{seq}.json").write_bytes(with_header(content, seq=seq))
+    files = SessionFiles(tmp_path)
+    files.claim("default")
+    with intercepted(Refusing(150, errno.EMFILE, for_good=True)), suppress(StoreError):
+        files.save_context(directory.name, NEW)
+    left = len(seqs(directory, "context"))
+    assert left < 390
+    files.save_context(directory.name, NEW)
+    assert len(seqs(directory, "context")) <= 3 + 2

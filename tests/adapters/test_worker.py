@@ -50,6 +50,7 @@ def test_closing_waits_no_longer_than_it_was_told() -> None:
     release.set()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can one ask for more stack than there is")
 def test_a_thread_that_cannot_be_had_is_asked_for_again_by_the_next_job() -> None:
     worker, ran = Worker("stui-test"), list[str]()
     threading.stack_size(NO_MACHINE_HAS_SO_MUCH)

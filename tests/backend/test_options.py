@@ -16,6 +16,7 @@ from stui_supervisor.wire.dialects import Dialect
 from tests.support.backend_process import BackendProcess
 from tests.support.plain_client import PlainClient
 
+CLIENT_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"  # the client's of ZeroMQ's own manual
 posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: signals")
 
 
@@ -36,7 +37,7 @@ def test_every_setting_has_an_option(tmp_path: Path) -> None:
     settings = parsed(
         *("--bind=tcp://127.0.0.1:7", "--publish=tcp://127.0.0.1:8", "--image-id=Pharo 13", "--state-file=s.json"),
         *("--dialect=envelope", "--without-sessions", f"--token-file={token_file}", "--session-timeout=60"),
-        *("--executed-log=x.jsonl", "--own-ids"),
+        *("--executed-log=x.jsonl", "--own-ids", "--curve-secret-file=key", f"--allow-client-key={CLIENT_KEY}"),
     )
     assert settings == BackendSettings(
         bind="tcp://127.0.0.1:7",
@@ -49,6 +50,8 @@ def test_every_setting_has_an_option(tmp_path: Path) -> None:
         session_timeout_s=60.0,
         executed_log=Path("x.jsonl"),
         own_ids=True,
+        curve_secret_file=Path("key"),
+        allowed_client_keys=(CLIENT_KEY,),
     )
     defaults = BackendSettings()
     assert all(getattr(settings, field.name) != getattr(defaults, field.name) for field in fields(settings))

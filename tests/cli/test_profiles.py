@@ -259,8 +259,24 @@ def test_the_status_of_a_profile_that_was_never_linked_is_disconnected(command: 
     assert (ended.code, ended.answer["state"]) == (3, "disconnected")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX systems")
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes")
 def test_only_the_owner_can_read_the_profiles(command: Command) -> None:
     command("profiles", "add", "work", A)
 
     assert {path.stat().st_mode & 0o077 for path in (command.home, *command.home.iterdir())} == {0}
+
+
+def test_server_keys_are_pinned_by_endpoint_and_taken_away_one_by_one(command: Command) -> None:
+    first, second = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+    command("profiles", "add", "work", "--server-key", f"tcp://LOCALHOST:5555={first}")
+    both = command("profiles", "add", "work", "--server-key", f"{B}={second}", "--json")
+    one = command("profiles", "add", "work", "--server-key", f"{B}=", "--json")
+    assert both.answer["server_keys"] == {"tcp://localhost:5555": first, B: second}
+    assert one.answer["server_keys"] == {"tcp://localhost:5555": first}
+
+
+@pytest.mark.parametrize("word", [A, f"{A}=no key", "nowhere=x"])
+def test_what_pins_no_key_is_refused_and_changes_nothing(word: str, command: Command) -> None:
+    ended = command("profiles", "add", "work", "--server-key", word, "--json")
+    assert (ended.code, ended.answer["error"]["type"]) == (2, "ConfigurationError")
+    assert stored(command.home) == {}

@@ -73,16 +73,9 @@ async def until_it_works(backend: BackendProcess, times: int) -> None:
 
 async def freeze(backend: BackendProcess, supervisor: Supervisor) -> float:
     """Hold the process still; the time until its link is given up for it."""
-    await until(lambda: hears_heartbeats(supervisor))
     backend.freeze()
     began = time.monotonic()
     await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
     took_s = time.monotonic() - began
     assert "frozen" in str(supervisor.status().last_error)
     return took_s
-
-
-def hears_heartbeats(supervisor: Supervisor) -> bool:
-    """Only of a peer that has answered them is silence a verdict."""
-    path = supervisor._core._attempt.path
-    return path is not None and path.hears_heartbeats

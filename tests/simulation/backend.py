@@ -11,6 +11,8 @@ from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
 from tests.simulation.agenda import Agenda
 
+IMAGES: Final = ("Pharo 12.0", "Pharo 13.0", None)
+QUICK_S: Final = (0.0005, 0.01)
 TOKEN: Final = "the-right-token-of-this-image"  # noqa: S105  # of a simulated image
 _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 _SESSION_COMMANDS: Final = frozenset(
@@ -59,15 +61,20 @@ class Character:
 
 @dataclass(slots=True)
 class SimulatedImage:
-    """One backend. ``ledger`` holds the id of each user request whose execution has begun, ever."""
+    """One backend. ``ledger`` holds the id of each user request whose execution has begun, ever.
+
+    ``false_sessions`` and ``false_identity`` are how often it claims a session that it has not, and another name.
+    """
 
     agenda: Agenda
     character: Character
     is_up: bool = True
     boot: int = 1
     frozen_until: float = 0.0
-    service_s: tuple[float, float] = (0.0005, 0.01)
+    service_s: tuple[float, float] = QUICK_S
     hostility: float = 0.0
+    false_sessions: float = 0.0
+    false_identity: float = 0.0
     refuses_everyone: bool = False
     ledger: list[str] = field(default_factory=list)
     sessions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -96,7 +103,7 @@ class SimulatedImage:
             self.sessions.clear()
 
     def freeze(self, seconds: float) -> None:
-        """Stop the process without ending it."""
+        """Stop the process for a while without ending it; its kernel goes on."""
         self.frozen_until = max(self.frozen_until, self.agenda.now + seconds)
 
     def _serve(self) -> None:
@@ -151,9 +158,12 @@ class SimulatedImage:
             raise Refused("AuthenticationFailed")
         if request.parameters.get("fails"):
             raise Refused("PermissionDenied")
-        is_new = request.command == "create_session"
-        if is_for_session and not is_new and request.parameters["session_id"] not in self.sessions:
+        is_old = is_for_session and request.command != "create_session"
+        if is_old and request.parameters["session_id"] not in self.sessions and not self._claims_it():
             raise Refused("SessionNotFound")
+
+    def _claims_it(self) -> bool:
+        return self.agenda.chance(self.false_sessions)
 
     def _lets_in(self, request: Request) -> bool:
         if self.refuses_everyone:
@@ -163,7 +173,10 @@ class SimulatedImage:
     def _result(self, request: Request) -> dict[str, Any]:
         match request.command:
             case "ping":
-                named = {"image_id": self.character.image_id} if self.character.image_id else {}
+                image_id = self.character.image_id
+                if self.agenda.chance(self.false_identity):
+                    image_id = self.agenda.rng.choice(IMAGES)
+                named = {"image_id": image_id} if image_id else {}
                 return {"message": "pong", "status": "ready", **named}
             case command if command in _SESSION_COMMANDS:
                 return self._session_result(request)
@@ -176,16 +189,18 @@ class SimulatedImage:
             case "create_session":
                 self._sessions_made += 1
                 session = f"{self.character.image_id}-{self._sessions_made}"
-                self.sessions[session] = {}
+                if not self._claims_it():
+                    self.sessions[session] = {}
                 return {"session_id": session, "client_id": request.parameters.get("client_id")}
             case "restore_session":
                 name = "session_state" if request.dialect is Dialect.COMMAND else "state"
-                state = self.sessions[session] if self.character.state_with_restore else {}
+                state = self.sessions.get(session, {}) if self.character.state_with_restore else {}
                 return {"session_id": session, name: state}
             case "load_context":
-                return {"loaded": True, "context": self.sessions[session] or None}
+                return {"loaded": True, "context": self.sessions.get(session) or None}
             case _:
-                self.sessions[session] = dict(request.parameters["state_data"])
+                if session in self.sessions:
+                    self.sessions[session] = dict(request.parameters["state_data"])
                 return {"session_id": session, "update_successful": True}
 
     def _in_own_terms(self, request: Request) -> Request:

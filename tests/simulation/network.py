@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, Protocol
 
+from stui_supervisor.config import FRAME_SMALL_BYTES
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
+from tests.simulation.connection import PING_BYTES, Connection, Way
 
 
 class Reach(StrEnum):
@@ -35,145 +38,215 @@ _QUICK = {
 _SLOW = {Reach.SILENT: FailureKind.TIMEOUT, Reach.NOT_ZEROMQ: FailureKind.NOT_ZEROMQ}
 
 
-@dataclass
+_PONG_BYTES: Final = 7
+
+
+class Process(Protocol):
+    """The user's process, of which a link is a part."""
+
+    @property
+    def still_until(self) -> float:
+        """Until then nothing of it runs, libzmq's thread included."""
+
+
+@dataclass(eq=False)
 class Site:
-    """One endpoint: the image behind it and the way there. A blocked way delays what is under way until it opens."""
+    """One endpoint: the image behind it, the way there and the way back.
+
+    ``shows_kernel`` is False where nobody can look at a connection; a peer without heartbeats does not answer them.
+    """
 
     agenda: Agenda
     image: SimulatedImage
+    shows_kernel: bool = True
+    has_heartbeats: bool = True
     reach: Reach = Reach.GOOD
-    delay_s: tuple[float, float] = (0.0001, 0.002)
-    blocked_until: float = 0.0
     not_taken: float = 0.0
     late_talk: float = 0.0
     repeats: float = 0.0
     links: list[SimulatedLink] = field(default_factory=list)
 
-    def link(self, times: LinkTimes) -> SimulatedLink:
-        """A new link, not yet opened."""
-        self.links = [link for link in self.links if not link.is_over]
-        self.links.append(SimulatedLink(self, times))
-        return self.links[-1]
+    def __post_init__(self) -> None:
+        self.out, self.back = Way(self.agenda), Way(self.agenda)
+
+    @property
+    def ways(self) -> tuple[Way, Way]:
+        """There and back."""
+        return self.out, self.back
 
     @property
     def is_in_use(self) -> bool:
         """True while somebody has or wants a link here."""
         return any(not link.is_over for link in self.links)
 
-    def break_links(self, kind: FailureKind) -> None:
-        """End every link that is up."""
+    def link(self, times: LinkTimes, process: Process) -> SimulatedLink:
+        """A new link, not yet opened."""
+        self.links = [link for link in self.links if not link.is_over]
+        self.links.append(SimulatedLink(self, times, process))
+        return self.links[-1]
+
+    def break_links(self) -> None:
+        """Reset every link that is up, at once."""
         for link in list(self.links):
-            link.lose(kind)
+            link.lose(FailureKind.RESET)
 
-    def block(self, seconds: float) -> None:
-        """Let nothing through for a while. What lasts longer than the heartbeat's patience ends each link."""
-        self.blocked_until = max(self.blocked_until, self.agenda.now + seconds)
+    def hang_up(self) -> None:
+        """The process behind the endpoint has ended; its kernel says so, if it gets through."""
+        for link in list(self.links):
+            link.hang_up()
+
+    def cut_connections(self) -> None:
+        """Drop what belongs to the present connections from now on: an address has changed."""
         for link in self.links:
-            link.watch_heartbeat(lambda: self.blocked_until)
+            link.connection.cut()
 
-    def freeze(self, seconds: float) -> None:
-        """Stop the process behind the endpoint for a while; heartbeats notice that too."""
-        self.image.freeze(seconds)
-        for link in self.links:
-            link.watch_heartbeat(lambda: self.image.frozen_until)
-
-    def transit_s(self) -> float:
-        """How long one message takes from now on."""
-        return max(0.0, self.blocked_until - self.agenda.now) + self.agenda.between(*self.delay_s)
+    def is_well(self, for_s: float) -> bool:
+        """True when for so long nothing has kept a process that lives from being heard."""
+        troubled_until = max(self.image.frozen_until, self.out.troubled_until, self.back.troubled_until)
+        return troubled_until + for_s < self.agenda.now
 
 
 class SimulatedLink:
     """See ports.Link. Some talk on after ``close``, which no listener may mind."""
 
-    def __init__(self, site: Site, times: LinkTimes) -> None:
+    def __init__(self, site: Site, times: LinkTimes, process: Process) -> None:
+        self.site = site
+        self.connection = Connection(site.out, site.back)
         self.is_over = False
-        self._site = site
+        self.heard_beat_at = self.heard_reply_at = 0.0
         self._agenda = site.agenda
         self._times = times
+        self._process = process
         self._listener: LinkListener | None = None
         self._is_open = False
         self._is_closed = False
         self._talks_late = False
         self._boot = 0
-        self._last_out = self._last_in = 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """True from the handshake to the end."""
+        return self._is_open and not self.is_over
 
     def open(self, listener: LinkListener) -> None:
         """Begin, as the site's reach wants it."""
         self._listener = listener
-        site, reach = self._site, self._site.reach
-        patience_s = self._times.attempt_timeout_s
+        reach, patience_s = self.site.reach, self._times.attempt_timeout_s
         if reach in _QUICK:
             self._later(self._agenda.between(0.0, 0.1), lambda: self._tell_lost(Failure(_QUICK[reach])))
         elif reach is Reach.NEVER_REPORTS:
             return
         elif reach in _SLOW:
             self._later(patience_s, lambda: self._tell_lost(Failure(_SLOW[reach])))
-        elif max(site.blocked_until, site.image.frozen_until) > self._agenda.now + patience_s:
-            self._later(patience_s, lambda: self._tell_lost(Failure(FailureKind.TIMEOUT)))
         else:
-            self._later(site.transit_s(), self._meet)
+            self._later(patience_s, self._give_up)
+            self._later(self._round_trip_s(), self._meet)
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Take a message, unless the link is not up or the moment is bad."""
-        site = self._site
-        if not self._is_open or self.is_over or self._agenda.chance(site.not_taken):
+        if not self.is_up or self._agenda.chance(self.site.not_taken):
             return False
-        self._last_out = max(self._last_out, self._agenda.now + site.transit_s())
-        boot = self._boot
-        self._agenda.at(self._last_out, lambda: self._arrive(boot, token, body))
+        size = max(_framed(token, body), self.site.out.large_bytes)
+        self.connection.send(size, lambda: self._arrive(token, body))
         return True
 
     def look(self) -> PathSample | None:
-        """There is no kernel here."""
-        return None
+        """What the kernel knows, where it can be asked."""
+        return self.connection.look() if self.site.shows_kernel and self._is_open else None
 
     def close(self) -> None:
         """Say no more, or, for a link that does not keep the contract, say what was already on its way."""
         self._is_closed = self.is_over = True
-        self._talks_late = self._agenda.chance(self._site.late_talk)
+        self._talks_late = self._agenda.chance(self.site.late_talk)
         if self._talks_late:
             self._later(self._agenda.between(0.0, 2.0), lambda: self._tell_lost(Failure(FailureKind.RESET)))
 
     def lose(self, kind: FailureKind) -> None:
         """The connection breaks; half of the messages on their way still arrive."""
-        if self._is_open and not self.is_over:
+        if self.is_up:
             self.is_over = True
             if self._agenda.chance(0.5):
                 self._boot = 0
             self._later(self._agenda.between(0.0, 0.01), lambda: self._tell_lost(Failure(kind)))
 
-    def watch_heartbeat(self, trouble_until: Callable[[], float]) -> None:
-        """Give the link up when the present trouble outlasts the heartbeat's patience."""
+    def hang_up(self) -> None:
+        """The other side's kernel resets the connection."""
+        if self._is_open:
+            self.connection.back.carry(lambda: self.lose(FailureKind.RESET))
 
-        def look() -> None:
-            if trouble_until() > self._agenda.now:
-                self.lose(FailureKind.TIMEOUT)
-
-        self._agenda.after(self._times.heartbeat_timeout_s, look)
+    def _give_up(self) -> None:
+        if not self._is_open and not self.is_over:
+            self._tell_lost(Failure(FailureKind.TIMEOUT))
 
     def _meet(self) -> None:
-        site, listener = self._site, self._listener
+        """Connection and handshake, as soon as both ways and the process let them through."""
+        site, listener, now = self.site, self._listener, self._agenda.now
         if self.is_over and not self._talks_late:
+            return
+        clear_at = max(site.out.blocked_until, site.back.blocked_until, site.image.frozen_until)
+        if clear_at > now:
+            self._later(clear_at - now + self._round_trip_s(), self._meet)
             return
         if not site.image.is_up or listener is None:
             self._tell_lost(Failure(FailureKind.REFUSED))
             return
         self._is_open, self._boot = True, site.image.boot
+        self.connection = Connection(site.out, site.back)
+        self.heard_beat_at = self.heard_reply_at = self._agenda.awake_s
+        self._later(self._times.heartbeat_interval_s, self._beat)
         self._listen(listener.opened)
         if site.reach is Reach.OPENS_AND_BREAKS:
             self._later(self._agenda.between(0.0, 0.5), lambda: self.lose(FailureKind.RESET))
 
-    def _arrive(self, boot: int, token: bytes, body: bytes) -> None:
-        image = self._site.image
-        if image.is_up and boot == image.boot and self._boot == boot:
+    def _round_trip_s(self) -> float:
+        return self.site.out.transit_s() + self.site.back.transit_s()
+
+    # Heartbeats, as libzmq's own thread sends them
+
+    def _beat(self) -> None:
+        if self.is_over:
+            return
+        if self._process.still_until > self._agenda.now:
+            self._agenda.at(self._process.still_until, self._beat)
+            return
+        heard_at = max(self.heard_beat_at, self.heard_reply_at)
+        if self._agenda.awake_s - heard_at > self._times.heartbeat_timeout_s:
+            self.lose(FailureKind.TIMEOUT)
+            return
+        self.connection.send(PING_BYTES, self._asked_for_life)
+        self._later(self._times.heartbeat_interval_s, self._beat)
+
+    def _asked_for_life(self) -> None:
+        site, image = self.site, self.site.image
+        if not image.is_up or image.boot != self._boot:
+            self.hang_up()
+        elif site.has_heartbeats:
+            self._agenda.at(max(self._agenda.now, image.frozen_until), self._show_life)
+
+    def _show_life(self) -> None:
+        image = self.site.image
+        if image.frozen_until > self._agenda.now:
+            self._agenda.at(image.frozen_until, self._show_life)
+        elif image.is_up and image.boot == self._boot:
+            self.connection.answer(_PONG_BYTES, self._heard_beat)
+
+    def _heard_beat(self) -> None:
+        self.heard_beat_at = self._agenda.awake_s
+
+    # Messages
+
+    def _arrive(self, token: bytes, body: bytes) -> None:
+        image = self.site.image
+        if image.is_up and image.boot == self._boot:
             image.arrive(body, lambda reply: self._send_back(token, reply))
 
     def _send_back(self, token: bytes, reply: bytes) -> None:
-        for _ in range(2 if self._agenda.chance(self._site.repeats) else 1):
-            self._last_in = max(self._last_in, self._agenda.now + self._site.transit_s())
-            self._agenda.at(self._last_in, lambda: self._deliver(token, reply))
+        reply = reply.ljust(self.site.back.large_bytes)  # JSON does not mind spaces
+        for _ in range(2 if self._agenda.chance(self.site.repeats) else 1):
+            self.connection.answer(_framed(token, reply), lambda: self._deliver(token, reply))
 
     def _deliver(self, token: bytes, reply: bytes) -> None:
+        self.heard_reply_at = self._agenda.awake_s
         if self._listener is not None and (not self.is_over or self._talks_late):
             listener = self._listener
             self._listen(lambda: listener.received(token, reply))
@@ -194,10 +267,16 @@ class SimulatedLink:
 
 @dataclass
 class SimulatedNetwork:
-    """Every site by its endpoint."""
+    """Every site by its endpoint, as one process sees it."""
 
     sites: dict[Endpoint, Site]
+    process: Process
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> SimulatedLink:
         """See ports.LinkFactory."""
-        return self.sites[endpoint].link(times)
+        return self.sites[endpoint].link(times, self.process)
+
+
+def _framed(token: bytes, body: bytes) -> int:
+    """The bytes of a message on the wire: three frames, a long one with a longer head (ZMTP 3.1, section 4.2)."""
+    return sum(len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9) for part in (token, b"", body))

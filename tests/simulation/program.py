@@ -14,11 +14,12 @@ from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
 from stui_supervisor.inputs import Input, Moment
-from stui_supervisor.ports import Link, LinkFactory, LinkTimes
+from stui_supervisor.ports import LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
 from tests.simulation.agenda import Agenda
+from tests.simulation.network import SimulatedLink, SimulatedNetwork, Site
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring, StoreCall, StoreQueue
 from tests.simulation.witness import Witness
 
@@ -28,7 +29,8 @@ PROFILE = "default"
 class Program:
     """A supervisor from its making to its end, with stops and starts between, or until it is killed.
 
-    ``lag_s`` is how late its timers ring: a loop that is busy with something else.
+    ``lag_s`` is how late its timers ring: a loop that is busy with something else. A loop that stalls takes in what
+    has come when it goes on, all at once.
     """
 
     def __init__(
@@ -37,14 +39,15 @@ class Program:
         agenda: Agenda,
         settings: Settings,
         disk: SimulatedDisk,
-        network: LinkFactory,
+        sites: dict[Endpoint, Site],
         keyring: SimulatedKeyring | None,
-        tell: Callable[[Program, Input, list[Effect]], None],
+        tell: Callable[[Program, Input, list[Effect], float | None], None],
         is_of_another: Callable[[Program, object], bool],
     ) -> None:
         self.number = number
         self.lag_s = 0.0
         self.is_running = False
+        self.held_until = self.still_until = 0.0
         self.context = Context(f"process {number}", self._context_changed)
         self.core = Core(
             profile=PROFILE,
@@ -55,12 +58,17 @@ class Program:
             has_credentials=keyring is not None,
         )
         self.witness = Witness(
-            self.core, self.context, settings, disk.memory, lambda: agenda.now, lambda owner: is_of_another(self, owner)
+            self.core,
+            self.context,
+            settings,
+            disk.memory,
+            lambda: agenda.awake_s,
+            lambda owner: is_of_another(self, owner),
         )
         self._agenda = agenda
         self._settings = settings
         self._disk = disk
-        self._network = network
+        self._network = SimulatedNetwork(sites, self)
         self._keyring = keyring
         self._tell = tell
         self._inputs: deque[Input] = deque()
@@ -68,7 +76,8 @@ class Program:
         self._run = 0
         self._requests = 0
         self._armed: float | None = None
-        self._link: Link | None = None
+        self._link: SimulatedLink | None = None
+        self._held: list[Callable[[], None]] = []
         self._store = StoreQueue(disk, self._stored)
 
     # What the user does
@@ -97,6 +106,8 @@ class Program:
         self._store.die()
         if self._link is not None:
             self._link.close()
+        self._held.clear()
+        self._armed = None
         self.witness.killed()
 
     def assign(self, name: str, value: object) -> None:
@@ -144,7 +155,7 @@ class Program:
 
     def now(self) -> Moment:
         """The present moment."""
-        return Moment(self._agenda.now, self._agenda.clock.utc())
+        return Moment(self._agenda.awake_s, self._agenda.clock.utc())
 
     def feed(self, event: Input) -> None:
         """Tell the core, and do what it says."""
@@ -159,12 +170,55 @@ class Program:
             self._is_busy = False
         self._arm()
 
+    # What the machine does to it
+
+    def stall(self, seconds: float) -> None:
+        """Keep the event loop from taking anything in for a while."""
+        self.held_until = max(self.held_until, self._agenda.now + seconds)
+        self._agenda.at(self.held_until, self._go_on)
+
+    def stand_still(self, seconds: float) -> None:
+        """The same for every thread, that of the heartbeats too."""
+        self.still_until = max(self.still_until, self._agenda.now + seconds)
+        self.stall(seconds)
+
+    def tell_later(self, event: Input, delay_s: float) -> None:
+        """What the system has to say, if the program still runs by then."""
+        run = self._run
+        self._agenda.after(delay_s, lambda: self.hear(event, run))
+
+    def hear(self, event: Input, run: int) -> None:
+        """Take in what comes from outside, as long as the loop of that run lives."""
+
+        def take_in() -> None:
+            if self.is_running and run == self._run:
+                self.feed(event)
+
+        self._when_awake(take_in)
+
+    def _when_awake(self, action: Callable[[], None]) -> None:
+        if self.held_until > self._agenda.now:
+            self._held.append(action)
+        else:
+            action()
+
+    def _go_on(self) -> None:
+        if self.held_until > self._agenda.now:
+            return
+        self.witness.disturbed()
+        held, self._held = self._held, []
+        for action in held:
+            action()
+
     # As driver.py does it
 
     def _handle(self, event: Input) -> None:
-        done = self.core.handle(event, self.now())
-        self._tell(self, event, done)
-        self.witness.saw(event, done, self.now())
+        now = self.now()
+        done = self.core.handle(event, now)
+        deadline = self.core.next_deadline()
+        self._tell(self, event, done, deadline)
+        self.witness.verdicts.saw(event, done, self._link, late_s=self.lag_s)
+        self.witness.saw(event, done, now, deadline)
         for effect in done:
             self._perform(effect)
 
@@ -174,7 +228,7 @@ class Program:
                 if self._link is None or not self._link.send(token, body):
                     self._inputs.append(inputs.NotTaken(link, token))
             case effects.LookAtPath(link):
-                self._inputs.append(inputs.PathSeen(link, None))
+                self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.OpenLink(link, endpoint, timeout_s):
                 settings = self._settings
                 times = LinkTimes(timeout_s, settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
@@ -194,15 +248,16 @@ class Program:
             case _:
                 pass
 
-    def hear(self, event: Input, run: int) -> None:
-        """Take in what a link or the keyring says, as long as the loop of that run lives."""
-        if self.is_running and run == self._run:
-            self.feed(event)
-
     def _stored(self, call: StoreCall, answer: Input | None) -> None:
         self.witness.stored(call, answer)
         if answer is not None:
-            self.feed(answer)
+            store = self._store
+
+            def take_in() -> None:
+                if store.is_heard:
+                    self.feed(answer)
+
+            self._when_awake(take_in)
 
     def _end(self, store: StoreQueue, run: int) -> None:
         store.abandon()
@@ -219,15 +274,22 @@ class Program:
         if deadline is None or not self.is_running:
             self._armed = None
             return
-        due = max(deadline, self._agenda.now) + self.lag_s
+        due = max(deadline, self._agenda.awake_s) + self.lag_s
         if self._armed is None or due < self._armed:
             self._armed = due
-            self._agenda.at(due, lambda: self._ring(due))
+            self._wait(due)
+
+    def _wait(self, due: float) -> None:
+        self._agenda.at_awake(due, lambda: self._when_awake(lambda: self._ring(due)))
 
     def _ring(self, due: float) -> None:
-        if self._armed == due:
-            self._armed = None
-            self.feed(inputs.TimePassed())
+        if self._armed != due:
+            return
+        if self._agenda.awake_s < due:
+            self._wait(due)  # the machine has slept, and this clock with it
+            return
+        self._armed = None
+        self.feed(inputs.TimePassed())
 
 
 class _Listener:

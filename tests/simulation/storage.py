@@ -51,6 +51,11 @@ class StoreQueue:
         """True when everything was done and answered."""
         return not self._calls and not self._is_busy
 
+    @property
+    def is_heard(self) -> bool:
+        """True while somebody listens to the answers."""
+        return self._answered is not None and not self._is_dead
+
     def do(self, call: StoreCall) -> None:
         """Queue one call."""
         self._calls.append(call)
@@ -166,7 +171,7 @@ class SimulatedKeyring:
             case Mood.SLOW:
                 delay_s = self.agenda.between(0.5, 4.0)
             case Mood.HANGS:
-                delay_s = self.agenda.between(5.0, 25.0)
+                delay_s = self.agenda.between(3.0, 9.0)
             case _:
                 delay_s = self.agenda.between(0.001, 0.05)
         answer = self._answer(effect.link)

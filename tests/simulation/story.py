@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from stui_supervisor import inputs
 from stui_supervisor.effects import Announce, Effect, Finish, Save, Send
+from stui_supervisor.events import Event
 from stui_supervisor.inputs import Input
 from stui_supervisor.states import State
 
@@ -42,6 +43,12 @@ class Story:
     def lines(self) -> list[str]:
         """The whole story."""
         return list(itertools.chain.from_iterable(_told(entry) for entry in self.entries))
+
+    def events(self) -> Iterator[Event]:
+        """What the programs announced."""
+        for entry in self.entries:
+            if isinstance(entry, Step):
+                yield from (effect.event for effect in entry.effects if isinstance(effect, Announce))
 
 
 def _told(entry: Step | Note) -> list[str]:

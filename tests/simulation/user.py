@@ -38,7 +38,9 @@ class User:
             (self._reconnect, 1.0),
             (self._connect, 0.7),
             (self._disconnect, 0.4),
+            (self._change_their_mind, 0.5),
             (self._stop, 0.6),
+            (self._close_window, 0.4),
             (self._kill, 0.6),
         ]
         self._actions = [action for action, _ in often]
@@ -49,14 +51,16 @@ class User:
         self._has_left = False
 
     def begin(self, until_s: float) -> None:
-        """Start the program and use it until then."""
+        """Start the program and use it until the machine was awake for so long."""
         self._ends_at = until_s
         self.start()
         self._agenda.after(self._agenda.rng.expovariate(1 / self._mean_s), self._next)
 
     def start(self) -> None:
         """Start the program, with an endpoint or with what it remembers."""
-        if not self.program.is_running and not self._has_left:
+        if self.program.held_until > self._agenda.now:
+            self._agenda.at(self.program.held_until, self.start)
+        elif not self.program.is_running and not self._has_left:
             named = self._agenda.rng.choice(self._endpoints) if self._agenda.chance(0.6) else None
             self.program.start(named)
 
@@ -66,7 +70,10 @@ class User:
         self.program.stop()
 
     def _next(self) -> None:
-        if self._agenda.now >= self._ends_at:
+        if self._agenda.awake_s >= self._ends_at:
+            return
+        if self.program.held_until > self._agenda.now:
+            self._agenda.at(self.program.held_until, self._next)
             return
         if self.program.is_running and any(self._weights):
             self._agenda.rng.choices(self._actions, self._weights)[0]()
@@ -112,6 +119,21 @@ class User:
     def _stop(self) -> None:
         self.program.stop()
         self._agenda.after(self._agenda.between(*_BETWEEN_RUNS_S), self.start)
+
+    def _change_their_mind(self) -> None:
+        for action in self._agenda.rng.choices((self._ask, self._cancel, self._reconnect, self._connect), k=4):
+            action()
+
+    def _close_window(self) -> None:
+        """The program is told to stop, and is gone before it has."""
+        self._note("the window is closed")
+        self.program.stop()
+        program = self.program
+        self._agenda.after(self._agenda.between(0.0, 0.05), lambda: self._is_gone(program))
+
+    def _is_gone(self, program: Program) -> None:
+        if program is self.program and not program.is_running:
+            self._kill()
 
     def _kill(self) -> None:
         self._note("the process is killed")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stui_supervisor.config import Settings
+from stui_supervisor.asides import Woke
+from stui_supervisor.config import PROBE_PAUSE_S, Settings
 from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Transition
@@ -13,14 +14,21 @@ from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
+_FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
 class WaitWitness:
-    """An outage lasts from its first failure until ten seconds of health, or until the user begins anew."""
+    """An outage lasts from its first failure until ten seconds of health, or until the user begins anew.
+
+    ``shares`` are the waits while it is young, each as a share of the longest that was allowed.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.shares: list[float] = []
         self._settings = settings
         self._began: float | None = None
+        self._attempt = 0
+        self._woken_at: float | None = None
         self._healthy_since = 0.0
         self._endpoint: Endpoint | None = None
 
@@ -32,6 +40,9 @@ class WaitWitness:
                     self._moved(transition, now)
                 case Announce(AttemptScheduled() as scheduled):
                     self._waits(scheduled, now)
+                    self._counts(scheduled.attempt, now)
+                case Announce(Woke()):
+                    self._woken_at = now
                 case ReadCredential(_, endpoint):
                     self._endpoint = endpoint
                 case OpenLink(_, endpoint, timeout_s):
@@ -39,12 +50,19 @@ class WaitWitness:
                     self._opens(timeout_s, now)
 
     def _moved(self, transition: Transition, now: float) -> None:
-        if transition.trigger in (Trigger.CONNECT, Trigger.RESTORE):
-            self._began = None
-        if transition.from_state is State.CONNECTED and now - self._healthy_since >= self._settings.health_s:
-            self._began = None
+        begins_anew = transition.trigger in (Trigger.CONNECT, Trigger.RESTORE)
+        was_healthy = now - self._healthy_since >= self._settings.health_s
+        if begins_anew or (transition.from_state is State.CONNECTED and was_healthy):
+            self._began, self._attempt = None, 0
         if transition.to_state is State.CONNECTED:
             self._healthy_since = now
+
+    def _counts(self, attempt: int, now: float) -> None:
+        """Attempts are counted on through an outage, however often a link came up; only a sleep may end it."""
+        demand(self._woken_at is not None or attempt > self._attempt, f"attempt {attempt} comes after {self._attempt}")
+        self._attempt = attempt
+        if self._woken_at is not None and now - self._woken_at > _FORGOTTEN_S:
+            self._woken_at = None
 
     def _age(self, now: float) -> float:
         if self._began is None:
@@ -59,6 +77,8 @@ class WaitWitness:
         is_young = self._age(now) < self._settings.quick_retry_s
         longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
+        if is_young and scheduled.delay_s > 0.0:  # the next endpoint of a profile is tried at once
+            self.shares.append(scheduled.delay_s / longest)
 
     def _opens(self, timeout_s: float, now: float) -> None:
         longest = self._settings.attempt_timeout_max_s

@@ -18,6 +18,7 @@ from stui_supervisor.table import ALLOWED
 from stui_supervisor.testing import MemoryDisk
 from tests.simulation.request_witness import RequestWitness
 from tests.simulation.storage import StoreCall
+from tests.simulation.verdict_witness import VerdictWitness
 from tests.simulation.violation import demand
 from tests.simulation.wait_witness import WaitWitness
 from tests.simulation.work_witness import WorkWitness
@@ -39,8 +40,9 @@ class Witness:
     ) -> None:
         self.requests = RequestWitness(core, settings)
         self.work = WorkWitness(core, context, settings, disk, is_of_another)
+        self.verdicts = VerdictWitness(settings, clock)
+        self.waits = WaitWitness(settings)
         self.walked: set[tuple[State, Trigger]] = set()
-        self._waits = WaitWitness(settings)
         self._core = core
         self._clock = clock
         self._state = core.state
@@ -56,6 +58,11 @@ class Witness:
         """The user has changed a section."""
         self.work.assigned(self._clock())
 
+    def disturbed(self) -> None:
+        """The loop stood still until now: it may look again first."""
+        self.verdicts.disturbed(self._clock())
+        self.requests.disturbed(self._clock())
+
     def save_called(self, saver: Saver) -> None:
         """Somebody waits in save()."""
         self.work.save_called(saver)
@@ -68,18 +75,18 @@ class Witness:
         """The disk has answered, and the core does not know yet."""
         self.work.stored(call, answer)
 
-    def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
-        """Judge one step."""
+    def saw(self, event: Input, effects: Sequence[Effect], now: Moment, deadline: float | None) -> None:
+        """Judge one step; ``deadline`` is what the core has armed after it."""
         before = self._state
         if self._is_stale(event):
             said = [effect for effect in effects if not isinstance(effect, Save | Load)]
             demand(not said, f"what an older attempt says leads to nothing, not to {said}")
         self._follow_state(effects, now)
         self._follow_links(effects)
-        self._check_timer(event, effects, now.monotonic_s)
-        self.requests.saw(event, effects, now.monotonic_s, before)
-        self._waits.saw(effects, now.monotonic_s)
-        self.work.saw(event, effects, now.monotonic_s)
+        self._check_timer(event, effects, now.monotonic_s, deadline)
+        self.requests.saw(event, effects, now.monotonic_s, before, deadline)
+        self.waits.saw(effects, now.monotonic_s)
+        self.work.saw(event, effects, now.monotonic_s, deadline)
 
     def stopped(self) -> None:
         """The core was told to stop and has said what to do."""
@@ -106,6 +113,7 @@ class Witness:
                 return False
 
     def _follow_state(self, effects: Sequence[Effect], now: Moment) -> None:
+        before = self._state
         for effect in effects:
             if isinstance(effect, Announce) and isinstance(effect.event, Transition):
                 told = effect.event
@@ -116,7 +124,8 @@ class Witness:
                 self.walked.add((told.from_state, told.trigger))
                 self._state = told.to_state
         demand(self._core.state is self._state, "every change of the state is told")
-        demand(self._core.status(now).state is self._state, "the status shows the state")
+        if self._state is not before:
+            demand(self._core.status(now).state is self._state, "the status shows the state")
 
     def _follow_links(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -134,8 +143,7 @@ class Witness:
                     demand(link == self._open_link, f"what is sent goes to the open link, not to {link}")
         demand(self._open_link is None or self._state is not State.DISCONNECTED, "disconnected has no link")
 
-    def _check_timer(self, event: Input, effects: Sequence[Effect], now: float) -> None:
-        deadline = self._core.next_deadline()
+    def _check_timer(self, event: Input, effects: Sequence[Effect], now: float, deadline: float | None) -> None:
         if self._state is not State.DISCONNECTED:
             demand(deadline is not None, f"{self._state} always has a timer")
             demand(deadline is None or deadline <= now + self._longest_s, "the timer rings in bounded time")

@@ -67,9 +67,11 @@ class WorkWitness:
             image, sections = self._acknowledged.get(call.session_id, (None, {}))
             self._acknowledged[call.session_id] = (call.record.image_id or image, call.sections or sections)
 
-    def saw(self, event: Input, effects: Sequence[Effect], now: float) -> None:
+    def saw(self, event: Input, effects: Sequence[Effect], now: float, deadline: float | None) -> None:
         """Judge one step."""
         self._follow_disk(event, effects, now)
+        self._check_delay(event, deadline)
+        self._check_owner()
         self._follow_image(event, effects)
         if isinstance(event, inputs.Loaded) and Release(event.claimed.session_id) not in effects:
             self._taken_over(event.claimed)
@@ -159,16 +161,19 @@ class WorkWitness:
         self._saving += len(saves)
         if any(save.sections is not None for save in saves) or _switches(effects):
             self._unsaved_since = None
-        self._check_delay(event)
 
-    def _check_delay(self, event: Input) -> None:
+    def _check_owner(self) -> None:
+        session_id = self._core.session.id
+        if session_id is not None:
+            demand(not self._is_of_another(self._disk.sessions[session_id].owner), "one process has a session")
+
+    def _check_delay(self, event: Input, deadline: float | None) -> None:
         session = self._core.session
         if self._unsaved_since is None or session.id is None or self._saving or self._disk_failed:
             return
         if isinstance(event, inputs.Stop):
             return
         due = max(self._unsaved_since, self._quiet_since) + self._settings.save_delay_s + _TICK_S
-        deadline = self._core.next_deadline()
         demand(deadline is not None and deadline <= due, "a change is on its way to the disk within the promised time")
 
     def _wake(self) -> None:

@@ -14,9 +14,10 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
-from tests.simulation.backend import SimulatedImage
-from tests.simulation.faults import IMAGES, Faults, some_character
-from tests.simulation.network import SimulatedNetwork, Site
+from tests.simulation.backend import IMAGES, SimulatedImage
+from tests.simulation.faults import Faults
+from tests.simulation.image_faults import some_character
+from tests.simulation.network import Reach, Site
 from tests.simulation.program import PROFILE, Program
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 from tests.simulation.story import Note, Step, Story
@@ -26,6 +27,7 @@ from tests.simulation.violation import Violation, demand
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 BESIDE = Endpoint.parse("tcp://127.0.0.1:5557")
 THERE = Endpoint.parse("tcp://image.example:5555")
+_TURMOIL_S = (30.0, 120.0)
 _CONNECTED_WITHIN_S = 60.0  # the longest wait is 30 s, an image may be busy for 20 s
 _HEALTHY_S = 12.0
 _SETTLED_S = 2.0
@@ -39,6 +41,7 @@ class World:
         self.story = Story()
         self.agenda = Agenda(seed)
         self.walked: set[tuple[State, Trigger]] = set()
+        self.shares: list[float] = []
         chance = self.agenda.chance
         self._settings = Settings(
             give_up_after_s=20.0 if chance(0.1) else None,
@@ -58,19 +61,27 @@ class World:
             User(self.agenda, self._new_program(), endpoints, self._new_program, self._note) for _ in range(2)
         )
         self._has_second_window = chance(0.2)
+        users = [self._user, self._second_user] if self._has_second_window else [self._user]
         self._faults = Faults(
-            self.agenda, list(self._sites.values()), self._disk, self._keyring, lambda: self._user.program, self._note
+            self.agenda,
+            list(self._sites.values()),
+            self._disk,
+            self._keyring,
+            lambda: [user.program for user in users],
+            self._note,
         )
 
     def run(self) -> None:
         """Live through it."""
-        turmoil_s = self.agenda.between(40.0, 160.0)
+        turmoil_s = self.agenda.between(*_TURMOIL_S)
         self._faults.begin(turmoil_s)
         self._user.begin(turmoil_s)
         if self._has_second_window:
             self._second_user.begin(turmoil_s)
-        self._go_on(turmoil_s)
+        while self.agenda.awake_s < turmoil_s:
+            self.agenda.run(max(self.agenda.now, self.agenda.asleep_until) + _SETTLED_S)
         self._faults.end()
+        self._wait_until_awake()
         self._second_user.leave()
         self._find_calm()
         self._check_link()
@@ -80,12 +91,33 @@ class World:
         self._user.program.stop()
         self._go_on(_SETTLED_S)
         self._check_ledger()
+        self._check_disk_use()
+
+    def live_without_backend(self, reach: Reach, hours: int) -> None:
+        """Connect, ask for something every hour while the backend is away, and be connected when it is back."""
+        program = self._user.program
+        program.start(HERE)
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "with everything working it is connected")
+        for site in self._sites.values():
+            site.reach = reach
+            site.break_links()
+        for _ in range(hours):
+            program.request("evaluate", timeout_s=None)
+            self._go_on(3_600.0)
+        self._faults.end()
+        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "the outage is over and it is connected")
+        self._check_link()
 
     def _make_site(self) -> Site:
         wants_token = self._has_token and self.agenda.chance(0.7)
         image_id = self.agenda.rng.choice(IMAGES)
         character = some_character(self.agenda, wants_token=wants_token, image_id=image_id)
-        return Site(self.agenda, SimulatedImage(self.agenda, character))
+        return Site(
+            self.agenda,
+            SimulatedImage(self.agenda, character),
+            shows_kernel=self.agenda.chance(0.75),
+            has_heartbeats=self.agenda.chance(0.8),
+        )
 
     def _new_program(self) -> Program:
         program = Program(
@@ -93,7 +125,7 @@ class World:
             self.agenda,
             self._settings,
             self._disk,
-            SimulatedNetwork(self._sites),
+            self._sites,
             self._keyring if self._has_token else None,
             self._tell,
             self._is_of_another,
@@ -105,9 +137,8 @@ class World:
     def _is_of_another(self, program: Program, owner: object) -> bool:
         return any(other.owns(owner) for other in self._programs if other is not program)
 
-    def _tell(self, program: Program, event: Input, effects: list[Effect]) -> None:
-        core = program.core
-        step = Step(self.agenda.now, program.number, event, effects, core.state, core.next_deadline())
+    def _tell(self, program: Program, event: Input, effects: list[Effect], deadline: float | None) -> None:
+        step = Step(self.agenda.now, program.number, event, effects, program.core.state, deadline)
         self.story.entries.append(step)
 
     def _note(self, text: str) -> None:
@@ -115,6 +146,10 @@ class World:
 
     def _go_on(self, seconds: float) -> None:
         self.agenda.run(self.agenda.now + seconds)
+
+    def _wait_until_awake(self) -> None:
+        while (held_until := max(program.held_until for program in self._programs)) > self.agenda.now:
+            self._go_on(held_until - self.agenda.now + _SETTLED_S)
 
     def _go_on_until(self, holds: Callable[[], bool], within_s: float, invariant: str) -> None:
         ends_at = self.agenda.now + within_s
@@ -132,7 +167,7 @@ class World:
             program.feed(inputs.Connect(HERE))
         elif self._has_token and THERE in self._sites:
             program.feed(inputs.Connect(HERE))  # a token does not travel over a network in the clear
-        elif self._faults.was_hostile:
+        elif self._faults.have_lied:
             program.feed(inputs.Reconnect())  # what an image has lied about is found out with a new link
         self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "with everything working it is connected in the end")
 
@@ -190,11 +225,18 @@ class World:
         resumed = after.backend_verdict is BackendVerdict.RESUMED
         demand(resumed or not image.character.has_sessions, f"the session is resumed, not {after.backend_verdict}")
 
+    def _check_disk_use(self) -> None:
+        """However often a program starts, there is one session for each window and image, and one of no image yet."""
+        most = (1 + self._has_second_window) * (len(IMAGES) + 1)
+        made = len(self._disk.memory.sessions)
+        demand(made <= most, f"{made} sessions are made and {most} would do")
+
     def _check_ledger(self) -> None:
         ledger = Counter(entry for site in self._sites.values() for entry in site.image.ledger)
         for program in self._programs:
             program.witness.requests.check_ledger(ledger)
             self.walked |= program.witness.walked
+            self.shares += program.witness.waits.shares
 
 
 def lived(seed: int) -> World:

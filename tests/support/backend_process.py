@@ -38,6 +38,7 @@ class BackendProcess:
         self.settings = settings or BackendSettings(bind="tcp://127.0.0.1:*")
         self.endpoint = ""
         self.publishing: str | None = None
+        self.curve_key: str | None = None
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -74,6 +75,7 @@ class BackendProcess:
             raise AssertionError(f"the backend does not listen: {line} {said}")
         stderr.close()
         self.endpoint, self.publishing = line["listening"], line["publishing"]
+        self.curve_key = line["curve_key"]
         self.settings = replace(self.settings, bind=self.endpoint, publish=self.publishing)
 
     def kill(self) -> None:
@@ -178,8 +180,10 @@ def _options(settings: BackendSettings) -> list[str]:
         "publish": settings.publish,
         "state-file": settings.state_file,
         "executed-log": settings.executed_log,
+        "curve-secret-file": settings.curve_secret_file,
         "dialect": None if settings.dialects == frozenset(Dialect) else next(iter(settings.dialects)),
     }
     options += [f"--{name}={value}" for name, value in valued.items() if value is not None]
+    options += [f"--allow-client-key={key}" for key in settings.allowed_client_keys]
     options += ["--own-ids"] if settings.own_ids else []
     return options + ([] if settings.with_sessions else ["--without-sessions"])

@@ -21,7 +21,7 @@ NEW = {"x": Section(b'"new"', 2, "me")}
 NOTHING = {"x": Section(None, 3, "me")}
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
-posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and limits of POSIX systems")
+posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes, links and limits")
 
 
 def with_header(content: bytes, **changes: Any) -> bytes:

@@ -1,0 +1,139 @@
+"""``login`` and ``logout``: the token of an endpoint, in the system's keyring and nowhere else."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from stui_supervisor.adapters.host import directories
+from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
+from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.worker import in_thread
+from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.stored import endpoint_of_profile
+from stui_supervisor.cli.terminal import Terminal
+from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, CredentialError
+from stui_supervisor.printable import printable
+from stui_supervisor.profile import Profile, checked_name
+from stui_supervisor.secret import Secret
+
+_HOW: Final = "type it when asked, or give it on stdin"
+
+T = TypeVar("T")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Keep the token, and have the profile use it from its next start, connect or reconnect on."""
+    terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
+    try:
+        token = checked_token(_read_token(endpoint))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    is_new = ask_keyring(lambda: KeyringCredentials().write(endpoint, token))
+    profile = _settle(arguments, terminal, uses_token=True)
+    if terminal.as_json:
+        terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": is_new})
+    terminal.line(f"The token for {endpoint} is in the keyring" + ("." if is_new else ", as it was before."))
+    is_safe = endpoint.is_local or str(endpoint) in profile.server_keys or profile.allow_plaintext_token
+    if not is_safe:
+        terminal.note("It is not sent there in the clear: pin the backend's key, or link through an SSH tunnel.")
+    terminal.note("What runs already and was refused tries it with its next start, connect or reconnect.")
+    return ExitCode.DONE
+
+
+def forget(arguments: argparse.Namespace) -> ExitCode:
+    """Keep the token no longer; a profile none of whose endpoints has one stops asking the keyring."""
+    terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
+    credentials = KeyringCredentials()
+    was_there = ask_keyring(lambda: credentials.delete(endpoint))
+    known, _ = ProfileFile(directories(arguments.home).profiles).read(arguments.profile)
+    has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
+    profile = _settle(arguments, terminal, uses_token=has_others)
+    if terminal.as_json:
+        terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": was_there})
+    terminal.line(f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}.")
+    return ExitCode.DONE
+
+
+def checked_token(text: str) -> Secret:
+    """The token, if it can be one. Raises ConfigurationError, which does not show it."""
+    if len(text) < TOKEN_MIN_LENGTH:
+        raise ConfigurationError(f"a token has at least {TOKEN_MIN_LENGTH} characters", hint=_HOW)
+    if len(text) > TOKEN_MAX_LENGTH or not text.isprintable():
+        raise ConfigurationError(f"a token is one line of at most {TOKEN_MAX_LENGTH:,} characters", hint=_HOW)
+    return Secret(text)
+
+
+def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
+    """What ``call`` gives. Raises CredentialError, also when the keyring does not answer; it holds up no end."""
+
+    async def ask() -> T:
+        async with asyncio.timeout(limit_s):
+            return await in_thread("stui-keyring", call)
+
+    try:
+        return asyncio.run(ask())
+    except TimeoutError as error:
+        hint = "see whether it waits for you to unlock it, then try again"
+        raise CredentialError(f"the keyring did not answer within {limit_s:g} s", hint=hint) from error
+
+
+def _endpoint(arguments: argparse.Namespace) -> Endpoint:
+    checked_name(arguments.profile)
+    return Endpoint.parse(arguments.endpoint or endpoint_of_profile(arguments))
+
+
+def _endpoints(profile: Profile) -> Iterator[Endpoint]:
+    """Those that this version can use."""
+    for text in (*profile.endpoints, *profile.recent):
+        with suppress(ConfigurationError):
+            yield Endpoint.parse(text)
+
+
+def _settle(arguments: argparse.Namespace, terminal: Terminal, *, uses_token: bool) -> Profile:
+    """Write down whether the profile uses a token; the profile as it is then."""
+    file = ProfileFile(directories(arguments.home).profiles)
+
+    def changed(known: Profile | None) -> Profile | None:
+        if known is None and not uses_token:
+            return None
+        return replace(known or Profile(name=arguments.profile), uses_token=uses_token)
+
+    profile, notices = file.change(arguments.profile, changed)
+    for notice in notices:
+        terminal.note(f"{printable(notice.message)}\n  {printable(notice.hint)}")
+    return profile or Profile(name=arguments.profile)
+
+
+def _read_token(endpoint: Endpoint) -> str:
+    """From a prompt that does not echo, or from stdin when that is no terminal."""
+    if sys.stdin is None:
+        raise ConfigurationError("no token can be read: stdin is closed", hint=_HOW)
+    try:
+        if sys.stdin.isatty():
+            return _prompt(f"Token for {endpoint}: ")
+        # One more than fits, for the line's end, and one to see that it is too long.
+        return sys.stdin.buffer.read(TOKEN_MAX_LENGTH + 3).decode().rstrip("\r\n")
+    except (OSError, EOFError, UnicodeDecodeError, getpass.GetPassWarning):
+        raise ConfigurationError("no token could be read", hint=_HOW) from None
+
+
+def _prompt(words: str) -> str:
+    """Raises KeyboardInterrupt for Ctrl-C, and GetPassWarning where the terminal would show what is typed."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # so that the echo is switched on again
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(words)
+    finally:
+        signal.signal(signal.SIGINT, before)

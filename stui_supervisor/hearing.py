@@ -1,0 +1,71 @@
+"""Whether the other end answers ZMTP heartbeats, told from the number of bytes that came.
+
+libzmq answers them from a thread of its own, also while the image computes; some other implementations
+never do. Only of a peer with heartbeats is silence a verdict.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from stui_supervisor.config import FRAME_SMALL_BYTES, HEARTBEAT_MAX_BYTES
+
+
+class Heartbeats(Enum):
+    """What is known of a peer.
+
+    ``ASSUMED`` until bytes have come that were no reply, or until a silent peer shows that it lives all the same.
+    """
+
+    ASSUMED = auto()
+    HEARD = auto()
+    NONE = auto()
+
+
+class Hearing:
+    """Tells heartbeats from replies on one connection; ``heartbeats`` begins with what earlier ones have shown."""
+
+    def __init__(self, heartbeats: Heartbeats) -> None:
+        self.heartbeats = heartbeats
+        self._received_bytes = 0
+        self._replied_bytes = 0
+        self._other_bytes: int | None = None
+        self._trickles = 0
+        self._is_late = False
+
+    def replied(self, token: bytes, body: bytes) -> None:
+        """A reply has come: so many of the bytes were no heartbeat."""
+        self._replied_bytes += _framed(token) + _framed(b"") + _framed(body)
+        self._trickles = 0
+        if self._is_late:
+            self.heartbeats, self._is_late = Heartbeats.NONE, False
+
+    def saw(self, received_bytes: int, *, is_quiet: bool) -> None:
+        """So many bytes have come by now; ``is_quiet`` when none of them is part of a reply still to come."""
+        if is_quiet:
+            other_bytes, before = received_bytes - self._replied_bytes, self._other_bytes
+            if before is not None and other_bytes > before:
+                self.heartbeats = Heartbeats.HEARD
+            self._other_bytes = other_bytes
+        elif received_bytes > self._received_bytes:
+            # No reply comes by so few bytes at a time, again and again; while one is awaited this is how they show.
+            is_trickle = received_bytes - self._received_bytes <= HEARTBEAT_MAX_BYTES
+            self._trickles = self._trickles + 1 if is_trickle else 0
+            if self._trickles > 1:
+                self.heartbeats = Heartbeats.HEARD
+        self._received_bytes = received_bytes
+
+    def becomes_late(self, *, is_late: bool) -> bool:
+        """True once when the first heartbeat of a peer is late: an answer now would show that it sends none."""
+        was_late, self._is_late = self._is_late, is_late and self.heartbeats is Heartbeats.ASSUMED
+        return self._is_late and not was_late
+
+    def judged_frozen(self) -> None:
+        """The peer was never heard. A frozen process completes no handshake: should the next link come up, it lives."""
+        if self.heartbeats is Heartbeats.ASSUMED:
+            self.heartbeats = Heartbeats.NONE
+
+
+def _framed(part: bytes) -> int:
+    """The bytes of one frame on the wire (ZMTP 3.1, section 4.2)."""
+    return len(part) + (2 if len(part) <= FRAME_SMALL_BYTES else 9)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+import zmq
+
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.adapters.keyring_items import SERVICE, KeyringItems
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import CredentialError
+from stui_supervisor.secret import Secret
+from tests.support.keyring_backends import InMemory
+
+HERE = Endpoint.parse("tcp://127.0.0.1:5555")
+THERE = Endpoint.parse("tcp://127.0.0.1:5556")
+SERVER = zmq.curve_keypair()[0].decode()
+
+
+@pytest.fixture
+def backend() -> InMemory:
+    return InMemory()
+
+
+@pytest.fixture
+def keys(backend: InMemory) -> KeyringClientKeys:
+    return KeyringClientKeys(KeyringItems(lambda: backend))
+
+
+def test_a_pair_is_made_for_each_endpoint_once(keys: KeyringClientKeys, backend: InMemory) -> None:
+    first, again, other = keys.read(HERE, SERVER), keys.read(HERE, SERVER), keys.read(THERE, SERVER)
+    assert first == again != other
+    assert first.server == SERVER
+    assert zmq.curve_public(first.secret.reveal().encode()).decode() == first.public
+    assert set(backend.items) == {(SERVICE, f"{HERE} curve"), (SERVICE, f"{THERE} curve")}
+    assert backend.writes == 2
+
+
+def test_the_pair_and_the_token_of_an_endpoint_are_items_of_their_own(
+    keys: KeyringClientKeys, backend: InMemory
+) -> None:
+    tokens = KeyringCredentials(KeyringItems(lambda: backend))
+    tokens.write(HERE, Secret("a token of some length"))
+    pair = keys.read(HERE, SERVER)
+    tokens.delete(HERE)
+    assert keys.read(HERE, SERVER) == pair
+
+
+def test_the_secret_key_is_not_shown(keys: KeyringClientKeys) -> None:
+    pair = keys.read(HERE, SERVER)
+    assert pair.secret.reveal() not in repr(pair) + str(pair)
+
+
+def test_a_pinned_key_that_is_none_is_told_before_a_pair_is_made(keys: KeyringClientKeys, backend: InMemory) -> None:
+    with pytest.raises(CredentialError, match=r"the key pinned for tcp://.* is no CURVE key"):
+        keys.read(HERE, "no key")
+    assert backend.items == {}
+
+
+def test_something_else_in_the_place_of_our_key_is_told_and_stays(keys: KeyringClientKeys, backend: InMemory) -> None:
+    backend.items[SERVICE, f"{HERE} curve"] = "something else"
+    with pytest.raises(CredentialError, match="what the keyring holds for this link is no CURVE key"):
+        keys.read(HERE, SERVER)
+    assert backend.writes == 0
+
+
+def test_a_libzmq_that_cannot_encrypt_is_told(keys: KeyringClientKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zmq, "has", lambda capability: capability != "curve")
+    with pytest.raises(CredentialError, match="this libzmq cannot encrypt"):
+        keys.read(HERE, SERVER)

@@ -1,0 +1,103 @@
+"""Links that need keys, against real backends that have some, others, or none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.backend import BackendSettings
+from stui_supervisor.curve import CurveKeys
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.ports import LinkTimes
+from stui_supervisor.secret import Secret
+from tests.support.backend_process import BackendProcess
+from tests.support.strange_servers import closing_at_once, speaking_http, tcp_server
+from tests.support.watching import until
+
+TIMES = LinkTimes(attempt_timeout_s=10.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
+PUBLIC, SECRET = (key.decode() for key in zmq.curve_keypair())
+SOMEBODY = zmq.curve_keypair()[0].decode()
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def opened(self) -> None:
+        self.heard.append("opened")
+
+    def received(self, token: bytes, body: bytes) -> None:
+        self.heard.append((token, body))
+
+    def lost(self, failure: Failure) -> None:
+        self.heard.append(failure)
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[ZmqTransport]:
+    one = ZmqTransport()
+    yield one
+    one.close()
+
+
+def pinned(server_key: str) -> CurveKeys:
+    return CurveKeys(server_key, PUBLIC, Secret(SECRET))
+
+
+async def outcome(transport: ZmqTransport, endpoint: str, curve: CurveKeys | None) -> object:
+    """What a link says first."""
+    link, listener = transport(Endpoint.parse(endpoint), TIMES, curve), Listener()
+    link.open(listener)
+    await until(lambda: listener.heard)
+    link.close()
+    return listener.heard[0]
+
+
+def encrypting(tmp_path: Path, *allowed: str, bind: str = "tcp://127.0.0.1:*") -> BackendProcess:
+    return BackendProcess(BackendSettings(bind=bind, curve_secret_file=tmp_path / "key", allowed_client_keys=allowed))
+
+
+@pytest.mark.parametrize("allowed", [(), (PUBLIC,), (SOMEBODY, PUBLIC)])
+async def test_a_link_comes_up_where_both_sides_know_each_other(
+    allowed: tuple[str, ...], transport: ZmqTransport, tmp_path: Path
+) -> None:
+    async with encrypting(tmp_path, *allowed) as backend:
+        assert backend.curve_key is not None
+        assert await outcome(transport, backend.endpoint, pinned(backend.curve_key)) == "opened"
+
+
+@pytest.mark.skipif(not zmq.has("ipc"), reason="only on systems with IPC")
+async def test_a_link_over_ipc_can_be_encrypted_too(transport: ZmqTransport, tmp_path: Path) -> None:
+    async with encrypting(tmp_path, bind=f"ipc://{tmp_path}/socket") as backend:
+        assert backend.curve_key is not None
+        assert await outcome(transport, backend.endpoint, pinned(backend.curve_key)) == "opened"
+        wrong = await outcome(transport, backend.endpoint, pinned(SOMEBODY))
+        assert wrong == Failure(FailureKind.KEY_REFUSED, "the backend does not have the pinned key")
+
+
+async def test_each_refusal_says_what_is_wrong(transport: ZmqTransport, tmp_path: Path) -> None:
+    async with encrypting(tmp_path, SOMEBODY) as backend, BackendProcess() as plain:
+        assert backend.curve_key is not None
+        told = [
+            await outcome(transport, backend.endpoint, pinned(SOMEBODY)),
+            await outcome(transport, backend.endpoint, pinned(backend.curve_key)),
+            await outcome(transport, backend.endpoint, None),
+            await outcome(transport, plain.endpoint, pinned(SOMEBODY)),
+        ]
+    assert told == [
+        Failure(FailureKind.KEY_REFUSED, "the backend does not have the pinned key"),
+        Failure(FailureKind.KEY_REFUSED, f"the backend does not let us in (our public key is {PUBLIC})"),
+        Failure(FailureKind.KEY_REFUSED, "the backend encrypts"),
+        Failure(FailureKind.KEY_REFUSED, "the backend does not encrypt"),
+    ]
+
+
+@pytest.mark.parametrize("behaviour", [closing_at_once, speaking_http])
+async def test_a_forwarder_whose_backend_is_away_refuses_no_key(behaviour: object, transport: ZmqTransport) -> None:
+    with tcp_server(behaviour) as endpoint:  # type: ignore[arg-type]  # one of strange_servers
+        assert await outcome(transport, endpoint, pinned(SOMEBODY)) == Failure(FailureKind.NOT_ZEROMQ)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import zmq
+
+from stui_supervisor.backend import BackendSettings
+from stui_supervisor.backend.encryption import key_pair
+from stui_supervisor.errors import ConfigurationError
+
+posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes")
+
+
+def test_a_missing_key_is_made_and_used_again(tmp_path: Path) -> None:
+    made, again = key_pair(tmp_path / "key"), key_pair(tmp_path / "key")
+    assert made == again
+    assert zmq.curve_public(made.secret.reveal().encode()).decode() == made.public
+    assert made.secret.reveal() not in repr(made)
+
+
+@posix
+def test_only_its_owner_reads_the_file_under_any_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        key_pair(tmp_path / "key")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+@posix
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    key_pair(tmp_path / "key")
+    (tmp_path / "key").chmod(0o644)
+    with pytest.raises(ConfigurationError, match="others can read the secret"):
+        key_pair(tmp_path / "key")
+
+
+@posix
+@pytest.mark.parametrize("target", ["there", "missing"])
+def test_no_link_is_followed(target: str, tmp_path: Path) -> None:
+    key_pair(tmp_path / "there")
+    (tmp_path / "link").symlink_to(tmp_path / target)
+    with pytest.raises(ConfigurationError, match=r"cannot be (used|read)"):
+        key_pair(tmp_path / "link")
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", b"\xff" * 40])
+def test_a_file_that_holds_no_key_is_told_and_stays(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.touch(0o600)
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError):
+        key_pair(path)
+    assert path.read_bytes() == content
+
+
+def test_client_keys_need_a_key_of_the_backend_s_own_and_have_to_be_keys(tmp_path: Path) -> None:
+    key = zmq.curve_keypair()[0].decode()
+    with pytest.raises(ConfigurationError, match="without a key of its own"):
+        BackendSettings(allowed_client_keys=(key,))
+    with pytest.raises(ConfigurationError, match="is not a CURVE key"):
+        BackendSettings(allowed_client_keys=("no key",), curve_secret_file=tmp_path / "key")

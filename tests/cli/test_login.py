@@ -1,0 +1,158 @@
+"""``login`` and ``logout``, with a real Secret Service where there is one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.backend import BackendSettings
+from stui_supervisor.cli.login import ask_keyring, checked_token
+from stui_supervisor.config import TOKEN_MAX_LENGTH
+from stui_supervisor.errors import ConfigurationError, CredentialError
+from stui_supervisor.profile import Profile
+from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
+from tests.support.command import COMMAND, Command
+from tests.support.secret_service import secret_service
+
+TOKEN = CANARY
+ENDPOINT = "tcp://127.0.0.1:5555"
+NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[dict[str, str]]:
+    (tmp_path / "service").mkdir()
+    with secret_service(tmp_path / "service") as environment:
+        yield environment
+
+
+def uses_token(command: Command) -> bool:
+    return ProfileFile(command.home / "profiles.json").read("default")[0].uses_token
+
+
+def test_a_token_from_stdin_links_to_a_backend_that_wants_it_and_is_in_no_file(
+    command: Command, service: dict[str, str]
+) -> None:
+    with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=TOKEN)) as backend:
+        ended = command("login", backend.endpoint, stdin=f"{TOKEN}\n", environment=service)
+        assert (ended.code, ended.out) == (0, f"The token for {backend.endpoint} is in the keyring.\n")
+        with command.running("run", backend.endpoint, "--json", environment=service) as process:
+            assert process.stdout is not None
+            seen = [process.stdout.readline() for _ in range(3)]
+            process.terminate()
+            process.communicate()
+        assert '"to": "connected"' in seen[2]
+        asked = command("eval", "3 + 4", environment=service)
+        assert (asked.code, asked.out) == (0, "7\n")
+    files = [path for path in command.home.rglob("*") if path.is_file()]
+    assert len(files) > 2
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_login_and_logout_change_what_the_profile_says_and_tell_whether_anything_changed(
+    command: Command, service: dict[str, str]
+) -> None:
+    told = [
+        command("login", ENDPOINT, "--json", stdin=TOKEN, environment=service).answer,
+        command("login", ENDPOINT, "--json", stdin=TOKEN, environment=service).answer,
+    ]
+    assert uses_token(command)
+    told.append(command("logout", ENDPOINT, "--json", environment=service).answer)
+    assert not uses_token(command)
+    told.append(command("logout", ENDPOINT, "--json", environment=service).answer)
+    answer = {"profile": "default", "endpoint": ENDPOINT}
+    assert told == [{**answer, "changed": changed} for changed in (True, False, True, False)]
+
+
+def test_a_profile_with_a_token_elsewhere_goes_on_asking_the_keyring(command: Command, service: dict[str, str]) -> None:
+    other = "tcp://127.0.0.1:5556"
+    ProfileFile(command.home / "profiles.json").change(
+        "default", lambda known: replace(known or Profile(name="default"), endpoints=(ENDPOINT, other))
+    )
+    for endpoint in (ENDPOINT, other):
+        command("login", endpoint, stdin=TOKEN, environment=service)
+    command("logout", ENDPOINT, environment=service)
+    assert uses_token(command)
+
+
+def test_without_a_keyring_both_end_with_4_and_say_what_to_do(command: Command) -> None:
+    ended = command("login", ENDPOINT, stdin=TOKEN, environment=NO_KEYRING)
+    assert (ended.code, ended.out) == (4, "")
+    assert "this system has no keyring" in ended.err
+    assert "STUI_TOKEN" in ended.err
+    assert not uses_token(command)
+    error = command("logout", ENDPOINT, "--json", environment=NO_KEYRING).answer["error"]
+    assert error["type"] == "CredentialError"
+
+
+@pytest.mark.parametrize("token", ["", "fifteen-letters", "two lines of\ntext in one", "x" * (TOKEN_MAX_LENGTH + 1)])
+def test_what_cannot_be_a_token_is_refused_and_not_shown(token: str, command: Command) -> None:
+    ended = command("login", ENDPOINT, "--json", stdin=token, environment=NO_KEYRING)
+    assert (ended.code, ended.answer["error"]["type"]) == (2, "ConfigurationError")
+    assert not token or token not in ended.out + ended.err
+
+
+def test_the_shortest_and_the_longest_token_are_taken() -> None:
+    assert [len(checked_token("x" * length).reveal()) for length in (16, TOKEN_MAX_LENGTH)] == [16, TOKEN_MAX_LENGTH]
+
+
+def test_without_an_endpoint_it_is_where_the_link_was_last(command: Command) -> None:
+    ended = command("login", "--json", stdin=TOKEN, environment=NO_KEYRING)
+    assert (ended.code, ended.answer["error"]["message"]) == (2, "no endpoint is known for the profile default")
+
+
+def test_no_option_takes_the_token(command: Command) -> None:
+    assert command("login", ENDPOINT, TOKEN, stdin=TOKEN, environment=NO_KEYRING).code == 2
+
+
+def test_a_keyring_that_does_not_answer_is_given_up() -> None:
+    release = threading.Event()
+    with pytest.raises(CredentialError, match=r"the keyring did not answer within 0.05 s"):
+        ask_keyring(release.wait, limit_s=0.05)
+    release.set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: pseudo terminals")
+def test_on_a_terminal_it_is_asked_for_and_what_is_typed_is_not_shown(
+    command: Command, service: dict[str, str]
+) -> None:
+    import pty  # noqa: PLC0415  # on POSIX only
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "login", ENDPOINT],
+        env=command.environment(service),
+        start_new_session=True,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Token for" not in shown:
+        shown += os.read(ours, 1_024)
+    os.write(ours, f"{TOKEN}\n".encode())
+    with suppress(OSError):  # so a pseudo terminal ends on Linux
+        while part := os.read(ours, 1_024):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"is in the keyring" in shown
+    assert TOKEN.encode() not in shown
+    assert uses_token(command)
+
+
+def test_a_refusal_does_not_quote_the_token() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_token("short-secret")
+    assert "short-secret" not in str(caught.value)

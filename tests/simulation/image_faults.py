@@ -1,0 +1,121 @@
+"""What goes wrong with the images: restarts, busy and frozen ones, some that forget, and some that lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stui_supervisor.wire.dialects import Dialect
+from tests.simulation.agenda import Agenda
+from tests.simulation.backend import IMAGES, QUICK_S, Character
+from tests.simulation.network import Site
+from tests.simulation.trouble import Trouble
+
+_DIALECTS = (
+    frozenset({Dialect.COMMAND}),
+    frozenset({Dialect.COMMAND}),
+    frozenset({Dialect.ENVELOPE}),
+    frozenset(Dialect),
+)
+_BUSY_S = (1.0, 20.0)
+_SLOW_S = (0.1, 3.0)
+
+
+def some_character(agenda: Agenda, *, wants_token: bool, image_id: str | None) -> Character:
+    """A server that an image might run."""
+    return Character(
+        image_id=image_id,
+        dialects=agenda.rng.choice(_DIALECTS),
+        has_sessions=agenda.chance(0.85),
+        ignores_other_dialect=agenda.chance(0.2),
+        own_ids=agenda.chance(0.2),
+        wants_token=wants_token,
+        state_with_restore=agenda.chance(0.8),
+    )
+
+
+class ImageFaults(Trouble):
+    """``has_lied`` is True once an image has said what is not so."""
+
+    def __init__(self, agenda: Agenda, sites: list[Site], note: Callable[[str], None]) -> None:
+        super().__init__(agenda, sites, note)
+        self.has_lied = False
+        self.kinds = [
+            self._restart,
+            self._lose_sessions,
+            self._freeze,
+            self._be_busy,
+            self._be_slow,
+            self._be_hostile,
+            self._lie_about_sessions,
+            self._lie_about_identity,
+            self._refuse_everyone,
+        ]
+
+    def end(self) -> None:
+        """Everything works from now on."""
+        for site in self._sites:
+            image = site.image
+            image.service_s, image.hostility, image.refuses_everyone = QUICK_S, 0.0, False
+            image.false_sessions, image.false_identity = 0.0, 0.0
+            image.frozen_until = min(image.frozen_until, self._agenda.now)
+            if not image.is_up:
+                image.come_up(image.character, keeps_sessions=True)
+
+    def _restart(self) -> None:
+        site, chance = self._site(), self._agenda.chance
+        image = site.image
+        if not image.is_up:
+            return
+        image.go_down()
+        character, keeps = image.character, chance(0.5)
+        if chance(0.2):
+            image_id = self._agenda.rng.choice(IMAGES)
+            character = some_character(self._agenda, wants_token=character.wants_token, image_id=image_id)
+            keeps = False
+        self._for_a_while(
+            f"restart: {character}, keeps sessions: {keeps}",
+            self._agenda.rng.choice((0.5, 5.0, 60.0)),
+            lambda: None if image.is_up else image.come_up(character, keeps_sessions=keeps),
+        )
+        site.hang_up()
+
+    def _lose_sessions(self) -> None:
+        self._note("the image forgets its sessions")
+        self._site().image.sessions.clear()
+
+    def _freeze(self) -> None:
+        seconds = self._agenda.between(0.5, 60.0)
+        self._note(f"frozen for {seconds:.2f} s")
+        self._site().image.freeze(seconds)
+
+    def _be_busy(self) -> None:
+        image = self._site().image
+        image.service_s = _BUSY_S
+        self._for_a_while("busy", 40.0, lambda: setattr(image, "service_s", QUICK_S))
+
+    def _be_slow(self) -> None:
+        image = self._site().image
+        image.service_s = _SLOW_S
+        self._for_a_while("slow to answer", 40.0, lambda: setattr(image, "service_s", QUICK_S))
+
+    def _be_hostile(self) -> None:
+        image, self.has_lied = self._site().image, True
+        image.hostility = self._agenda.between(0.1, 1.0)
+        self._for_a_while("hostile", 10.0, lambda: setattr(image, "hostility", 0.0))
+
+    def _lie_about_sessions(self) -> None:
+        image, self.has_lied = self._site().image, True
+        image.false_sessions = self._agenda.between(0.2, 1.0)
+        self._for_a_while("it claims sessions that it has not", 20.0, lambda: setattr(image, "false_sessions", 0.0))
+
+    def _lie_about_identity(self) -> None:
+        image, self.has_lied = self._site().image, True
+        image.false_identity = self._agenda.between(0.2, 1.0)
+        self._for_a_while("it changes its name", 20.0, lambda: setattr(image, "false_identity", 0.0))
+
+    def _refuse_everyone(self) -> None:
+        image = self._site().image
+        image.refuses_everyone = True
+        if self._agenda.chance(0.5):
+            image.freeze(self._agenda.between(6.0, 30.0))  # somebody changes the token in a debugger
+        self._for_a_while("every token is refused", 40.0, lambda: setattr(image, "refuses_everyone", False))

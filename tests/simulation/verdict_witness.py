@@ -1,0 +1,90 @@
+"""A link that is dead or frozen is left in time, and one that lives is never left because it is quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stui_supervisor import inputs
+from stui_supervisor.config import Settings
+from stui_supervisor.effects import Announce, CloseLink, Effect
+from stui_supervisor.events import Transition
+from stui_supervisor.inputs import Input
+from stui_supervisor.states import Trigger
+from tests.simulation.network import SimulatedLink, Site
+from tests.simulation.violation import demand
+
+_FOUND_S = 3.5  # what is promised of a silent drop and of a frozen process
+_SLOW_ROUND_TRIP_S = 0.6  # above it something of ours is always under way, which a frozen process has acknowledged
+_QUIET_S = 6.5  # without replies there are three looks within this, and heartbeats between them
+_ROUNDED_S = 1e-6
+
+
+class VerdictWitness:
+    """Knows what really is the matter with a link, which the core can only conclude."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._undisturbed_since = 0.0
+        self._established: SimulatedLink | None = None
+        self._with_heartbeats: SimulatedLink | None = None
+        self._mistaken: set[Site] = set()
+
+    def disturbed(self, until_s: float) -> None:
+        """The loop stood still until then: it may look again first."""
+        self._undisturbed_since = until_s
+
+    def saw(self, event: Input, effects: Sequence[Effect], link: SimulatedLink | None, *, late_s: float) -> None:
+        """Judge one step; ``link`` is the one before it, and the timers ring so late."""
+        if isinstance(event, inputs.Woke):
+            self.disturbed(self._clock())
+        if link is None or not link.is_up:
+            return
+        if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
+            self._with_heartbeats = link
+        self._check_patience(link, late_s)
+        if any(isinstance(effect, CloseLink) for effect in effects):
+            is_time = isinstance(event, inputs.TimePassed) and link is self._established
+            demand(not is_time, "a link that was established is not left because time passed")
+            if isinstance(event, inputs.PathSeen):
+                self._check_verdict(link)
+        elif any(_is_established(effect) for effect in effects):
+            self._established = link
+
+    def _check_patience(self, link: SimulatedLink, late_s: float) -> None:
+        last = self._last_sign_of_life(link)
+        if last is not None:
+            silent_s = self._clock() - max(last, self._undisturbed_since)
+            demand(silent_s <= _FOUND_S + 2 * late_s, f"a link is left within {_FOUND_S} s, not {silent_s:.3f}")
+
+    def _last_sign_of_life(self, link: SimulatedLink) -> float | None:
+        """When it was; None while the core cannot know that one is missing."""
+        connection = link.connection
+        if not link.site.shows_kernel:
+            return None
+        if connection.has_outstanding:
+            return max(connection.received_at, connection.progressed_at)
+        is_slow = sum(way.delay_s[1] for way in link.site.ways) > _SLOW_ROUND_TRIP_S
+        if is_slow or link is not self._with_heartbeats:
+            return None
+        return max(connection.received_at, connection.uploaded_at)
+
+    def _check_verdict(self, link: SimulatedLink) -> None:
+        connection, least_s = link.connection, self._settings.dead_after_s - _ROUNDED_S
+        silent_s = self._clock() - connection.received_at
+        demand(silent_s >= least_s, f"{silent_s:.3f} s of silence are no verdict")
+        if connection.has_outstanding:
+            # An acknowledgement counts from the look before it, which is no longer ago than a heartbeat.
+            stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
+            demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
+        is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
+        if is_well and not link.site.has_heartbeats and link.site not in self._mistaken:
+            self._mistaken.add(link.site)  # that it lives without them shows when the next link comes up
+            return
+        demand(not is_well, "a path that works to a process that lives is never given up")
+
+
+def _is_established(effect: Effect) -> bool:
+    if not isinstance(effect, Announce) or not isinstance(effect.event, Transition):
+        return False
+    return effect.event.trigger is Trigger.ESTABLISHED

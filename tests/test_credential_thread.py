@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
+from stui_supervisor.adapters.keyring_items import KeyringItems
+from stui_supervisor.credential_thread import CredentialThread
+from stui_supervisor.effects import ReadCredential
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import CredentialError
+from stui_supervisor.inputs import CredentialFailed, CredentialRead, Input
+from stui_supervisor.outside import Keyring
+from stui_supervisor.secret import Secret
+from stui_supervisor.testing import MemoryCredentials
+from tests.support.keyring_backends import InMemory
+from tests.support.watching import own_threads, until
+
+HERE = Endpoint.parse("tcp://127.0.0.1:5555")
+TOKEN = Secret("a token of some length")
+SERVER = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+
+
+class Slow(MemoryCredentials):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+        self.reads = 0
+
+    def read(self, endpoint: Endpoint) -> Secret | None:
+        self.reads += 1
+        self.may_answer.wait()
+        return super().read(endpoint)
+
+
+def keyring(credentials: MemoryCredentials) -> Keyring:
+    backend = InMemory()
+    credentials.tokens[str(HERE)] = TOKEN
+    return Keyring(credentials, KeyringClientKeys(KeyringItems(lambda: backend)))
+
+
+async def test_each_question_is_answered_with_what_it_asked_for() -> None:
+    fed, source = list[Input](), keyring(MemoryCredentials())
+    thread = CredentialThread(source, fed.append)
+    curve = source.client_keys.read(HERE, SERVER)
+    for effect, answer in (
+        (ReadCredential(1, HERE), CredentialRead(1, TOKEN, "keyring")),
+        (ReadCredential(2, HERE, with_token=False, server_key=SERVER), CredentialRead(2, None, "keyring", curve)),
+        (ReadCredential(3, HERE, server_key=SERVER), CredentialRead(3, TOKEN, "keyring", curve)),
+    ):
+        thread.ask(effect)
+        await until(lambda: fed)
+        assert [fed.pop()] == [answer]
+    thread.close()
+
+
+async def test_what_was_read_is_known_to_the_log_as_a_secret() -> None:
+    fed, source = list[Input](), keyring(MemoryCredentials())
+    thread = CredentialThread(source, fed.append)
+    thread.ask(ReadCredential(1, HERE, server_key=SERVER))
+    await until(lambda: fed)
+    assert list(source.in_use) == [TOKEN, source.client_keys.read(HERE, SERVER).secret]
+    thread.close()
+
+
+async def test_errors_come_as_answers() -> None:
+    fed, credentials = list[Input](), MemoryCredentials()
+    credentials.failure = CredentialError("it is locked", hint="unlock it")
+    thread = CredentialThread(keyring(credentials), fed.append)
+    thread.ask(ReadCredential(1, HERE))
+    await until(lambda: fed)
+    assert fed == [CredentialFailed(1, credentials.failure)]
+    thread.close()
+
+
+async def test_a_slow_keyring_is_not_asked_on_top_and_the_latest_attempt_gets_an_answer_of_its_own() -> None:
+    fed, slow = list[Input](), Slow()
+    thread = CredentialThread(keyring(slow), fed.append)
+    for link in (1, 2, 3):
+        thread.ask(ReadCredential(link, HERE))
+    await until(lambda: slow.reads)
+    await asyncio.sleep(0)
+    assert (slow.reads, fed) == (1, [])
+    slow.may_answer.set()
+    await until(lambda: len(fed) == 2)
+    assert fed == [CredentialRead(1, TOKEN, "keyring"), CredentialRead(3, TOKEN, "keyring")]
+    assert slow.reads == 2
+    thread.close()
+
+
+async def test_the_thread_of_a_keyring_that_hangs_is_left_to_itself() -> None:
+    slow = Slow()
+    thread = CredentialThread(keyring(slow), list[Input]().append)
+    thread.ask(ReadCredential(1, HERE))
+    await until(lambda: slow.reads)
+    thread.close()
+    assert own_threads() == ["stui-keyring"]
+    slow.may_answer.set()
+    await until(lambda: own_threads() == [])

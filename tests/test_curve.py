@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zmq.utils import z85
+
+from stui_supervisor.curve import RefusedKeys, checked_key, fingerprint
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, KeyRefused
+
+KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # the server's of ZeroMQ's own manual
+OTHER = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+HERE = Endpoint.parse("tcp://127.0.0.1:5555")
+THERE = Endpoint.parse("tcp://127.0.0.1:5556")
+WORDS = "the backend does not have the pinned key"
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_every_key_is_one(raw: bytes) -> None:
+    text = z85.encode(raw).decode()
+    assert checked_key(text) == text
+
+
+@pytest.mark.parametrize("text", ["", KEY[:-1], KEY + "0", KEY[:-1] + " ", KEY[:-1] + "é", "#" * 40])
+def test_anything_else_is_none_and_the_hint_says_what_a_key_looks_like(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"is not a CURVE key: a key is 40 characters of Z85"):
+        checked_key(text)
+
+
+def test_a_fingerprint_is_short_and_differs_with_the_key() -> None:
+    assert (fingerprint(KEY), fingerprint(OTHER)) == ("8411-2785-d109-2a7e", "9dfd-9fe1-3af9-d0ce")
+
+
+def test_the_third_refusal_in_a_row_needs_a_person_and_names_the_pinned_key() -> None:
+    refused = RefusedKeys()
+    assert [refused.again(HERE, KEY, WORDS), refused.again(HERE, KEY, WORDS)] == [None, None]
+    rejection = refused.again(HERE, KEY, WORDS)
+    assert isinstance(rejection, KeyRefused)
+    assert rejection.message == f"{HERE}: {WORDS}; the pinned key is {fingerprint(KEY)}"
+    assert "reconnect" in rejection.hint
+
+
+def test_a_backend_that_encrypts_where_no_key_is_pinned_needs_a_person_who_pins_it() -> None:
+    refused = RefusedKeys()
+    rejection = [refused.again(HERE, None, "the backend encrypts") for _ in range(3)][-1]
+    assert rejection is not None
+    assert rejection.message == f"{HERE}: the backend encrypts, and no key is pinned for it"
+    assert f"--server-key '{HERE}=KEY'" in rejection.hint
+
+
+@pytest.mark.parametrize(("endpoint", "key"), [(THERE, KEY), (HERE, OTHER), (HERE, None)])
+def test_another_endpoint_or_another_key_begins_a_row_of_its_own(endpoint: Endpoint, key: str | None) -> None:
+    refused = RefusedKeys()
+    rows = [(HERE, KEY), (HERE, KEY), (endpoint, key), (HERE, KEY)]
+    assert [refused.again(*row, WORDS) for row in rows] == [None] * 4
+
+
+def test_a_change_begins_the_row_anew() -> None:
+    refused = RefusedKeys()
+    for _ in range(2):
+        refused.again(HERE, KEY, WORDS)
+    refused.forget()
+    assert refused.again(HERE, KEY, WORDS) is None
