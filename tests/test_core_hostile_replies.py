@@ -28,7 +28,13 @@ from stui_supervisor.adapters.session_bodies import (
     encode_record,
 )
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, REMOTE_NAME_MAX_BYTES, Settings
+from stui_supervisor.config import (
+    CONTEXT_FILE_MAX_BYTES,
+    ERROR_TEXT_MAX_LENGTH,
+    RECORD_MAX_BYTES,
+    REMOTE_NAME_MAX_BYTES,
+    Settings,
+)
 from stui_supervisor.effects import Effect, Finish, Save, SaveSnapshot, Subscribe
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Notification, Problem, SessionSwitched, Transition
@@ -36,7 +42,7 @@ from stui_supervisor.states import State
 from stui_supervisor.table import ALLOWED
 from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import HERE, World, told
-from tests.support.hostile_replies import ANSWERS, CHANGES, Change, changed, real_reply
+from tests.support.hostile_replies import ANSWERS, CHANGES, ESCAPES, Change, changed, real_reply
 
 SECONDS = st.sampled_from([0.1, 0.5, 2.0, 5.0, 10.0])
 SHOWN_MAX_LENGTH = 2 * ERROR_TEXT_MAX_LENGTH  # of one text in an event; what is ours in it is short
@@ -181,3 +187,22 @@ class HostileBackend(RuleBasedStateMachine):
 @pytest.mark.parametrize("lives", [100, pytest.param(1_500, marks=pytest.mark.soak)])
 def test_a_core_survives_whatever_the_backend_says(lives: int) -> None:
     run_state_machine_as_test(HostileBackend, settings=settings(max_examples=lives, stateful_step_count=40))
+
+
+@pytest.mark.parametrize(
+    "lie", ["x" * 1_000_000, ESCAPES, "", 7, True, None, [], {}, [["deadline"], {}], {"a": [ESCAPES]}]
+)
+def test_a_ping_that_lies_about_everything_still_makes_a_link(lie: Any) -> None:
+    world = World(can_subscribe=True)
+    world.start(HERE)
+    world.loaded()
+    world.opened()
+    told_by_ping = dict.fromkeys(("image_id", "boot_id", "server", "version", "uptime", "capabilities"), lie)
+    world.answer({**told_by_ping, "notifications": lie})
+    world.answer({"session_id": lie})
+    world.shake_hands()
+    assert world.state is State.CONNECTED
+    is_name = isinstance(lie, str) and 0 < len(lie) <= len(ESCAPES)
+    assert (world.record.image_id, world.record.backend_session) == ((lie, lie) if is_name else (None, None))
+    assert len(encode_record(world.record)) <= RECORD_MAX_BYTES
+    assert world.subscription is None
