@@ -10,6 +10,8 @@ from stui_supervisor.errors import ConfigurationError
 # Limits of STUI itself, and of what is kept on disk. They are facts or promises, not settings.
 MESSAGE_MAX_BYTES: Final = 10_000_000  # STUI's limit for one message, either way
 MESSAGE_MAX_DEPTH: Final = 64  # nesting of what a backend may send; a screen shows far less
+REPLY_MAX_VALUES: Final = 100_000  # in a large reply; small values take 30 times their bytes of memory, a text 8 times
+VALUES_COUNTED_FROM_BYTES: Final = 2_000_000  # a context of many small values has to come back, and is smaller
 CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 MB on disk
 CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
 CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
@@ -40,6 +42,7 @@ EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behi
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected
+UNFINISHED_MAX_BYTES: Final = 20_000_000  # come since the last whole message; libzmq limits each frame, not how many
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself

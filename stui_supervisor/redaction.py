@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote
 
 from stui_supervisor.secret import MASK, Secret
 
@@ -21,11 +23,20 @@ def redact(line: str, secrets: Iterable[Secret] = ()) -> str:
     """The finished JSON line without secrets: the last step before the disk.
 
     Masked are the values of keys such as ``auth_token`` or ``password``, also where they are quoted
-    within a text, and the texts of ``secrets`` wherever they stand.
+    within a text, and the texts of ``secrets`` wherever they stand, also in the forms in which software
+    quotes a text: JSON within JSON, percent-encoded, in base64 and in hex.
     """
     for secret in secrets:
-        escaped = json.dumps(secret.reveal())[1:-1]
-        if escaped:
-            line = line.replace(escaped, MASK)
+        for form in _forms(secret.reveal()):
+            line = line.replace(form, MASK)
     line = _MEMBER.sub(rf'\1"{MASK}"', line)
     return _IN_TEXT.sub(rf"\1{MASK}", line)
+
+
+def _forms(text: str) -> Iterable[str]:
+    if not text:
+        return ()
+    escaped, raw = json.dumps(text)[1:-1], text.encode("utf-8", "surrogatepass")
+    base64 = b2a_base64(raw, newline=False).decode().rstrip("=")
+    # The longest escapes first: within them the shorter ones stand, and would leave the rest behind.
+    return json.dumps(escaped)[1:-1], escaped, quote(raw, safe=""), base64, raw.hex(), raw.hex().upper()

@@ -6,12 +6,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.canary import leaks_in
 
 # A skip that starts like this is about another system or account; nothing that is installed could cure it.
 _NOT_FOR_US = ("only on ", "nothing is denied to root")
@@ -78,6 +80,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
             pytest.fail(f"left behind: {', '.join(sorted(left))}", pytrace=False)
         threading.Event().wait(0.01)
     return result
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_leaks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end of the run none of its files holds the secret of the tests of credentials."""
+    yield
+    assert leaks_in(tmp_path_factory.getbasetemp()) == {}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,7 +15,18 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "stui_supervisor"
 
 PURE_LIBRARY = {
-    *("__future__", "abc", "bisect", "collections", "collections.abc", "contextlib", "dataclasses", "datetime", "enum"),
+    *(
+        "__future__",
+        "abc",
+        "binascii",
+        "bisect",
+        "collections",
+        "collections.abc",
+        "contextlib",
+        "dataclasses",
+        "datetime",
+        "enum",
+    ),
     *(
         "fractions",
         "functools",

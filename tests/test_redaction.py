@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import MASK, Secret
+from tests.support import canary
+from tests.support.canary import ENCODINGS, encodings_in
 
 CANARY = "canary-0123456789abcdef"
 
@@ -38,6 +40,15 @@ def test_a_known_secret_is_found_wherever_it_stands() -> None:
     secret = Secret('with "quotes" and grün')
     line = json.dumps({"reason": f"no entry for {secret.reveal()}!"})
     assert redact(line, [secret]) == '{"reason": "no entry for ' + MASK + '!"}'
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODINGS if name != "UTF-16"])  # which no line of text carries
+def test_a_known_secret_is_found_in_the_forms_in_which_software_quotes_a_text(name: str) -> None:
+    quoted = ENCODINGS[name](canary.CANARY).decode()
+    for line in (json.dumps({"reason": quoted}), json.dumps({"reason": json.dumps([quoted])})):
+        masked = redact(line, [Secret(canary.CANARY)])
+        assert encodings_in(masked.encode()) == set()
+        assert json.loads(masked).keys() == {"reason"}
 
 
 def test_a_line_without_secrets_stays_as_it_is() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -39,8 +41,10 @@ def keep(root: str, file: str, at: datetime) -> str:
     """Move a file, named as below ``root``, to the root's quarantine, and return its new path. May raise OSError."""
     directory = os.path.join(root, DIRECTORY_NAME)
     kept = os.path.join(directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}")
+    make_private_directory(directory)
+    if not stat.S_ISDIR(os.lstat(directory).st_mode):
+        raise OSError(errno.ENOTDIR, "a link is in the place of the quarantine")
     try:
-        make_private_directory(directory)
         os.replace(os.path.join(root, file), kept)
     finally:
         _forget_oldest(directory)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from stui_supervisor.adapters.private_files import make_private_directory
 from stui_supervisor.config import JOURNAL_SLACK
 
 _SUFFIX: Final = ".jsonl"
@@ -72,7 +73,7 @@ class RotatedFile:
 
     def _opened(self) -> int:
         if self._descriptor is None:
-            _make_private_directory(self._directory)
+            _make_own_directory(self._directory)
             self._descriptor = _open_private_file(self._path(0))
             self._size = _end_on_a_whole_line(self._descriptor)
         return self._descriptor
@@ -91,10 +92,8 @@ class RotatedFile:
         return self._opened()
 
 
-def _make_private_directory(directory: Path) -> None:
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+def _make_own_directory(directory: Path) -> None:
+    make_private_directory(os.fspath(directory))
     status = directory.lstat()
     _check(status, directory, is_right_kind=stat.S_ISDIR)
     if sys.platform != "win32" and stat.S_IMODE(status.st_mode) != stat.S_IRWXU:

@@ -38,6 +38,7 @@ from stui_supervisor.adapters.session_notices import (
     taken_notice,
 )
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
+from stui_supervisor.adapters.shared_directory import open_to_others, refuse_foreign
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
 from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
@@ -86,6 +87,7 @@ class SessionFiles:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
+            refuse_foreign(self._root)
             with self._one_at_a_time() as is_alone:
                 seen = self._look_around()
                 claimed = self._claim(seen, profile, image_id)
@@ -196,7 +198,8 @@ class SessionFiles:
             return {candidate.record.profile for candidate in self._look_around().candidates}
 
     def _claim(self, seen: _Seen, profile: str, image_id: str | None) -> Claimed:
-        notices = [newer_notice(session_id, reason) for session_id, reason in seen.newer]
+        notices = open_to_others(self._root)
+        notices += [newer_notice(session_id, reason) for session_id, reason in seen.newer]
         for session_id in seen.unreadable:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
@@ -333,7 +336,9 @@ class SessionFiles:
         # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
         # keep the processes apart.
         with suppress(OSError):
-            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=wait_s)
+            # On Windows the file goes with its holder: that there is none does not say that nobody was ever here.
+            may_take = make_file or os.path.lexists(path) or (os.name == "nt" and os.path.isdir(self._root))
+            is_ours = may_take and lock.take(wait_s=wait_s)
         try:
             yield is_ours
         finally:

@@ -24,10 +24,19 @@ _MS_PER_S: Final = 1000
 
 
 class TcpPath:
-    """Looks at one connection through a descriptor of its own."""
+    """Looks at one connection through a descriptor of its own.
+
+    ``unfinished_bytes`` is what has come, as of the last look, since the first look after the last whole message.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._finished_bytes: int | None = None
+        self.unfinished_bytes = 0
+
+    def message_came(self) -> None:
+        """What comes from now on belongs to the next one."""
+        self._finished_bytes = None
 
     @classmethod
     def of(cls, descriptor: int, port: int) -> TcpPath | None:
@@ -65,10 +74,14 @@ class TcpPath:
         if len(raw) < _LAYOUT.size:
             return None
         fields = _LAYOUT.unpack(raw)
+        received_bytes = fields[_BYTES_RECEIVED]
+        if self._finished_bytes is None:
+            self._finished_bytes = received_bytes
+        self.unfinished_bytes = received_bytes - self._finished_bytes
         return PathSample(
             received_ago_s=fields[_LAST_DATA_RECEIVED] / _MS_PER_S,
             acked_ago_s=fields[_LAST_ACK_RECEIVED] / _MS_PER_S,
-            received_bytes=fields[_BYTES_RECEIVED],
+            received_bytes=received_bytes,
             acked_bytes=fields[_BYTES_ACKED],
             has_outstanding=bool(fields[_UNACKED] or fields[_NOT_SENT]),
         )

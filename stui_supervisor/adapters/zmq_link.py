@@ -26,7 +26,13 @@ from stui_supervisor.adapters.link_failures import why_not_connected, why_refuse
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, STAGGER_S
+from stui_supervisor.config import (
+    LOOP_TURN_S,
+    MESSAGE_MAX_BYTES,
+    RECEIVE_QUEUE_LENGTH,
+    STAGGER_S,
+    UNFINISHED_MAX_BYTES,
+)
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
@@ -323,8 +329,14 @@ class _Wire:
         return True
 
     def look(self) -> PathSample | None:
-        """What the kernel knows of the connection."""
-        return self._path.look() if self._path is not None else None
+        """What the kernel knows of the connection. A message without an end, which libzmq would keep, ends it."""
+        if self._path is None:
+            return None
+        sample = self._path.look()
+        if self._path.unfinished_bytes > UNFINISHED_MAX_BYTES and not _has_input(self._socket):
+            endless = Failure(FailureKind.PROTOCOL, "a reply without an end")
+            asyncio.get_running_loop().call_soon(self._fail, endless)
+        return sample
 
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
@@ -346,7 +358,10 @@ class _Wire:
         loop = asyncio.get_running_loop()
         ends = loop.time() + LOOP_TURN_S
         while self._is_read and not self.is_closed and _has_input(self._socket):
-            self._owner._received(self._socket.recv_multipart(_DONTWAIT))  # noqa: SLF001  # two halves of one connection
+            frames = self._socket.recv_multipart(_DONTWAIT)
+            if self._path is not None:
+                self._path.message_came()
+            self._owner._received(frames)  # noqa: SLF001  # two halves of one connection
             if loop.time() >= ends:
                 # A flood must not keep the loop; the descriptor would not announce what is left.
                 self._drain_later()

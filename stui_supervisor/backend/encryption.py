@@ -11,14 +11,13 @@ from typing import Final, NamedTuple
 import zmq
 from zmq.utils import z85
 
+from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.curve import checked_key
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.secret import Secret
 
 _ZAP: Final = "inproc://zeromq.zap.01"
 _VERSION: Final = b"1.0"
-_NOT_OURS: Final = 0o077  # the rights that others must not have
-_MAX_BYTES: Final = 1_024
 
 
 class KeyPair(NamedTuple):
@@ -31,8 +30,8 @@ class KeyPair(NamedTuple):
 def key_pair(path: Path) -> KeyPair:
     """The keys whose secret one is in the file, which is made when it is missing. Raises ConfigurationError."""
     try:
-        secret = _read(path) if path.exists() else _make(path)
-    except (OSError, UnicodeDecodeError) as error:
+        secret = checked_key(read_secret(path)) if path.exists() else _make(path)
+    except OSError as error:
         raise ConfigurationError(
             f"the secret key in {path} cannot be used ({error})", hint="name another file"
         ) from error
@@ -73,14 +72,6 @@ class Doorkeeper:
             _, request, *_, key = self._questions.recv_multipart()
             status = (b"200", b"OK") if key in self._allowed else (b"400", b"this key is not allowed")
             self._questions.send_multipart([_VERSION, request, *status, b"", b""])
-
-
-def _read(path: Path) -> str:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if os.name == "posix" and os.fstat(descriptor).st_mode & _NOT_OURS:
-            raise ConfigurationError(f"others can read the secret key in {path}", hint=f"chmod 600 {path}")
-        return checked_key(file.read(_MAX_BYTES).decode().strip())
 
 
 def _make(path: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.backend.settings import BackendSettings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--state-file", metavar="PATH", type=Path, help="keep the sessions there over a restart")
     add("--dialect", choices=[*Dialect], help="speak this dialect only (default: both)")
     add("--without-sessions", action="store_true", help="be an old server: ping, evaluate and inspect only")
-    add("--token", metavar="TEXT", help="ask for this token; others on this machine can see it here")
+    add("--token-file", metavar="PATH", type=Path, help="ask for the token in this file, which only you can read")
     add(
         "--session-timeout", metavar="SECONDS", type=float, default=_DEFAULTS.session_timeout_s, help="of idle sessions"
     )
@@ -66,7 +67,7 @@ def settings_from(arguments: argparse.Namespace) -> BackendSettings:
         state_file=arguments.state_file,
         dialects=frozenset([Dialect(arguments.dialect)] if arguments.dialect else Dialect),
         with_sessions=not arguments.without_sessions,
-        token=arguments.token,
+        token=read_secret(arguments.token_file) if arguments.token_file else None,
         session_timeout_s=arguments.session_timeout,
         executed_log=arguments.executed_log,
         own_ids=arguments.own_ids,

@@ -22,8 +22,10 @@ from stui_supervisor.backend.encryption import Doorkeeper, encrypt, key_pair
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.backend.socket_file import private_socket
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.printable import printable
 from stui_supervisor.secret import MASK
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
@@ -138,7 +140,7 @@ class Backend:
         except _Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - one bad request must not take the image from everybody else
-            traceback.print_exception(error)
+            sys.stderr.write("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())) + "\n")
             return self._refuse(answer_to, Refusal(Kind.BROKEN, "the backend failed on this request"))
 
     def _in_own_terms(self, request: Request) -> Request:
@@ -191,7 +193,8 @@ class Backend:
 
 def _bind(server: zmq.Socket[bytes], address: str) -> str:
     try:
-        server.bind(address)
+        with private_socket(address):
+            server.bind(address)
     except zmq.ZMQError as error:
         if error.errno == zmq.EADDRINUSE:
             raise ConfigurationError(f"{address} is in use", hint="stop what listens there, or bind another") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stui_supervisor.config import BACKEND_SESSION_TIMEOUT_S
@@ -29,7 +29,7 @@ class BackendSettings:
     state_file: Path | None = None
     dialects: frozenset[Dialect] = frozenset(Dialect)
     with_sessions: bool = True
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     session_timeout_s: float = BACKEND_SESSION_TIMEOUT_S
     executed_log: Path | None = None
     own_ids: bool = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from contextlib import suppress
 
+from stui_supervisor.adapters.environment_token import TOKEN_VARIABLE
 from stui_supervisor.config import BACKEND_START_TIMEOUT_S
 from stui_supervisor.errors import SupervisorError
 
@@ -22,6 +24,7 @@ class EmbeddedBackend:
         """Start it; returns when it listens. Raises SupervisorError when it does not."""
         self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "stui_supervisor.backend", "--json", "--until-eof", "--bind", self.endpoint),
+            env={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE},
             stdin=asyncio.subprocess.PIPE,  # nothing is written: it closes when we end, even by a kill
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from stui_supervisor.config import MESSAGE_MAX_BYTES
+from stui_supervisor.config import MESSAGE_MAX_BYTES, REPLY_MAX_VALUES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.commands import naming_of_command
 from stui_supervisor.wire.limits import MalformedMessage, parse, shown
@@ -87,7 +87,7 @@ def decode(body: bytes) -> Reply:
     A result that is not an object becomes ``{"result": value}``, a missing one ``{}``. Raises
     MalformedMessage, or IncompatibleVersion when the server speaks another major version.
     """
-    message = parse(body)
+    message = parse(body, max_values=REPLY_MAX_VALUES)
     if not isinstance(message, dict):
         raise MalformedMessage(f"the reply is {_kind(message)}, not an object")
     if "status" in message and "payload" not in message:

@@ -1,7 +1,7 @@
 """Reading JSON that a stranger wrote: size, nesting, and everything JSON itself forbids.
 
-The order matters: size before decoding, nesting before parsing, so that the cost of a hostile
-message is bounded whatever recursion limit the host program has set.
+The order matters: size before decoding, the number of values and nesting before parsing, so that the
+cost of a hostile message is bounded whatever recursion limit the host program has set.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 import math
 import re
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, chain
 from typing import Any, Final, NoReturn
 
-from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH
+from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, VALUES_COUNTED_FROM_BYTES
 
 _SHOWN: Final = 12  # characters of a stranger's text that an error may quote
 # An unclosed string is matched too: looking for its end again from every quote in it would be quadratic.
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_BEFORE_TEXTS: Final = re.compile(rb'([^"]*+)(?:' + _STRING + rb")*+", re.DOTALL)
+_BEFORE_LISTED_TEXTS: Final = re.compile(rb'([^"]*+)(?:' + _STRING + rb'[^"\[\]{}]*+)*+', re.DOTALL)
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in _STEP)
-_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_BEGIN_VALUES: Final = b"[{,"
+_NOT_BEGIN_VALUES: Final = bytes(byte for byte in range(256) if byte not in _BEGIN_VALUES)
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class MalformedMessage(ValueError):
@@ -32,20 +38,28 @@ def shown(text: object) -> str:
     return ascii(whole if len(whole) <= _SHOWN else whole[:_SHOWN] + "…")
 
 
-def parse(body: bytes, *, max_bytes: int = MESSAGE_MAX_BYTES, max_depth: int = MESSAGE_MAX_DEPTH) -> Any:
+def parse(
+    body: bytes,
+    *,
+    max_bytes: int = MESSAGE_MAX_BYTES,
+    max_depth: int = MESSAGE_MAX_DEPTH,
+    max_values: int | None = None,
+) -> Any:
     """Read one JSON value from UTF-8 bytes.
 
-    Integers come exact. Raises MalformedMessage, and nothing else, for a body that is too large or
-    nested too deeply, and for what is not JSON by RFC 8259: broken UTF-8, NaN and numbers beyond a
-    float, a key given twice, half a surrogate pair.
+    Integers come exact. Raises MalformedMessage, and nothing else, for a body that is too large, nested
+    too deeply, or large and of too many values, and for what is not JSON by RFC 8259: broken UTF-8, NaN
+    and numbers beyond a float, a key given twice, half a surrogate pair.
     """
     if len(body) > max_bytes:
         raise MalformedMessage(f"{len(body):,} bytes, and {max_bytes:,} are the limit")
-    if body.count(b"[") + body.count(b"{") > max_depth and _depth(body) > max_depth:
+    if max_values is not None and len(body) > VALUES_COUNTED_FROM_BYTES and _holds_more(body, max_values):
+        raise MalformedMessage(f"more than {max_values:,} values in a large message")
+    if body.count(b"[") + body.count(b"{") > max_depth and _is_deeper(body, max_depth):
         raise MalformedMessage(f"nested more than {max_depth} levels deep")
     try:
         value = _DECODER.decode(body.decode())
-        if _SURROGATE.search(body):
+        if _SURROGATE_ESCAPE.search(body):
             _check_text(value)
     except MalformedMessage:
         raise
@@ -58,9 +72,19 @@ def parse(body: bytes, *, max_bytes: int = MESSAGE_MAX_BYTES, max_depth: int = M
     return value
 
 
-def _depth(body: bytes) -> int:
-    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
-    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+def _is_deeper(body: bytes, levels: int) -> bool:
+    brackets = chain.from_iterable(_parts(body, _BEFORE_LISTED_TEXTS, without=_NOT_BRACKETS))
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > levels
+
+
+def _holds_more(body: bytes, values: int) -> bool:
+    begun = accumulate(map(len, _parts(body, _BEFORE_TEXTS, without=_NOT_BEGIN_VALUES)))
+    return any(count > values for count in begun)
+
+
+def _parts(body: bytes, pattern: re.Pattern[bytes], without: bytes) -> Iterator[bytes]:
+    """What is outside of strings, part by part: all of them at once could take many times the message."""
+    return (match[1].translate(None, without) for match in pattern.finditer(body))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -90,11 +114,18 @@ def _constant(name: str) -> NoReturn:
 
 
 def _check_text(value: Any) -> None:
-    # Writing it out again finds half a surrogate pair wherever it is; it could be neither shown nor stored.
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise MalformedMessage("half a surrogate pair in a string") from error
+    """Find half a surrogate pair wherever it is; it could be neither shown nor stored."""
+    match value:
+        case str():
+            if _SURROGATE.search(value):
+                raise MalformedMessage("half a surrogate pair in a string")
+        case list():
+            for item in value:
+                _check_text(item)
+        case dict():
+            for key, item in value.items():
+                _check_text(key)
+                _check_text(item)
 
 
 _DECODER: Final = json.JSONDecoder(

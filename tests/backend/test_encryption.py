@@ -34,7 +34,7 @@ def test_only_its_owner_reads_the_file_under_any_umask(tmp_path: Path) -> None:
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     key_pair(tmp_path / "key")
     (tmp_path / "key").chmod(0o644)
-    with pytest.raises(ConfigurationError, match="others can read the secret key"):
+    with pytest.raises(ConfigurationError, match="others can read the secret"):
         key_pair(tmp_path / "key")
 
 
@@ -43,7 +43,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_no_link_is_followed(target: str, tmp_path: Path) -> None:
     key_pair(tmp_path / "there")
     (tmp_path / "link").symlink_to(tmp_path / target)
-    with pytest.raises(ConfigurationError, match="cannot be used"):
+    with pytest.raises(ConfigurationError, match=r"cannot be (used|read)"):
         key_pair(tmp_path / "link")
     assert not (tmp_path / "missing").exists()
 

@@ -30,10 +30,13 @@ def test_without_options_the_settings_are_the_defaults() -> None:
     assert parsed() == BackendSettings()
 
 
-def test_every_setting_has_an_option() -> None:
+def test_every_setting_has_an_option(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.touch(0o600)
+    token_file.write_text("opensesame\n")
     settings = parsed(
         *("--bind=tcp://127.0.0.1:7", "--publish=tcp://127.0.0.1:8", "--image-id=Pharo 13", "--state-file=s.json"),
-        *("--dialect=envelope", "--without-sessions", "--token=opensesame", "--session-timeout=60"),
+        *("--dialect=envelope", "--without-sessions", f"--token-file={token_file}", "--session-timeout=60"),
         *("--executed-log=x.jsonl", "--own-ids", "--curve-secret-file=key", f"--allow-client-key={CLIENT_KEY}"),
     )
     assert settings == BackendSettings(

@@ -20,10 +20,11 @@ from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
 from tests.support.command import COMMAND, Command
 from tests.support.secret_service import secret_service
 
-TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of a backend in this test
+TOKEN = CANARY
 ENDPOINT = "tcp://127.0.0.1:5555"
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
 

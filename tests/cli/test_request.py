@@ -18,6 +18,7 @@ from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
 from tests.support.command import Command
 
 
@@ -183,7 +184,7 @@ def test_a_request_claims_and_stores_nothing(command: Command, backend: BackendP
 
 
 def test_a_backend_that_refuses_the_credential_ends_with_4(command: Command) -> None:
-    settings = BackendSettings(bind="tcp://127.0.0.1:*", token="0123456789abcdef")  # noqa: S106  guards nothing
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)
     with BackendProcess(settings) as backend:
         remember(command.home, backend.endpoint)
         ended = command("eval", "3 + 4", "--json")

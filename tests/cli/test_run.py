@@ -18,10 +18,11 @@ from stui_supervisor import State, Supervisor
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import OUTPUT_CLOSE_S
 from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
 from tests.support.command import Command
 
 STOP_LIMIT_S = 1.0
-SETTINGS_WITH_TOKEN = BackendSettings(bind="tcp://127.0.0.1:*", token="0123456789abcdef")  # noqa: S106  guards nothing
+SETTINGS_WITH_TOKEN = BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
 
 

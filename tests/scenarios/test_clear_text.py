@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
+from tests.support.backend_process import BackendProcess
 
 TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of a backend in this test
 SPACE = "stui-secrets"
 ADDRESS = "10.78.1.1"
-SERVED = (f"--token={TOKEN}", f"--bind=tcp://{ADDRESS}:5555")
 LIMIT_S = 40.0
 SILENT_KEYRING = {"PYTHON_KEYRING_BACKEND": "tests.support.keyring_backends.InMemory"}
 
@@ -43,27 +44,20 @@ def namespace() -> Iterator[list[str]]:
         subprocess.run(["ip", "netns", "del", SPACE], check=True)  # noqa: S607  # as above
 
 
-def went_by(home: Path, *options: str, **settled: Any) -> tuple[str, str, bool, bool]:
+def went_by(home: Path, curve_secret_file: Path | None = None, **settled: Any) -> tuple[str, str, bool, bool]:
     """The state that a link came to, why, and whether anything and whether the token was to be heard."""
-    with namespace() as run:
-        backend = subprocess.Popen(
-            [*run, sys.executable, "-m", "stui_supervisor.backend", "--json", *SERVED, *options],
-            stdout=subprocess.PIPE,
+    served = BackendSettings(bind=f"tcp://{ADDRESS}:5555", token=TOKEN, curve_secret_file=curve_secret_file)
+    with namespace() as run, BackendProcess(served, before=run) as backend:
+        if backend.curve_key:
+            settled["server_keys"] = {backend.endpoint: backend.curve_key}
+        ProfileFile(home / "profiles.json").change("default", lambda _: replace(Profile(name="default"), **settled))
+        client = subprocess.run(
+            [*run, sys.executable, "-m", "tests.support.clear_text_client", backend.endpoint, home, TOKEN],
+            check=True,
+            capture_output=True,
+            env={**os.environ, **SILENT_KEYRING, "STUI_TOKEN": TOKEN},
+            timeout=LIMIT_S,
         )
-        with backend:
-            assert backend.stdout is not None
-            listening = json.loads(backend.stdout.readline())
-            if listening["curve_key"]:
-                settled["server_keys"] = {listening["listening"]: listening["curve_key"]}
-            ProfileFile(home / "profiles.json").change("default", lambda _: replace(Profile(name="default"), **settled))
-            client = subprocess.run(
-                [*run, sys.executable, "-m", "tests.support.clear_text_client", listening["listening"], home, TOKEN],
-                check=True,
-                capture_output=True,
-                env={**os.environ, **SILENT_KEYRING, "STUI_TOKEN": TOKEN},
-                timeout=LIMIT_S,
-            )
-            backend.terminate()
     state, why, something, token = json.loads(client.stdout)
     return state, why, something, token
 
@@ -79,4 +73,4 @@ def test_a_token_goes_by_in_the_clear_where_the_profile_allows_it(tmp_path: Path
 
 
 def test_a_token_goes_by_unseen_on_an_encrypted_link(tmp_path: Path) -> None:
-    assert went_by(tmp_path, f"--curve-secret-file={tmp_path}/key") == ("connected", "", True, False)
+    assert went_by(tmp_path, tmp_path / "key") == ("connected", "", True, False)

@@ -20,10 +20,11 @@ from stui_supervisor import (
 )
 from stui_supervisor.backend import BackendSettings
 from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
 from tests.support.scenes import scene
 from tests.support.watching import LIMIT_S, entering, until
 
-TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of a backend in this test
+TOKEN = CANARY
 
 
 class Keyring:

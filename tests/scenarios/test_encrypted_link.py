@@ -20,10 +20,11 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.profile import Profile
 from stui_supervisor.secret import Secret
 from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
 from tests.support.keyring_backends import InMemory
 from tests.support.watching import LIMIT_S, next_of
 
-TOKEN = Secret("sixteen-characters-or-more")
+TOKEN = Secret(CANARY)
 
 
 @pytest.fixture(autouse=True)

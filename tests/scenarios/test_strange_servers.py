@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -43,6 +44,7 @@ from tests.support.strange_servers import (
     tcp_server,
 )
 from tests.support.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
+from tests.support.zmtp_peer import dripping, without_an_end
 
 NOT_ZEROMQ = "something accepts connections there but does not speak ZeroMQ, or is frozen"
 NOT_STUI = "what answers there does not speak STUI's protocol"
@@ -250,6 +252,25 @@ async def test_a_reply_of_the_wrong_number_of_frames_ends_the_link_with_the_outc
             with pytest.raises(OutcomeUnknown, match="STUI's protocol"):
                 await supervisor.request("evaluate", {"code": "3 + 4"})
             await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: the kernel says what has come")
+async def test_a_reply_without_an_end_ends_the_link_and_is_not_kept(tmp_path: Path) -> None:
+    with without_an_end() as endpoint:
+        async with supervised(endpoint, tmp_path) as supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            with pytest.raises(OutcomeUnknown, match="a reply without an end"):
+                async with asyncio.timeout(LIMIT_S):
+                    await supervisor.request("evaluate", {"code": "3 + 4"})
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert (await supervisor.request("ping"))["server"] == "old"
+
+
+async def test_a_reply_that_comes_byte_by_byte_is_a_reply(tmp_path: Path) -> None:
+    with dripping(pause_s=0.005) as endpoint:
+        async with supervised(endpoint, tmp_path) as supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
 
 
 async def test_a_flood_of_replies_nobody_asked_for_disturbs_nothing(tmp_path: Path) -> None:

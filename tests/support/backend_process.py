@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -61,10 +62,11 @@ class BackendProcess:
         assert not self.running, "the backend runs already"
         stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - the process keeps it, not this method
         command = [*self._before, sys.executable, "-m", "stui_supervisor.backend", "--json", *_options(self.settings)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
-        )
-        line = self._first_line()
+        with _token_option(self.settings.token) as token:
+            self._process = subprocess.Popen(
+                [*command, *token], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+            line = self._first_line()
         if "listening" not in line:
             self.kill()
             stderr.seek(0)
@@ -156,13 +158,27 @@ class BackendProcess:
         self.kill()
 
 
+@contextmanager
+def _token_option(token: str | None) -> Iterator[list[str]]:
+    """The option that names the token, and its file for as long as it is read."""
+    if token is None:
+        yield []
+        return
+    descriptor, path = tempfile.mkstemp()
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(token)
+        yield [f"--token-file={path}"]
+    finally:
+        Path(path).unlink()
+
+
 def _options(settings: BackendSettings) -> list[str]:
     options = [f"--bind={settings.bind}", f"--image-id={settings.image_id}"]
     options.append(f"--session-timeout={settings.session_timeout_s}")
     valued: dict[str, str | Path | None] = {
         "publish": settings.publish,
         "state-file": settings.state_file,
-        "token": settings.token,
         "executed-log": settings.executed_log,
         "curve-secret-file": settings.curve_secret_file,
         "dialect": None if settings.dialects == frozenset(Dialect) else next(iter(settings.dialects)),

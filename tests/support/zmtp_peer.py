@@ -1,9 +1,10 @@
-"""A REP server written by hand (ZMTP 3.0, mechanism NULL) that takes heartbeats and answers none."""
+"""REP servers written by hand (ZMTP 3.0, mechanism NULL): they take heartbeats and answer none."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -12,14 +13,53 @@ from tests.support.strange_servers import like_an_old_server, tcp_server
 _GREETING: Final = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _READY: Final = b"\x05READY" + b"\x0bSocket-Type" + (3).to_bytes(4, "big") + b"REP"
 _MORE, _LONG, _COMMAND = 1, 2, 4
+_PART: Final = 1_000_000
+_PAUSE: Final = threading.Event()  # never set
+
+
+Say = Callable[[socket.socket, tuple[bytes, ...]], None]
 
 
 def without_heartbeats() -> AbstractContextManager[str]:
     """Such a server, which knows ping and evaluate; gives its endpoint."""
-    return tcp_server(_converse)
+    return tcp_server(lambda connection: _converse(connection, _say))
 
 
-def _converse(connection: socket.socket) -> None:
+def without_an_end() -> AbstractContextManager[str]:
+    """One whose reply to an evaluation is one frame after the other, for ever."""
+    return tcp_server(lambda connection: _converse(connection, _say_without_end))
+
+
+def dripping(pause_s: float) -> AbstractContextManager[str]:
+    """One that says each byte on its own, with a pause before it."""
+
+    def drip(connection: socket.socket, frames: tuple[bytes, ...]) -> None:
+        for byte in _message(frames):
+            _PAUSE.wait(pause_s)
+            connection.sendall(bytes((byte,)))
+
+    return tcp_server(lambda connection: _converse(connection, drip))
+
+
+def _say(connection: socket.socket, frames: tuple[bytes, ...]) -> None:
+    connection.sendall(_message(frames))
+
+
+def _say_without_end(connection: socket.socket, frames: tuple[bytes, ...]) -> None:
+    if b"result_type" not in frames[-1]:
+        _say(connection, frames)
+        return
+    more = bytes((_MORE | _LONG,)) + _PART.to_bytes(8, "big") + bytes(_PART)
+    while True:
+        connection.sendall(more)
+
+
+def _message(frames: tuple[bytes, ...]) -> bytes:
+    *envelope, body = frames
+    return b"".join(_frame(_MORE, part) for part in envelope) + _frame(0, body)
+
+
+def _converse(connection: socket.socket, say: Say) -> None:
     connection.sendall(_GREETING)
     _read(connection, len(_GREETING))
     connection.sendall(_frame(_COMMAND, _READY))
@@ -30,8 +70,8 @@ def _converse(connection: socket.socket) -> None:
         parts.append(body)
         if not flags & _MORE:
             (token, _, request), parts = parts, []
-            for *envelope, reply in like_an_old_server(token, request):
-                connection.sendall(b"".join(_frame(_MORE, part) for part in envelope) + _frame(0, reply))
+            for frames in like_an_old_server(token, request):
+                say(connection, frames)
 
 
 def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
