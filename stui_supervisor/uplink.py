@@ -150,7 +150,7 @@ class Uplink(Retrying):
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
-        if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
+        if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP):
             return
         flight, path = self._exchange.flight, attempt.path
         is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
