@@ -192,23 +192,23 @@ class Context(MutableMapping[str, Any]):
             del self._sections[name]
 
 
-def to_state_data(sections: Mapping[str, Section]) -> dict[str, Any]:
-    """What is pushed into a backend's session state.
+def encode_state_data(sections: Mapping[str, Section]) -> bytes:
+    """What is pushed into a backend's session state, as JSON.
 
     Each live section under its own name with its plain value, so that other clients can read it,
     and one more key with the counters: ``{"stui_supervisor": {"sections": {name: {"counter",
-    "writer", "deleted"?}}}}``.
+    "writer", "deleted"?}}}}``. The values are not serialised again: a megabyte would hold up the loop.
     """
-    state: dict[str, Any] = {}
     tags: dict[str, dict[str, Any]] = {}
+    members: list[bytes] = []
     for name, section in sections.items():
         tags[name] = {"counter": section.counter, "writer": section.writer}
         if section.value is None:
             tags[name]["deleted"] = True
         else:
-            state[name] = json.loads(section.value)
-    state[METADATA_KEY] = {"sections": tags}
-    return state
+            members.append(encode_value(name) + b":" + section.value)
+    members.append(encode_value(METADATA_KEY) + b":" + encode_value({"sections": tags}))
+    return b"{" + b",".join(members) + b"}"
 
 
 def from_state_data(state: Any) -> dict[str, Section]:

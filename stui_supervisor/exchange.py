@@ -13,11 +13,14 @@ from stui_supervisor.inputs import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome
+from stui_supervisor.wire.capabilities import with_parameters
+from stui_supervisor.wire.commands import naming_of_command
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
 from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.service import decode_request
 
 _TOKEN_BYTES = 8
+_PUSH = "update_session_state"
 
 
 class Landed(NamedTuple):
@@ -68,7 +71,7 @@ class Exchange:
         operation: Operation,
         now: Moment,
         secret: Secret | None = None,
-    ) -> Effect:
+    ) -> Send:
         """Send a message of the supervisor's own; it takes the one place in flight."""
         if secret is not None:
             operation = Operation(operation.command, {**operation.parameters, "auth_token": secret.reveal()})
@@ -76,6 +79,12 @@ class Exchange:
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
         self._outbox.sent(token, now.monotonic_s, purpose)
         return Send(link, token, body)
+
+    def push(self, link: int, purpose: Purpose, dialect: Dialect, session: str, state: bytes, now: Moment) -> Send:
+        """Send the work context, JSON already, to a backend session, as ``ask`` does."""
+        name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
+        link, token, body = self.ask(link, purpose, dialect, Operation(_PUSH, {"session_id": session}), now)
+        return Send(link, token, with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state)))
 
     def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
         """Send the request whose turn it is, if nothing is in flight."""

@@ -8,7 +8,7 @@ from typing import Final
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.context import from_state_data, to_state_data
+from stui_supervisor.context import encode_state_data, from_state_data
 from stui_supervisor.effects import LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -235,8 +235,8 @@ class Uplink(Retrying):
         return bool(merged.newer)
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
-        state = to_state_data(self._session.context.sections())
-        self._ask(purpose, dialect, Operation("update_session_state", {"session_id": session, "state_data": state}))
+        state = encode_state_data(self._session.context.sections())
+        self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:

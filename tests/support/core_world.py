@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
-from stui_supervisor.context import Context, Section, to_state_data
+from stui_supervisor.context import Context, Section, encode_state_data
 from stui_supervisor.core import Core
 from stui_supervisor.effects import (
     Announce,
@@ -254,7 +255,7 @@ class World:
                 case "create_session":
                     effects += self.answer({"session_id": "made"})
                 case "restore_session":
-                    effects += self.answer({"session_state": to_state_data(state or {})})
+                    effects += self.answer({"session_state": json.loads(encode_state_data(state or {}))})
                 case _:
                     effects += self.answer()
         return effects

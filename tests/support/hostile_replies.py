@@ -15,14 +15,16 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from stui_supervisor.context import Section, to_state_data
+from stui_supervisor.context import Section, encode_state_data
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request, encode_error, encode_result
 
 AT: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ESCAPES: Final = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\n\r\x00"  # what a terminal would obey, and what reorders
 
-_STATE: Final = to_state_data({"work": Section(b'"theirs"', 7, "them"), "gone": Section(None, 8, "them")})
+_STATE: Final = json.loads(
+    encode_state_data({"work": Section(b'"theirs"', 7, "them"), "gone": Section(None, 8, "them")})
+)
 _RESULTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "ping": {
