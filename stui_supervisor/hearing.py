@@ -23,14 +23,18 @@ class Heartbeats(Enum):
 
 
 class Hearing:
-    """Tells heartbeats from replies on one connection; ``heartbeats`` begins with what earlier ones have shown."""
+    """Tells heartbeats from replies on one connection.
 
-    def __init__(self, heartbeats: Heartbeats) -> None:
-        self.heartbeats = heartbeats
+    ``lives_in_silence`` is what an earlier one has shown of the peer.
+    """
+
+    def __init__(self, *, lives_in_silence: bool) -> None:
+        self.heartbeats = Heartbeats.NONE if lives_in_silence else Heartbeats.ASSUMED
         self._received_bytes = 0
         self._replied_bytes = 0
         self._other_bytes: int | None = None
         self._trickles = 0
+        self._is_guess = False
         self._is_late = False
 
     def replied(self, token: bytes, body: bytes) -> None:
@@ -45,14 +49,16 @@ class Hearing:
         if is_quiet:
             other_bytes, before = received_bytes - self._replied_bytes, self._other_bytes
             if before is not None and other_bytes > before:
-                self.heartbeats = Heartbeats.HEARD
+                self.heartbeats, self._is_guess = Heartbeats.HEARD, False
+            elif before is not None and self._is_guess:
+                self.heartbeats, self._is_guess = Heartbeats.ASSUMED, False  # it was a reply that dripped
             self._other_bytes = other_bytes
         elif received_bytes > self._received_bytes:
             # No reply comes by so few bytes at a time, again and again; while one is awaited this is how they show.
             is_trickle = received_bytes - self._received_bytes <= HEARTBEAT_MAX_BYTES
             self._trickles = self._trickles + 1 if is_trickle else 0
-            if self._trickles > 1:
-                self.heartbeats = Heartbeats.HEARD
+            if self._trickles > 1 and self.heartbeats is not Heartbeats.HEARD:
+                self.heartbeats, self._is_guess = Heartbeats.HEARD, True
         self._received_bytes = received_bytes
 
     def becomes_late(self, *, is_late: bool) -> bool:

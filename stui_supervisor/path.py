@@ -68,9 +68,12 @@ class PathVerdict(Enum):
 
 
 class PathWatch:
-    """The judge of one connection, from its start on. ``heartbeats`` is what earlier ones have shown of the peer."""
+    """The judge of one connection, from its start on.
 
-    def __init__(self, settings: Settings, now: float, heartbeats: Heartbeats = Heartbeats.ASSUMED) -> None:
+    ``lives_in_silence``: an earlier one has shown that the peer answers no heartbeats.
+    """
+
+    def __init__(self, settings: Settings, now: float, *, lives_in_silence: bool = False) -> None:
         self._settings = settings
         self._due = now
         self._looked_at = now
@@ -78,9 +81,9 @@ class PathWatch:
         self._acked_at = now
         self._uploaded_at = -math.inf
         self._had_outstanding = False
-        self._is_quiet = False
+        self._is_quiet = self._is_up = False
         self._awake_since = -math.inf
-        self._hearing = Hearing(heartbeats)
+        self._hearing = Hearing(lives_in_silence=lives_in_silence)
 
     @property
     def heartbeats(self) -> Heartbeats:
@@ -99,9 +102,12 @@ class PathWatch:
         """The machine has slept: silence counts anew, so that the other end gets its chance of a heartbeat."""
         self._awake_since = now
 
-    def asked(self, now: float, *, is_quiet: bool) -> None:
-        """A look is on its way, ``is_quiet`` when no reply can be; without an answer another one follows."""
-        self._is_quiet = is_quiet
+    def asked(self, now: float, *, is_quiet: bool, is_up: bool) -> None:
+        """A look is on its way, ``is_quiet`` when no reply can be; without an answer another one follows.
+
+        Before the link ``is_up`` its image may be busy, and nothing is held against a peer that was never heard.
+        """
+        self._is_quiet, self._is_up = is_quiet, is_up
         self._due = now + self._settings.path_look_s
 
     def replied(self, token: bytes, body: bytes) -> None:
@@ -120,7 +126,7 @@ class PathWatch:
         if sample.has_outstanding:
             # A large message of ours on a slow line brings acknowledgements, but no byte.
             silence_s = min(silence_s, now - self._acked_at)
-        elif self.heartbeats is Heartbeats.NONE:
+        elif self.heartbeats is Heartbeats.NONE or (self.heartbeats is Heartbeats.ASSUMED and not self._is_up):
             return PathVerdict.ALIVE  # it is silent when it has nothing to say
         else:
             # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.

@@ -44,7 +44,7 @@ class Retrying(Turn, ABC):
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._route = Route()
-        self._heartbeats: dict[str, Heartbeats] = {}
+        self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
         self.rejection: ConnectionRejected | None = None
 
@@ -238,7 +238,8 @@ class Retrying(Turn, ABC):
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)
         self._troubles.clear()
         if attempt.path is not None:
-            self._heartbeats[str(attempt.endpoint)] = attempt.path.heartbeats
+            self._without_heartbeats -= {attempt.endpoint}
+            self._without_heartbeats |= {attempt.endpoint} if attempt.path.heartbeats is Heartbeats.NONE else set()
             attempt.path = None
         attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)

@@ -58,8 +58,8 @@ class Uplink(Retrying):
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
         self._refused_keys.forget()
-        heartbeats = self._heartbeats.get(str(attempt.endpoint), Heartbeats.ASSUMED)
-        attempt.path = PathWatch(self._settings, self._now.monotonic_s, heartbeats)
+        is_known = attempt.endpoint in self._without_heartbeats
+        attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
         self._look_at_path()
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)),
@@ -150,7 +150,7 @@ class Uplink(Retrying):
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
-        if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.UP):
+        if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP):
             return
         flight, path = self._exchange.flight, attempt.path
         is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
@@ -306,7 +306,8 @@ class Uplink(Retrying):
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
         if path is not None and path.next_look() <= self._now.monotonic_s and not self._stood_still():
-            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None)
+            is_up = self._attempt.phase is Phase.UP
+            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None, is_up=is_up)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:
@@ -320,7 +321,7 @@ class Uplink(Retrying):
         match path.judge(event.sample, self._now.monotonic_s):
             case PathVerdict.ALIVE:
                 self._regain("bytes come through again", DegradedReason.SILENT)
-            case PathVerdict.UNHEARD if self._attempt.phase is Phase.UP and self._exchange.flight is None:
+            case PathVerdict.UNHEARD if self._exchange.flight is None:
                 self._ping()
             case PathVerdict.SILENT:
                 self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import CloseLink, Effect, OpenLink, Save, Send
+from stui_supervisor.effects import CloseLink, Effect, Load, OpenLink, Save, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Problem, RequestFinished, Transition
+from stui_supervisor.path import PathSample
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.core_places import at
@@ -324,3 +325,17 @@ def test_what_waits_for_one_endpoint_is_not_sent_to_another(endpoint: Endpoint, 
     world = at("recovering, waiting")
     world.submit("evaluate", code="1")
     assert endings(world.tell(inputs.Connect(endpoint))) == ended
+
+
+def test_a_reply_that_comes_twice_while_the_session_changes_is_not_taken_for_a_heartbeat() -> None:
+    world = World()
+    world.sample = PathSample(0.1, 0.1, 91, 0, has_outstanding=False)
+    world.start(HERE)
+    world.loaded(stored(image_id="one"))
+    world.opened()
+    assert only(Load, world.answer({"image_id": "another"})) != []
+    path = world.core._attempt.path
+    assert path is not None
+    replied_bytes = path._hearing._replied_bytes
+    assert world.answer({"image_id": "another"}) == []
+    assert path._hearing._replied_bytes == 2 * replied_bytes > 0

@@ -336,7 +336,9 @@ class SessionFiles:
         # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
         # keep the processes apart.
         with suppress(OSError):
-            is_ours = (make_file or os.path.lexists(path)) and lock.take(wait_s=wait_s)
+            # On Windows the file goes with its holder: that there is none does not say that nobody was ever here.
+            may_take = make_file or os.path.lexists(path) or (os.name == "nt" and os.path.isdir(self._root))
+            is_ours = may_take and lock.take(wait_s=wait_s)
         try:
             yield is_ours
         finally:

@@ -135,7 +135,7 @@ def test_where_nobody_is_recovery_begins_soon_and_says_why(
     with client_of(net, tmp_path, endpoint) as client:
         began = client.enters(State.CONNECTING)["at"]
         failed = client.enters(State.RECOVERING)
-    assert failed["at"] - began <= 1.5
+    assert failed["at"] - began <= 2.5  # an attempt takes 1 s at most, and this process is a cold one
     assert failed["reason"].partition(" (")[0] in meanings
 
 

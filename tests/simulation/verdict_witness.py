@@ -9,6 +9,7 @@ from stui_supervisor.config import Settings
 from stui_supervisor.effects import Announce, CloseLink, Effect
 from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
+from stui_supervisor.path import PathSample
 from stui_supervisor.states import Trigger
 from tests.simulation.network import SimulatedLink, Site
 from tests.simulation.violation import demand
@@ -46,8 +47,8 @@ class VerdictWitness:
         if any(isinstance(effect, CloseLink) for effect in effects):
             is_time = isinstance(event, inputs.TimePassed) and link is self._established
             demand(not is_time, "a link that was established is not left because time passed")
-            if isinstance(event, inputs.PathSeen):
-                self._check_verdict(link)
+            if isinstance(event, inputs.PathSeen) and event.sample is not None:
+                self._check_verdict(link, event.sample)
         elif any(_is_established(effect) for effect in effects):
             self._established = link
 
@@ -69,11 +70,11 @@ class VerdictWitness:
             return None
         return max(connection.received_at, connection.uploaded_at)
 
-    def _check_verdict(self, link: SimulatedLink) -> None:
+    def _check_verdict(self, link: SimulatedLink, seen: PathSample) -> None:
         connection, least_s = link.connection, self._settings.dead_after_s - _ROUNDED_S
         silent_s = self._clock() - connection.received_at
         demand(silent_s >= least_s, f"{silent_s:.3f} s of silence are no verdict")
-        if connection.has_outstanding:
+        if seen.has_outstanding:
             # An acknowledgement counts from the look before it, which is no longer ago than a heartbeat.
             stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")

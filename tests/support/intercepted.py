@@ -17,12 +17,13 @@ from unittest import mock
 CALLS: Final[dict[ModuleType, tuple[str, ...]]] = {
     os: (
         *("open", "close", "read", "write", "fsync", "lseek", "replace", "unlink", "rmdir"),
-        *("mkdir", "chmod", "fchmod", "listdir", "scandir", "stat", "lstat", "fstat"),
+        *("mkdir", "chmod", "listdir", "scandir", "stat", "lstat", "fstat"),
     ),
 }
 if sys.platform != "win32":
     import fcntl
 
+    CALLS[os] += ("fchmod",)
     CALLS[fcntl] = ("flock",)
 
 Call = Callable[[], Any]
