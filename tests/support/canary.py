@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -24,31 +23,29 @@ ENCODINGS: Final[Mapping[str, Callable[[str], bytes]]] = MappingProxyType(
     }
 )
 _BLOCK_BYTES: Final = 1_000_000
-_WHOLE_MAX_BYTES: Final = 4 * len(CANARY) * 6  # of one find; what overlaps between two blocks
 
 
 def _needles() -> Iterator[tuple[str, bytes]]:
     """Every form in which the canary may stand, some of them at any place within something longer."""
     for name, encoded in ENCODINGS.items():
         if name != "base64":
-            yield name, re.escape(encoded(CANARY))
-    yield "JSON", re.escape(json.dumps(CANARY, ensure_ascii=False)[1:-1].encode())
-    yield "JSON", re.escape(json.dumps(json.dumps(CANARY)[1:-1])[1:-1].encode())
-    yield "hex", re.escape(CANARY.encode().hex().upper().encode())
-    yield "UTF-16", re.escape(CANARY.encode("utf-16-be"))
+            yield name, encoded(CANARY)
+    yield "JSON", json.dumps(CANARY, ensure_ascii=False)[1:-1].encode()
+    yield "JSON", json.dumps(json.dumps(CANARY)[1:-1])[1:-1].encode()
+    yield "hex", CANARY.encode().hex().upper().encode()
+    yield "UTF-16", CANARY.encode("utf-16-be")
     for before in range(3):  # its bytes begin at any of the three places of a group of four characters
-        whole = base64.b64encode(bytes(before) + CANARY.encode())
-        inner = re.escape(whole[4 if before else 0 : -4])
-        yield "base64", inner.replace(rb"\+", rb"[+-]").replace(b"/", b"[/_]")
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield "base64", encode(bytes(before) + CANARY.encode())[4 if before else 0 : -4]
 
 
-_NAMES, _PATTERNS = zip(*_needles(), strict=True)
-_ANY: Final = re.compile(b"|".join(b"(%s)" % pattern for pattern in _PATTERNS))
+_NEEDLES: Final = tuple(_needles())
+_OVERLAP_BYTES: Final = max(len(needle) for _, needle in _NEEDLES)
 
 
 def encodings_in(content: bytes) -> set[str]:
     """In which encodings the canary is there."""
-    return {_NAMES[(match.lastindex or 1) - 1] for match in _ANY.finditer(content)}
+    return {name for name, needle in _NEEDLES if needle in content}
 
 
 def leaks_in(directory: Path) -> dict[str, set[str]]:
@@ -69,4 +66,4 @@ def _blocks(path: Path) -> Iterable[bytes]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             yield before + block
-            before = block[-_WHOLE_MAX_BYTES:]
+            before = block[-_OVERLAP_BYTES:]

@@ -52,7 +52,7 @@ def read(body: bytes) -> object:
     return reply.result
 
 
-@pytest.mark.parametrize("examples", [1_500, pytest.param(35_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("examples", [1_500, pytest.param(40_000, marks=pytest.mark.soak)])
 def test_a_changed_reply_is_one_or_is_refused(examples: int) -> None:
     @settings(max_examples=examples)
     @given(st.sampled_from(REQUESTS), ANSWERS, CHANGES)
