@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import pytest
 
 from stui_supervisor import State, Supervisor
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.config import DEFAULTS, RECORD_MAX_BYTES
 from tests.support.backend_process import BackendProcess
+from tests.support.core_world import HERE, World
+from tests.support.figures import figures
 from tests.support.plain_client import PlainClient
 from tests.support.watching import LIMIT_S
 
 ROUNDS = 300
 MEASURES_MAX = 15
 CODE = {"code": "3 + 4"}
+LARGE_BYTES = 800_000
+PUSH_MAX_S = 0.015
 
 
 def import_s(module: str) -> float:
@@ -60,3 +69,57 @@ async def test_a_request_costs_at_most_twice_a_bare_blocking_one(tmp_path: Path)
                 durations.append(time.perf_counter() - began)
             ratios.append(median(durations) / theirs)
     assert min(ratios) <= 2.0, ratios
+
+
+@pytest.mark.soak
+def test_a_save_costs_at_most_twice_the_system_calls_it_is_made_of(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    store = SessionFiles(tmp_path / "sessions")
+    claimed = store.claim("default")
+    record = replace(claimed.record, status={"last_error": "x" * 3_000})  # a page, as much as a record may have
+    content = b"x" * RECORD_MAX_BYTES
+    ratios = []
+    for _ in range(5):  # taken in turns, as above
+        floor_s = median(seconds(lambda: whole_file(tmp_path, content)) for _ in range(ROUNDS))
+        save_s = median(seconds(lambda: store.save_record(claimed.session_id, record)) for _ in range(ROUNDS))
+        ratios.append(save_s / floor_s)
+    record_property("save / floor", figures(ratios))
+    assert min(ratios) <= 2.0, ratios
+
+
+def test_a_large_context_is_pushed_without_holding_up_the_loop(record_property: Callable[[str, object], None]) -> None:
+    world = World()
+    world.start(HERE)
+    world.loaded()
+    world.link()
+    pushed_s: list[float] = []
+    for _ in range(5):  # the least, because a machine that is busy holds up everything
+        for number in range(20):
+            world.context[f"section {number}"] = {"text": '3 + 4. "e"\n' * 3_000, "number": len(pushed_s)}
+        pushed_s.append(seconds(lambda: world.wait(2 * DEFAULTS.share_delay_s)))
+        assert len(world.last_send.body) > LARGE_BYTES
+        world.answer()
+    record_property("push of 900 KB (s)", figures(pushed_s))
+    assert min(pushed_s) <= PUSH_MAX_S
+
+
+def seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def whole_file(directory: Path, content: bytes) -> None:
+    """What no save can do without: write, flush, rename, flush the directory."""
+    temporary = directory / "floor.tmp"
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(directory / "floor")
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
