@@ -66,11 +66,6 @@ class Hearing:
         was_late, self._is_late = self._is_late, is_late and self.heartbeats is Heartbeats.ASSUMED
         return self._is_late and not was_late
 
-    def judged_frozen(self) -> None:
-        """The peer was never heard. A frozen process completes no handshake: should the next link come up, it lives."""
-        if self.heartbeats is Heartbeats.ASSUMED:
-            self.heartbeats = Heartbeats.NONE
-
 
 def _framed(part: bytes) -> int:
     """The bytes of one frame on the wire (ZMTP 3.1, section 4.2)."""

@@ -145,10 +145,7 @@ class PathWatch:
             return PathVerdict.UNDECIDED
         if min(silence_s, awake_s) < settings.dead_after_s:
             return PathVerdict.SILENT
-        if has_outstanding:
-            return PathVerdict.DEAD
-        self._hearing.judged_frozen()
-        return PathVerdict.FROZEN
+        return PathVerdict.DEAD if has_outstanding else PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float) -> None:
         self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)

@@ -90,14 +90,6 @@ def test_a_peer_that_was_heard_is_never_late() -> None:
     assert not one.becomes_late(is_late=True)
 
 
-def test_what_was_heard_stays_so_when_the_process_freezes() -> None:
-    one, other = hearing(), hearing()
-    one.saw(509, is_quiet=True)
-    for each in (one, other):
-        each.judged_frozen()
-    assert (one.heartbeats, other.heartbeats) == (Heartbeats.HEARD, Heartbeats.NONE)
-
-
 def test_a_peer_that_is_known_to_live_in_silence_may_be_heard_after_all() -> None:
     one = Hearing(lives_in_silence=True)
     shown = [one.heartbeats]
