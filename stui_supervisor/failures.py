@@ -60,7 +60,7 @@ class FailureClass(NamedTuple):
     rejection: type[ConnectionRejected] | None = None
 
 
-_QUICK: Final = Curve(0.15, 0.5, 5.0)
+_QUICK: Final = Curve(0.1, 0.5, 5.0)
 
 FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.REFUSED: FailureClass(

@@ -11,13 +11,13 @@ from stui_supervisor.policy import Backoff
 
 # The longest wait in seconds while an outage is young (here, elsewhere), and in an old one.
 CURVES = {
-    "refused": (0.15, 0.5, 5.0),
+    "refused": (0.1, 0.5, 5.0),
     "unreachable": (0.5, 0.5, 5.0),
     "name_not_found": (1.0, 1.0, 10.0),
-    "timeout": (0.15, 0.5, 5.0),
+    "timeout": (0.1, 0.5, 5.0),
     "not_zeromq": (0.5, 1.0, 5.0),
-    "reset": (0.15, 0.5, 5.0),
-    "silent": (0.15, 0.5, 5.0),
+    "reset": (0.1, 0.5, 5.0),
+    "silent": (0.1, 0.5, 5.0),
     "frozen": (0.5, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
@@ -82,7 +82,7 @@ def test_the_jitter_is_full_and_even(moment: float) -> None:
     rng = Random(2)  # noqa: S311 - not for secrets
     one = backoff(rng)
     waits(one, FailureKind.REFUSED, [0.0, *[1_000.0] * (8 if moment else 0)])
-    longest = 5.0 if moment else 0.15
+    longest = 5.0 if moment else 0.1
     seen = waits(one, FailureKind.REFUSED, [moment] * 4_000)
     tenths = [sum(1 for wait in seen if part <= wait * 10 / longest < part + 1) for part in range(10)]
     assert sum(tenths) == 4_000
@@ -96,7 +96,7 @@ def test_one_seed_gives_the_same_waits_and_another_gives_others() -> None:
 
 def test_the_waits_come_from_the_generator_that_was_given_and_from_no_other() -> None:
     rng, same = Random(5), Random(5)  # noqa: S311 - not for secrets
-    assert waits(backoff(rng), FailureKind.TIMEOUT, [0.0]) == [same.uniform(0.0, 0.15)]
+    assert waits(backoff(rng), FailureKind.TIMEOUT, [0.0]) == [same.uniform(0.0, 0.1)]
     assert rng.getstate() == same.getstate()
 
 
@@ -134,7 +134,7 @@ def test_a_reset_forgets_how_old_and_how_slow_the_outage_was() -> None:
     waits(one, FailureKind.REFUSED, [0.0, 40.0, 41.0, 42.0])
     one.reset()
     assert (one.outage_s(50.0), one.attempt_timeout()) == (0.0, 1.0)
-    assert waits(one, FailureKind.REFUSED, [50.0]) == [0.15]
+    assert waits(one, FailureKind.REFUSED, [50.0]) == [0.1]
 
 
 def test_a_very_long_outage_overflows_nothing() -> None:
@@ -153,7 +153,7 @@ def test_where_there_may_never_be_anybody_the_wait_is_any_up_to_the_longest() ->
 def test_what_is_forgiven_begins_the_waits_anew_in_the_same_outage() -> None:
     one = backoff()
     one.begin_attempt()
-    assert waits(one, FailureKind.REFUSED, [0.0, 40.0, 50.0, 60.0]) == [0.15, 0.3, 0.6, 1.2]
+    assert waits(one, FailureKind.REFUSED, [0.0, 40.0, 50.0, 60.0]) == [0.1, 0.2, 0.4, 0.8]
     one.forgive()
-    assert waits(one, FailureKind.REFUSED, [70.0, 80.0]) == [0.3, 0.6]
+    assert waits(one, FailureKind.REFUSED, [70.0, 80.0]) == [0.2, 0.4]
     assert (one.attempt, one.outage_s(80.0), one.attempt_timeout()) == (1, 80.0, 5.0)

@@ -65,20 +65,20 @@ async def test_a_backend_that_restarts_is_back_in_use_at_once(tmp_path: Path) ->
     assert median(durations) <= 0.5, durations
 
 
-@pytest.mark.parametrize("tries", [3, pytest.param(10, marks=pytest.mark.soak)])
-async def test_a_backend_that_was_away_for_three_seconds_is_back_within_100_ms(
-    tmp_path: Path, tries: int, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize(("tries", "limit_s"), [(3, 0.150), pytest.param(20, 0.100, marks=pytest.mark.soak)])
+async def test_a_backend_that_was_away_for_three_seconds_is_back_in_use_at_once(
+    tmp_path: Path, tries: int, limit_s: float, record_property: Callable[[str, object], None]
 ) -> None:
+    """The waits are drawn, so that the median of a few tries is allowed more."""
     durations = []
     async with backend(tmp_path) as server:
-        for number in range(
-            tries
-        ):  # each with a supervisor of its own: one outage after the other would be one long one
+        for number in range(tries):
+            # Each with a supervisor of its own: one outage after the other would be one long one.
             async with Supervisor(server.endpoint, home=tmp_path / f"{number}") as supervisor:
                 await connected(supervisor)
                 durations.append(await back_in_use_after(supervisor, server, away_s=3.0))
     record_property("from listening to a reply (s)", figures(durations))
-    assert median(durations) <= 0.100, durations
+    assert median(durations) <= limit_s, durations
 
 
 async def test_a_backend_that_kept_the_session_is_resumed(tmp_path: Path) -> None:
