@@ -53,7 +53,7 @@ def cost(before: dict[str, Any], after: dict[str, Any]) -> Cost:
     )
 
 
-@pytest.mark.parametrize(("links", "seconds"), [(20, 10.0), pytest.param(100, 60.0, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("links", "seconds"), [(20, 20.0), pytest.param(100, 60.0, marks=pytest.mark.soak)])
 def test_idle_links_cost_next_to_nothing(
     tmp_path: Path, links: int, seconds: float, record_property: Callable[[str, object], None]
 ) -> None:
