@@ -171,7 +171,7 @@ class Retrying(Turn, ABC):
         if self.state is State.CONNECTING:
             self._note_error(str(failure))
             self._move(Trigger.ATTEMPT_FAILED, str(failure))
-        self._wait_and_retry(failure, may_move=True)
+        self._wait_and_retry(failure, was_up=False)
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -183,7 +183,7 @@ class Retrying(Turn, ABC):
         self._end_link(reason, keep_waiting=True)
         self._note_error(reason)
         self._move(Trigger.LINK_LOST, reason)
-        self._wait_and_retry(event.failure, may_move=False)
+        self._wait_and_retry(event.failure, was_up=True)
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
@@ -199,7 +199,8 @@ class Retrying(Turn, ABC):
             self._exchange.not_taken(event.token)
             self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
 
-    def _wait_and_retry(self, failure: Failure, *, may_move: bool) -> None:
+    def _wait_and_retry(self, failure: Failure, *, was_up: bool) -> None:
+        """Where the link ``was_up`` it is tried again there at least once, however old the outage is."""
         now, limit = self._now.monotonic_s, self._settings.give_up_after_s
         endpoint = self._attempt.endpoint
         if endpoint is None:
@@ -207,13 +208,13 @@ class Retrying(Turn, ABC):
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
         self._note_error(words)
         delay_s = self._backoff.next_wait(failure, is_local=endpoint.is_local, now=now)
-        if limit is not None and self._backoff.outage_s(now) >= limit:
+        if limit is not None and not was_up and self._backoff.outage_s(now) >= limit:
             self._attempt.enter(Phase.IDLE, None)
             self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
             self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
             return
         at = now + delay_s
-        if may_move:
+        if not was_up:
             self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
         self._attempt.enter(Phase.WAITING, at)
         self._announce(

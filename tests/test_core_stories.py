@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import DEFAULTS, Settings
 from stui_supervisor.effects import CloseLink, Effect, Load, OpenLink, Save
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
@@ -271,6 +271,16 @@ def test_with_a_limit_it_gives_up_at_the_first_failure_after_it() -> None:
     assert triggers(world.tell(inputs.Reconnect())) == [Trigger.RESTORE, Trigger.RESTORED]
     world.lost()
     assert world.state is State.RECOVERING
+
+
+def test_a_link_that_is_lost_after_the_limit_is_tried_again_before_it_gives_up() -> None:
+    world = at("recovering, waiting", Settings(give_up_after_s=6.0))
+    world.wait_for_deadline()
+    world.link()
+    world.wait(DEFAULTS.health_s - 1.0)  # not long enough to forget the outage
+    assert triggers(world.lost()) == [Trigger.LINK_LOST]
+    world.wait_for_deadline()
+    assert triggers(world.lost()) == [Trigger.GAVE_UP]
 
 
 # The status
