@@ -50,10 +50,10 @@ def test_the_import_costs_at_most_half_as_much_again_as_that_of_zmq_asyncio() ->
 
 
 @pytest.mark.soak
-async def test_a_request_costs_little_more_than_on_a_bare_socket_of_the_same_loop(
+async def test_a_request_costs_little_more_than_on_a_bare_socket(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """A blocking REQ is only measured: waking an event loop costs as much again, for the bare DEALER too."""
+    """Of the same loop, and of none: a blocking REQ. The latter does not hold where both processors are idle."""
 
     def blocking() -> float:
         with PlainClient(server.endpoint) as client:
@@ -84,6 +84,7 @@ async def test_a_request_costs_little_more_than_on_a_bare_socket_of_the_same_loo
     record_property("request / zmq.asyncio DEALER", figures(to_dealer))
     record_property("request / blocking REQ", figures(to_req))
     assert min(to_dealer) <= 1.3, to_dealer
+    assert min(to_req) <= 2.0, to_req
 
 
 @pytest.mark.soak
