@@ -106,7 +106,7 @@ class Handshake:
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
-        self._unanswered = 0
+        self._unanswered: set[Dialect] = set()
         self._asked = ""
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
@@ -122,15 +122,15 @@ class Handshake:
 
         It is asked once more, in the other dialect; a ping may be repeated.
         """
-        if self._asked != "ping" or self._unanswered > 1:
+        if self._asked != "ping" or len(self._unanswered) > 1:
             return None
         return self._ping(_other(self._dialect))
 
     def answered(self, reply: Reply | MalformedMessage) -> Step:
         """The step after the reply to the last Ask or PushContext."""
-        self._unanswered = 0
         if self._asked == "ping":
-            return self._ping_answered(reply)
+            asked_in, self._unanswered = self._unanswered, set()
+            return self._ping_answered(reply, asked_in)
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
             return Rejected(refused(reply, self._secret))
         match self._asked:
@@ -161,18 +161,18 @@ class Handshake:
     def _ping(self, dialect: Dialect) -> Step:
         self._dialect = dialect
         self._pings += 1
-        self._unanswered += 1
+        self._unanswered.add(dialect)
         return self._ask("ping", {})
 
-    def _ping_answered(self, reply: Reply | MalformedMessage) -> Step:
+    def _ping_answered(self, reply: Reply | MalformedMessage, asked_in: set[Dialect]) -> Step:
         if isinstance(reply, IncompatibleVersion):
             return Rejected(incompatible(reply))
-        if isinstance(reply, Reply) and reply.dialect is self._dialect:
+        if isinstance(reply, Reply) and reply.dialect in asked_in:
             if reply.ok:
                 return self._identify(reply)
             if is_refusal(reply):
                 return Rejected(refused(reply, self._secret))
-        elif isinstance(reply, Reply) and self._pings < HANDSHAKE_PINGS_MAX:
+        if isinstance(reply, Reply) and reply.dialect is not self._dialect and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         self._refused_dialects.add(self._dialect)
         other = _other(self._dialect)
@@ -183,6 +183,7 @@ class Handshake:
     def _identify(self, reply: Reply) -> Step:
         if names_another_image(reply, self._pin):
             return Rejected(unpinned(reply, self._pin))
+        self._dialect = reply.dialect  # a busy image answers the first ping after it was asked in the other dialect
         self._capabilities = capabilities_in(reply.result)
         known = self._known.image_id
         image_id = reply.result.get("image_id")

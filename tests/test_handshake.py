@@ -311,8 +311,16 @@ def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: Known, other
 def test_a_busy_image_that_answers_the_first_of_two_pings_is_understood(dialect: Dialect) -> None:
     handshake = begun(known(dialect))
     handshake.silence()
-    assert exact(handshake.answered(ok(dialect))) == ask(dialect, "ping")
     assert exact(handshake.answered(ok(dialect))) == ask(dialect, "create_session", client_id="c")
+
+
+@BOTH
+def test_a_busy_image_that_refuses_the_token_of_the_first_of_two_pings_gets_it_no_more(dialect: Dialect) -> None:
+    handshake = begun(known(dialect))
+    handshake.silence()
+    step = handshake.answered(error(dialect, "AuthenticationFailed"))
+    assert isinstance(step, Rejected)
+    assert isinstance(step.error, AuthenticationFailed)
 
 
 @pytest.mark.parametrize("handshake", [restoring(), creating()])
