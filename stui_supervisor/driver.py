@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
@@ -13,9 +15,8 @@ from stui_supervisor.audience import Audience
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
-from stui_supervisor.effects import Effect
 from stui_supervisor.errors import StoreError
-from stui_supervisor.events import Event, Transition
+from stui_supervisor.events import Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
@@ -40,6 +41,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._inputs: deque[Input] = deque()
         self._busy = False
+        self._arming: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
@@ -51,6 +53,23 @@ class Driver:
         self._journal_ended = False
         self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
         self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._performers: dict[type, Callable[[Any], None]] = {
+            effects.Send: self._send,
+            effects.Finish: self._finish,
+            effects.Announce: self._tell,
+            effects.OpenLink: self._change_link,
+            effects.CloseLink: self._change_link,
+            effects.LookAtPath: self._look_at_path,
+            effects.ReadCredential: self._keyring.ask,
+            effects.Subscribe: self._subscriber.do,
+            effects.Unsubscribe: self._subscriber.do,
+            effects.Load: self._store.do,
+            effects.Save: self._store.do,
+            effects.SaveSnapshot: self._store.do,
+            effects.Release: self._store.do,
+            effects.ReadProfile: self._store.do,
+            effects.NoteLink: self._store.do,
+        }
         outside.network.watch(lambda: self.feed(inputs.NetworkChanged()))
 
     def now(self) -> Moment:
@@ -68,7 +87,8 @@ class Driver:
                 self._handle(self._inputs.popleft())
         finally:
             self._busy = False
-            self._arm_timer()
+            if self._arming is None:  # a little later, so that whoever got a reply need not wait for it
+                self._arming = self._loop.call_soon(self._arm_timer)
 
     def submit(self, request: Request) -> asyncio.Future[Reply]:
         """Hand in a request; the future ends with its reply or its RequestError."""
@@ -96,9 +116,9 @@ class Driver:
         except TimeoutError:
             pass  # a disk that hangs does not hold up the end of the program
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            for handle in (self._arming, self._timer):
+                if handle is not None:
+                    handle.cancel()
             self._store.close()
             self._keyring.close()
             self._outside.network.close()
@@ -130,7 +150,7 @@ class Driver:
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):
-            self._perform(effect)
+            self._performers[type(effect)](effect)
         match event:
             case inputs.Loaded():
                 self._name_journal(self._core.session.id)
@@ -155,34 +175,15 @@ class Driver:
                 future.set_result(None)
         self._saving = [waiting for waiting in self._saving if not waiting[2].done()]
 
-    def _perform(self, effect: Effect) -> None:
-        match effect:
-            case effects.Send(link, token, body):
-                if self._link is None or not self._link.send(token, body):
-                    self._inputs.append(inputs.NotTaken(link, token))
-            case effects.Finish(request, reply, error):
-                self._finish(request, reply, error)
-            case effects.Announce(event):
-                self._tell(event)
-            case effects.OpenLink() | effects.CloseLink():
-                self._change_link(effect)
-            case effects.LookAtPath(link):
-                self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
-            case effects.ReadCredential():
-                self._keyring.ask(effect)
-            case effects.Subscribe() | effects.Unsubscribe():
-                self._subscriber.do(effect)
-            case (
-                effects.Load()
-                | effects.Save()
-                | effects.SaveSnapshot()
-                | effects.Release()
-                | effects.ReadProfile()
-                | effects.NoteLink()
-            ):
-                self._store.do(effect)
+    def _send(self, effect: effects.Send) -> None:
+        if self._link is None or not self._link.send(effect.token, effect.body):
+            self._inputs.append(inputs.NotTaken(effect.link, effect.token))
 
-    def _tell(self, event: Event) -> None:
+    def _look_at_path(self, effect: effects.LookAtPath) -> None:
+        self._inputs.append(inputs.PathSeen(effect.link, self._link.look() if self._link is not None else None))
+
+    def _tell(self, effect: effects.Announce) -> None:
+        event = effect.event
         if self._outside.journal is not None and not self._journal_ended:
             self._outside.journal.record(event, link=self._core.link)
         if isinstance(event, Aside):
@@ -191,14 +192,14 @@ class Driver:
         if isinstance(event, Transition):
             self._audience.entered(event.to_state, self._core.rejection)
 
-    def _finish(self, request: int, reply: Reply | None, error: Exception | None) -> None:
-        future = self._replies.pop(request, None)
+    def _finish(self, effect: effects.Finish) -> None:
+        future = self._replies.pop(effect.request, None)
         if future is None or future.done():
             return
-        if error is not None:
-            future.set_exception(error)
-        elif reply is not None:
-            future.set_result(reply)
+        if effect.error is not None:
+            future.set_exception(effect.error)
+        elif effect.reply is not None:
+            future.set_result(effect.reply)
 
     def _change_link(self, effect: effects.OpenLink | effects.CloseLink) -> None:
         link, self._link = self._link, None
@@ -217,6 +218,7 @@ class Driver:
             self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
 
     def _arm_timer(self) -> None:
+        self._arming = None
         deadline = self._core.next_deadline()
         if self._timer is not None:
             if deadline is not None and self._armed_for <= deadline:

@@ -33,6 +33,8 @@ class Troubles:
 
     def end(self, *reasons: DegradedReason) -> bool:
         """The troubles of these kinds are over; False when there were none."""
+        if not self._present:
+            return False
         return [self._present.pop(reason, None) for reason in reasons] != [None] * len(reasons)
 
     def clear(self) -> None:

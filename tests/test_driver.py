@@ -180,6 +180,7 @@ async def test_a_deadline_before_the_one_that_is_armed_is_armed_instead() -> Non
         one.peer.answer = lambda _: None
         asked = request(now=one.driver.now(), timeout=0.05)
         ending = one.driver.submit(asked)
+        await asyncio.sleep(0)
         assert one.driver._armed_for == asked.deadline
         with pytest.raises(OutcomeUnknown):
             await ending

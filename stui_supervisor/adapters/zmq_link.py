@@ -15,6 +15,7 @@ import itertools
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import zmq
@@ -355,14 +356,13 @@ class _Wire:
             self._outcome.cancel()
 
     def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        ends = loop.time() + LOOP_TURN_S
+        ends = monotonic() + LOOP_TURN_S
         while self._is_read and not self.is_closed and _has_input(self._socket):
             frames = self._socket.recv_multipart(_DONTWAIT)
             if self._path is not None:
                 self._path.message_came()
             self._owner._received(frames)  # noqa: SLF001  # two halves of one connection
-            if loop.time() >= ends:
+            if monotonic() >= ends:
                 # A flood must not keep the loop; the descriptor would not announce what is left.
                 self._drain_later()
                 return

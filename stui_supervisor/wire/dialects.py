@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.config import MESSAGE_MAX_BYTES, REPLY_MAX_VALUES
 from stui_supervisor.errors import ConfigurationError
@@ -45,16 +44,14 @@ class IncompatibleVersion(MalformedMessage):
         self.version = version
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What to ask of a backend, in the names of the ``command`` dialect."""
 
     command: str
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a backend answered: a result, or an error with the backend's word for it."""
 
     dialect: Dialect
