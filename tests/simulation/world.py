@@ -10,6 +10,7 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
 from stui_supervisor.states import BackendVerdict, State, Trigger
@@ -169,10 +170,17 @@ class World:
             program.feed(inputs.Connect(HERE))  # a token does not travel over a network in the clear
         elif self._faults.have_lied:
             program.feed(inputs.Reconnect())  # what an image has lied about is found out with a new link
-        self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, "with everything working it is connected in the end")
+        invariant = "with everything working it is connected in the end"
+        self._go_on_until(lambda: self._is_connected() or self._is_refused(), _CONNECTED_WITHIN_S, invariant)
+        if self._is_refused():  # a wrong token was under way still when the calm began
+            program.feed(inputs.Reconnect())
+            self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, invariant)
 
     def _is_connected(self) -> bool:
         return self._user.program.core.state is State.CONNECTED
+
+    def _is_refused(self) -> bool:
+        return isinstance(self._user.program.core.rejection, AuthenticationFailed)
 
     def _check_link(self) -> None:
         """It stays connected, and it works."""
