@@ -62,6 +62,7 @@ PROBE_PAUSE_S: Final = 1.0  # between two probes, or attempts ahead of their tim
 STAGGER_S: Final = 0.25  # between two knocks of one attempt, at the next address or the same (RFC 8305)
 ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
 GREETING_WAIT_S: Final = 0.5  # a ZeroMQ peer greets at once, however busy its image is
+KNOCK_WAIT_S: Final = 2.0  # for the same on a slow network that loses a packet
 SLOW_PINGS: Final = 2  # in a row make a slow image; one may be an accident
 STALL_S: Final = 0.5  # a look that comes so late was held up by this process; it judges nothing
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this

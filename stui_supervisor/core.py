@@ -92,6 +92,7 @@ class Core(Notified):
             inputs.Received: self._received,
             inputs.Lost: self._lost,
             inputs.PathSeen: self._path_seen,
+            inputs.Greeted: self._greeted,
             inputs.Subscribed: self._subscribed,
             inputs.Published: self._published,
             inputs.SubscriptionLost: self._subscription_lost,

@@ -60,6 +60,7 @@ class Driver:
             effects.OpenLink: self._change_link,
             effects.CloseLink: self._change_link,
             effects.LookAtPath: self._look_at_path,
+            effects.Knock: self._knock,
             effects.ReadCredential: self._keyring.ask,
             effects.Subscribe: self._subscriber.do,
             effects.Unsubscribe: self._subscriber.do,
@@ -182,6 +183,10 @@ class Driver:
     def _look_at_path(self, effect: effects.LookAtPath) -> None:
         self._inputs.append(inputs.PathSeen(effect.link, self._link.look() if self._link is not None else None))
 
+    def _knock(self, _: effects.Knock) -> None:
+        if self._link is not None:
+            self._link.knock()
+
     def _tell(self, effect: effects.Announce) -> None:
         event = effect.event
         if self._outside.journal is not None and not self._journal_ended:
@@ -253,6 +258,9 @@ class _Listener:
 
     def received(self, token: bytes, body: bytes) -> None:
         self._driver.feed(inputs.Received(self._link, token, body))
+
+    def greeted(self) -> None:
+        self._driver.feed(inputs.Greeted(self._link))
 
     def lost(self, failure: Failure) -> None:
         self._driver.feed(inputs.Lost(self._link, failure))

@@ -98,6 +98,12 @@ class LookAtPath(NamedTuple):
     link: int
 
 
+class Knock(NamedTuple):
+    """Knock at the link's peer; a process that lives answers with Greeted."""
+
+    link: int
+
+
 class Subscribe(NamedTuple):
     """Begin a subscription in place of any other, as safe as the link; answer with Subscribed or SubscriptionLost."""
 
@@ -140,6 +146,7 @@ Effect = (
     | CloseLink
     | Send
     | LookAtPath
+    | Knock
     | Subscribe
     | Unsubscribe
     | Finish

@@ -44,6 +44,11 @@ class Hearing:
         if self._is_late:
             self.heartbeats, self._is_late = Heartbeats.NONE, False
 
+    def greeted(self) -> None:
+        """The process lives, and was silent all the same."""
+        if self.heartbeats is Heartbeats.ASSUMED:
+            self.heartbeats, self._is_late = Heartbeats.NONE, False
+
     def saw(self, received_bytes: int, *, is_quiet: bool) -> None:
         """So many bytes have come by now; ``is_quiet`` when none of them is part of a reply still to come."""
         if is_quiet:

@@ -175,6 +175,12 @@ class PathSeen(NamedTuple):
     sample: PathSample | None
 
 
+class Greeted(NamedTuple):
+    """The process at the other end of the link has answered a knock."""
+
+    link: int
+
+
 class Subscribed(NamedTuple):
     """The subscription is up."""
 
@@ -233,6 +239,7 @@ Input = (
     | Received
     | Lost
     | PathSeen
+    | Greeted
     | Subscribed
     | Published
     | SubscriptionLost

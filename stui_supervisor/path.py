@@ -57,7 +57,7 @@ def heartbeat_timeout_s(endpoint: Endpoint, settings: Settings) -> float:
 
 
 class PathVerdict(Enum):
-    """What the looks so far say. ``UNHEARD``: a first heartbeat is late; an answer would show that there are none."""
+    """What the looks so far say. ``UNHEARD``: a first heartbeat is late; any answer would show that there are none."""
 
     ALIVE = auto()
     UNHEARD = auto()
@@ -83,6 +83,7 @@ class PathWatch:
         self._had_outstanding = False
         self._is_quiet = self._is_up = False
         self._awake_since = -math.inf
+        self._knocked_at = -math.inf
         self._hearing = Hearing(lives_in_silence=lives_in_silence)
 
     @property
@@ -114,6 +115,10 @@ class PathWatch:
         """A reply has come: so many of the bytes were no heartbeat."""
         self._hearing.replied(token, body)
 
+    def greeted(self) -> None:
+        """The other end's process has answered a knock."""
+        self._hearing.greeted()
+
     def judge(self, sample: PathSample, now: float) -> PathVerdict:
         """Take in a look."""
         settings = self._settings
@@ -131,9 +136,14 @@ class PathWatch:
         else:
             # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
             silence_s = min(silence_s, now - self._uploaded_at)
-        is_late = silence_s >= (settings.heartbeat_interval_s + settings.silent_after_s) / 2
-        if self._hearing.becomes_late(is_late=is_late and not sample.has_outstanding):
+        late_after_s = (settings.heartbeat_interval_s + settings.silent_after_s) / 2
+        is_late = silence_s >= late_after_s and not sample.has_outstanding
+        if self._hearing.becomes_late(is_late=is_late):
+            self._knocked_at = now
             return PathVerdict.UNHEARD
+        if is_late and self.heartbeats is Heartbeats.ASSUMED:
+            # Silence that was noticed late leaves as much time for an answer to the knock as any other.
+            silence_s = min(silence_s, late_after_s + settings.path_look_s + now - self._knocked_at)
         return self._of_silence(silence_s, now, has_outstanding=sample.has_outstanding)
 
     def _of_silence(self, silence_s: float, now: float, *, has_outstanding: bool) -> PathVerdict:

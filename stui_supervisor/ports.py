@@ -64,6 +64,9 @@ class LinkListener(ConnectionListener, Protocol):
     def received(self, token: bytes, body: bytes) -> None:
         """One reply to the message that was sent with ``token``."""
 
+    def greeted(self) -> None:
+        """The peer's process has answered a knock: it lives, whatever its image is doing."""
+
 
 class Link(Protocol):
     """One transport to one endpoint, used once: opened, lost or closed, and thrown away."""
@@ -76,6 +79,12 @@ class Link(Protocol):
 
     def look(self) -> PathSample | None:
         """What the system knows of the connection now; None when it does not tell, or there is no link."""
+
+    def knock(self) -> None:
+        """Connect to the peer once more, beside the link; ``greeted`` follows if its process is there. Never blocks.
+
+        Only asked of a link whose ``look`` shows something.
+        """
 
     def close(self) -> None:
         """Let go of everything; the listener hears nothing more. Twice is once."""

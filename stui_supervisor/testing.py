@@ -293,6 +293,9 @@ class FakeLink(_FakeConnection[LinkListener]):
         """See ports.Link: there is no kernel here."""
         return None
 
+    def knock(self) -> None:
+        """See ports.Link: nobody asks."""
+
     def deliver(self, token: bytes, body: bytes) -> None:
         """Bring a reply, wanted or not."""
         if self._listener is not None and self._is_up:

@@ -9,7 +9,7 @@ from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.context import encode_state_data, from_state_data
-from stui_supervisor.effects import LookAtPath, SaveSnapshot
+from stui_supervisor.effects import Knock, LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
 from stui_supervisor.failures import Failure, FailureKind
@@ -321,14 +321,20 @@ class Uplink(Retrying):
         match path.judge(event.sample, self._now.monotonic_s):
             case PathVerdict.ALIVE:
                 self._regain("bytes come through again", DegradedReason.SILENT)
-            case PathVerdict.UNHEARD if self._exchange.flight is None:
-                self._ping()
+            case PathVerdict.UNHEARD:
+                self._effects.append(Knock(event.link))
+                if self._exchange.flight is None:
+                    self._ping()
             case PathVerdict.SILENT:
                 self._degrade(DegradedReason.SILENT, f"no byte for {event.sample.received_ago_s:.1f} s")
             case PathVerdict.DEAD:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.SILENT)))
             case PathVerdict.FROZEN:
                 self._lost(inputs.Lost(event.link, Failure(FailureKind.FROZEN)))
+
+    def _greeted(self, event: inputs.Greeted) -> None:
+        if event.link == self._attempt.link and self._attempt.path is not None:
+            self._attempt.path.greeted()
 
     def _degrade(self, reason: DegradedReason, words: str) -> None:
         if self._attempt.phase is Phase.UP and self._troubles.begin(reason, words):

@@ -1,4 +1,4 @@
-"""Why an attempt at a link failed, found out without libzmq.
+"""Why an attempt at a link failed, and whether a silent process lives, found out without libzmq.
 
 Its monitor tells of a connection that was not made, but not the errno; and of a handshake that ended,
 but which of two peers that do not fit hangs up first is chance. So the peer is connected to once more,
@@ -14,7 +14,7 @@ from typing import Final
 import zmq
 
 from stui_supervisor.adapters.addresses import Address
-from stui_supervisor.config import GREETING_WAIT_S
+from stui_supervisor.config import GREETING_WAIT_S, KNOCK_WAIT_S
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
@@ -28,11 +28,7 @@ _MECHANISM: Final = slice(12, 32)
 
 async def why_refused(event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None) -> Failure:
     """What the end of a handshake means, which the monitor told as ``event``."""
-    try:
-        async with asyncio.timeout(GREETING_WAIT_S):
-            mechanism = await _mechanism_at(endpoint, address)
-    except (OSError, TimeoutError):
-        mechanism = None
+    mechanism = await _mechanism_at(endpoint, address, GREETING_WAIT_S)
     words: str | None = None
     if mechanism == b"CURVE" and curve is None:
         words = "the backend encrypts"
@@ -44,6 +40,11 @@ async def why_refused(event: int, endpoint: Endpoint, address: Address | None, c
         words = "the backend does not have the pinned key"
     # A forwarder whose backend is away accepts and closes too; it does not greet.
     return Failure(FailureKind.NOT_ZEROMQ) if words is None else Failure(FailureKind.KEY_REFUSED, words)
+
+
+async def is_greeted(endpoint: Endpoint, address: Address | None) -> bool:
+    """True when a process is there whose ZeroMQ lives, however busy its image is."""
+    return await _mechanism_at(endpoint, address, KNOCK_WAIT_S) is not None
 
 
 async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Failure:
@@ -71,9 +72,13 @@ async def _probe(endpoint: Endpoint, address: Address | None, said: bytes = b"",
         return answer
 
 
-async def _mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
-    """What the peer greets with; None when that is no greeting."""
-    answer = await _probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
+async def _mechanism_at(endpoint: Endpoint, address: Address | None, within_s: float) -> bytes | None:
+    """What the peer greets with; None when there is no greeting in that time."""
+    try:
+        async with asyncio.timeout(within_s):
+            answer = await _probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
+    except (OSError, TimeoutError):
+        return None
     is_greeting = answer.startswith(_SIGNATURE) and len(answer) == _MECHANISM.stop
     return answer[_MECHANISM].rstrip(b"\0") if is_greeting else None
 

@@ -23,7 +23,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
-from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
+from stui_supervisor.adapters.link_failures import is_greeted, why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
@@ -116,6 +116,7 @@ class ZmqConnection(ABC, Generic[L]):
         self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: _Wire | None = None
+        self._address: Address | None = None
         self._racing: list[_Wire] = []
         self._was_accepted = False
 
@@ -198,7 +199,7 @@ class ZmqConnection(ABC, Generic[L]):
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
         if is_up:
             self._racing.remove(wire)
-            self._wire = wire
+            self._wire, self._address = wire, address
             wire.watch_path()
             if self._listener is not None:
                 self._listener.opened()
@@ -248,6 +249,8 @@ class ZmqConnection(ABC, Generic[L]):
 class ZmqLink(ZmqConnection[LinkListener]):
     """See ports.Link."""
 
+    _knocking: asyncio.Task[None] | None = None
+
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand one message to the peer's transport; False: it certainly was not taken."""
         return self._wire is not None and self._wire.send(token, body)
@@ -255,6 +258,20 @@ class ZmqLink(ZmqConnection[LinkListener]):
     def look(self) -> PathSample | None:
         """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
         return self._wire.look() if self._wire is not None else None
+
+    def knock(self) -> None:
+        """See ports.Link; knocks while one is under way are one."""
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
+
+    async def _knock(self) -> None:
+        if await is_greeted(self._endpoint, self._address) and self._listener is not None:
+            self._listener.greeted()
+
+    def _drop_wire(self) -> None:
+        super()._drop_wire()
+        if self._knocking is not None:
+            self._knocking.cancel()
 
     def _received(self, frames: list[bytes]) -> None:
         if len(frames) not in _FRAMES:

@@ -16,26 +16,13 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from stui_supervisor.secret import Secret
 from tests.support.backend_process import BackendProcess
+from tests.support.link_listener import Heard
 from tests.support.strange_servers import closing_at_once, speaking_http, tcp_server
 from tests.support.watching import until
 
 TIMES = LinkTimes(attempt_timeout_s=10.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
 PUBLIC, SECRET = (key.decode() for key in zmq.curve_keypair())
 SOMEBODY = zmq.curve_keypair()[0].decode()
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    def opened(self) -> None:
-        self.heard.append("opened")
-
-    def received(self, token: bytes, body: bytes) -> None:
-        self.heard.append((token, body))
-
-    def lost(self, failure: Failure) -> None:
-        self.heard.append(failure)
 
 
 @pytest.fixture
@@ -51,7 +38,7 @@ def pinned(server_key: str) -> CurveKeys:
 
 async def outcome(transport: ZmqTransport, endpoint: str, curve: CurveKeys | None) -> object:
     """What a link says first."""
-    link, listener = transport(Endpoint.parse(endpoint), TIMES, curve), Listener()
+    link, listener = transport(Endpoint.parse(endpoint), TIMES, curve), Heard()
     link.open(listener)
     await until(lambda: listener.heard)
     link.close()

@@ -19,6 +19,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from tests.support.backend_process import BackendProcess
+from tests.support.link_listener import Heard
 from tests.support.strange_servers import (
     Frames,
     ScriptedServer,
@@ -35,24 +36,6 @@ SHORT = LinkTimes(attempt_timeout_s=0.2, heartbeat_interval_s=10.0, heartbeat_ti
 QUICK_HEARTBEATS = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=0.05, heartbeat_timeout_s=0.2)
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    def opened(self) -> None:
-        self.heard.append("opened")
-
-    def received(self, token: bytes, body: bytes) -> None:
-        self.heard.append((token, body))
-
-    def lost(self, failure: Failure) -> None:
-        self.heard.append(failure)
-
-    async def hears(self, count: int) -> list[object]:
-        await until(lambda: len(self.heard) >= count)
-        return self.heard
-
-
 @pytest.fixture
 async def transport() -> AsyncIterator[ZmqTransport]:
     before = open_descriptors()
@@ -63,8 +46,8 @@ async def transport() -> AsyncIterator[ZmqTransport]:
     assert open_descriptors() <= before
 
 
-def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqLink, Listener]:
-    link, listener = transport(Endpoint.parse(endpoint), times), Listener()
+def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqLink, Heard]:
+    link, listener = transport(Endpoint.parse(endpoint), times), Heard()
     link.open(listener)
     return link, listener
 
@@ -281,7 +264,7 @@ async def test_a_link_after_the_end_of_its_context_is_a_failed_attempt() -> None
     transport = ZmqTransport()
     link = transport(Endpoint.parse("tcp://127.0.0.1:5555"), TIMES)
     transport.close()
-    listener = Listener()
+    listener = Heard()
     link.open(listener)
     (failure,) = await listener.hears(1)
     assert isinstance(failure, Failure)

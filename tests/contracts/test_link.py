@@ -112,6 +112,9 @@ class Listener:
     def received(self, token: bytes, body: bytes) -> None:
         self._hear((token, body))
 
+    def greeted(self) -> None:
+        self._hear("greeted")
+
     def lost(self, failure: Failure) -> None:
         self._hear(failure.kind)
 

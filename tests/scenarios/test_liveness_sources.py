@@ -52,6 +52,9 @@ class _NotLookedAt:
     def look(self) -> PathSample | None:
         return None
 
+    def knock(self) -> None:
+        pass
+
     def close(self) -> None:
         self._link.close()
 

@@ -51,8 +51,8 @@ class Way:
         self.delay_s, self.loss, self.packets = QUICK_S, 0.0, 1
         self.blocked_until = min(self.blocked_until, self.agenda.now)
 
-    def transit_s(self) -> float:
-        """How long a packet takes that leaves now."""
+    def transit_s(self, leaves_in_s: float = 0.0) -> float:
+        """How long a packet takes that leaves now, or so much later."""
         agenda, again_s = self.agenda, _SENT_AGAIN_S
         taken_s = agenda.between(*self.delay_s)
         if self.loss:
@@ -61,9 +61,18 @@ class Way:
                     break
                 taken_s += again_s
                 again_s *= 2
-        if taken_s > _TROUBLE_S:
-            self.troubled_until = max(self.troubled_until, agenda.now + taken_s)
+        self._note(taken_s, leaves_in_s)
         return taken_s
+
+    def acknowledgement_s(self) -> float:
+        """How long an acknowledgement takes; when one gets lost the next says the same."""
+        taken_s = self.agenda.between(*self.delay_s)
+        self._note(taken_s)
+        return taken_s
+
+    def _note(self, taken_s: float, leaves_in_s: float = 0.0) -> None:
+        if taken_s > _TROUBLE_S:
+            self.troubled_until = max(self.troubled_until, self.agenda.now + leaves_in_s + taken_s)
 
 
 class Stream:
@@ -80,12 +89,11 @@ class Stream:
         """Put packets in; each calls its function where it arrives."""
         if self._is_cut:
             return
-        starts_at = self._agenda.now
-        for arrival in arrivals:
-            self._last = max(self._last, starts_at + self.way.transit_s())
+        for number, arrival in enumerate(arrivals):
+            leaves_in_s = number * _PACKET_S
+            self._last = max(self._last, self._agenda.now + leaves_in_s + self.way.transit_s(leaves_in_s))
             self._under_way.append((self._last, arrival))
             self._agenda.at(self._last, self._arrive)
-            starts_at += _PACKET_S
 
     def cut(self) -> None:
         """Nothing comes out any more, and nobody is told."""
@@ -168,7 +176,7 @@ class Connection:
                     self.uploaded_at = self._agenda.awake_s
                 self._acked, self.progressed_at = end, self._agenda.awake_s
 
-        self._agenda.after(self._agenda.between(*way.delay_s), acknowledged)
+        self._agenda.after(way.acknowledgement_s(), acknowledged)
 
     def _coming(self, size: int, arrived: Callable[[], None]) -> Callable[[], None]:
         def came() -> None:

@@ -154,6 +154,18 @@ class SimulatedLink:
         """What the kernel knows, where it can be asked."""
         return self.connection.look() if self.site.shows_kernel and self._is_open else None
 
+    def knock(self) -> None:
+        """Connect once more, which takes a round trip, and see whether the process greets, which takes another."""
+        site = self.site
+        clear_at = max(self._agenda.now, site.out.blocked_until, site.back.blocked_until, site.image.frozen_until)
+        if site.image.is_up and site.reach in (Reach.GOOD, Reach.OPENS_AND_BREAKS):
+            self._agenda.at(clear_at + self._round_trip_s() + self._round_trip_s(), self._greet)
+
+    def _greet(self) -> None:
+        image = self.site.image
+        if self._listener is not None and self.is_up and image.is_up and image.frozen_until <= self._agenda.now:
+            self._listener.greeted()
+
     def close(self) -> None:
         """Say no more, or, for a link that does not keep the contract, say what was already on its way."""
         self._is_closed = self.is_over = True

@@ -24,6 +24,14 @@ from tests.simulation.storage import SimulatedDisk, SimulatedKeyring, StoreCall,
 from tests.simulation.witness import Witness
 
 PROFILE = "default"
+_OF_THE_STORE = (
+    effects.Load,
+    effects.Save,
+    effects.SaveSnapshot,
+    effects.Release,
+    effects.ReadProfile,
+    effects.NoteLink,
+)
 
 
 class Program:
@@ -229,6 +237,8 @@ class Program:
                     self._inputs.append(inputs.NotTaken(link, token))
             case effects.LookAtPath(link):
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
+            case effects.Knock() if self._link is not None:
+                self._link.knock()
             case effects.OpenLink(link, endpoint, timeout_s):
                 settings = self._settings
                 times = LinkTimes(timeout_s, settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
@@ -241,9 +251,7 @@ class Program:
             case effects.ReadCredential() if self._keyring is not None:
                 run = self._run
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))
-            case effects.Load() | effects.Save() | effects.SaveSnapshot() | effects.Release():
-                self._store.do(effect)
-            case effects.ReadProfile() | effects.NoteLink():
+            case _ if isinstance(effect, _OF_THE_STORE):
                 self._store.do(effect)
             case _:
                 pass
@@ -305,6 +313,9 @@ class _Listener:
 
     def received(self, token: bytes, body: bytes) -> None:
         self._program.hear(inputs.Received(self._link, token, body), self._run)
+
+    def greeted(self) -> None:
+        self._program.hear(inputs.Greeted(self._link), self._run)
 
     def lost(self, failure: Failure) -> None:
         self._program.hear(inputs.Lost(self._link, failure), self._run)

@@ -11,7 +11,7 @@ from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
 from stui_supervisor.path import PathSample
 from stui_supervisor.states import Trigger
-from tests.simulation.network import SimulatedLink, Site
+from tests.simulation.network import SimulatedLink
 from tests.simulation.violation import demand
 
 _FOUND_S = 3.5  # what is promised of a silent drop and of a frozen process
@@ -29,7 +29,6 @@ class VerdictWitness:
         self._undisturbed_since = 0.0
         self._established: SimulatedLink | None = None
         self._with_heartbeats: SimulatedLink | None = None
-        self._mistaken: set[Site] = set()
 
     def disturbed(self, until_s: float) -> None:
         """The loop stood still until then: it may look again first."""
@@ -79,9 +78,6 @@ class VerdictWitness:
             stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
         is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
-        if is_well and not link.site.has_heartbeats and link.site not in self._mistaken:
-            self._mistaken.add(link.site)  # that it lives without them shows when the next link comes up
-            return
         demand(not is_well, "a path that works to a process that lives is never given up")
 
 
