@@ -84,10 +84,19 @@ def test_an_answer_of_a_peer_whose_heartbeat_is_late_shows_that_there_are_none()
     assert one.heartbeats is Heartbeats.NONE
 
 
-def test_a_peer_that_was_heard_is_never_late() -> None:
+def test_a_peer_that_was_heard_is_never_late_and_none_that_greets_is_without_heartbeats_after_that() -> None:
     one = hearing()
     one.saw(509, is_quiet=True)
     assert not one.becomes_late(is_late=True)
+    one.greeted()
+    assert one.heartbeats is Heartbeats.HEARD
+
+
+def test_a_peer_that_greets_and_is_silent_all_the_same_has_no_heartbeats() -> None:
+    one = hearing()
+    one.becomes_late(is_late=True)
+    one.greeted()
+    assert one.heartbeats is Heartbeats.NONE
 
 
 def test_a_peer_that_is_known_to_live_in_silence_may_be_heard_after_all() -> None:

@@ -122,9 +122,24 @@ def test_a_large_reply_on_a_slow_line_is_alive() -> None:
 
 def test_a_peer_that_was_never_heard_is_asked_and_then_judged_as_if_it_had_heartbeats() -> None:
     connection = Connection()
-    verdicts = [connection.sees(sample(age, received=500)) for age in (1.4, 1.5, 2.0, 2.9, 3.0)]
+    verdicts = [connection.sees(sample(1.3 + step * LOOK_S, received=500)) for step in range(10)]
     alive, unheard, silent, frozen = PathVerdict.ALIVE, PathVerdict.UNHEARD, PathVerdict.SILENT, PathVerdict.FROZEN
-    assert verdicts == [alive, unheard, silent, silent, frozen]
+    assert verdicts == [alive, unheard, alive, alive, *[silent] * 5, frozen]
+
+
+def test_a_peer_whose_silence_is_noticed_late_has_as_long_to_answer_a_knock_as_any_other() -> None:
+    connection = Connection()
+    assert connection.sees(sample(10.0, received=500)) is PathVerdict.UNHEARD
+    verdicts = [connection.sees(sample(10.0 + step * LOOK_S, received=500)) for step in range(1, 8)]
+    assert verdicts[-2:] == [PathVerdict.SILENT, PathVerdict.FROZEN]
+
+
+def test_a_peer_that_greets_when_its_first_heartbeat_is_late_has_none() -> None:
+    connection = Connection()
+    connection.sees(sample(1.5, received=500))
+    connection.watch.greeted()
+    for age in (1.7, 3.0, 60.0):
+        assert connection.sees(sample(age, received=500), is_quiet=False) is PathVerdict.ALIVE
 
 
 def test_an_image_that_is_busy_during_the_handshake_may_be_one_without_heartbeats() -> None:

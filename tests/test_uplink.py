@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import CloseLink, Effect, Load, OpenLink, Save, Send
+from stui_supervisor.effects import CloseLink, Effect, Knock, Load, OpenLink, Save, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Problem, RequestFinished, Transition
 from stui_supervisor.path import PathSample
@@ -339,3 +339,38 @@ def test_a_reply_that_comes_twice_while_the_session_changes_is_not_taken_for_a_h
     replied_bytes = path._hearing._replied_bytes
     assert world.answer({"image_id": "another"}) == []
     assert path._hearing._replied_bytes == 2 * replied_bytes > 0
+
+
+def silent_from_the_beginning() -> World:
+    """A link whose peer was never heard, and whose first heartbeat is about to be late."""
+    world = World()
+    world.sample = PathSample(0.1, 0.1, 91, 0, has_outstanding=False)
+    world.start(HERE)
+    world.loaded()
+    world.link()
+    world.falls_silent(1.6)
+    return world
+
+
+def test_a_peer_that_was_never_heard_is_knocked_at_and_pinged() -> None:
+    world = silent_from_the_beginning()
+    assert only(Knock, world.wait(0.2)) == [Knock(world.core.link)]
+    assert world.asked().command == "ping"
+
+
+def test_a_peer_that_greets_is_waited_for_however_long_its_image_is_busy() -> None:
+    world = silent_from_the_beginning()
+    world.submit("evaluate", code="1")
+    assert only(Knock, world.wait(0.2)) == [Knock(world.core.link)]
+    assert world.asked().command == "evaluate"
+    world.tell(inputs.Greeted(world.core.link))
+    world.falls_silent(60.0)
+    assert triggers(world.wait(4.0)) == []
+
+
+def test_a_greeting_of_an_earlier_link_says_nothing_of_the_present_one() -> None:
+    world = silent_from_the_beginning()
+    world.wait(0.2)
+    world.tell(inputs.Greeted(world.core.link - 1))
+    world.falls_silent(4.0)
+    assert triggers(world.wait(1.5)) == [Trigger.HEALTH_LOST, Trigger.LINK_LOST]

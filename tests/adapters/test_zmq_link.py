@@ -105,6 +105,34 @@ async def test_a_server_that_leaves_out_the_empty_frame_is_understood(transport:
         link.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="only POSIX can hold a process still")
+async def test_a_process_that_lives_answers_a_knock_and_one_that_is_frozen_does_not(transport: ZmqTransport) -> None:
+    async with BackendProcess() as backend:
+        link, listener = opening(transport, backend.endpoint)
+        await listener.hears(1)
+        link.knock()
+        assert await listener.hears(2) == ["opened", "greeted"]
+        backend.freeze()
+        link.knock()
+        link.knock()
+        assert link._knocking is not None
+        await link._knocking
+        assert listener.heard == ["opened", "greeted"]
+        link.close()
+
+
+async def test_a_knock_ends_with_its_link(transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, body: [(token, body)]) as server:
+        link, listener = opening(transport, server.endpoint)
+        await listener.hears(1)
+        link.knock()
+        link.close()
+        assert link._knocking is not None
+        with pytest.raises(asyncio.CancelledError):
+            await link._knocking
+        assert listener.heard == ["opened"]
+
+
 @pytest.mark.parametrize("count", [1, 4, 9])
 async def test_a_reply_of_another_number_of_frames_is_the_end(count: int, transport: ZmqTransport) -> None:
     def answer(token: bytes, body: bytes) -> list[Frames]:

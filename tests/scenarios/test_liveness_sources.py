@@ -17,7 +17,7 @@ from stui_supervisor.path import PathSample
 from stui_supervisor.ports import Link, LinkListener, LinkTimes
 from tests.support.backend_process import BackendProcess
 from tests.support.watching import LIMIT_S, entering, queued
-from tests.support.zmtp_peer import without_heartbeats
+from tests.support.zmtp_peer import busy_without_heartbeats, without_heartbeats
 
 ATTENTIVE = Settings(
     heartbeat_interval_s=0.1, heartbeat_timeout_s=1.0, silent_after_s=0.3, dead_after_s=0.5, ping_interval_s=0.7
@@ -129,6 +129,13 @@ async def test_a_peer_that_answers_no_heartbeat_is_not_taken_for_a_frozen_one(tm
             await asyncio.sleep(4.0)  # idle for longer than any verdict takes, with two pings
             assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
             assert [event for event in queued(stream) if isinstance(event, Transition)] == []
+
+
+async def test_a_peer_without_heartbeats_that_is_busy_from_the_beginning_is_waited_for(tmp_path: Path) -> None:
+    with busy_without_heartbeats(5.0) as endpoint:
+        async with Supervisor(endpoint, home=tmp_path) as supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")

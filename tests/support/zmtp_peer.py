@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Final
 
 from tests.support.strange_servers import like_an_old_server, tcp_server
@@ -23,6 +23,20 @@ Say = Callable[[socket.socket, tuple[bytes, ...]], None]
 def without_heartbeats() -> AbstractContextManager[str]:
     """Such a server, which knows ping and evaluate; gives its endpoint."""
     return tcp_server(lambda connection: _converse(connection, _say))
+
+
+def busy_without_heartbeats(for_s: float) -> AbstractContextManager[str]:
+    """One that takes so long for an evaluation, and greets others meanwhile."""
+
+    def say_later(connection: socket.socket, frames: tuple[bytes, ...]) -> None:
+        _PAUSE.wait(for_s if b"result_type" in frames[-1] else 0.0)
+        _say(connection, frames)
+
+    def converse(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            _converse(connection, say_later)
+
+    return tcp_server(lambda connection: threading.Thread(target=converse, args=(connection.dup(),)).start())
 
 
 def without_an_end() -> AbstractContextManager[str]:
