@@ -31,7 +31,8 @@ class Attempt:
     """The present attempt; ``link`` is its number.
 
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
-    which the phase ends by itself; a phase that does not has None. Nothing is judged before ``judged_from``.
+    which the phase ends by itself; a phase that does not has None. Nothing is judged before ``judged_from``,
+    and no request is over by its time before ``expired_from``.
     """
 
     link: int = 0
@@ -44,6 +45,7 @@ class Attempt:
     image_id: str | None = None
     path: PathWatch | None = None
     judged_from: float = 0.0
+    expired_from: float = 0.0
     dialect: Dialect = Dialect.COMMAND
 
     def enter(self, phase: Phase, until: float | None) -> None:

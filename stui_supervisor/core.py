@@ -120,9 +120,6 @@ class Core(Notified):
         path = self._attempt.path.next_look() if self._attempt.path is not None else None
         if path is not None and (earliest is None or path < earliest):
             earliest = path
-        request = self._exchange.next_deadline()
-        if request is not None and (earliest is None or request < earliest):
-            earliest = request
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
@@ -131,6 +128,11 @@ class Core(Notified):
             earliest = subscription
         if earliest is not None and earliest < self._attempt.judged_from:
             earliest = self._attempt.judged_from
+        request = self._exchange.next_deadline()
+        if request is not None:
+            request = max(request, self._attempt.expired_from)
+            if earliest is None or request < earliest:
+                earliest = request
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
@@ -371,7 +373,10 @@ class Core(Notified):
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
         self._look_around()
-        if self._stood_still():
+        stood_still = self._stood_still()
+        if self._now.monotonic_s >= self._attempt.expired_from:
+            self._effects += self._exchange.expire(self._now)
+        if stood_still:
             return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:
@@ -381,7 +386,6 @@ class Core(Notified):
                 self._leave_restoring()
             else:
                 self._phase_over()
-        self._effects += self._exchange.expire(self._now)
         self._look_at_link()
         self._look_at_path()
         self._look_at_subscription()

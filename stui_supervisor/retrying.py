@@ -242,7 +242,7 @@ class Retrying(Turn, ABC):
             self._without_heartbeats -= {attempt.endpoint}
             self._without_heartbeats |= {attempt.endpoint} if attempt.path.heartbeats is Heartbeats.NONE else set()
             attempt.path = None
-        attempt.judged_from = 0.0
+        attempt.judged_from = attempt.expired_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
@@ -265,5 +265,6 @@ class Retrying(Turn, ABC):
         if attempt.phase in (Phase.IDLE, Phase.WAITING):
             return False
         if due is not None and now - due > STALL_S:
+            attempt.expired_from = now + self._settings.path_look_s
             attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
         return now < attempt.judged_from

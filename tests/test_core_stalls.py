@@ -35,8 +35,16 @@ def test_a_reply_that_still_does_not_come_is_waited_for_no_longer() -> None:
     world = asking(timeout=4.0)
     world.stand_still(STALLED_S)
     world.tell(TOLD_LATE)
-    assert endings(world.wait(AGAIN_S - 0.1)) == []
+    assert endings(world.wait(DEFAULTS.path_look_s - 0.1)) == []
     assert endings(world.wait(0.1)) == [(1, "OutcomeUnknown")]
+
+
+def test_a_request_that_is_made_after_a_stall_ends_by_its_time() -> None:
+    world = at("connected")
+    world.stand_still(DEFAULTS.ping_interval_s + STALLED_S)
+    world.tell(TOLD_LATE)
+    world.submit("evaluate", timeout=0.5, code="1")
+    assert endings(world.wait(0.5)) == [(1, "OutcomeUnknown")]
 
 
 def test_an_image_whose_answer_came_meanwhile_is_not_busy() -> None:
@@ -46,12 +54,12 @@ def test_an_image_whose_answer_came_meanwhile_is_not_busy() -> None:
 
 
 def test_a_write_that_is_due_meanwhile_brings_no_verdict() -> None:
-    world = asking(timeout=4.0)
+    world = asking()
     world.stand_still(STALLED_S)
     world.tell(TOLD_LATE)
     world.context["work"] = 1
     effects = world.wait(AGAIN_S - 0.1)
-    assert (len(only(Save, effects)), endings(effects), triggers(effects)) == (1, [], [])
+    assert (len(only(Save, effects)), triggers(effects)) == (1, [])
 
 
 def test_an_image_that_owes_its_answer_still_is_busy() -> None:

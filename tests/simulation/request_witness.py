@@ -25,7 +25,7 @@ _ERRORS = {
     BackendError: Outcome.BACKEND_ERROR,
     type(None): Outcome.REPLIED,
 }
-_LATE_S = 5.0  # a grace after a stall, and another one for each attempt that begins within it
+_LATE_S = 0.2  # what came during a stall is taken in first
 _UP = (State.CONNECTED, State.DEGRADED)
 
 
