@@ -137,7 +137,7 @@ class Core(Notified):
         if write is not None and (earliest is None or write < earliest):
             earliest = write
         move = self._pace.next_deadline()
-        if move is not None and self.state is not State.DISCONNECTED and (earliest is None or move < earliest):
+        if move is not None and (earliest is None or move < earliest):
             earliest = move
         return earliest
 
@@ -372,11 +372,11 @@ class Core(Notified):
     # Time
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
+        self._note_stall()
         self._look_around()
-        stood_still = self._stood_still()
         if self._now.monotonic_s >= self._attempt.expired_from:
             self._effects += self._exchange.expire(self._now)
-        if stood_still:
+        if self._is_blind:
             return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:

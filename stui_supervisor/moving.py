@@ -49,10 +49,16 @@ class Moving(Uplink):
     def _moved(self, event: Aside) -> None:
         if self.state is State.DISCONNECTED:
             return
+        self._note_stall()
         self._announce(event)
         self._moved_link = self._attempt.link
         self._pace.want(self._now.monotonic_s)
         self._look_around()
+
+    def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
+        super()._end_link(reason, keep_waiting=keep_waiting)
+        if not keep_waiting:
+            self._pace.forget()  # no link is wanted
 
     def _look_around(self) -> None:
         """Do what a move asks for, if there was one and it is time."""

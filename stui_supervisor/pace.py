@@ -16,6 +16,10 @@ class Pace:
         if self._due is None:
             self._due = now if self._free_at is None else max(now, self._free_at)
 
+    def forget(self) -> None:
+        """It is not wanted any more."""
+        self._due = None
+
     def next_deadline(self) -> float | None:
         """The monotonic time at which to do what is wanted."""
         return self._due

@@ -209,8 +209,7 @@ class Retrying(Turn, ABC):
         self._note_error(words)
         delay_s = self._backoff.next_wait(failure, is_local=endpoint.is_local, now=now)
         if limit is not None and not was_up and self._backoff.outage_s(now) >= limit:
-            self._attempt.enter(Phase.IDLE, None)
-            self._effects += self._exchange.link_down(self._now, reason="the supervisor gave up", keep_waiting=False)
+            self._end_link("the supervisor gave up", keep_waiting=False)
             self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
             return
         at = now + delay_s
@@ -256,15 +255,21 @@ class Retrying(Turn, ABC):
     def next_deadline(self) -> float | None:
         """The monotonic time at which to look again at the latest."""
 
-    def _stood_still(self) -> bool:
-        """True when this process was held up: then nothing is judged, and what waits to be heard comes first.
+    def _note_stall(self) -> None:
+        """See whether this process was held up, before an input changes what was to be done by now.
 
-        The next look follows when the heartbeats, which may have stood still too, had their chance.
+        What waits to be heard comes first then. The next look follows when the heartbeats, which may have stood still
+        too, had their chance.
         """
-        due, now, attempt = self.next_deadline(), self._now.monotonic_s, self._attempt
+        attempt, now = self._attempt, self._now.monotonic_s
         if attempt.phase in (Phase.IDLE, Phase.WAITING):
-            return False
+            return
+        due = self.next_deadline()
         if due is not None and now - due > STALL_S:
             attempt.expired_from = now + self._settings.path_look_s
             attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
-        return now < attempt.judged_from
+
+    @property
+    def _is_blind(self) -> bool:
+        """True while nothing is judged."""
+        return self._now.monotonic_s < self._attempt.judged_from

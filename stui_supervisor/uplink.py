@@ -57,6 +57,7 @@ class Uplink(Retrying):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.OPENING:
             return
+        self._note_stall()
         self._refused_keys.forget()
         is_known = attempt.endpoint in self._without_heartbeats
         attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
@@ -153,8 +154,10 @@ class Uplink(Retrying):
         if event.link != attempt.link or attempt.phase not in (Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP):
             return
         flight, path = self._exchange.flight, attempt.path
-        is_timed = flight is not None and flight.purpose is Purpose.PING and not self._stood_still()
+        is_ping = flight is not None and flight.purpose is Purpose.PING
         is_learning = path is not None and path.heartbeats is not Heartbeats.HEARD
+        if is_ping or is_learning:
+            self._note_stall()
         if path is not None and is_learning:
             path.replied(event.token, event.body)
         landed, effects = self._exchange.received(event.token, event.body, self._now)
@@ -165,21 +168,25 @@ class Uplink(Retrying):
         if landed.purpose is Purpose.HANDSHAKE:
             self._handshake_answered(landed)
             return
-        match landed.purpose:
-            case Purpose.PING:
-                self._ping_answered(landed, is_timed=is_timed)
-            case Purpose.PUSH:
-                self._push_answered(landed)
-            case Purpose.SESSION:
-                self._session_made(landed)
-            case _:
-                pass
+        self._own_answered(landed)
         if self._attempt.phase is not Phase.UP:
             return
         if is_learning:
             self._look_at_path()  # before anything else is asked, so that what came is no part of a reply
         self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
+
+    def _own_answered(self, landed: Landed) -> None:
+        """Follow the reply to a message of the supervisor's own."""
+        match landed.purpose:
+            case Purpose.PING:
+                self._ping_answered(landed, is_timed=not self._is_blind)
+            case Purpose.PUSH:
+                self._push_answered(landed)
+            case Purpose.SESSION:
+                self._session_made(landed)
+            case _:
+                pass
 
     def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
@@ -305,7 +312,7 @@ class Uplink(Retrying):
     def _look_at_path(self) -> None:
         """Ask the kernel about the connection, when it is time."""
         path = self._attempt.path
-        if path is not None and path.next_look() <= self._now.monotonic_s and not self._stood_still():
+        if path is not None and path.next_look() <= self._now.monotonic_s and not self._is_blind:
             is_up = self._attempt.phase is Phase.UP
             path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None, is_up=is_up)
             self._effects.append(LookAtPath(self._attempt.link))

@@ -8,9 +8,10 @@ from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS, STALL_S
 from stui_supervisor.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.path import PathSample
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
-from tests.support.core_world import World, endings, only, stored, triggers
+from tests.support.core_world import HERE, World, endings, only, stored, triggers
 
 STALLED_S = 10.0
 AGAIN_S = DEFAULTS.heartbeat_interval_s + DEFAULTS.path_look_s
@@ -143,3 +144,18 @@ def test_a_network_that_changed_meanwhile_brings_no_look_before_its_time() -> No
     assert triggers([*world.tell(inputs.NetworkChanged()), *world.tell(TOLD_LATE)]) == []
     world.falls_silent(0.1)
     assert triggers([*world.answer(), *world.wait(3.0)]) == []
+
+
+def test_a_context_that_had_to_wait_for_a_long_answer_is_no_sign_of_a_stall() -> None:
+    world = World()
+    world.sample = PathSample(0.1, 0.1, 91, 0, has_outstanding=False)
+    world.start(HERE)
+    world.loaded()
+    world.link()
+    world.submit("evaluate", code="1")
+    world.context["work"] = 1
+    world.wait(DEFAULTS.share_delay_s + STALL_S)
+    world.stand_still(DEFAULTS.path_look_s)  # a look at the connection is due as well
+    world.answer({"result": "1"})
+    world.submit("evaluate", timeout=0.1, code="2")
+    assert endings(world.wait(0.1)) == [(2, "NotSent")]

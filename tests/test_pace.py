@@ -26,3 +26,10 @@ def test_after_a_pause_it_is_done_at_once_again() -> None:
     pace.take(10.0)
     pace.want(60.0)
     assert pace.take(60.0)
+
+
+def test_what_is_forgotten_is_not_done() -> None:
+    pace = Pace(1.0)
+    pace.want(10.0)
+    pace.forget()
+    assert (pace.next_deadline(), pace.take(10.0)) == (None, False)
