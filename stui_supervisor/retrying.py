@@ -241,7 +241,7 @@ class Retrying(Turn, ABC):
             self._without_heartbeats -= {attempt.endpoint}
             self._without_heartbeats |= {attempt.endpoint} if attempt.path.heartbeats is Heartbeats.NONE else set()
             attempt.path = None
-        attempt.judged_from = attempt.expired_from = 0.0
+        attempt.judged_from = 0.0
         attempt.enter(Phase.IDLE, None)
 
     def _forget_failures_if_healthy(self) -> None:
