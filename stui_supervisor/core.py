@@ -249,9 +249,8 @@ class Core(Notified):
         self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
         self._effects.append(self._reading.begin(self.profile))
         needs_session = self._settings.keeps_session and self._session.id is None
-        # A second claim beside the first would find the session taken.
         if needs_session and not self._session.is_load_for_present:
-            self._effects.append(self._session.load())
+            self._effects += self._session.load()
 
     def _leave_restoring_if_read(self) -> None:
         if self._attempt.phase is not Phase.LOADING or self._reading.is_awaited or self._session.is_load_for_present:
@@ -289,8 +288,11 @@ class Core(Notified):
             return None
 
     def _loaded(self, event: inputs.Loaded) -> None:
-        if not self._session.is_answer(event.load, event.claimed):
+        if not self._session.ends_with(event.load):
             self._effects.append(Release(event.claimed.session_id))
+            return
+        if not self._session.is_wanted(event.claimed):
+            self._effects += self._session.exchange(event.claimed)
             return
         for notice in event.claimed.notices:
             self._problem(notice.code, notice.message, notice.hint)
@@ -311,7 +313,7 @@ class Core(Notified):
             self._leave_restoring_if_read()
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
-        if not self._session.is_latest(event.load):
+        if not self._session.ends_with(event.load):
             return
         self._warn_of_store(event.error)
         self._session.load_failed(self._now.monotonic_s)

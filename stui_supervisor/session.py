@@ -48,7 +48,8 @@ class Session:
     def __init__(self, profile: str, settings: Settings, rng: Random, context: Context) -> None:
         self._settings = settings
         self._rng = rng
-        self._loads = 0
+        self._claim = Load(0, profile, None)
+        self._is_claiming = False
         self._load_for: Holding | None = None
         self._load_image: str | None = None
         self._wish: bool | None = None
@@ -90,12 +91,12 @@ class Session:
 
     @property
     def loading(self) -> bool:
-        """True while the answer to ``load`` is awaited."""
+        """True while somebody waits for a session."""
         return self._load_for is not None
 
     def begin_run(self) -> None:
         """The program starts, perhaps again: answers of an earlier run will not come."""
-        self._load_for = None
+        self._load_for, self._is_claiming = None, False
         self._ended.clear()
         for holding in self._holdings():
             holding.id = None
@@ -103,25 +104,32 @@ class Session:
 
     # Claims
 
-    def load(self, image_id: str | None = None, holding: Holding | None = None) -> Load:
-        """Ask for a session; only the answer to the latest call counts."""
-        self._loads += 1
+    def load(self, image_id: str | None = None, holding: Holding | None = None) -> list[Effect]:
+        """Ask for a session, in place of the one that was wanted before.
+
+        One claim is under way at a time: another beside it would find the session taken, and make a new one.
+        """
         self._load_image = image_id
         self._load_for = holding or self._current
-        return Load(self._loads, self.record.profile, image_id)
+        if self._is_claiming:
+            return []
+        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image_id), True
+        return [self._claim]
 
-    def is_latest(self, load: int) -> bool:
-        """True for the answer that ``load`` waits for."""
-        return self.loading and load == self._loads
+    def ends_with(self, load: int) -> bool:
+        """True for the answer to the claim that is under way, if somebody waits for a session still."""
+        if load != self._claim.load:
+            return False
+        self._is_claiming = False
+        return self.loading
 
-    def is_answer(self, load: int, claimed: Claimed) -> bool:
-        """True for a claim that can be used: the latest, or an earlier one that brought the image wanted now.
+    def is_wanted(self, claimed: Claimed) -> bool:
+        """True for a session of the image that is wanted now; the claim may have been made for another."""
+        return self._load_image in {self._claim.image_id, claimed.record.image_id}
 
-        Releasing that one instead would hide the image's work, as the later claim could not have it any more.
-        """
-        if self.loading and self._load_image is not None and claimed.record.image_id == self._load_image:
-            return True
-        return self.is_latest(load)
+    def exchange(self, claimed: Claimed) -> list[Effect]:
+        """Give back what is not wanted any more, and ask for what is."""
+        return [Release(claimed.session_id), *self.load(self._load_image, self._load_for)]
 
     def abandon_load(self) -> None:
         """The answer is not wanted any more; its session will be given back."""
@@ -138,7 +146,7 @@ class Session:
         stored, mine = claimed.record, holding.record
         if mine.image_id and stored.image_id and mine.image_id != stored.image_id:
             # It came late, and another image has answered meanwhile.
-            return [Release(claimed.session_id), self.load(mine.image_id, holding)]
+            return [Release(claimed.session_id), *self.load(mine.image_id, holding)]
         holding.id = claimed.session_id
         holding.saver.ok = True
         if holding.sections is not None:
@@ -279,7 +287,7 @@ class Session:
             due = self._due(holding)
             if due is None or due > now:
                 continue
-            effects.append(self.load(holding.record.image_id, holding) if holding.id is None else self._save(holding))
+            effects += self.load(holding.record.image_id, holding) if holding.id is None else [self._save(holding)]
         return effects
 
     def next_deadline(self) -> float | None:

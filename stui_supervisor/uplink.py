@@ -117,7 +117,7 @@ class Uplink(Retrying):
         if self._session.is_parked(image_id):
             self._switch_in_memory()
         else:
-            self._effects.append(self._session.load(image_id))
+            self._effects += self._session.load(image_id)
 
     def _switched(self, event: inputs.Loaded) -> None:
         image_id = self._attempt.image_id or ""

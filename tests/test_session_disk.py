@@ -20,6 +20,7 @@ from tests.support.core_world import (
     saved,
     saves,
     section,
+    stored,
     told,
     triggers,
 )
@@ -135,6 +136,46 @@ def test_a_claim_that_comes_too_late_is_given_back() -> None:
     meet(world, "two")
     world.wait(2.0)
     assert world.tell(inputs.Loaded(2, TWO)) == [Release("b")]
+
+
+def test_an_image_that_is_met_again_before_the_disk_has_answered_gets_one_session_and_not_one_for_each_time() -> None:
+    store = MemoryStore()
+    world = World(store=store)
+    world.start(HERE)
+    world.link("one")
+    world.store_waits = True
+    for _ in range(5):
+        meet(world, "two")
+    while not world.is_store_idle:
+        world.store_step()
+    assert [one.record.image_id for one in store.disk.sessions.values()] == ["one", "two"]
+
+
+def test_a_claim_that_is_under_way_when_its_image_is_met_again_is_used_as_soon_as_it_comes() -> None:
+    world = linked()
+    assert meet(world, "two") == [Load(2, "default", "two")]
+    assert meet(world, "two") == []
+    effects = world.loaded(TWO)
+    assert (work_of(world), released(effects)) == ("two", ["a"])
+
+
+def test_a_claim_for_an_image_that_went_away_is_given_back_before_the_next_image_is_asked_for() -> None:
+    world = linked()
+    meet(world, "two")
+    assert meet(world, "three") == []
+    assert world.loaded(TWO) == [Release("b"), Load(3, "default", "three")]
+    world.loaded(stored("c", {"work": section("three")}, image_id="three"))
+    assert work_of(world) == "three"
+
+
+def test_a_first_claim_that_comes_late_and_brings_the_image_that_answers_now_is_used() -> None:
+    world = World()
+    world.start(HERE)
+    world.wait(2.0)
+    world.link("one")
+    assert meet(world, "two") == []
+    effects = world.loaded(TWO)
+    assert (work_of(world), released(effects), only(Load, effects)) == ("two", [], [Load(2, "default", "one")])
 
 
 def test_a_switch_that_the_disk_refused_is_seen_in_the_status() -> None:

@@ -145,15 +145,6 @@ def test_an_interrupted_switch_leaves_the_first_images_work_where_it_was(
     assert (work_of(world), world.record.image_id, told(SessionSwitched, late)) == ("one", "one", [])
 
 
-def test_a_claim_that_was_asked_for_twice_is_used_as_soon_as_it_comes() -> None:
-    world = linked()
-    assert meet(world, "two") == [Load(2, "default", "two")]
-    assert meet(world, "two") == [Load(3, "default", "two")]
-    effects = world.tell(inputs.Loaded(2, TWO))
-    assert (work_of(world), released(effects)) == ("two", ["a"])
-    assert world.tell(inputs.Loaded(3, stored("c", image_id="two"))) == [Release("c")]
-
-
 def test_a_one_off_link_does_not_care_which_image_answers() -> None:
     world = World(Settings(keeps_session=False))
     world.start(Endpoint.parse("tcp://127.0.0.1:5555"))
