@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
 from stui_supervisor.adapters.rotated_file import RotatedFile
@@ -45,8 +45,7 @@ class _Closed:
     """A mark in the queue: the file is let go when all before it is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(NamedTuple):
     event: Event
     link: int
 
