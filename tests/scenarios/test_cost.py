@@ -53,7 +53,7 @@ def test_the_import_costs_at_most_half_as_much_again_as_that_of_zmq_asyncio() ->
 async def test_a_request_costs_little_more_than_on_a_bare_socket(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Of the same loop, and of none: a blocking REQ. The latter does not hold where both processors are idle."""
+    """Of the same loop, and of none: a blocking REQ."""
 
     def blocking() -> float:
         with PlainClient(server.endpoint) as client:
