@@ -91,8 +91,9 @@ class BackendProcess:
         return self._ended()
 
     def freeze(self) -> None:
-        """Hold the process still, threads and all (not on Windows)."""
+        """Hold the process still, threads and all (not on Windows); returns when it is."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitpid(self.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
         """Let it go on."""
