@@ -106,10 +106,7 @@ class WorkWitness:
     def _taken_over(self, claimed: Claimed) -> None:
         image = self._image if claimed.session_id == self._core.session.id else claimed.record.image_id
         self._acknowledged[claimed.session_id] = (claimed.record.image_id, claimed.sections)
-        self._remember(image, claimed.sections)
-        awaited = self._on_disk_only.pop(image, {})
-        if not self._is_with_another(awaited):
-            self._remember(image, awaited)
+        self._remember(image, {**self._on_disk_only.pop(image, {}), **claimed.sections})
 
     def _follow_image(self, event: Input, effects: Sequence[Effect]) -> None:
         image, before = self._core.session.record.image_id, self._image
@@ -127,13 +124,6 @@ class WorkWitness:
             # The disk did not give the image's session in time; what it has comes later.
             self._on_disk_only[image] = self._work.pop(image, {})
             self.must_be_on_disk(self._on_disk_only[image], "its session was given back")
-
-    def _is_with_another(self, work: Sections) -> bool:
-        """All of the work is in one session, and another process was quicker to claim it."""
-        return any(
-            self._is_of_another(stored.owner) and _holds(stored.sections, work)
-            for stored in self._disk.sessions.values()
-        )
 
     def _is_elsewhere(self, event: Input, work: Sections) -> bool:
         """The work is safe in a session that another process holds, or that is older than another window's work."""
