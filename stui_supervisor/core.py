@@ -288,14 +288,14 @@ class Core(Notified):
             return None
 
     def _loaded(self, event: inputs.Loaded) -> None:
+        for notice in event.claimed.notices:  # also of a session that is given back: the next claim would not know
+            self._problem(notice.code, notice.message, notice.hint)
         if not self._session.ends_with(event.load):
             self._effects.append(Release(event.claimed.session_id))
             return
         if not self._session.is_wanted(event.claimed):
             self._effects += self._session.exchange(event.claimed)
             return
-        for notice in event.claimed.notices:
-            self._problem(notice.code, notice.message, notice.hint)
         if self._attempt.phase is Phase.SWITCHING:
             self._switched(event)
             return
@@ -378,6 +378,7 @@ class Core(Notified):
         self._look_around()
         if self._now.monotonic_s >= self._attempt.expired_from:
             self._effects += self._exchange.expire(self._now)
+            self._send_next()  # which is no verdict
         if self._is_blind:
             return
         now, until = self._now.monotonic_s, self._attempt.until

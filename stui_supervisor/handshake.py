@@ -174,7 +174,8 @@ class Handshake:
                 return Rejected(refused(reply, self._secret))
         if isinstance(reply, Reply) and reply.dialect is not self._dialect and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
-        self._refused_dialects.add(self._dialect)
+        if len(asked_in) == 1:  # of two, nobody knows which one was not understood
+            self._refused_dialects.add(self._dialect)
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)

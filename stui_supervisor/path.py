@@ -139,7 +139,8 @@ class PathWatch:
         late_after_s = (settings.heartbeat_interval_s + settings.silent_after_s) / 2
         is_late = silence_s >= late_after_s and not sample.has_outstanding
         if self._hearing.becomes_late(is_late=is_late):
-            self._knocked_at = now
+            if self._knocked_at < now - sample.received_ago_s:
+                self._knocked_at = now  # else it is the same silence, seen again after a heartbeat of ours
             return PathVerdict.UNHEARD
         if is_late and self.heartbeats is Heartbeats.ASSUMED:
             # Silence that was noticed late leaves as much time for an answer to the knock as any other.

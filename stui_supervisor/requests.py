@@ -120,7 +120,7 @@ class Outbox:
             request = self._waiting[0]
             expires_at = request.expires_at()
             if expires_at is not None and expires_at <= now:
-                return None  # expire() ends it in the same step of the core
+                return None  # expire() ends it, after a stall a little later
             return self._waiting.popleft()
         return None
 

@@ -159,3 +159,14 @@ def test_a_context_that_had_to_wait_for_a_long_answer_is_no_sign_of_a_stall() ->
     world.answer({"result": "1"})
     world.submit("evaluate", timeout=0.1, code="2")
     assert endings(world.wait(0.1)) == [(2, "NotSent")]
+
+
+def test_what_waited_behind_a_request_that_is_over_is_sent_without_waiting_for_a_verdict() -> None:
+    world = asking()
+    world.submit("evaluate", timeout=3.0, code="2")
+    world.submit("evaluate", code="3")
+    world.stand_still(DEFAULTS.answer_timeout_s + STALLED_S)
+    world.tell(TOLD_LATE)
+    world.answer({"result": "1"})
+    assert endings(world.wait(DEFAULTS.path_look_s)) == [(2, "NotSent")]
+    assert world.asked().parameters == {"code": "3"}

@@ -323,6 +323,14 @@ def test_a_busy_image_that_refuses_the_token_of_the_first_of_two_pings_gets_it_n
     assert isinstance(step.error, AuthenticationFailed)
 
 
+def test_an_answer_to_one_of_two_pings_that_cannot_be_read_refuses_neither_dialect() -> None:
+    handshake = begun()
+    handshake.silence()
+    handshake.answered(GARBAGE)
+    assert exact(handshake.answered(GARBAGE)) == ask(ENVELOPE, "ping")
+    assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "create_session", client_id="c")
+
+
 @pytest.mark.parametrize("handshake", [restoring(), creating()])
 def test_silence_after_the_ping_is_waited_for(handshake: Handshake) -> None:
     assert handshake.silence() is None

@@ -134,6 +134,15 @@ def test_a_peer_whose_silence_is_noticed_late_has_as_long_to_answer_a_knock_as_a
     assert verdicts[-2:] == [PathVerdict.SILENT, PathVerdict.FROZEN]
 
 
+@pytest.mark.parametrize("phase", range(5))
+def test_a_heartbeat_of_ours_that_is_not_acknowledged_yet_does_not_begin_the_wait_for_a_greeting_anew(
+    phase: int,
+) -> None:
+    connection = Connection()
+    verdicts = [connection.sees(sample(step * LOOK_S, received=500, owed=step % 5 == phase)) for step in range(18)]
+    assert PathVerdict.FROZEN in verdicts
+
+
 def test_a_peer_that_greets_when_its_first_heartbeat_is_late_has_none() -> None:
     connection = Connection()
     connection.sees(sample(1.5, received=500))

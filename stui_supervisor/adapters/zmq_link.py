@@ -261,7 +261,7 @@ class ZmqLink(ZmqConnection[LinkListener]):
 
     def knock(self) -> None:
         """See ports.Link; knocks while one is under way are one."""
-        if self._knocking is None or self._knocking.done():
+        if self._wire is not None and (self._knocking is None or self._knocking.done()):
             self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
 
     async def _knock(self) -> None:

@@ -20,7 +20,6 @@ from tests.support.watching import until_now
 
 FOUND_S = 3.5
 HEALED_S = 0.5
-ACCIDENTS = 3
 OUTAGE_S = 10.0
 SLOW_S = 90.0  # what a large message on a slow line may take
 WORKING = "(Delay forSeconds: 60) wait"
@@ -65,16 +64,14 @@ def notes_of(server: BackendProcess) -> list[str | None]:
     return [push["state_data"].get("notes") for push in pushes]
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(7, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(7, marks=pytest.mark.soak)])
 def test_a_silent_drop_is_found_in_time_and_healed_soon(
     net: Network, tmp_path: Path, rounds: int, record_property: Callable[[str, object], None]
 ) -> None:
     idle_s: list[float] = []
     working_s: list[float] = []
     healed_s: list[float] = []
-    for number in range(rounds + ACCIDENTS):
-        if number >= rounds and median(healed_s) <= HEALED_S:
-            break  # that of a few, which one healing makes alike, may be an accident
+    for number in range(rounds):
         with connected(net, tmp_path / f"{number}", IDLE + AT_WORK) as pairs:
             idle, working = pairs[:IDLE], pairs[IDLE:]
             for client, server in working:
