@@ -50,6 +50,7 @@ _HINTS: Final = {
     errno.ENOTDIR: "a file is where a directory should be: move it away, " + _ELSEWHERE,
     errno.EEXIST: "a file is where a directory should be: move it away, " + _ELSEWHERE,
     errno.ENOLCK: _NO_LOCKS,
+    errno.ENOSYS: _NO_LOCKS,
     errno.EOPNOTSUPP: _NO_LOCKS,
     errno.ENAMETOOLONG: "the path is too long: name a shorter one with home or STUI_SUPERVISOR_HOME",
 }

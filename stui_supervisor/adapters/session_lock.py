@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _IS_WINDOWS: Final = os.name == "nt"
-_NO_LOCKS: Final = "this file system has no locks"
 
 
 class LockReplaced(OSError):
@@ -34,18 +33,14 @@ class SessionLock:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a claim needs it
 
         self._refuse_what_is_no_file()
-        lock = FileLock(self._path, mode=0o600, thread_local=False)
+        # The mere file that is the fallback would outlive its process.
+        lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
             if _IS_WINDOWS and not os.path.lexists(self._path):  # there a refusal looks like somebody's lock
                 raise PermissionError(errno.EACCES, "its lock cannot be made") from None
             return False
-        except NotImplementedError as error:
-            raise OSError(errno.ENOLCK, _NO_LOCKS) from error
-        if type(lock) is not FileLock:  # it has become a mere file, which would outlive its process
-            lock.release()
-            raise OSError(errno.ENOLCK, _NO_LOCKS)
         self._lock = lock
         return True
 

@@ -135,7 +135,6 @@ class NoLocks:
         raise OSError(self.number, os.strerror(self.number))
 
 
-@pytest.mark.filterwarnings("ignore:flock not supported")
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS], ids=errno.errorcode.get)
 async def test_a_network_folder_without_locks_costs_a_warning_and_nothing_piles_up_there(
     tmp_path: Path, number: int
