@@ -25,7 +25,7 @@ demo: $(INSTALLED) ## watch a link go through every state
 	@$(PY) -m stui_supervisor demo
 
 test: lint ## everything that has to hold
-	$(PY) -m pytest --cov --cov-report=term
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
 
 test-windows: $(INSTALLED) ## the tests of files, sockets, processes and the command, under Windows' Python in Wine
 	.ci/windows

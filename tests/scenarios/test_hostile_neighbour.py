@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -91,8 +92,9 @@ def as_us(home: Path) -> object:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """One that every account may look at."""
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(path.stat().st_mode | 0o055)
+    for path in [tmp_path, *tmp_path.parents]:
+        if Path(gettempdir()) in path.parents:
+            path.chmod(path.stat().st_mode | 0o055)
     return tmp_path
 
 
