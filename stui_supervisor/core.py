@@ -294,7 +294,7 @@ class Core(Notified):
             self._effects.append(Release(event.claimed.session_id))
             return
         if not self._session.is_wanted(event.claimed):
-            self._effects += self._session.exchange(event.claimed)
+            self._effects += self._session.claim_again(event.claimed)
             return
         if self._attempt.phase is Phase.SWITCHING:
             self._switched(event)

@@ -99,7 +99,7 @@ class LookAtPath(NamedTuple):
 
 
 class Knock(NamedTuple):
-    """Knock at the link's peer; a process that lives answers with Greeted."""
+    """Find out whether the process at the other end lives: Greeted follows then, nothing otherwise."""
 
     link: int
 

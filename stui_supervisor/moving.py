@@ -58,7 +58,7 @@ class Moving(Uplink):
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         super()._end_link(reason, keep_waiting=keep_waiting)
         if not keep_waiting:
-            self._pace.forget()  # no link is wanted
+            self._pace.forget()  # no link is wanted, so that no move needs a look any more
 
     def _look_around(self) -> None:
         """Do what a move asks for, if there was one and it is time."""

@@ -81,9 +81,10 @@ class Link(Protocol):
         """What the system knows of the connection now; None when it does not tell, or there is no link."""
 
     def knock(self) -> None:
-        """Connect to the peer once more, beside the link; ``greeted`` follows if its process is there. Never blocks.
+        """Connect to the peer once more, beside the link; ``greeted`` follows if its process is there.
 
-        Only asked of a link whose ``look`` shows something.
+        Only asked of a link whose ``look`` shows something. Nothing while the link is not up, and nothing more
+        while an answer is awaited. Never blocks, never raises.
         """
 
     def close(self) -> None:

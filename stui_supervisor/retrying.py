@@ -9,7 +9,7 @@ from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import LINK_GRACE_S, STALL_S, Settings
+from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
@@ -266,7 +266,7 @@ class Retrying(Turn, ABC):
             return
         due = self.next_deadline()
         if due is not None and now - due > STALL_S:
-            attempt.expired_from = now + self._settings.path_look_s
+            attempt.expired_from = now + EXPIRY_GRACE_S
             attempt.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
 
     @property

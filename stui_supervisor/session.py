@@ -117,7 +117,7 @@ class Session:
         return [self._claim]
 
     def ends_with(self, load: int) -> bool:
-        """True for the answer to the claim that is under way, if somebody waits for a session still."""
+        """Note the answer to the claim that is under way. True when somebody waits for a session still."""
         if load != self._claim.load:
             return False
         self._is_claiming = False
@@ -127,7 +127,7 @@ class Session:
         """True for a session of the image that is wanted now; the claim may have been made for another."""
         return self._load_image in {self._claim.image_id, claimed.record.image_id}
 
-    def exchange(self, claimed: Claimed) -> list[Effect]:
+    def claim_again(self, claimed: Claimed) -> list[Effect]:
         """Give back what is not wanted any more, and ask for what is."""
         return [Release(claimed.session_id), *self.load(self._load_image, self._load_for)]
 

@@ -1,4 +1,4 @@
-"""Why an attempt at a link failed, and whether a silent process lives, found out without libzmq.
+"""Why an attempt at a link failed, found out without libzmq.
 
 Its monitor tells of a connection that was not made, but not the errno; and of a handshake that ended,
 but which of two peers that do not fit hangs up first is chance. So the peer is connected to once more,
@@ -8,27 +8,21 @@ plainly: that gives the errno, or a greeting which names its mechanism.
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import Final
+from contextlib import suppress
 
 import zmq
 
 from stui_supervisor.adapters.addresses import Address
-from stui_supervisor.config import GREETING_WAIT_S, KNOCK_WAIT_S
+from stui_supervisor.adapters.greeting import connect_once, mechanism_at
+from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 
-# ZMTP 3.1 (ZeroMQ RFC 37): ten bytes of signature, two of version, twenty of mechanism. A peer tells all
-# of them once it has the signature and the major version; more from us would let it hang up first.
-_SIGNATURE: Final = b"\xff"
-_HALF_GREETING: Final = b"\xff" + bytes(8) + b"\x7f\x03"
-_MECHANISM: Final = slice(12, 32)
-
 
 async def why_refused(event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None) -> Failure:
     """What the end of a handshake means, which the monitor told as ``event``."""
-    mechanism = await _mechanism_at(endpoint, address, GREETING_WAIT_S)
+    mechanism = await _mechanism_at(endpoint, address)
     words: str | None = None
     if mechanism == b"CURVE" and curve is None:
         words = "the backend encrypts"
@@ -42,45 +36,21 @@ async def why_refused(event: int, endpoint: Endpoint, address: Address | None, c
     return Failure(FailureKind.NOT_ZEROMQ) if words is None else Failure(FailureKind.KEY_REFUSED, words)
 
 
-async def is_greeted(endpoint: Endpoint, address: Address | None) -> bool:
-    """True when a process is there whose ZeroMQ lives, however busy its image is."""
-    return await _mechanism_at(endpoint, address, KNOCK_WAIT_S) is not None
-
-
 async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Failure:
     """What kept a connection from being made."""
     try:
-        await _probe(endpoint, address)
+        await connect_once(endpoint, address)
     except OSError as error:
         return Failure(_kind_of(error), error.strerror or "")
     # It accepts connections now: it has just come up, or its queue was full.
     return Failure(FailureKind.REFUSED, "it listens since a moment ago")
 
 
-async def _probe(endpoint: Endpoint, address: Address | None, said: bytes = b"", wanted: int = 0) -> bytes:
-    """Connect once without ZeroMQ, for the errno and the first bytes of the answer. Raises OSError."""
-    family = address[0] if address else getattr(socket, "AF_UNIX", socket.AF_INET)  # Windows has IPC in libzmq only
-    loop = asyncio.get_running_loop()
-    with socket.socket(family, socket.SOCK_STREAM) as peer:
-        peer.setblocking(False)
-        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
-        await loop.sock_connect(peer, where)
-        answer = b""
-        await loop.sock_sendall(peer, said)
-        while len(answer) < wanted and (part := await loop.sock_recv(peer, wanted - len(answer))):
-            answer += part
-        return answer
-
-
-async def _mechanism_at(endpoint: Endpoint, address: Address | None, within_s: float) -> bytes | None:
-    """What the peer greets with; None when there is no greeting in that time."""
-    try:
-        async with asyncio.timeout(within_s):
-            answer = await _probe(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
-    except (OSError, TimeoutError):
-        return None
-    is_greeting = answer.startswith(_SIGNATURE) and len(answer) == _MECHANISM.stop
-    return answer[_MECHANISM].rstrip(b"\0") if is_greeting else None
+async def _mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GREETING_WAIT_S):
+            return await mechanism_at(endpoint, address)
+    return None
 
 
 def _kind_of(error: OSError) -> FailureKind:

@@ -3,37 +3,27 @@
 libzmq's own reconnection is off, and a message is only handed over while a peer is there: so
 nothing that was asked of a dead backend reaches a restarted one. The monitor says when the peer
 has completed its handshake and when it is gone; why an attempt failed, a plain TCP connection
-tells better (libzmq gives no errno). Sockets are used directly with the loop's readiness, which
-costs half of what ``zmq.asyncio`` adds to a request.
+tells better (libzmq gives no errno).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, resolve
-from stui_supervisor.adapters.link_failures import is_greeted, why_not_connected, why_refused
+from stui_supervisor.adapters.greeting import mechanism_at
+from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import (
-    LOOP_TURN_S,
-    MESSAGE_MAX_BYTES,
-    RECEIVE_QUEUE_LENGTH,
-    STAGGER_S,
-    UNFINISHED_MAX_BYTES,
-)
+from stui_supervisor.adapters.zmq_wire import Options, Wire
+from stui_supervisor.config import STAGGER_S
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
@@ -43,24 +33,8 @@ from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes
 if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 
-_UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
-_CONNECTED: Final = zmq.Event.CONNECTED
-_GONE: Final = (
-    zmq.Event.CLOSED
-    | zmq.Event.DISCONNECTED
-    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
-    | zmq.Event.HANDSHAKE_FAILED_AUTH
-)
-# Plain integers where every message passes: zmq's flags are enums, which cost more than the calls.
-_EVENTS: Final = int(zmq.EVENTS)
-_POLLIN: Final = int(zmq.POLLIN)
-_DONTWAIT: Final = int(zmq.DONTWAIT)
-_SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
-_monitor_numbers = itertools.count()
 
-Options = Sequence[tuple[int, int | bytes]]
 L = TypeVar("L", bound=ConnectionListener)
 
 
@@ -73,7 +47,7 @@ class ZmqTransport:
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
         """A new link, encrypted where there are keys, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times, zmq.DEALER, curve=curve)
+        return ZmqLink(self._context, self._readiness, endpoint, times, curve)
 
     def subscription(
         self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
@@ -115,9 +89,9 @@ class ZmqConnection(ABC, Generic[L]):
         self._curve = curve
         self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._address: Address | None = None
-        self._racing: list[_Wire] = []
+        self._racing: list[Wire] = []
         self._was_accepted = False
 
     def open(self, listener: L) -> None:
@@ -160,7 +134,7 @@ class ZmqConnection(ABC, Generic[L]):
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
 
-        A single one is knocked at again as well: a packet that got lost is sent again by the kernel
+        A single one is tried again as well: a packet that got lost is sent again by the kernel
         only after a second. None once a link is up, else the failure once every address has one.
         """
         if not targets:
@@ -189,11 +163,10 @@ class ZmqConnection(ABC, Generic[L]):
 
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
-        outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        wire = _Wire(self, outcome, self._context, self._readiness, self._endpoint.port, self._kind)
+        wire = Wire(self._received, self._lost, self._context, self._readiness, self._endpoint.port, self._kind)
         self._racing.append(wire)
         wire.connect(self._target(address), self._times, self._options)
-        is_up = await outcome
+        is_up = await wire.outcome
         if wire.is_closed or self._listener is None:
             wire.close()
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
@@ -217,13 +190,13 @@ class ZmqConnection(ABC, Generic[L]):
             return str(self._endpoint)
         return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
 
-    async def _reason(self, address: Address | None, wire: _Wire) -> Failure:
+    async def _reason(self, address: Address | None, wire: Wire) -> Failure:
         """Why an address could not be linked to."""
         if wire.is_connected:
             return await why_refused(wire.ended_by, self._endpoint, address, self._curve)
         return await why_not_connected(self._endpoint, address)
 
-    def _lost(self, wire: _Wire, failure: Failure) -> None:
+    def _lost(self, wire: Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
         if self._wire is wire:
             self._end(failure)
@@ -249,7 +222,16 @@ class ZmqConnection(ABC, Generic[L]):
 class ZmqLink(ZmqConnection[LinkListener]):
     """See ports.Link."""
 
-    _knocking: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+        endpoint: Endpoint,
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+    ) -> None:
+        super().__init__(context, readiness, endpoint, times, zmq.DEALER, curve=curve)
+        self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand one message to the peer's transport; False: it certainly was not taken."""
@@ -265,7 +247,8 @@ class ZmqLink(ZmqConnection[LinkListener]):
             self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
 
     async def _knock(self) -> None:
-        if await is_greeted(self._endpoint, self._address) and self._listener is not None:
+        mechanism = await mechanism_at(self._endpoint, self._address)
+        if mechanism is not None and self._listener is not None:
             self._listener.greeted()
 
     def _drop_wire(self) -> None:
@@ -280,146 +263,6 @@ class ZmqLink(ZmqConnection[LinkListener]):
             self._listener.received(frames[0], frames[-1])
 
 
-class _Wire:
-    """One socket and its monitor."""
-
-    def __init__(
-        self,
-        owner: ZmqConnection[Any],
-        outcome: asyncio.Future[bool],
-        context: zmq.Context[zmq.Socket[bytes]],
-        readiness: Readiness,
-        port: int,
-        kind: int,
-    ) -> None:
-        self._owner = owner
-        self._outcome = outcome
-        self._readiness = readiness
-        self.is_closed = False
-        self.is_connected = False
-        self.failure: Failure | None = None
-        self.ended_by = 0
-        self._connection: int | None = None
-        self._path: TcpPath | None = None
-        self._is_read = False
-        self._port = port
-        self._socket = context.socket(kind)
-        try:
-            self._monitor = context.socket(zmq.PAIR)
-        except zmq.ZMQError:
-            self._socket.close(0)
-            raise
-        self._descriptors = (self._socket.FD, self._monitor.FD)
-
-    def connect(self, target: str, times: LinkTimes, options: Options) -> None:
-        """Begin to connect; ``outcome`` is True once the handshake is done, False when it failed."""
-        for option, value in (
-            (zmq.LINGER, 0),
-            (zmq.IMMEDIATE, 1),
-            (zmq.RECONNECT_IVL, -1),
-            (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
-            (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
-            (zmq.IPV6, 1),
-            (zmq.HEARTBEAT_IVL, round(times.heartbeat_interval_s * 1000)),
-            (zmq.HEARTBEAT_TIMEOUT, round(times.heartbeat_timeout_s * 1000)),
-            *options,
-        ):
-            self._socket.setsockopt(option, value)
-        self._monitor.setsockopt(zmq.LINGER, 0)
-        address = f"inproc://stui-link-{next(_monitor_numbers)}"
-        self._socket.monitor(address, _UP | _CONNECTED | _GONE)
-        self._monitor.connect(address)
-        self._readiness.watch(self._descriptors[1], self._drain_monitor)
-        self._socket.connect(target)
-        self._drain_monitor()
-
-    def send(self, token: bytes, body: bytes) -> bool:
-        """Hand over one message, or say that no peer takes it."""
-        try:
-            self._socket.send(token, _SNDMORE_DONTWAIT)
-            self._socket.send(b"", _SNDMORE_DONTWAIT)
-            self._socket.send(body, _DONTWAIT)
-        except zmq.ZMQError:
-            return False
-        # The descriptor tells edges only, and sending may have used up one that announced a reply.
-        if _has_input(self._socket):
-            self._drain_later()
-        return True
-
-    def look(self) -> PathSample | None:
-        """What the kernel knows of the connection. A message without an end, which libzmq would keep, ends it."""
-        if self._path is None:
-            return None
-        sample = self._path.look()
-        if self._path.unfinished_bytes > UNFINISHED_MAX_BYTES and not _has_input(self._socket):
-            endless = Failure(FailureKind.PROTOCOL, "a reply without an end")
-            asyncio.get_running_loop().call_soon(self._fail, endless)
-        return sample
-
-    def close(self) -> None:
-        """Close in the one order that neither leaks nor hangs."""
-        if self.is_closed:
-            return
-        self.is_closed = True
-        if self._path is not None:
-            self._path.close()
-        for descriptor in self._descriptors:
-            self._readiness.forget(descriptor)
-        with contextlib.suppress(zmq.ZMQError):
-            self._socket.disable_monitor()
-        self._monitor.close(0)
-        self._socket.close(0)
-        if not self._outcome.done():
-            self._outcome.cancel()
-
-    def _drain(self) -> None:
-        ends = monotonic() + LOOP_TURN_S
-        while self._is_read and not self.is_closed and _has_input(self._socket):
-            frames = self._socket.recv_multipart(_DONTWAIT)
-            if self._path is not None:
-                self._path.message_came()
-            self._owner._received(frames)  # noqa: SLF001  # two halves of one connection
-            if monotonic() >= ends:
-                # A flood must not keep the loop; the descriptor would not announce what is left.
-                self._drain_later()
-                return
-
-    def _drain_later(self) -> None:
-        asyncio.get_running_loop().call_soon(self._drain)
-
-    def _drain_monitor(self) -> None:
-        while not self.is_closed and _has_input(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
-            if event["event"] & _CONNECTED:
-                self.is_connected = True
-                self._connection = event["value"]
-            elif event["event"] & _UP:
-                if not self._outcome.done():
-                    self._outcome.set_result(True)
-            elif not self._outcome.done():
-                self.ended_by = event["event"]
-                self._outcome.set_result(False)
-            else:
-                self._drain()  # replies that came before the end still count
-                self._fail(Failure(FailureKind.RESET))
-
-    def watch_path(self) -> None:
-        """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
-        if self.failure is None and self._connection is not None:
-            self._path = TcpPath.of(self._connection, self._port)
-
-    def read(self) -> None:
-        """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
-        if not self.is_closed:
-            self._is_read = True
-            self._readiness.watch(self._descriptors[0], self._drain)
-            self._drain_later()  # the descriptor does not announce what has come before
-
-    def _fail(self, failure: Failure) -> None:
-        self.failure = failure  # a connection that opens and breaks in one go is told in this order
-        self._owner._lost(self, failure)  # noqa: SLF001  # as above
-
-
 def _encryption(curve: CurveKeys | None) -> Options:
     if curve is None:
         return ()
@@ -428,7 +271,3 @@ def _encryption(curve: CurveKeys | None) -> Options:
         (zmq.CURVE_PUBLICKEY, curve.public.encode()),
         (zmq.CURVE_SECRETKEY, curve.secret.reveal().encode()),
     )
-
-
-def _has_input(source: zmq.Socket[bytes]) -> bool:
-    return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import EXPIRY_GRACE_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.effects import Announce, CloseLink, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
@@ -25,7 +25,6 @@ _ERRORS = {
     BackendError: Outcome.BACKEND_ERROR,
     type(None): Outcome.REPLIED,
 }
-_LATE_S = 0.2  # what came during a stall is taken in first
 _UP = (State.CONNECTED, State.DEGRADED)
 
 
@@ -55,7 +54,7 @@ class RequestWitness:
 
     def disturbed(self, now: float) -> None:
         """The loop stood still until now: what came meanwhile is heard before a time is over."""
-        self._may_be_late_until = now + _LATE_S
+        self._may_be_late_until = now + EXPIRY_GRACE_S
 
     def saw(
         self, event: Input, effects: Sequence[Effect], now: float, state_before: State, deadline: float | None

@@ -1,0 +1,190 @@
+"""One ZeroMQ socket with its monitor.
+
+Sockets are used directly with the loop's readiness, which costs half of what ``zmq.asyncio`` adds to a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Final
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.tcp_path import TcpPath
+from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, UNFINISHED_MAX_BYTES
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.path import PathSample
+from stui_supervisor.ports import LinkTimes
+
+_UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
+_CONNECTED: Final = zmq.Event.CONNECTED
+_GONE: Final = (
+    zmq.Event.CLOSED
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+)
+# Plain integers where every message passes: zmq's flags are enums, which cost more than the calls.
+_EVENTS: Final = int(zmq.EVENTS)
+_POLLIN: Final = int(zmq.POLLIN)
+_DONTWAIT: Final = int(zmq.DONTWAIT)
+_SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
+_monitor_numbers = itertools.count()
+
+Options = Sequence[tuple[int, int | bytes]]
+
+
+class Wire:
+    """One socket and its monitor.
+
+    ``received`` is called with each message from ``read`` on, ``lost`` when the peer of a connection that was up
+    is gone, or says what is no message. ``outcome`` is True once it is up, False when it failed.
+    """
+
+    def __init__(
+        self,
+        received: Callable[[list[bytes]], None],
+        lost: Callable[[Wire, Failure], None],
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+        port: int,
+        kind: int,
+    ) -> None:
+        self._received = received
+        self._lost = lost
+        self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._readiness = readiness
+        self.is_closed = False
+        self.is_connected = False
+        self.failure: Failure | None = None
+        self.ended_by = 0
+        self._connection: int | None = None
+        self._path: TcpPath | None = None
+        self._is_read = False
+        self._port = port
+        self._socket = context.socket(kind)
+        try:
+            self._monitor = context.socket(zmq.PAIR)
+        except zmq.ZMQError:
+            self._socket.close(0)
+            raise
+        self._descriptors = (self._socket.FD, self._monitor.FD)
+
+    def connect(self, target: str, times: LinkTimes, options: Options) -> None:
+        """Begin to connect."""
+        for option, value in (
+            (zmq.LINGER, 0),
+            (zmq.IMMEDIATE, 1),
+            (zmq.RECONNECT_IVL, -1),
+            (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
+            (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
+            (zmq.IPV6, 1),
+            (zmq.HEARTBEAT_IVL, round(times.heartbeat_interval_s * 1000)),
+            (zmq.HEARTBEAT_TIMEOUT, round(times.heartbeat_timeout_s * 1000)),
+            *options,
+        ):
+            self._socket.setsockopt(option, value)
+        self._monitor.setsockopt(zmq.LINGER, 0)
+        address = f"inproc://stui-link-{next(_monitor_numbers)}"
+        self._socket.monitor(address, _UP | _CONNECTED | _GONE)
+        self._monitor.connect(address)
+        self._readiness.watch(self._descriptors[1], self._drain_monitor)
+        self._socket.connect(target)
+        self._drain_monitor()
+
+    def send(self, token: bytes, body: bytes) -> bool:
+        """Hand over one message, or say that no peer takes it."""
+        try:
+            self._socket.send(token, _SNDMORE_DONTWAIT)
+            self._socket.send(b"", _SNDMORE_DONTWAIT)
+            self._socket.send(body, _DONTWAIT)
+        except zmq.ZMQError:
+            return False
+        # The descriptor tells edges only, and sending may have used up one that announced a reply.
+        if _has_input(self._socket):
+            self._drain_later()
+        return True
+
+    def look(self) -> PathSample | None:
+        """What the kernel knows of the connection. A message without an end, which libzmq would keep, ends it."""
+        if self._path is None:
+            return None
+        sample = self._path.look()
+        if self._path.unfinished_bytes > UNFINISHED_MAX_BYTES and not _has_input(self._socket):
+            endless = Failure(FailureKind.PROTOCOL, "a reply without an end")
+            asyncio.get_running_loop().call_soon(self._fail, endless)
+        return sample
+
+    def close(self) -> None:
+        """Close in the one order that neither leaks nor hangs."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self._path is not None:
+            self._path.close()
+        for descriptor in self._descriptors:
+            self._readiness.forget(descriptor)
+        with contextlib.suppress(zmq.ZMQError):
+            self._socket.disable_monitor()
+        self._monitor.close(0)
+        self._socket.close(0)
+        if not self.outcome.done():
+            self.outcome.cancel()
+
+    def _drain(self) -> None:
+        ends = monotonic() + LOOP_TURN_S
+        while self._is_read and not self.is_closed and _has_input(self._socket):
+            frames = self._socket.recv_multipart(_DONTWAIT)
+            if self._path is not None:
+                self._path.message_came()
+            self._received(frames)
+            if monotonic() >= ends:
+                # A flood must not keep the loop; the descriptor would not announce what is left.
+                self._drain_later()
+                return
+
+    def _drain_later(self) -> None:
+        asyncio.get_running_loop().call_soon(self._drain)
+
+    def _drain_monitor(self) -> None:
+        while not self.is_closed and _has_input(self._monitor):
+            event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
+            if event["event"] & _CONNECTED:
+                self.is_connected = True
+                self._connection = event["value"]
+            elif event["event"] & _UP:
+                if not self.outcome.done():
+                    self.outcome.set_result(True)
+            elif not self.outcome.done():
+                self.ended_by = event["event"]
+                self.outcome.set_result(False)
+            else:
+                self._drain()  # replies that came before the end still count
+                self._fail(Failure(FailureKind.RESET))
+
+    def watch_path(self) -> None:
+        """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
+        if self.failure is None and self._connection is not None:
+            self._path = TcpPath.of(self._connection, self._port)
+
+    def read(self) -> None:
+        """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
+        if not self.is_closed:
+            self._is_read = True
+            self._readiness.watch(self._descriptors[0], self._drain)
+            self._drain_later()  # the descriptor does not announce what has come before
+
+    def _fail(self, failure: Failure) -> None:
+        self.failure = failure  # a connection that opens and breaks in one go is told in this order
+        self._lost(self, failure)
+
+
+def _has_input(source: zmq.Socket[bytes]) -> bool:
+    return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
