@@ -51,6 +51,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_internalerror() -> None:
+    """End the run: of two workers the other would go on, and what the one had to do would count as passed."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.exit("see the INTERNALERROR above", returncode=pytest.ExitCode.INTERNAL_ERROR)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

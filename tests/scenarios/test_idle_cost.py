@@ -59,8 +59,8 @@ def test_idle_links_cost_next_to_nothing(
 ) -> None:
     with idle(tmp_path / "one", 1, seconds) as alone, idle(tmp_path / "many", links, seconds) as together:
         one, many = alone(), together()
-    record_property("one link", one)
-    record_property(f"{links} links", many)
+    record_property("one link", str(one))
+    record_property(f"{links} links", str(many))
     assert one.cpu_percent <= 0.1
     assert many.cpu_percent <= links * min(one.cpu_percent, 0.1)
     assert many.wire_bytes_per_s <= links * 300
