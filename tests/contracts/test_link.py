@@ -26,7 +26,9 @@ def echo(body: bytes) -> bytes | None:
 
 
 class Peer(Protocol):
-    """The other end, as the suite needs it."""
+    """The other end, as the suite needs it. ``answers_knocks`` is False for one whose links nobody asks to knock."""
+
+    answers_knocks: bool
 
     def link(self, times: LinkTimes = TIMES) -> Link: ...
     def appear(self) -> None: ...
@@ -36,12 +38,15 @@ class Peer(Protocol):
 
 
 class ZmqPeer:
+    answers_knocks = True
+
     def __init__(self) -> None:
         self._server = ScriptedServer(self._answer)
         self._server.start()  # for its port
         self._server.stop()
         self._endpoint = Endpoint.parse(self._server.endpoint)
         self._transport = ZmqTransport()
+        self._links: list[Link] = []
         self._hanging = tcp_server(silent)
         self._hangs = False
 
@@ -50,7 +55,8 @@ class ZmqPeer:
         return [] if reply is None else [(token, b"", reply)]
 
     def link(self, times: LinkTimes = TIMES) -> Link:
-        return self._transport(self._endpoint, times)
+        self._links.append(self._transport(self._endpoint, times))
+        return self._links[-1]
 
     def appear(self) -> None:
         self._server.start()
@@ -66,10 +72,14 @@ class ZmqPeer:
         self._server.stop()
         if self._hangs:
             self._hanging.__exit__(None, None, None)
+        for link in self._links:
+            link.close()  # else the transport of a test that fails would wait for it without an end
         self._transport.close()
 
 
 class PeerWithoutSockets:
+    answers_knocks = False
+
     def __init__(self) -> None:
         self._peer = FakePeer(echo, reach=Reach.REFUSES)
 
@@ -307,3 +317,81 @@ async def test_a_link_may_be_closed_from_inside_each_thing_it_tells(peer: Peer) 
     await settle()
     assert on_opening.heard == ["opened"]
     assert on_reply.heard == ["opened", (b"t", b"re: hello")]
+
+
+# Knocking
+
+
+def knock(link: Link, listener: Listener) -> None:
+    """Knock twice in a row; what comes of it comes later."""
+    told = list(listener.heard)
+    link.knock()
+    link.knock()
+    assert listener.heard == told
+
+
+def knock_for_nothing(link: Link, listener: Listener) -> None:
+    """Knock at a link that is not up; nothing is begun that could say something later."""
+    running = asyncio.all_tasks()
+    knock(link, listener)
+    assert asyncio.all_tasks() == running
+
+
+async def test_knocks_in_a_row_are_answered_once_by_a_process_that_lives_though_its_image_is_silent(peer: Peer) -> None:
+    link, listener = await opened(peer)
+    assert listener.send(link, b"t", QUIET)
+    answers = ["greeted"] if peer.answers_knocks else []
+    for rounds in (1, 2):
+        knock(link, listener)
+        await listener.hears("opened", *answers * rounds)
+        await settle()
+        assert listener.heard == ["opened", *answers * rounds]
+    link.close()
+
+
+async def test_a_link_whose_knocks_nobody_answers_shows_nothing_for_which_one_would_knock(peer: Peer) -> None:
+    link, _ = await opened(peer)
+    assert peer.answers_knocks or link.look() is None
+    link.close()
+
+
+async def test_a_knock_before_the_link_is_up_is_nothing(peer: Peer) -> None:
+    peer.appear()
+    link, listener = peer.link(), Listener()
+    knock_for_nothing(link, listener)
+    link.open(listener)
+    knock_for_nothing(link, listener)
+    await listener.hears("opened")
+    await settle()
+    assert listener.heard == ["opened"]
+    link.close()
+
+
+async def test_a_knock_at_a_peer_that_never_answers_the_handshake_is_nothing(peer: Peer) -> None:
+    peer.hang()
+    link, listener = peer.link(SHORT), Listener()
+    link.open(listener)
+    await settle()
+    knock_for_nothing(link, listener)
+    await until(lambda: listener.heard)
+    assert listener.heard in ([FailureKind.TIMEOUT], [FailureKind.NOT_ZEROMQ])
+    link.close()
+
+
+async def test_a_knock_after_the_link_is_closed_is_nothing(peer: Peer) -> None:
+    link, listener = await opened(peer)
+    link.close()
+    knock_for_nothing(link, listener)
+    await settle()
+    assert listener.heard == ["opened"]
+
+
+async def test_a_knock_after_the_link_is_lost_is_nothing_though_its_peer_is_back(peer: Peer) -> None:
+    link, listener = await opened(peer)
+    peer.vanish()
+    await listener.hears("opened", FailureKind.RESET)
+    peer.appear()
+    knock_for_nothing(link, listener)
+    await settle()
+    assert listener.heard == ["opened", FailureKind.RESET]
+    link.close()
