@@ -2,130 +2,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from random import Random
+from collections.abc import Mapping
 from threading import Event as ThreadEvent
+from typing import get_args
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.host import SystemClock
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
-from stui_supervisor.asides import Aside, NetworkChanged, Woke
-from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor import effects, inputs
+from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
-from stui_supervisor.context import Context, Section
-from stui_supervisor.core import Core
-from stui_supervisor.driver import Driver
-from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import OutcomeUnknown, StoreError, SupervisorError
-from stui_supervisor.events import ContextSaved, Event, Problem, Transition
+from stui_supervisor.context import Section
+from stui_supervisor.errors import OutcomeUnknown, StoreError
+from stui_supervisor.events import ContextSaved, Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.outside import Keyring, Outside, without_keys
-from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
+from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import request
-from tests.support.embedded_image import EmbeddedImage
+from tests.support.driver_life import ENDPOINT, life
 from tests.support.watching import entering, next_of, own_threads, queued, until
 
-ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
-
-
-@dataclass
-class Diary:
-    """A journal in memory."""
-
-    sessions: list[str] = field(default_factory=list)
-    events: list[tuple[Event, int]] = field(default_factory=list)
-    closed: int = 0
-
-    def open(self, session_id: str, _profile: str) -> None:
-        self.sessions.append(session_id)
-
-    def record(self, event: Event, *, link: int) -> None:
-        self.events.append((event, link))
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-class SleepyClock(SystemClock):
-    """The clocks of a machine that sleeps when it is told to, for a moment that seems long."""
-
-    def __init__(self) -> None:
-        self.slept_s = 0.0
-
-    def asleep_s(self) -> float:
-        return self.slept_s
-
-
-@dataclass
-class Life:
-    """A driver that runs, and all around it."""
-
-    driver: Driver
-    core: Core
-    stream: EventStream
-    peer: FakePeer
-    disk: MemoryDisk
-    diary: Diary
-    given_back: list[str]
-    clock: SleepyClock
-    network: FakeNetwork
-    image: EmbeddedImage
-
-    @property
-    def asides(self) -> list[Aside]:
-        """What the journal alone was told."""
-        return [event for event, _ in self.diary.events if isinstance(event, Aside)]
-
-    async def end(self) -> None:
-        """What the supervisor does at its stop."""
-        self.driver.feed(inputs.Stop())
-        await self.driver.close()
-
-
-@asynccontextmanager
-async def life(
-    store: SessionStore | None = None, settings: Settings | None = None, *, start: bool = True
-) -> AsyncIterator[Life]:
-    settings, disk, image, audience, diary = settings or Settings(), MemoryDisk(), EmbeddedImage(), Audience(), Diary()
-    peer = FakePeer(image)
-    given_back: list[str] = []
-    clock, network = SleepyClock(), FakeNetwork()
-    kept = store or MemoryStore(disk)
-    drivers: list[Driver] = []
-    context = Context("me", lambda: drivers[0].feed(inputs.ContextChanged()))
-    core = Core(
-        profile="default",
-        settings=settings,
-        rng=Random(1),  # noqa: S311  # jitter
-        context=context,
-        pid=1,
-        has_credentials=False,
-    )
-    outside = Outside(
-        clock,
-        without_keys(peer),
-        lambda: kept,
-        MemoryProfiles,
-        diary,
-        Keyring(MemoryCredentials(), KeyringClientKeys()),
-        lambda: given_back.append("all"),
-        network,
-    )
-    drivers.append(Driver(core, settings, outside, audience))
-    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
-    if start:
-        one.driver.feed(inputs.Start(ENDPOINT))
-    yield one
-    if not given_back:
-        await one.end()
-    audience.close(SupervisorError("stopped"))
+NOTHING = inputs.Cancel(0)  # no request has this number
 
 
 class Broken:
@@ -171,6 +68,50 @@ async def test_a_link_is_made_used_and_closed() -> None:
         assert (stored.record.endpoint, stored.owner) == (str(ENDPOINT), None)
         assert stored.sections["x"].value == b"1"
     assert own_threads() == []
+
+
+async def test_every_effect_is_carried_out() -> None:
+    async with life() as one:
+        assert set(one.driver._performers) == set(get_args(effects.Effect))
+
+
+# The timer
+
+
+async def test_all_that_comes_in_one_turn_of_the_loop_arms_the_timer_once() -> None:
+    async with life() as one:
+        await one.rest()
+        before = one.core.armings
+        for _ in range(3):
+            one.driver.feed(NOTHING)
+        assert one.core.armings == before
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert one.core.armings == before + 1
+
+
+async def test_whoever_waits_for_a_reply_goes_on_before_the_timer_is_armed() -> None:
+    async with life() as one:
+        await one.rest()
+        before = one.core.armings
+        one.driver.feed(NOTHING)  # the timer is armed for it after this turn, when the reply is on its way
+        await one.driver.submit(request(parameters={"code": "3 + 4"}, now=one.driver.now()))
+        assert one.core.armings == before + 1
+        await asyncio.sleep(0)
+        assert one.core.armings == before + 2
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["something to save", "nothing to wait for"])
+async def test_the_end_and_what_is_told_after_it_leave_no_timer_behind(keeps: bool) -> None:
+    async with life(settings=Settings(keeps_session=keeps), has_journal=keeps) as one:
+        await one.rest()
+        assert one.has_timer
+        await one.end()
+        assert not one.has_timer
+        one.core.session.context["x"] = 1
+        one.driver.feed(inputs.CredentialRead(one.core.link, None, "keyring"))
+        await asyncio.sleep(0)
+        assert not one.has_timer
 
 
 async def test_a_deadline_before_the_one_that_is_armed_is_armed_instead() -> None:

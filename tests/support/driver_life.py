@@ -1,0 +1,150 @@
+"""A driver that runs over fakes, and all around it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from stui_supervisor import inputs
+from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
+from stui_supervisor.asides import Aside
+from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.config import SLEEP_LOOK_S, Settings
+from stui_supervisor.context import Context
+from stui_supervisor.core import Core
+from stui_supervisor.driver import Driver
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import SupervisorError
+from stui_supervisor.events import Event
+from stui_supervisor.outside import Keyring, Outside, without_keys
+from stui_supervisor.ports import SessionStore
+from stui_supervisor.states import State
+from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
+from tests.support.embedded_image import EmbeddedImage
+from tests.support.watching import entering, until
+
+ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
+
+
+@dataclass
+class Diary:
+    """A journal in memory."""
+
+    sessions: list[str] = field(default_factory=list)
+    events: list[tuple[Event, int]] = field(default_factory=list)
+    closed: int = 0
+
+    def open(self, session_id: str, _profile: str) -> None:
+        self.sessions.append(session_id)
+
+    def record(self, event: Event, *, link: int) -> None:
+        self.events.append((event, link))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class SleepyClock(SystemClock):
+    """The clocks of a machine that sleeps when it is told to, for a moment that seems long."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def asleep_s(self) -> float:
+        return self.slept_s
+
+
+class CountingCore(Core):
+    """Counts how often it is asked for its next deadline, which its driver does to arm the timer."""
+
+    armings = 0
+
+    def next_deadline(self) -> float | None:
+        self.armings += 1
+        return super().next_deadline()
+
+
+@dataclass
+class Life:
+    """A driver that runs, and all around it."""
+
+    driver: Driver
+    core: CountingCore
+    stream: EventStream
+    peer: FakePeer
+    disk: MemoryDisk
+    diary: Diary
+    given_back: list[str]
+    clock: SleepyClock
+    network: FakeNetwork
+    image: EmbeddedImage
+
+    @property
+    def asides(self) -> list[Aside]:
+        """What the journal alone was told."""
+        return [event for event, _ in self.diary.events if isinstance(event, Aside)]
+
+    @property
+    def has_timer(self) -> bool:
+        """True while something will ring."""
+        return self.driver._timer is not None and not self.driver._timer.cancelled()
+
+    async def rest(self) -> None:
+        """Wait for the link, for the disk, and for a timer that does not ring soon."""
+        await entering(self.stream, State.CONNECTED)
+        await self.driver._store.drained()
+        await until(lambda: self.driver._armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
+        await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        """What the supervisor does at its stop."""
+        self.driver.feed(inputs.Stop())
+        await self.driver.close()
+
+
+@asynccontextmanager
+async def life(
+    store: SessionStore | None = None,
+    settings: Settings | None = None,
+    *,
+    start: bool = True,
+    has_journal: bool = True,
+) -> AsyncIterator[Life]:
+    settings, disk, image, audience, diary = settings or Settings(), MemoryDisk(), EmbeddedImage(), Audience(), Diary()
+    peer = FakePeer(image)
+    given_back: list[str] = []
+    clock, network = SleepyClock(), FakeNetwork()
+    kept = store or MemoryStore(disk)
+    drivers: list[Driver] = []
+    context = Context("me", lambda: drivers[0].feed(inputs.ContextChanged()))
+    core = CountingCore(
+        profile="default",
+        settings=settings,
+        rng=Random(1),  # noqa: S311  # jitter
+        context=context,
+        pid=1,
+        has_credentials=False,
+    )
+    outside = Outside(
+        clock,
+        without_keys(peer),
+        lambda: kept,
+        MemoryProfiles,
+        diary if has_journal else None,
+        Keyring(MemoryCredentials(), KeyringClientKeys()),
+        lambda: given_back.append("all"),
+        network,
+    )
+    drivers.append(Driver(core, settings, outside, audience))
+    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
+    if start:
+        one.driver.feed(inputs.Start(ENDPOINT))
+    yield one
+    if not given_back:
+        await one.end()
+    audience.close(SupervisorError("stopped"))
