@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.effects import Load, Release, Save
 from stui_supervisor.events import Problem, SessionSwitched
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.record import SessionRecord, StoreNotice
 from stui_supervisor.states import State
 from stui_supervisor.testing import MemoryStore, StoredInMemory
 from tests.support.core_world import (
@@ -25,6 +28,8 @@ from tests.support.core_world import (
     triggers,
 )
 from tests.support.two_images import ONE, TWO, linked, meet, work_of
+
+DAMAGE = StoreNotice(code="damaged_file", message="a file was damaged", hint="look at the quarantine")
 
 
 def test_the_write_of_the_first_session_says_nothing_about_the_second() -> None:
@@ -136,6 +141,51 @@ def test_a_claim_that_comes_too_late_is_given_back() -> None:
     meet(world, "two")
     world.wait(2.0)
     assert world.tell(inputs.Loaded(2, TWO)) == [Release("b")]
+
+
+def late() -> World:
+    """Nobody waits any longer for the session of image two."""
+    world = linked()
+    meet(world, "two")
+    world.wait(2.0)
+    return world
+
+
+def superseded() -> World:
+    """Image three answers while image two's session is awaited still."""
+    world = linked()
+    meet(world, "two")
+    meet(world, "three")
+    return world
+
+
+def overtaken() -> World:
+    """Image one answers before the disk has said which session was the latest."""
+    world = World()
+    world.start(HERE)
+    world.wait(2.0)
+    world.link("one")
+    return world
+
+
+def ended() -> World:
+    """The program has been told to stop since it asked."""
+    world = World()
+    world.start()
+    world.tell(inputs.Stop())
+    return world
+
+
+@pytest.mark.parametrize("world_of", [late, superseded, overtaken, ended])
+def test_a_session_whose_files_were_damaged_is_told_of_once_though_it_is_given_back(
+    world_of: Callable[[], World],
+) -> None:
+    world = world_of()
+    effects = world.loaded(replace(TWO, notices=(DAMAGE,)))
+    assert released(effects) == ["b"]
+    assert told(Problem, effects) == [
+        Problem(at=world.now.utc, code=DAMAGE.code, message=DAMAGE.message, hint=DAMAGE.hint)
+    ]
 
 
 def test_an_image_that_is_met_again_before_the_disk_has_answered_gets_one_session_and_not_one_for_each_time() -> None:
