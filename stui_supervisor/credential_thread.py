@@ -24,6 +24,7 @@ class CredentialThread:
         self._worker = Worker("stui-keyring")
         self._asked: ReadCredential | None = None
         self._is_busy = False
+        self._is_closed = False
 
     def ask(self, effect: ReadCredential) -> None:
         """Read for the latest attempt, as soon as the thread is free."""
@@ -37,7 +38,8 @@ class CredentialThread:
                 self._loop.call_soon(self._answered, effect, inputs.CredentialFailed(effect.link, no_thread))
 
     def close(self) -> None:
-        """Let the thread end. One that hangs is left to itself."""
+        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
+        self._is_closed = True
         self._worker.close()
 
     def _run(self, effect: ReadCredential) -> None:
@@ -61,6 +63,8 @@ class CredentialThread:
 
     def _answered(self, effect: ReadCredential, answer: Input) -> None:
         self._is_busy = False
+        if self._is_closed:
+            return
         asked = self._asked
         if asked is not None and asked.link != effect.link:
             self.ask(asked)

@@ -41,6 +41,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._inputs: deque[Input] = deque()
         self._busy = False
+        self._has_ended = False
         self._arming: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
@@ -78,7 +79,9 @@ class Driver:
         return Moment(self._outside.clock.monotonic(), self._outside.clock.utc())
 
     def feed(self, event: Input) -> None:
-        """Tell the core, and do what it says; from the event loop only."""
+        """Tell the core, and do what it says; from the event loop only. After the end: nothing."""
+        if self._has_ended:
+            return  # the core may run for another driver by now
         self._inputs.append(event)
         if self._busy:
             return
@@ -117,6 +120,7 @@ class Driver:
         except TimeoutError:
             pass  # a disk that hangs does not hold up the end of the program
         finally:
+            self._has_ended = True
             for handle in (self._arming, self._timer):
                 if handle is not None:
                     handle.cancel()

@@ -99,3 +99,28 @@ async def test_the_thread_of_a_keyring_that_hangs_is_left_to_itself() -> None:
     assert own_threads() == ["stui-keyring"]
     slow.may_answer.set()
     await until(lambda: own_threads() == [])
+
+
+async def test_what_a_keyring_answers_after_the_end_is_told_nobody() -> None:
+    fed, slow = list[Input](), Slow()
+    thread = CredentialThread(keyring(slow), fed.append)
+    thread.ask(ReadCredential(1, HERE))
+    await until(lambda: slow.reads)
+    thread.close()
+    slow.may_answer.set()
+    await until(lambda: own_threads() == [])
+    await asyncio.sleep(0)
+    assert fed == []
+
+
+async def test_a_keyring_that_answers_after_the_end_is_asked_nothing_more_and_its_thread_ends() -> None:
+    fed, slow = list[Input](), Slow()
+    thread = CredentialThread(keyring(slow), fed.append)
+    for link in (1, 2):
+        thread.ask(ReadCredential(link, HERE))
+    await until(lambda: slow.reads)
+    thread.close()
+    slow.may_answer.set()
+    await until(lambda: own_threads() == [])
+    await asyncio.sleep(0)
+    assert (slow.reads, own_threads()) == (1, [])

@@ -114,6 +114,17 @@ async def test_the_end_and_what_is_told_after_it_leave_no_timer_behind(keeps: bo
         assert not one.has_timer
 
 
+async def test_a_driver_that_has_ended_is_woken_by_nothing_though_its_core_has_started_again() -> None:
+    async with life() as one:
+        await one.rest()
+        await one.end()
+        one.core.handle(inputs.Start(ENDPOINT), one.driver.now())  # as the next driver does
+        one.driver.feed(inputs.CredentialRead(1, None, "keyring"))
+        await asyncio.sleep(0)
+        assert not one.has_timer
+        one.core.handle(inputs.Stop(), one.driver.now())
+
+
 async def test_a_deadline_before_the_one_that_is_armed_is_armed_instead() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
