@@ -24,28 +24,7 @@ from tests.support.core_world import (
     told,
     triggers,
 )
-
-ONE = stored("a", {"work": section("one")}, endpoint=str(HERE), image_id="one", backend_session="s1", client_id="c1")
-TWO = stored("b", {"work": section("two")}, endpoint=str(HERE), image_id="two", backend_session="s2", client_id="c2")
-
-
-def linked(*, disk_works: bool = True) -> World:
-    """Connected to image one with its session; everything is on disk."""
-    world = World(disk_works=disk_works)
-    world.start()
-    world.loaded(ONE)
-    world.link("one")
-    return world
-
-
-def switching(world: World) -> World:
-    """The link was lost, and at the next one image two answers."""
-    world.lost()
-    world.wait_for_deadline()
-    world.opened()
-    world.answer({"image_id": "two"})
-    return world
-
+from tests.support.two_images import ONE, linked
 
 # What a start takes over
 

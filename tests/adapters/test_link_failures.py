@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,14 @@ from stui_supervisor.backend import BackendSettings
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.ports import LinkTimes
 from stui_supervisor.secret import Secret
 from tests.support.backend_process import BackendProcess
-from tests.support.link_listener import Heard
+from tests.support.link_listener import TIMES, Heard
 from tests.support.strange_servers import closing_at_once, speaking_http, tcp_server
 from tests.support.watching import until
 
-TIMES = LinkTimes(attempt_timeout_s=10.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
 PUBLIC, SECRET = (key.decode() for key in zmq.curve_keypair())
 SOMEBODY = zmq.curve_keypair()[0].decode()
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[ZmqTransport]:
-    one = ZmqTransport()
-    yield one
-    one.close()
 
 
 def pinned(server_key: str) -> CurveKeys:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from tests.support.backend_process import BackendProcess
-from tests.support.link_listener import Heard
+from tests.support.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
 from tests.support.strange_servers import (
     Frames,
     ScriptedServer,
@@ -31,20 +31,6 @@ from tests.support.strange_servers import (
     tcp_server,
 )
 from tests.support.watching import LIMIT_S, open_descriptors, until
-
-TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-SHORT = LinkTimes(attempt_timeout_s=0.2, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-QUICK_HEARTBEATS = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=0.05, heartbeat_timeout_s=0.2)
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[ZmqTransport]:
-    before = open_descriptors()
-    one = ZmqTransport()
-    yield one
-    one.close()
-    assert zmq_context._context is None
-    assert open_descriptors() <= before
 
 
 def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqLink, Heard]:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
@@ -19,6 +19,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from tests.support.backend_process import BackendProcess
+from tests.support.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
 from tests.support.publisher import Publisher
 from tests.support.strange_servers import (
     ScriptedServer,
@@ -30,41 +31,11 @@ from tests.support.strange_servers import (
 )
 from tests.support.watching import open_descriptors, until
 
-TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-SHORT = LinkTimes(attempt_timeout_s=0.2, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-QUICK_HEARTBEATS = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=0.05, heartbeat_timeout_s=0.2)
 RESET = Failure(FailureKind.RESET)
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    def opened(self) -> None:
-        self.heard.append("opened")
-
-    def published(self, frames: list[bytes]) -> None:
-        self.heard.append(tuple(frames))
-
-    def lost(self, failure: Failure) -> None:
-        self.heard.append(failure)
-
-    async def hears(self, count: int) -> list[object]:
-        await until(lambda: len(self.heard) >= count)
-        return self.heard
-
-
-@pytest.fixture
-async def transport() -> AsyncIterator[ZmqTransport]:
-    before = open_descriptors()
-    one = ZmqTransport()
-    yield one
-    one.close()
-    assert open_descriptors() <= before
-
-
-def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqSubscription, Listener]:
-    subscription, listener = transport.subscription(Endpoint.parse(endpoint), (), times), Listener()
+def opening(transport: ZmqTransport, endpoint: str, times: LinkTimes = TIMES) -> tuple[ZmqSubscription, Heard]:
+    subscription, listener = transport.subscription(Endpoint.parse(endpoint), (), times), Heard()
     subscription.open(listener)
     return subscription, listener
 

@@ -13,11 +13,10 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Link, LinkTimes
 from stui_supervisor.testing import FakePeer, Reach
+from tests.support.link_listener import SHORT, TIMES, HeardKinds
 from tests.support.strange_servers import Frames, ScriptedServer, silent, tcp_server
 from tests.support.watching import until
 
-TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-SHORT = LinkTimes(attempt_timeout_s=0.1, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
 QUIET = b"keep silent"
 
 
@@ -109,46 +108,29 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
     one.close()
 
 
-class Listener:
-    """Remembers what it was told, and when it must not have been."""
+class Listener(HeardKinds):
+    """Notices what it must not be told now."""
 
     def __init__(self) -> None:
-        self.heard: list[object] = []
-        self.sending = False
-
-    def opened(self) -> None:
-        self._hear("opened")
-
-    def received(self, token: bytes, body: bytes) -> None:
-        self._hear((token, body))
-
-    def greeted(self) -> None:
-        self._hear("greeted")
-
-    def lost(self, failure: Failure) -> None:
-        self._hear(failure.kind)
+        super().__init__()
+        self._is_sending = False
 
     def _hear(self, what: object) -> None:
-        assert not self.sending, f"{what} came from inside send"
-        self.heard.append(what)
+        assert not self._is_sending, f"{what} came from inside send"
+        super()._hear(what)
 
     def send(self, link: Link, token: bytes, body: bytes) -> bool:
-        self.sending = True
+        self._is_sending = True
         taken = link.send(token, body)
-        self.sending = False
+        self._is_sending = False
         return taken
-
-    async def hears(self, *everything: object) -> None:
-        """Wait until it was told as much, and compare."""
-        await until(lambda: len(self.heard) >= len(everything))
-        assert self.heard == list(everything)
 
 
 async def opened(peer: Peer) -> tuple[Link, Listener]:
     peer.appear()
     link, listener = peer.link(), Listener()
     link.open(listener)
-    await listener.hears("opened")
+    await listener.hears_just("opened")
     return link, listener
 
 
@@ -161,7 +143,7 @@ async def settle() -> None:
 async def test_a_message_is_answered_under_its_token(peer: Peer) -> None:
     link, listener = await opened(peer)
     assert listener.send(link, b"t1", b"hello")
-    await listener.hears("opened", (b"t1", b"re: hello"))
+    await listener.hears_just("opened", (b"t1", b"re: hello"))
     link.close()
 
 
@@ -171,7 +153,7 @@ async def test_each_of_many_replies_carries_the_token_of_its_message(peer: Peer)
     for number in range(50):
         assert listener.send(link, b"t%d" % number, b"%d" % number)
         expected.append((b"t%d" % number, b"re: %d" % number))
-        await listener.hears(*expected)
+        await listener.hears_just(*expected)
     link.close()
 
 
@@ -179,7 +161,7 @@ async def test_a_large_message_goes_and_comes_whole(peer: Peer) -> None:
     link, listener = await opened(peer)
     body = b"x" * 9_000_000
     assert listener.send(link, b"t", body)
-    await listener.hears("opened", (b"t", b"re: " + body))
+    await listener.hears_just("opened", (b"t", b"re: " + body))
     link.close()
 
 
@@ -197,7 +179,7 @@ async def test_nothing_is_taken_before_the_link_is_open(peer: Peer) -> None:
     assert not link.send(b"t", b"early")
     link.open(listener)
     assert not listener.send(link, b"t", b"early")
-    await listener.hears("opened")
+    await listener.hears_just("opened")
     await settle()
     assert listener.heard == ["opened"]
     link.close()
@@ -206,7 +188,7 @@ async def test_nothing_is_taken_before_the_link_is_open(peer: Peer) -> None:
 async def test_where_nobody_listens_the_attempt_is_refused_once(peer: Peer) -> None:
     link, listener = peer.link(), Listener()
     link.open(listener)
-    await listener.hears(FailureKind.REFUSED)
+    await listener.hears_just(FailureKind.REFUSED)
     assert not listener.send(link, b"t", b"late")
     link.close()
     await settle()
@@ -226,7 +208,7 @@ async def test_a_peer_that_goes_is_told_once_and_takes_nothing_more(peer: Peer) 
     link, listener = await opened(peer)
     assert listener.send(link, b"t1", QUIET)
     peer.vanish()
-    await listener.hears("opened", FailureKind.RESET)
+    await listener.hears_just("opened", FailureKind.RESET)
     assert not listener.send(link, b"t2", b"late")
     await settle()
     assert listener.heard == ["opened", FailureKind.RESET]
@@ -236,7 +218,7 @@ async def test_a_peer_that_goes_is_told_once_and_takes_nothing_more(peer: Peer) 
 async def test_nothing_of_a_lost_link_reaches_the_peer_that_comes_back(peer: Peer) -> None:
     link, listener = await opened(peer)
     peer.vanish()
-    await listener.hears("opened", FailureKind.RESET)
+    await listener.hears_just("opened", FailureKind.RESET)
     listener.send(link, b"t", b"late")
     _, other = await opened(peer)
     await settle()
@@ -301,19 +283,19 @@ async def test_a_link_may_be_closed_from_inside_each_thing_it_tells(peer: Peer) 
     first = peer.link()
     on_opening = Closing(first, "opened")
     first.open(on_opening)
-    await on_opening.hears("opened")
+    await on_opening.hears_just("opened")
     second = peer.link()
     on_reply = Closing(second, "received")
     second.open(on_reply)
-    await on_reply.hears("opened")
+    await on_reply.hears_just("opened")
     assert on_reply.send(second, b"t", b"hello")
-    await on_reply.hears("opened", (b"t", b"re: hello"))
+    await on_reply.hears_just("opened", (b"t", b"re: hello"))
     third = peer.link()
     on_loss = Closing(third, "lost")
     third.open(on_loss)
-    await on_loss.hears("opened")
+    await on_loss.hears_just("opened")
     peer.vanish()
-    await on_loss.hears("opened", FailureKind.RESET)
+    await on_loss.hears_just("opened", FailureKind.RESET)
     await settle()
     assert on_opening.heard == ["opened"]
     assert on_reply.heard == ["opened", (b"t", b"re: hello")]
@@ -343,7 +325,7 @@ async def test_knocks_in_a_row_are_answered_once_by_a_process_that_lives_though_
     answers = ["greeted"] if peer.answers_knocks else []
     for rounds in (1, 2):
         knock(link, listener)
-        await listener.hears("opened", *answers * rounds)
+        await listener.hears_just("opened", *answers * rounds)
         await settle()
         assert listener.heard == ["opened", *answers * rounds]
     link.close()
@@ -361,7 +343,7 @@ async def test_a_knock_before_the_link_is_up_is_nothing(peer: Peer) -> None:
     knock_for_nothing(link, listener)
     link.open(listener)
     knock_for_nothing(link, listener)
-    await listener.hears("opened")
+    await listener.hears_just("opened")
     await settle()
     assert listener.heard == ["opened"]
     link.close()
@@ -389,7 +371,7 @@ async def test_a_knock_after_the_link_is_closed_is_nothing(peer: Peer) -> None:
 async def test_a_knock_after_the_link_is_lost_is_nothing_though_its_peer_is_back(peer: Peer) -> None:
     link, listener = await opened(peer)
     peer.vanish()
-    await listener.hears("opened", FailureKind.RESET)
+    await listener.hears_just("opened", FailureKind.RESET)
     peer.appear()
     knock_for_nothing(link, listener)
     await settle()

@@ -13,12 +13,10 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes, Subscription
 from stui_supervisor.testing import FakePublisher, Reach
+from tests.support.link_listener import SHORT, TIMES, HeardKinds
 from tests.support.publisher import Publisher
 from tests.support.strange_servers import silent, tcp_server
 from tests.support.watching import until
-
-TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
-SHORT = LinkTimes(attempt_timeout_s=0.1, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
 
 
 class Source(Protocol):
@@ -103,32 +101,11 @@ async def source(request: pytest.FixtureRequest) -> AsyncIterator[Source]:
     one.close()
 
 
-class Listener:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.heard: list[object] = []
-
-    def opened(self) -> None:
-        self.heard.append("opened")
-
-    def published(self, frames: list[bytes]) -> None:
-        self.heard.append(tuple(frames))
-
-    def lost(self, failure: Failure) -> None:
-        self.heard.append(failure.kind)
-
-    async def hears(self, *everything: object) -> None:
-        """Wait until it was told as much, and compare."""
-        await until(lambda: len(self.heard) >= len(everything))
-        assert self.heard == list(everything)
-
-
-async def opened(source: Source, *topics: str) -> tuple[Subscription, Listener]:
+async def opened(source: Source, *topics: str) -> tuple[Subscription, HeardKinds]:
     source.appear()
-    subscription, listener = source.subscription(*topics), Listener()
+    subscription, listener = source.subscription(*topics), HeardKinds()
     subscription.open(listener)
-    await listener.hears("opened")
+    await listener.hears_just("opened")
     return subscription, listener
 
 
@@ -145,7 +122,7 @@ async def test_what_is_published_comes_in_order_with_all_its_frames(source: Sour
         await source.publish(b"errors", b"%d" % number)
         expected.append((b"errors", b"%d" % number))
     await source.publish(b"three", b"", b"frames")
-    await listener.hears(*expected, (b"three", b"", b"frames"))
+    await listener.hears_just(*expected, (b"three", b"", b"frames"))
     subscription.close()
 
 
@@ -154,22 +131,22 @@ async def test_only_the_topics_that_were_asked_for_come(source: Source) -> None:
     await source.publish(b"code-completion", b"1")
     await source.publish(b"errors", b"2")
     await source.publish(b"session-updates", b"3")
-    await listener.hears("opened", (b"errors", b"2"), (b"session-updates", b"3"))
+    await listener.hears_just("opened", (b"errors", b"2"), (b"session-updates", b"3"))
     subscription.close()
 
 
 async def test_opening_returns_before_anything_is_told(source: Source) -> None:
     source.appear()
-    subscription, listener = source.subscription(), Listener()
+    subscription, listener = source.subscription(), HeardKinds()
     subscription.open(listener)
     assert listener.heard == []
     subscription.close()
 
 
 async def test_where_nobody_publishes_the_attempt_is_refused_once(source: Source) -> None:
-    subscription, listener = source.subscription(), Listener()
+    subscription, listener = source.subscription(), HeardKinds()
     subscription.open(listener)
-    await listener.hears(FailureKind.REFUSED)
+    await listener.hears_just(FailureKind.REFUSED)
     subscription.close()
     await settle()
     assert listener.heard == [FailureKind.REFUSED]
@@ -177,7 +154,7 @@ async def test_where_nobody_publishes_the_attempt_is_refused_once(source: Source
 
 async def test_a_publisher_that_never_answers_the_handshake_ends_the_attempt_in_time(source: Source) -> None:
     source.hang()
-    subscription, listener = source.subscription(times=SHORT), Listener()
+    subscription, listener = source.subscription(times=SHORT), HeardKinds()
     subscription.open(listener)
     await until(lambda: listener.heard)
     assert listener.heard in ([FailureKind.TIMEOUT], [FailureKind.NOT_ZEROMQ])
@@ -187,10 +164,10 @@ async def test_a_publisher_that_never_answers_the_handshake_ends_the_attempt_in_
 async def test_a_publisher_that_goes_is_told_once_and_its_successor_says_nothing_here(source: Source) -> None:
     subscription, listener = await opened(source)
     source.vanish()
-    await listener.hears("opened", FailureKind.RESET)
+    await listener.hears_just("opened", FailureKind.RESET)
     successor, other = await opened(source)
     await source.publish(b"errors", b"1")
-    await other.hears("opened", (b"errors", b"1"))
+    await other.hears_just("opened", (b"errors", b"1"))
     assert listener.heard == ["opened", FailureKind.RESET]
     subscription.close()
     successor.close()
@@ -200,7 +177,7 @@ async def test_a_closed_subscription_says_nothing_more(source: Source) -> None:
     subscription, listener = await opened(source)
     still, other = await opened(source)
     await source.publish(b"errors", b"1")
-    await listener.hears("opened", (b"errors", b"1"))
+    await listener.hears_just("opened", (b"errors", b"1"))
     subscription.close()
     await source.publish(b"errors", b"2")
     source.vanish()
@@ -212,7 +189,7 @@ async def test_a_closed_subscription_says_nothing_more(source: Source) -> None:
 async def test_closing_while_it_opens_is_the_end_of_it(source: Source) -> None:
     source.appear()
     for turns in range(6):
-        subscription, listener = source.subscription(), Listener()
+        subscription, listener = source.subscription(), HeardKinds()
         subscription.open(listener)
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -232,7 +209,7 @@ async def test_closing_twice_is_closing_once_also_before_opening(source: Source)
 
 
 async def test_a_subscription_may_be_closed_from_inside_each_thing_it_tells(source: Source) -> None:
-    class Closing(Listener):
+    class Closing(HeardKinds):
         def __init__(self, subscription: Subscription, when: str) -> None:
             super().__init__()
             self._subscription = subscription
@@ -258,14 +235,14 @@ async def test_a_subscription_may_be_closed_from_inside_each_thing_it_tells(sour
         subscription = source.subscription()
         listeners.append(Closing(subscription, when))
         subscription.open(listeners[-1])
-        await listeners[-1].hears("opened")
+        await listeners[-1].hears_just("opened")
         if when == "opened":
             source.vanish()
     at_once, at_first, at_last = listeners
     await source.publish(b"errors", b"1")
     for listener in (at_first, at_last):
-        await listener.hears("opened", (b"errors", b"1"))
+        await listener.hears_just("opened", (b"errors", b"1"))
     source.vanish()
-    await at_last.hears("opened", (b"errors", b"1"), FailureKind.RESET)
+    await at_last.hears_just("opened", (b"errors", b"1"), FailureKind.RESET)
     assert at_once.heard == ["opened"]
     assert at_first.heard == ["opened", (b"errors", b"1")]

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from stui_supervisor.effects import Load, Save
-from tests.support.core_world import (
-    HERE,
-    World,
-    only,
-    section,
-    stored,
-)
+from tests.support.core_world import HERE, World, only, section, stored
 
 ONE = stored("a", {"work": section("one")}, endpoint=str(HERE), image_id="one", backend_session="s1", client_id="c1")
 TWO = stored("b", {"work": section("two")}, endpoint=str(HERE), image_id="two", backend_session="s2", client_id="c2")
 
 
-def linked() -> World:
+def linked(*, disk_works: bool = True) -> World:
     """Connected to image one with its session; everything is on disk."""
-    world = World()
+    world = World(disk_works=disk_works)
     world.start()
     world.loaded(ONE)
     world.link("one")
