@@ -48,6 +48,7 @@ ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a su
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
+UPLOAD_MIN_BYTES: Final = 2_048  # acknowledged in a row; a heartbeat may have to wait behind so much on a slow line
 HEARTBEAT_MAX_BYTES: Final = 64  # between two looks: two ZMTP PONGs, or one that is encrypted
 NOTIFICATION_MAX_BYTES: Final = 64_000  # of one; read in a few ms, and a slow reader's queue may hold 1,000 of them
 NOTIFICATIONS_HEARTBEAT_INTERVAL_S: Final = 5.0  # ZMTP PING to the publisher; costs a fifth of the link's own

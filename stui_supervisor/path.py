@@ -12,7 +12,7 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import FRAME_SMALL_BYTES, Settings
+from stui_supervisor.config import FRAME_SMALL_BYTES, UPLOAD_MIN_BYTES, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Hearing, Heartbeats
 
@@ -79,6 +79,7 @@ class PathWatch:
         self._looked_at = now
         self._acked_bytes = 0
         self._acked_at = now
+        self._upload_bytes = 0
         self._uploaded_at = -math.inf
         self._had_outstanding = False
         self._is_quiet = self._is_up = False
@@ -138,19 +139,21 @@ class PathWatch:
             silence_s = min(silence_s, now - self._uploaded_at)
         late_after_s = (settings.heartbeat_interval_s + settings.silent_after_s) / 2
         is_late = silence_s >= late_after_s and not sample.has_outstanding
-        if self._hearing.becomes_late(is_late=is_late):
-            if self._knocked_at < now - sample.received_ago_s:
-                self._knocked_at = now  # else it is the same silence, seen again after a heartbeat of ours
+        if self._hearing.becomes_late(is_late=is_late) and self._knocked_at < now - sample.received_ago_s:
+            self._knocked_at = now  # once for one silence, which ends in no heartbeat of ours
             return PathVerdict.UNHEARD
         if is_late and self.heartbeats is Heartbeats.ASSUMED:
             # Silence that was noticed late leaves as much time for an answer to the knock as any other.
             silence_s = min(silence_s, late_after_s + settings.path_look_s + now - self._knocked_at)
-        return self._of_silence(silence_s, now, has_outstanding=sample.has_outstanding)
+        last_s = min(sample.received_ago_s, now - self._uploaded_at)
+        # A frozen process's system acknowledges our heartbeats still, which is no news of the process.
+        is_heard = last_s < settings.silent_after_s or self.heartbeats is Heartbeats.NONE
+        return self._of_silence(silence_s, now, is_heard=is_heard, has_outstanding=sample.has_outstanding)
 
-    def _of_silence(self, silence_s: float, now: float, *, has_outstanding: bool) -> PathVerdict:
+    def _of_silence(self, silence_s: float, now: float, *, is_heard: bool, has_outstanding: bool) -> PathVerdict:
         settings = self._settings
         if silence_s < settings.silent_after_s:
-            return PathVerdict.ALIVE
+            return PathVerdict.ALIVE if is_heard else PathVerdict.UNDECIDED
         awake_s = now - self._awake_since
         if awake_s < settings.silent_after_s:
             return PathVerdict.UNDECIDED
@@ -160,7 +163,10 @@ class PathWatch:
 
     def _learn(self, sample: PathSample, now: float) -> None:
         self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)
-        if self._had_outstanding and sample.acked_bytes - self._acked_bytes > FRAME_SMALL_BYTES:
+        acked_bytes = sample.acked_bytes - self._acked_bytes
+        goes_on = self._had_outstanding and acked_bytes > FRAME_SMALL_BYTES
+        self._upload_bytes = self._upload_bytes + acked_bytes if goes_on else 0
+        if self._upload_bytes > UPLOAD_MIN_BYTES:
             self._uploaded_at = self._looked_at
         self._had_outstanding = sample.has_outstanding
         if sample.acked_bytes > self._acked_bytes:

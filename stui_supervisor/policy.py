@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from stui_supervisor.config import Settings
-from stui_supervisor.failures import FAILURES, Curve, Failure
+from stui_supervisor.failures import FAILURES, Curve, Failure, FailureKind
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -35,6 +35,8 @@ class Backoff:
         curve = FAILURES[failure.kind].curve
         if curve is None:
             raise AssertionError(f"{failure.kind} is not tried again")
+        if failure.kind is FailureKind.NOT_ZEROMQ:
+            self._slow_attempts += 1  # a handshake over a far line needs longer than a connection
         return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
 
     def idle_wait(self, longest_s: float) -> float:

@@ -65,7 +65,7 @@ class LinkListener(ConnectionListener, Protocol):
         """One reply to the message that was sent with ``token``."""
 
     def greeted(self) -> None:
-        """The peer's process has answered a knock: it lives, whatever its image is doing."""
+        """The peer's process lives, whatever its image is doing: it has answered a knock, or listens no more."""
 
 
 class Link(Protocol):

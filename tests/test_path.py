@@ -76,7 +76,26 @@ def test_a_path_that_drops_everything_is_dead_when_neither_bytes_nor_acknowledge
         age = connection.watch.next_look() - since
         verdicts.append(connection.sees(sample(age, acked_ago_s=age, received=109, owed=True)))
     assert connection.now <= DEFAULTS.dead_after_s + LOOK_S  # the acknowledgements ended at 0
-    assert set(verdicts[:-1]) == {PathVerdict.ALIVE, PathVerdict.SILENT}
+    assert list(dict.fromkeys(verdicts)) == [
+        PathVerdict.ALIVE,
+        PathVerdict.UNDECIDED,
+        PathVerdict.SILENT,
+        PathVerdict.DEAD,
+    ]
+
+
+def test_the_acknowledgement_of_a_heartbeat_is_no_news_of_a_silent_process() -> None:
+    connection = Connection().with_heartbeats()
+    assert connection.sees(sample(2.0, received=109, acked=9)) is PathVerdict.SILENT
+    assert connection.sees(sample(2.2, received=109, acked=18, owed=True)) is PathVerdict.UNDECIDED
+    assert connection.sees(sample(0.1, received=118, acked=18, owed=True)) is PathVerdict.ALIVE
+
+
+def test_a_ping_with_a_long_token_is_no_large_message() -> None:
+    connection = Connection().with_heartbeats()
+    connection.sees(sample(2.8, received=109, owed=True))
+    connection.sees(sample(3.0, received=109, acked=2_000, owed=True))
+    assert connection.sees(sample(3.2, received=109, acked=2_000)) is PathVerdict.FROZEN
 
 
 def test_acknowledgements_that_are_only_repeated_keep_no_path_alive() -> None:
@@ -111,7 +130,7 @@ def test_an_acknowledgement_that_comes_while_nobody_looks_counts_from_when_it_ca
     connection.sees(sample(9.0, received=91, owed=True))
     connection.watch.look_by(connection.now)
     connection.watch._due += 13.0  # nobody looks while this process stands still
-    assert connection.sees(sample(22.0, acked_ago_s=0.2, received=91, acked=18, owed=True)) is PathVerdict.ALIVE
+    assert connection.sees(sample(22.0, acked_ago_s=0.2, received=91, acked=18, owed=True)) is PathVerdict.UNDECIDED
 
 
 def test_a_large_reply_on_a_slow_line_is_alive() -> None:
@@ -141,6 +160,19 @@ def test_a_heartbeat_of_ours_that_is_not_acknowledged_yet_does_not_begin_the_wai
     connection = Connection()
     verdicts = [connection.sees(sample(step * LOOK_S, received=500, owed=step % 5 == phase)) for step in range(18)]
     assert PathVerdict.FROZEN in verdicts
+
+
+def test_one_silence_is_knocked_at_once() -> None:
+    connection = Connection()
+    verdicts = [connection.sees(sample(1.3 + step * LOOK_S, received=500, owed=step == 8)) for step in range(10)]
+    assert (verdicts.count(PathVerdict.UNHEARD), verdicts[-2:]) == (1, [PathVerdict.UNDECIDED, PathVerdict.FROZEN])
+
+
+def test_each_silence_is_knocked_at() -> None:
+    connection = Connection()
+    ages = [1.5, *(step * LOOK_S for step in range(9))]
+    verdicts = [connection.sees(sample(age, received=500), is_quiet=False) for age in ages]
+    assert verdicts.count(PathVerdict.UNHEARD) == 2
 
 
 def test_a_peer_that_greets_when_its_first_heartbeat_is_late_has_none() -> None:

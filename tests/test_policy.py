@@ -129,6 +129,15 @@ def test_an_attempt_may_take_a_second_and_longer_when_the_outage_is_old() -> Non
     assert (young, old) == ([1.0, 1.0], [2.0, 4.0, 5.0, 5.0])
 
 
+def test_an_attempt_may_take_longer_once_a_handshake_was_not_over_in_time() -> None:
+    one = backoff()
+    took = []
+    for second in range(4):
+        waits(one, FailureKind.NOT_ZEROMQ, [float(second)])
+        took.append(one.attempt_timeout())
+    assert took == [2.0, 4.0, 5.0, 5.0]
+
+
 def test_a_reset_forgets_how_old_and_how_slow_the_outage_was() -> None:
     one = backoff()
     waits(one, FailureKind.REFUSED, [0.0, 40.0, 41.0, 42.0])

@@ -22,14 +22,11 @@ async def connect_once(endpoint: Endpoint, address: Address | None) -> None:
 
 
 async def mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
-    """What the peer greets with, however busy its image is; None for what does not greet.
+    """What the peer greets with, however busy its image is; None for what hangs up without a greeting.
 
-    A frozen process never says either: the caller ends the wait.
+    A frozen process does neither: the caller ends the wait. Raises OSError, as the system says it.
     """
-    try:
-        answer = await _ask(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
-    except OSError:
-        return None
+    answer = await _ask(endpoint, address, _HALF_GREETING, _MECHANISM.stop)
     is_greeting = answer.startswith(_SIGNATURE) and len(answer) == _MECHANISM.stop
     return answer[_MECHANISM].rstrip(b"\0") if is_greeting else None
 

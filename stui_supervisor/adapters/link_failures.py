@@ -47,7 +47,7 @@ async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Fail
 
 
 async def _mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | None:
-    with suppress(TimeoutError):
+    with suppress(OSError):  # a TimeoutError is one
         async with asyncio.timeout(GREETING_WAIT_S):
             return await mechanism_at(endpoint, address)
     return None

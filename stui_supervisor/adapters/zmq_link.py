@@ -247,8 +247,12 @@ class ZmqLink(ZmqConnection[LinkListener]):
             self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
 
     async def _knock(self) -> None:
-        mechanism = await mechanism_at(self._endpoint, self._address)
-        if mechanism is not None and self._listener is not None:
+        try:
+            lives = await mechanism_at(self._endpoint, self._address) is not None
+        except OSError as error:
+            # A process that is frozen listens still; one that serves a single connection may not.
+            lives = isinstance(error, ConnectionRefusedError)
+        if lives and self._listener is not None:
             self._listener.greeted()
 
     def _drop_wire(self) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import subprocess
@@ -56,6 +57,12 @@ def rep_server() -> Iterator[tuple[str, zmq.Socket[bytes]]]:
         yield str(server.getsockopt_string(zmq.LAST_ENDPOINT)), server
 
 
+def is_refused(endpoint: str) -> bool:
+    where = Endpoint.parse(endpoint)
+    with socket.socket() as one:
+        return one.connect_ex((where.host, where.port)) == errno.ECONNREFUSED
+
+
 async def test_a_simple_rep_server_sees_one_frame_and_its_reply_comes_back(transport: ZmqTransport) -> None:
     with rep_server() as (endpoint, server):
         link, listener = opening(transport, endpoint)
@@ -96,6 +103,17 @@ async def test_a_process_that_lives_answers_a_knock(transport: ZmqTransport) -> 
     with ScriptedServer(lambda token, body: [(token, body)]) as server:
         link, listener = opening(transport, server.endpoint)
         await listener.hears(1)
+        link.knock()
+        assert await listener.hears(2) == ["opened", "greeted"]
+        link.close()
+
+
+async def test_a_peer_that_listens_no_more_is_not_frozen(transport: ZmqTransport) -> None:
+    with rep_server() as (endpoint, server):
+        link, listener = opening(transport, endpoint)
+        await listener.hears(1)
+        server.unbind(endpoint)
+        await until(lambda: is_refused(endpoint))
         link.knock()
         assert await listener.hears(2) == ["opened", "greeted"]
         link.close()

@@ -21,6 +21,8 @@ from tests.support.watching import until_now
 FOUND_S = 3.5
 HEALED_S = 0.5
 OUTAGE_S = 10.0
+FAR_S = 0.1  # each way; heartbeats and their acknowledgements are under way for a fifth of the time
+VERY_FAR_S = 0.25  # a handshake takes longer than a first attempt may
 SLOW_S = 90.0  # what a large message on a slow line may take
 WORKING = "(Delay forSeconds: 60) wait"
 IDLE, AT_WORK = 5, 3  # clients with a backend each; cut off together, each is at another moment of its heartbeats
@@ -92,6 +94,24 @@ def test_a_silent_drop_is_found_in_time_and_healed_soon(
     record_property("from the healing to a reply (s)", figures(healed_s))
     assert max(idle_s + working_s) <= FOUND_S
     assert median(healed_s) <= HEALED_S
+
+
+def test_a_process_far_away_that_freezes_before_its_first_heartbeat_is_given_up_in_time(
+    net: Network, tmp_path: Path
+) -> None:
+    with net.far(each_way_s=FAR_S), connected(net, tmp_path) as ((client, server),):
+        server.freeze()
+        began = time.monotonic()
+        found = client.enters(State.RECOVERING)
+    assert found["at"] - began <= FOUND_S
+    assert found["reason"] == "the host is there but the backend's process is frozen"
+
+
+def test_a_backend_for_whose_distance_a_first_attempt_is_too_short_is_linked_to_by_another(
+    net: Network, tmp_path: Path
+) -> None:
+    with net.far(each_way_s=VERY_FAR_S), connected(net, tmp_path) as ((client, _),):
+        assert client.states == [State.RESTORING, State.CONNECTING, State.RECOVERING, State.CONNECTED]
 
 
 @pytest.mark.parametrize("to_client", [True, False], ids=["replies", "requests"])

@@ -14,12 +14,14 @@ _ROUNDED_S = 1e-6  # a sum of sleeps is not exact; what waits for that clock is 
 class Agenda:
     """The clock, the chance and the future of one simulated world.
 
-    Everything random is drawn from ``rng`` and everything delayed waits here, so the seed is the story.
+    Everything random is drawn from ``rng`` and everything delayed waits here, so the seed is the story. What is drawn
+    from ``side_rng`` leaves the order of the other draws alone.
     The user's machine may sleep: its monotonic clock (``awake_s``) then stands still, its wall clock does not.
     """
 
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)  # noqa: S311  # a story has to be the same every time
+        self.side_rng = Random(f"beside {seed}")  # noqa: S311  # as above
         self.clock = VirtualClock()
         self.now = 0.0
         self._entries: list[tuple[float, int, Callable[[], None]]] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from stui_supervisor.config import FRAME_SMALL_BYTES
 from stui_supervisor.path import PathSample
 from tests.simulation.agenda import Agenda
 
@@ -16,6 +17,7 @@ _RESENDS_MAX: Final = 8
 _HEALED_S: Final = (0.0, 0.5)  # what was stuck is sent again so soon after a way has opened
 _HANDSHAKE_BYTES: Final = 91  # greeting and READY of a REP socket, measured
 PING_BYTES: Final = 9
+_LARGE_BYTES: Final = FRAME_SMALL_BYTES - 2 * PING_BYTES  # with heartbeats beside it, too much to be only those
 PACKET_BYTES: Final = 1_460
 _PACKET_S: Final = 0.2  # on a thin line, between two packets of one message
 _TROUBLE_S: Final = 0.4  # a packet that takes so long is a gap that the kernel may notice
@@ -40,6 +42,11 @@ class Way:
     def large_bytes(self) -> int:
         """The least size of a message on a thin line."""
         return self.packets * PACKET_BYTES if self.packets > 1 else 0
+
+    @property
+    def longest_s(self) -> float:
+        """What a packet takes at most, sent again once where some get lost."""
+        return self.delay_s[1] + (_SENT_AGAIN_S if self.loss else 0.0)
 
     def block(self, seconds: float) -> None:
         """Drop everything for a while."""
@@ -112,7 +119,7 @@ class Connection:
     """What goes over one connection, and the kernel's books on the user's side of it.
 
     Times are those of the user's machine. ``progressed_at`` is when an acknowledgement last said something new,
-    ``uploaded_at`` when it last did so of more than a heartbeat.
+    ``uploaded_at`` when it last did so of a large message.
     """
 
     def __init__(self, out: Way, back: Way) -> None:
@@ -172,7 +179,7 @@ class Connection:
                 return
             self._acked_at = self._agenda.awake_s
             if end > self._acked:
-                if end - self._acked > PING_BYTES:
+                if end - self._acked > _LARGE_BYTES:
                     self.uploaded_at = self._agenda.awake_s
                 self._acked, self.progressed_at = end, self._agenda.awake_s
 

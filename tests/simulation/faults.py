@@ -48,6 +48,10 @@ class Faults:
         self._ends_at = until_s
         self._wait()
 
+    def established(self, site: Site) -> None:
+        """A link to it is up."""
+        self._images.established(site)
+
     def end(self) -> None:
         """Everything works from now on."""
         self._note("calm: everything works from now on")

@@ -16,6 +16,9 @@ _DIALECTS = (
     frozenset({Dialect.ENVELOPE}),
     frozenset(Dialect),
 )
+_FROZEN_EARLY = (0.0, 0.3)  # of the new links of a story: none, or so many
+_EARLY_S = (0.0, 1.0)  # the first heartbeat comes later
+_FROZEN_EARLY_S = (2.0, 8.0)
 _BUSY_S = (1.0, 20.0)
 _SLOW_S = (0.1, 3.0)
 
@@ -39,6 +42,7 @@ class ImageFaults(Trouble):
     def __init__(self, agenda: Agenda, sites: list[Site], note: Callable[[str], None]) -> None:
         super().__init__(agenda, sites, note)
         self.has_lied = False
+        self._frozen_early = agenda.side_rng.choice(_FROZEN_EARLY)
         self.kinds = [
             self._restart,
             self._lose_sessions,
@@ -53,6 +57,7 @@ class ImageFaults(Trouble):
 
     def end(self) -> None:
         """Everything works from now on."""
+        self._frozen_early = 0.0
         for site in self._sites:
             image = site.image
             image.service_s, image.hostility, image.refuses_everyone = QUICK_S, 0.0, False
@@ -60,6 +65,18 @@ class ImageFaults(Trouble):
             image.frozen_until = min(image.frozen_until, self._agenda.now)
             if not image.is_up:
                 image.come_up(image.character, keeps_sessions=True)
+
+    def established(self, site: Site) -> None:
+        """A link is up; where the kernel would show it, the process freezes now and then before it was ever heard."""
+        rng = self._agenda.side_rng
+        if site.shows_kernel and rng.random() < self._frozen_early:
+            self._agenda.after(rng.uniform(*_EARLY_S), lambda: self._freeze_early(site))
+
+    def _freeze_early(self, site: Site) -> None:
+        if self._frozen_early:
+            seconds = self._agenda.side_rng.uniform(*_FROZEN_EARLY_S)
+            self._note(f"frozen early for {seconds:.2f} s")
+            site.image.freeze(seconds)
 
     def _restart(self) -> None:
         site, chance = self._site(), self._agenda.chance

@@ -54,6 +54,7 @@ class Site:
     """One endpoint: the image behind it, the way there and the way back.
 
     ``shows_kernel`` is False where nobody can look at a connection; a peer without heartbeats does not answer them.
+    ``heard_late`` is True once something has come from a link that was over.
     """
 
     agenda: Agenda
@@ -64,6 +65,7 @@ class Site:
     not_taken: float = 0.0
     late_talk: float = 0.0
     repeats: float = 0.0
+    heard_late: bool = False
     links: list[SimulatedLink] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,11 @@ class Site:
     def is_in_use(self) -> bool:
         """True while somebody has or wants a link here."""
         return any(not link.is_over for link in self.links)
+
+    @property
+    def troubled_ago_s(self) -> float:
+        """How long ago a packet last had to wait."""
+        return max(0.0, self.agenda.now - max(way.troubled_until for way in self.ways))
 
     def link(self, times: LinkTimes, process: Process) -> SimulatedLink:
         """A new link, not yet opened."""
@@ -113,6 +120,7 @@ class SimulatedLink:
         self.site = site
         self.connection = Connection(site.out, site.back)
         self.is_over = False
+        self.has_greeted = False
         self.heard_beat_at = self.heard_reply_at = 0.0
         self._agenda = site.agenda
         self._times = times
@@ -157,13 +165,21 @@ class SimulatedLink:
     def knock(self) -> None:
         """Connect once more, which takes a round trip, and see whether the process greets, which takes another."""
         site = self.site
-        clear_at = max(self._agenda.now, site.out.blocked_until, site.back.blocked_until, site.image.frozen_until)
-        if site.image.is_up and site.reach in (Reach.GOOD, Reach.OPENS_AND_BREAKS):
-            self._agenda.at(clear_at + self._round_trip_s() + self._round_trip_s(), self._greet)
+        clear_at = max(self._agenda.now, site.out.blocked_until, site.back.blocked_until)
+        if site.reach is Reach.REFUSED:
+            self._agenda.at(clear_at + self._round_trip_s(), self._answer_knock)
+        elif site.image.is_up and site.reach in (Reach.GOOD, Reach.OPENS_AND_BREAKS):
+            thawed_at = max(clear_at, site.image.frozen_until)
+            self._agenda.at(thawed_at + self._round_trip_s() + self._round_trip_s(), self._greet)
 
     def _greet(self) -> None:
         image = self.site.image
-        if self._listener is not None and self.is_up and image.is_up and image.frozen_until <= self._agenda.now:
+        if image.is_up and image.frozen_until <= self._agenda.now:
+            self._answer_knock()
+
+    def _answer_knock(self) -> None:
+        if self._listener is not None and self.is_up:
+            self.has_greeted = True
             self._listener.greeted()
 
     def close(self) -> None:
@@ -250,6 +266,7 @@ class SimulatedLink:
     def _arrive(self, token: bytes, body: bytes) -> None:
         image = self.site.image
         if image.is_up and image.boot == self._boot:
+            self.site.heard_late |= self.is_over
             image.arrive(body, lambda reply: self._send_back(token, reply))
 
     def _send_back(self, token: bytes, reply: bytes) -> None:

@@ -11,11 +11,13 @@ from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
 from stui_supervisor.path import PathSample
 from stui_supervisor.states import Trigger
-from tests.simulation.network import SimulatedLink
+from tests.simulation.network import SimulatedLink, Site
 from tests.simulation.violation import demand
 
 _FOUND_S = 3.5  # what is promised of a silent drop and of a frozen process
 _SLOW_ROUND_TRIP_S = 0.6  # above it something of ours is always under way, which a frozen process has acknowledged
+_UNHEARD_ROUND_TRIP_S = 0.2  # above it what is under way may hold up the knock at a peer never heard, and the verdict
+_LATE_S = 1.5  # the first heartbeat is missed after this; who answers then lives without
 _QUIET_S = 6.5  # without replies there are three looks within this, and heartbeats between them
 _ROUNDED_S = 1e-6
 
@@ -27,7 +29,10 @@ class VerdictWitness:
         self._settings = settings
         self._clock = clock
         self._undisturbed_since = 0.0
+        self._late_s, self._late_at = 0.0, -1.0
         self._established: SimulatedLink | None = None
+        self._received_at = 0.0
+        self._without_heartbeats: set[Site] = set()
         self._with_heartbeats: SimulatedLink | None = None
 
     def disturbed(self, until_s: float) -> None:
@@ -38,11 +43,17 @@ class VerdictWitness:
         """Judge one step; ``link`` is the one before it, and the timers ring so late."""
         if isinstance(event, inputs.Woke):
             self.disturbed(self._clock())
-        if link is None or not link.is_up:
+        if link is None:
+            return
+        if late_s:
+            self._late_s, self._late_at = late_s, self._clock()
+        self._follow_silence(link)
+        if not link.is_up:
             return
         if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
             self._with_heartbeats = link
-        self._check_patience(link, late_s)
+            self._without_heartbeats.discard(link.site)
+        self._check_patience(link)
         if any(isinstance(effect, CloseLink) for effect in effects):
             is_time = isinstance(event, inputs.TimePassed) and link is self._established
             demand(not is_time, "a link that was established is not left because time passed")
@@ -50,11 +61,22 @@ class VerdictWitness:
                 self._check_verdict(link, event.sample)
         elif any(_is_established(effect) for effect in effects):
             self._established = link
+            self._received_at = link.connection.received_at
 
-    def _check_patience(self, link: SimulatedLink, late_s: float) -> None:
+    def _follow_silence(self, link: SimulatedLink) -> None:
+        """See whether a peer that was never heard has shown that it sends no heartbeats: it lives, and one was late."""
+        if link is not self._established or link is self._with_heartbeats:
+            return
+        before, self._received_at = self._received_at, link.connection.received_at
+        if link.has_greeted or self._received_at - before >= _LATE_S:
+            self._without_heartbeats.add(link.site)
+
+    def _check_patience(self, link: SimulatedLink) -> None:
         last = self._last_sign_of_life(link)
         if last is not None:
-            silent_s = self._clock() - max(last, self._undisturbed_since)
+            last = max(last, self._undisturbed_since)
+            silent_s = self._clock() - last
+            late_s = self._late_s if self._late_at >= last else 0.0
             demand(silent_s <= _FOUND_S + 2 * late_s, f"a link is left within {_FOUND_S} s, not {silent_s:.3f}")
 
     def _last_sign_of_life(self, link: SimulatedLink) -> float | None:
@@ -64,10 +86,16 @@ class VerdictWitness:
             return None
         if connection.has_outstanding:
             return max(connection.received_at, connection.progressed_at)
-        is_slow = sum(way.delay_s[1] for way in link.site.ways) > _SLOW_ROUND_TRIP_S
-        if is_slow or link is not self._with_heartbeats:
+        if link is self._with_heartbeats:
+            longest_s = _SLOW_ROUND_TRIP_S
+        elif link is self._established and link.site not in self._without_heartbeats:
+            longest_s = _UNHEARD_ROUND_TRIP_S
+        else:
+            return None  # a busy image in the handshake, or a peer whose silence has shown to mean nothing
+        if sum(way.longest_s for way in link.site.ways) > longest_s:
             return None
-        return max(connection.received_at, connection.uploaded_at)
+        troubled_at = self._clock() - link.site.troubled_ago_s  # a packet that had to wait is no shorter a round trip
+        return max(connection.received_at, connection.uploaded_at, troubled_at)
 
     def _check_verdict(self, link: SimulatedLink, seen: PathSample) -> None:
         connection, least_s = link.connection, self._settings.dead_after_s - _ROUNDED_S

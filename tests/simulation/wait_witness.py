@@ -9,11 +9,12 @@ from stui_supervisor.config import PROBE_PAUSE_S, Settings
 from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Transition
-from stui_supervisor.failures import FAILURES
+from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
+_SLOW = FAILURES[FailureKind.NOT_ZEROMQ].meaning  # a handshake that was not over in time, or no ZeroMQ at all
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
@@ -28,6 +29,7 @@ class WaitWitness:
         self._settings = settings
         self._began: float | None = None
         self._attempt = 0
+        self._may_be_long = False
         self._woken_at: float | None = None
         self._healthy_since = 0.0
         self._endpoint: Endpoint | None = None
@@ -53,7 +55,7 @@ class WaitWitness:
         begins_anew = transition.trigger in (Trigger.CONNECT, Trigger.RESTORE)
         was_healthy = now - self._healthy_since >= self._settings.health_s
         if begins_anew or (transition.from_state is State.CONNECTED and was_healthy):
-            self._began, self._attempt = None, 0
+            self._began, self._attempt, self._may_be_long = None, 0, False
         if transition.to_state is State.CONNECTED:
             self._healthy_since = now
 
@@ -72,6 +74,7 @@ class WaitWitness:
     def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
         meaning = max((each for each in _BY_MEANING if each in scheduled.failure), key=len)
         curve = _BY_MEANING[meaning]
+        self._may_be_long |= meaning == _SLOW
         is_local = self._endpoint is not None and self._endpoint.is_local
         quick = curve.local_s if is_local else curve.remote_s
         is_young = self._age(now) < self._settings.quick_retry_s
@@ -81,7 +84,7 @@ class WaitWitness:
             self.shares.append(scheduled.delay_s / longest)
 
     def _opens(self, timeout_s: float, now: float) -> None:
-        longest = self._settings.attempt_timeout_max_s
-        if self._began is None or now - self._began < self._settings.quick_retry_s:
-            longest = self._settings.attempt_timeout_s
+        is_old = self._began is not None and now - self._began >= self._settings.quick_retry_s
+        is_long = is_old or self._may_be_long
+        longest = self._settings.attempt_timeout_max_s if is_long else self._settings.attempt_timeout_s
         demand(0.0 < timeout_s <= longest, f"an attempt of {timeout_s} s is within {longest} s")

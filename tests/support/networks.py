@@ -6,11 +6,15 @@ client 10.77.1.1 c0 ── r0 10.77.1.2 router 10.77.2.2 r1 ── b0 10.77.2.1 
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
+
+import pytest
 
 from tests.support.other_hosts import at, host_name, hosts, ip
 
@@ -19,6 +23,9 @@ ABSENT: Final = "10.77.2.99"  # nobody in the backend's network has it
 _CLIENT: Final = "10.77.1.1"
 _MOVED_CLIENT: Final = "10.77.1.9"
 _ROUTER: Final = "10.77.1.2"
+_FAR_TABLE: Final = "77"  # of the router's routes: what comes from a host goes over the line
+_TUN: Final = Path("/dev/net/tun")
+_DELAY_LINE: Final = Path(__file__).with_name("delay_line.py")
 
 
 class Network:
@@ -81,6 +88,25 @@ class Network:
         yield
         for device in ("r0", "r1"):
             self._at_router("tc", "qdisc", "del", "dev", device, "root")
+
+    @contextmanager
+    def far(self, each_way_s: float) -> Iterator[None]:
+        """The backend is far away: each packet takes so long, there and back; skips where no line can be made."""
+        if not _TUN.exists():
+            pytest.skip(f"only on systems with {_TUN}, for a line that delays")
+        line = [*at(self._router), sys.executable, str(_DELAY_LINE), "far", f"{each_way_s}"]
+        with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline(), "the line was not made"
+            ip("-n", self._router, "link", "set", "far", "up")
+            ip("-n", self._router, "route", "add", "default", "dev", "far", "table", _FAR_TABLE)
+            for device in ("all", "far"):  # what comes from the line came from elsewhere first
+                self._at_router("sh", "-c", f"echo 0 > /proc/sys/net/ipv4/conf/{device}/rp_filter")
+            for device in ("r0", "r1"):
+                ip("-n", self._router, "rule", "add", "iif", device, "table", _FAR_TABLE)
+            yield
+            for device in ("r0", "r1"):
+                ip("-n", self._router, "rule", "del", "iif", device, "table", _FAR_TABLE)
 
     @contextmanager
     def client_offline(self) -> Iterator[None]:
