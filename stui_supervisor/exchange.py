@@ -130,9 +130,9 @@ class Exchange:
         ended = self._outbox.link_down(now.monotonic_s, reason=reason, keep_waiting=keep_waiting)
         return [effect for one in ended for effect in _end(one, now)]
 
-    def expire(self, now: Moment) -> list[Effect]:
-        """End what has waited long enough."""
-        return [effect for one in self._outbox.expire(now.monotonic_s) for effect in _end(one, now)]
+    def expire(self, now: Moment, trouble: str | None = None) -> list[Effect]:
+        """End what has waited long enough, because of the ``trouble``, if any."""
+        return [effect for one in self._outbox.expire(now.monotonic_s, trouble) for effect in _end(one, now)]
 
     def next_deadline(self) -> float | None:
         """When ``expire`` has something to do."""

@@ -99,7 +99,9 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.CREDENTIAL: FailureClass(
-        "the credential could not be read", "unlock the keyring, or set STUI_TOKEN for one run", Curve(2.0, 2.0, 30.0)
+        "the credential could not be read",
+        "look at the keyring; a token may also come from STUI_TOKEN",
+        Curve(2.0, 2.0, 30.0),
     ),
     FailureKind.BUSY_HANDSHAKE: FailureClass(
         "the image does not answer; it may be computing", "wait for it, or interrupt what it computes", None

@@ -150,15 +150,18 @@ class Outbox:
         """Nobody waits for this request any more; the answer says whether it was sent."""
         return self._end_one(lambda request: request.number == number, "it was cancelled")
 
-    def expire(self, now: float) -> list[Ended]:
-        """End what has waited long enough. A request in flight keeps its place until its reply comes."""
+    def expire(self, now: float, trouble: str | None = None) -> list[Ended]:
+        """End what has waited long enough, because of the ``trouble``, if any.
+
+        A request in flight keeps its place until its reply comes.
+        """
 
         def is_due(request: Request) -> bool:
             expires_at = request.expires_at()
             return expires_at is not None and expires_at <= now
 
         ended = []
-        while one := self._end_one(is_due, "its time was over"):
+        while one := self._end_one(is_due, "its time was over", trouble):
             ended.append(one)
         return ended
 
@@ -194,11 +197,11 @@ class Outbox:
             times.append(self.flight.request.deadline)
         return min(times, default=None)
 
-    def _end_one(self, is_over: Callable[[Request], bool], why: str) -> Ended | None:
+    def _end_one(self, is_over: Callable[[Request], bool], why: str, trouble: str | None = None) -> Ended | None:
         for request in self._waiting:
             if is_over(request):
                 self._waiting.remove(request)
-                return _unanswered(request, f"{why} before it could be sent")
+                return _unanswered(request, f"{why} before it could be sent" + (f" ({trouble})" if trouble else ""))
         flight = self.flight
         if flight is not None and flight.request is not None and is_over(flight.request):
             request, flight.request = flight.request, None

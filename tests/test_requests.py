@@ -147,6 +147,13 @@ def test_a_request_that_waited_too_long_ends_unsent() -> None:
     assert box.next_deadline() is None
 
 
+def test_a_request_that_waited_too_long_says_what_kept_it() -> None:
+    (ended,) = queued(request(1, timeout=2.0)).expire(NOW + 2.0, "nothing listens there")
+    assert str(ended.error) == (
+        "its time was over before it could be sent (nothing listens there): repeating it is safe"
+    )
+
+
 def test_a_request_that_was_sent_and_waited_too_long_is_of_unknown_outcome_and_keeps_the_place() -> None:
     box = queued(request(1, timeout=2.0), request(2))
     send(box)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stui_supervisor.adapters.keyring_items import KeyringItems
+from stui_supervisor.adapters.keyring_items import FOR_ONE_RUN, KeyringItems
 from stui_supervisor.curve import CurveKeys, checked_key
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError
@@ -31,10 +31,14 @@ class KeyringCredentials:
 
 
 class KeyringClientKeys:
-    """See ports.ClientKeys. Only the secret key is kept, in an item of its own; the public one follows from it."""
+    """See ports.ClientKeys. Only the secret key is kept, in an item of its own; the public one follows from it.
+
+    Where there is no keyring a pair is kept as long as this object. It says who we are, not whom we trust.
+    """
 
     def __init__(self, items: KeyringItems | None = None) -> None:
         self._items = items or KeyringItems()
+        self._of_this_run: dict[str, Secret] = {}
 
     def read(self, endpoint: Endpoint, server_key: str) -> CurveKeys:
         """The keys for a link to this endpoint; our own pair is made when it is wanted first."""
@@ -45,16 +49,25 @@ class KeyringClientKeys:
             raise CredentialError("this libzmq cannot encrypt (no CURVE)", hint=hint)
         server = _pinned(endpoint, server_key)
         name = f"{endpoint} curve"
-        known = self._items.get(name)
-        if known is None:
-            known = Secret(zmq.curve_keypair()[1].decode())
-            self._items.put(name, known)
+        try:
+            known = self._items.get(name) if self._items.has_keyring() else self._of_this_run.get(name)
+            if known is None:
+                known = Secret(zmq.curve_keypair()[1].decode())
+                self._keep(name, known)
+        except CredentialError as error:  # a token of one run would not help
+            raise CredentialError(error.message, hint=error.hint.removesuffix(f", {FOR_ONE_RUN}")) from None
         try:
             public = zmq.curve_public(checked_key(known.reveal()).encode()).decode()
         except ConfigurationError:
             hint = f"delete the item {name!a} there; another is made then, for the backend to allow"
             raise CredentialError("what the keyring holds for this link is no CURVE key", hint=hint) from None
         return CurveKeys(server, public, known)
+
+    def _keep(self, name: str, key: Secret) -> None:
+        if self._items.has_keyring():
+            self._items.put(name, key)
+        else:
+            self._of_this_run[name] = key
 
 
 def _pinned(endpoint: Endpoint, server_key: str) -> str:

@@ -22,12 +22,12 @@ _REFUSED: Final = {
     "keyrings.alt": "keeps secrets in files that are not safe",
 }
 _LENGTHS: Final = {"keyring.backends.Windows": WINDOWS_SECRET_MAX_LENGTH}
-_FOR_ONE_RUN: Final = "or set STUI_TOKEN for one run"
-_HINT_ABSENT: Final = f"start one (GNOME Keyring, KWallet) and then this program again, {_FOR_ONE_RUN}"
-_HINT_LOCKED: Final = f"unlock it, {_FOR_ONE_RUN}"
-_HINT_DENIED: Final = f"allow this program to use it, {_FOR_ONE_RUN}"
-_HINT_BROKEN: Final = f"see whether 'python -m keyring diagnose' finds it, {_FOR_ONE_RUN}"
-_HINT_REPLACE: Final = f"store it again with login, {_FOR_ONE_RUN}"
+FOR_ONE_RUN: Final = "or set STUI_TOKEN for one run"
+_HINT_ABSENT: Final = f"start one (GNOME Keyring, KWallet) and then this program again, {FOR_ONE_RUN}"
+_HINT_LOCKED: Final = f"unlock it, {FOR_ONE_RUN}"
+_HINT_DENIED: Final = f"allow this program to use it, {FOR_ONE_RUN}"
+_HINT_BROKEN: Final = f"see whether 'python -m keyring diagnose' finds it, {FOR_ONE_RUN}"
+_HINT_REPLACE: Final = f"store it again with login, {FOR_ONE_RUN}"
 
 
 class KeyringBackend(Protocol):
@@ -48,6 +48,11 @@ class KeyringItems:
 
     def __init__(self, find_backend: Callable[[], KeyringBackend] | None = None) -> None:
         self._find_backend = find_backend or _backend_of_this_system
+
+    def has_keyring(self) -> bool:
+        """True where this system has a keyring that may be used."""
+        with _library_errors("read"):
+            return any(_why_refused(one) is None for one in self._members())
 
     def get(self, name: str) -> Secret | None:
         """The secret, None when there is none."""
@@ -75,10 +80,13 @@ class KeyringItems:
             backend.delete_password(SERVICE, name)
             return True
 
+    def _members(self) -> list[KeyringBackend]:
+        found = self._find_backend()
+        return list(getattr(found, "backends", [found]))
+
     def _backend(self) -> KeyringBackend:
         """The one to use. Of a chain it is the first that is allowed, so that reading and writing mean the same."""
-        found = self._find_backend()
-        members: list[KeyringBackend] = list(getattr(found, "backends", [found]))
+        members = self._members()
         refusals = [(type(one).__name__, _why_refused(one)) for one in members]
         for one, (_, refusal) in zip(members, refusals, strict=True):
             if refusal is None:
@@ -86,7 +94,7 @@ class KeyringItems:
         for name, refusal in refusals:
             if refusal:
                 where = f"{name} ({refusal})"
-                raise CredentialError(f"the keyring {where} is not used", hint=f"set up another one, {_FOR_ONE_RUN}")
+                raise CredentialError(f"the keyring {where} is not used", hint=f"set up another one, {FOR_ONE_RUN}")
         raise CredentialError("this system has no keyring", hint=_HINT_ABSENT)
 
 
@@ -132,19 +140,18 @@ def _library_errors(doing: str) -> Iterator[None]:
         raise
     except BaseException as error:  # noqa: BLE001  # backends call into many libraries; not even SystemExit ends our thread
         # Neither its text nor its traceback goes on: it may quote the secret.
-        message, hint = _words_for(error, doing)
-        raise CredentialError(message, hint=hint) from None
+        raise _in_our_words(error, doing) from None
 
 
-def _words_for(error: BaseException, doing: str) -> tuple[str, str]:
+def _in_our_words(error: BaseException, doing: str) -> CredentialError:
     from keyring import errors  # noqa: PLC0415  # see the top
 
     match error:
         case errors.NoKeyringError():
-            return "this system has no keyring", _HINT_ABSENT
+            return CredentialError("this system has no keyring", hint=_HINT_ABSENT)
         case errors.KeyringLocked() | errors.InitError():
-            return "the keyring is locked", _HINT_LOCKED
+            return CredentialError("the keyring is locked", hint=_HINT_LOCKED)
         case errors.PasswordSetError() | errors.PasswordDeleteError() | PermissionError():
-            return f"the keyring does not let this program {doing}", _HINT_DENIED
+            return CredentialError(f"the keyring does not let this program {doing}", hint=_HINT_DENIED)
         case _:
-            return f"the keyring cannot be used ({type(error).__name__})", _HINT_BROKEN
+            return CredentialError(f"the keyring cannot be used ({type(error).__name__})", hint=_HINT_BROKEN)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import zmq
+from keyring.backends import fail
+from keyring.errors import KeyringLocked
 
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.adapters.keyring_items import SERVICE, KeyringItems
@@ -13,6 +15,11 @@ from tests.support.keyring_backends import InMemory
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 THERE = Endpoint.parse("tcp://127.0.0.1:5556")
 SERVER = zmq.curve_keypair()[0].decode()
+
+
+class Locked(InMemory):
+    def get_password(self, *_: str) -> str | None:
+        raise KeyringLocked
 
 
 @pytest.fixture
@@ -60,6 +67,23 @@ def test_something_else_in_the_place_of_our_key_is_told_and_stays(keys: KeyringC
     with pytest.raises(CredentialError, match="what the keyring holds for this link is no CURVE key"):
         keys.read(HERE, SERVER)
     assert backend.writes == 0
+
+
+def test_where_there_is_no_keyring_a_pair_serves_one_run() -> None:
+    def of_a_run() -> KeyringClientKeys:
+        return KeyringClientKeys(KeyringItems(fail.Keyring))
+
+    run, next_run = of_a_run(), of_a_run()
+    first, other = run.read(HERE, SERVER), run.read(THERE, SERVER)
+    assert run.read(HERE, SERVER) == first
+    assert len({first, other, next_run.read(HERE, SERVER)}) == 3
+
+
+def test_a_locked_keyring_is_told_without_the_way_out_that_is_for_tokens() -> None:
+    keys = KeyringClientKeys(KeyringItems(Locked))
+    with pytest.raises(CredentialError) as failed:
+        keys.read(HERE, SERVER)
+    assert str(failed.value) == "the keyring is locked: unlock it"
 
 
 def test_a_libzmq_that_cannot_encrypt_is_told(keys: KeyringClientKeys, monkeypatch: pytest.MonkeyPatch) -> None:
