@@ -175,7 +175,7 @@ class Supervisor:
             future.set_exception(self._core.rejection)
         elif self._has_stopped:
             future.set_exception(SupervisorError("the supervisor was stopped", hint=_START))
-        return _within(future, timeout)
+        return self._within(future, timeout)
 
     def events(self) -> EventStream:
         """What happens from this call on, as an asynchronous iterator that ends at stop."""
@@ -262,10 +262,13 @@ class Supervisor:
         else:
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
+    async def _within(self, future: asyncio.Future[State], timeout_s: float | None) -> State:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            trouble = self.status().last_error
+            raise TimeoutError(f"still {self.state}" + (f": {trouble}" if trouble else "")) from None
+
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
-
-
-async def _within(future: asyncio.Future[State], timeout_s: float | None) -> State:
-    async with asyncio.timeout(timeout_s):
-        return await future

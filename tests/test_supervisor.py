@@ -75,7 +75,7 @@ async def test_a_stop_ends_a_wait(tmp_path: Path) -> None:
 async def test_a_wait_nobody_awaited_leaves_no_complaint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with scene(State.CONNECTING, tmp_path) as there:
         waiting = there.supervisor.wait_for(State.CONNECTED, timeout=0.001)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match="still connecting"):
             await waiting
         given_up = asyncio.create_task(there.supervisor.wait_for(State.CONNECTED))
         await asyncio.sleep(0)
