@@ -108,7 +108,7 @@ def _decode_envelope(message: dict[str, Any]) -> Reply:
     data = envelope_data(message, "Response")
     if text_of(data, "response_type") != "Error":
         return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"))
-    error = data.get("data", data)  # some servers write the code beside the type
+    error = data if data.get("data") is None else data["data"]  # some servers write the code beside the type
     if not isinstance(error, dict):
         raise MalformedMessage(f"the error of the reply is {_kind(error)}, not an object")
     code = text_of(error, "code", "InternalError")
@@ -171,8 +171,12 @@ def timestamp(at: datetime) -> str:
 
 
 def text_of(message: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """A text inside a message; without a default it has to be there. Raises MalformedMessage."""
-    value = message.get(name, default)
+    """A text inside a message; without a default it has to be there. Raises MalformedMessage.
+
+    Null is what some servers write where they have nothing to say.
+    """
+    value = message.get(name)
+    value = default if value is None else value
     if not isinstance(value, str):
         raise MalformedMessage(f"{name} is {_kind(value)}, not text")
     return value

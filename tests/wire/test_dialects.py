@@ -157,6 +157,26 @@ def test_has_error_inside_a_result_is_left_as_it_came() -> None:
         ),
         (b'{"status":"error"}', Reply(Dialect.COMMAND, ok=False, result={}, error_type="Error", message="")),
         (
+            b'{"status":"error","error":"ZeroDivide","error_type":null}',
+            Reply(Dialect.COMMAND, ok=False, result={}, error_type="Error", message="ZeroDivide"),
+        ),
+        (
+            b'{"status":"error","error":null,"error_type":"ZeroDivide"}',
+            Reply(Dialect.COMMAND, ok=False, result={}, error_type="ZeroDivide", message=""),
+        ),
+        (
+            b'{"payload":{"data":{"response_type":"Error","data":{"code":null,"message":null}}}}',
+            Reply(Dialect.ENVELOPE, ok=False, result={}, error_type="InternalError", message=""),
+        ),
+        (
+            b'{"payload":{"data":{"response_type":"Error","data":null,"code":"Timeout","message":"late"}}}',
+            Reply(Dialect.ENVELOPE, ok=False, result={}, error_type="Timeout", message="late"),
+        ),
+        (
+            b'{"version":null,"payload":{"type":null,"data":{"response_type":"Ping","data":{}}}}',
+            Reply(Dialect.ENVELOPE, ok=True, result={}),
+        ),
+        (
             b'{"payload":{"data":{"response_type":"Error","data":{"code":"Timeout","message":"late"}}}}',
             Reply(Dialect.ENVELOPE, ok=False, result={}, error_type="Timeout", message="late"),
         ),
