@@ -46,6 +46,7 @@ UNFINISHED_MAX_BYTES: Final = 20_000_000  # come since the last whole message; l
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
+DEADLINE_MAX_S: Final = 86_400.0  # the backend is told of no later deadline; nobody waits for such a one
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
 UPLOAD_MIN_BYTES: Final = 2_048  # acknowledged in a row; a heartbeat may have to wait behind so much on a slow line

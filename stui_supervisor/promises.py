@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 
+from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.inputs import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Request
@@ -28,8 +30,9 @@ def body_for(request: Request, capabilities: frozenset[str], now: Moment) -> byt
     if not capabilities:
         return request.body
     given, members = request.operation.parameters, []  # the caller's own words count
-    if DEADLINE in capabilities and request.deadline is not None and DEADLINE_PARAMETER not in given:
-        deadline = now.utc + timedelta(seconds=request.deadline - now.monotonic_s)
+    remaining_s = math.inf if request.deadline is None else request.deadline - now.monotonic_s
+    if DEADLINE in capabilities and remaining_s <= DEADLINE_MAX_S and DEADLINE_PARAMETER not in given:
+        deadline = now.utc + timedelta(seconds=remaining_s)
         members.append(f'"{DEADLINE_PARAMETER}":"{timestamp(deadline)}"')
     if IDEMPOTENCY in capabilities and not request.sendings and KEY_PARAMETER not in given:
         members.append(f'"{KEY_PARAMETER}":{json.dumps(request.message_id)}')

@@ -7,6 +7,7 @@ sent. The supervisor's own messages (handshake, pings, the context) take the sam
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from stui_supervisor.config import SENDINGS_MAX, Settings
-from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
+from stui_supervisor.errors import ConfigurationError, NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.wire.dialects import Dialect, Operation
 
 LOOK_FIRST = "look at the image before repeating it"
 SAFE_TO_REPEAT = "repeating it is safe"
+_TIMEOUT_HINT = "give seconds above 0, or None"
 
 
 @dataclass(slots=True)
@@ -214,3 +216,18 @@ def _unanswered(request: Request, why: str) -> Ended:
     if request.sendings:
         return Ended(request, OutcomeUnknown(f"{why}, again", hint=LOOK_FIRST))
     return Ended(request, NotSent(why, hint=SAFE_TO_REPEAT))
+
+
+def limit_in_seconds(timeout: object) -> float | None:
+    """A caller's timeout; None for one without end, however it was written. Raises ConfigurationError."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, int | float):
+        raise ConfigurationError(f"a timeout of {timeout!r} s", hint=_TIMEOUT_HINT)
+    try:
+        seconds = float(timeout)
+    except OverflowError:  # an integer beyond every float
+        seconds = math.inf if timeout > 0 else -math.inf
+    if not seconds > 0:
+        raise ConfigurationError(f"a timeout of {seconds:g} s", hint=_TIMEOUT_HINT)
+    return None if math.isinf(seconds) else seconds

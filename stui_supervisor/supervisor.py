@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import os
 from collections.abc import Coroutine, Mapping
 from random import Random
@@ -23,7 +22,7 @@ from stui_supervisor.events import Status
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
-from stui_supervisor.requests import Request
+from stui_supervisor.requests import Request, limit_in_seconds
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
@@ -226,8 +225,7 @@ class Supervisor:
     def _new_request(
         self, command: str, parameters: Mapping[str, Any] | None, timeout_s: float | None, *, repeatable: bool | None
     ) -> Request:
-        if timeout_s is not None and not (isinstance(timeout_s, int | float) and timeout_s > 0):
-            raise ConfigurationError(f"a timeout of {timeout_s!r} s", hint="give seconds above 0, or None")
+        limit_s = limit_in_seconds(timeout_s)
         now, dialect = self._now(), self._core.dialect
         self._requests += 1
         message_id = f"{self._writer}-{self._requests}"
@@ -240,7 +238,7 @@ class Supervisor:
             body=encode(dialect, operation, message_id=message_id, at=now.utc),
             repeatable=is_repeatable(command) if repeatable is None else repeatable,
             submitted_at=now.monotonic_s,
-            deadline=None if timeout_s is None or math.isinf(timeout_s) else now.monotonic_s + timeout_s,
+            deadline=None if limit_s is None else now.monotonic_s + limit_s,
         )
 
     # Inside

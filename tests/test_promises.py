@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stui_supervisor.effects import Send
 from stui_supervisor.promises import body_for
 from stui_supervisor.requests import Request
+from stui_supervisor.states import State
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at
@@ -47,6 +49,20 @@ def test_it_carries_what_was_asked_for_and_nothing_else(capabilities: set[str], 
 
 def test_a_request_without_a_timeout_has_no_deadline() -> None:
     assert carried(request(7)) == {"idempotency_key": "me-7"}
+
+
+def test_a_timeout_of_more_than_a_day_is_no_deadline() -> None:
+    within, beyond = request(timeout=86_400.0), request(timeout=86_400.1)
+    assert (set(carried(within)), set(carried(beyond))) == ({"deadline", "idempotency_key"}, {"idempotency_key"})
+
+
+@pytest.mark.parametrize("timeout", [2.5e11, float(sys.maxsize), 1e300])
+def test_a_link_comes_up_however_long_a_request_may_wait_for_it(timeout: float) -> None:
+    world = at("connecting, handshake")
+    world.submit("evaluate", timeout=timeout, code="1")
+    world.answer({"image_id": "one", "capabilities": [*BOTH]})
+    world.shake_hands()
+    assert (world.state, endings(world.answer())) == (State.CONNECTED, [(1, "replied")])
 
 
 def test_the_callers_own_parameters_are_left_alone() -> None:

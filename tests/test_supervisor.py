@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import gc
 import os
+import sys
 import weakref
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from stui_supervisor import (
     BackendError,
+    ConfigurationError,
     ContextSaved,
     Endpoint,
     EventsDropped,
@@ -235,6 +237,20 @@ async def test_what_ends_the_wish_for_the_link_ends_its_requests(end: str, tmp_p
                 await there.supervisor.connect("tcp://127.0.0.1:6666")
         ended = await asyncio.gather(sent, waiting, return_exceptions=True)
         assert [type(error) for error in ended] == [OutcomeUnknown, NotSent]
+
+
+@pytest.mark.parametrize("seconds", [2.5e11, sys.maxsize, 1e300, 10**400, float("inf"), True])
+async def test_a_request_may_have_any_time(seconds: float, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        assert (await there.supervisor.request(*EVALUATE, timeout=seconds))["result"] == "7"
+
+
+@pytest.mark.parametrize("seconds", [0, -0.0, -1, float("nan"), float("-inf"), -(10**400), "5", [1]])
+async def test_a_timeout_that_is_none_is_the_callers_mistake(seconds: float, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        with pytest.raises(ConfigurationError, match="a timeout of"):
+            await there.supervisor.request(*EVALUATE, timeout=seconds)
+        assert there.image.asked("evaluate") == []
 
 
 # The context and the rest
