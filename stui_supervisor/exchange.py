@@ -8,7 +8,8 @@ from stui_supervisor import promises
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
-from stui_supervisor.events import RequestFinished
+from stui_supervisor.events import Problem, RequestFinished
+from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.inputs import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.secret import Secret
@@ -38,6 +39,8 @@ class Exchange:
         self._outbox = Outbox(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
+        self._link = 0
+        self._clock = ImageClock()
 
     @property
     def flight(self) -> Flight | None:
@@ -73,6 +76,7 @@ class Exchange:
         secret: Secret | None = None,
     ) -> Send:
         """Send a message of the supervisor's own; it takes the one place in flight."""
+        self._use(link)
         if secret is not None:
             operation = Operation(operation.command, {**operation.parameters, "auth_token": secret.reveal()})
         token = self._next_token()
@@ -91,11 +95,12 @@ class Exchange:
         request = self._outbox.take(now.monotonic_s)
         if request is None:
             return []
+        self._use(link)
         try:
             if request.dialect is not dialect:
                 request.body = _translated(request, dialect, now)
                 request.dialect = dialect
-            body = promises.body_for(request, self._capabilities, now)
+            body = promises.body_for(request, self._capabilities, self._clock, now.monotonic_s)
         except (ConfigurationError, MalformedMessage) as error:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]
@@ -113,6 +118,8 @@ class Exchange:
             reply = decode(body)
         except MalformedMessage as error:
             reply = error
+        if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
+            self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
         landed = Landed(flight.purpose, reply, now.monotonic_s - flight.sent_at)
         return landed, self._finish(flight.request, reply, now) if flight.request else []
 
@@ -120,6 +127,10 @@ class Exchange:
         """A link is there to send on, to a backend with these capabilities."""
         self._capabilities = capabilities
         self._outbox.link_up()
+
+    def woke(self) -> None:
+        """This machine has slept, and its monotonic clock perhaps too."""
+        self._clock.forget()
 
     def not_taken(self, token: bytes) -> None:
         """The link did not take the message."""
@@ -146,9 +157,16 @@ class Exchange:
             return _over(request, Outcome.REPLIED, reply, None, now)
         kept = promises.refusal(request, reply, self._capabilities)
         if kept is not None:
-            return _end(Ended(request, kept), now)
+            is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
+            problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
+            return [*_end(Ended(request, kept), now), *problem]
         refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
+    def _use(self, link: int) -> None:
+        """Something goes out on this link; who answers on another one may have another clock."""
+        if link != self._link:
+            self._link, self._clock = link, ImageClock()
 
     def _next_token(self) -> bytes:
         self._tokens += 1
@@ -159,6 +177,12 @@ def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
     """The request in another dialect, from its own bytes: the caller may have changed the parameters since."""
     parameters = decode_request(request.body).parameters
     return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
+
+
+def _clocks_differ(now: Moment) -> list[Effect]:
+    message = "the backend refused a request as too late that had time left"
+    hint = "requests on this link carry no deadline from now on; see that the backend's clock runs steadily"
+    return [Announce(Problem(at=now.utc, code="deadline_refused", message=message, hint=hint))]
 
 
 def _end(ended: Ended, now: Moment) -> list[Effect]:

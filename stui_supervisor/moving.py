@@ -39,6 +39,7 @@ class Moving(Uplink):
         now = self._now.monotonic_s
         self._woken_link = self._attempt.link
         self._liveness.woke(now)
+        self._exchange.woke()
         if self._attempt.path is not None:
             self._attempt.path.woke(now)
         self._moved(Woke(at=self._now.utc, slept_s=event.slept_s))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from datetime import timedelta
+from datetime import datetime
 
 from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
-from stui_supervisor.inputs import Moment
+from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,
@@ -22,21 +21,35 @@ from stui_supervisor.wire.capabilities import (
 from stui_supervisor.wire.dialects import Reply, timestamp
 
 
-def body_for(request: Request, capabilities: frozenset[str], now: Moment) -> bytes:
+def body_for(request: Request, capabilities: frozenset[str], clock: ImageClock, now: float) -> bytes:
     """The request's bytes for a backend with these capabilities. Raises ConfigurationError when they are too many.
 
+    The deadline is one of the backend's own ``clock``; without knowing that there is none.
     A request is sent again only when it may run twice, so that just its first sending carries the key.
     """
     if not capabilities:
         return request.body
     given, members = request.operation.parameters, []  # the caller's own words count
-    remaining_s = math.inf if request.deadline is None else request.deadline - now.monotonic_s
-    if DEADLINE in capabilities and remaining_s <= DEADLINE_MAX_S and DEADLINE_PARAMETER not in given:
-        deadline = now.utc + timedelta(seconds=remaining_s)
+    deadline = _deadline_for(request, clock, now) if DEADLINE in capabilities else None
+    if deadline is not None:
         members.append(f'"{DEADLINE_PARAMETER}":"{timestamp(deadline)}"')
     if IDEMPOTENCY in capabilities and not request.sendings and KEY_PARAMETER not in given:
         members.append(f'"{KEY_PARAMETER}":{json.dumps(request.message_id)}')
     return with_parameters(request.body, request.dialect, ",".join(members).encode()) if members else request.body
+
+
+def _deadline_for(request: Request, clock: ImageClock, now: float) -> datetime | None:
+    deadline = request.deadline
+    if deadline is None or deadline - now > DEADLINE_MAX_S or DEADLINE_PARAMETER in request.operation.parameters:
+        return None
+    return clock.when(deadline)
+
+
+def is_too_early(request: Request, reply: Reply, capabilities: frozenset[str], now: float) -> bool:
+    """True for a refusal that says our own deadline is over while it is not: the backend's clock is another."""
+    is_expired = reply.error_type == EXPIRED and DEADLINE in capabilities
+    is_ours = DEADLINE_PARAMETER not in request.operation.parameters
+    return is_expired and is_ours and request.deadline is not None and now < request.deadline
 
 
 def refusal(request: Request, reply: Reply, capabilities: frozenset[str]) -> RequestError | None:

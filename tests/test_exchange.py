@@ -118,7 +118,7 @@ def test_a_reply_ends_its_request(dialect: Dialect) -> None:
     one = exchange(request(1))
     send, received = sent(one.send_next(LINK, dialect, BEGIN))
     landed, effects = one.received(send.token, encode_result(received, {"result": 7}, at=LATER.utc), LATER)
-    reply = Reply(dialect, ok=True, result={"result": 7})
+    reply = Reply(dialect, ok=True, result={"result": 7}, at=LATER.utc)
     assert landed == Landed(Purpose.REQUEST, reply, 0.5)
     assert effects == [Finish(1, reply, None), Announce(finished(Outcome.REPLIED))]
 
@@ -149,7 +149,9 @@ def test_an_error_inside_a_result_is_a_reply() -> None:
     send, received = sent(one.send_next(LINK, ENVELOPE, BEGIN))
     body = encode_result(received, {"result": "", "has_error": True}, at=LATER.utc)
     _, effects = one.received(send.token, body, LATER)
-    assert only(Finish, effects)[0].reply == Reply(ENVELOPE, ok=True, result={"result": "", "has_error": True})
+    assert only(Finish, effects)[0].reply == Reply(
+        ENVELOPE, ok=True, result={"result": "", "has_error": True}, at=LATER.utc
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"{}", b'{"status":"maybe"}', b"[" * 100, b'{"a":NaN}'])
@@ -189,7 +191,7 @@ def test_a_reply_to_a_request_that_was_given_up_lands_and_ends_nothing() -> None
     send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
     assert endings(one.cancel(1, BEGIN)) == [(1, "OutcomeUnknown")]
     landed, effects = one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
-    assert landed == Landed(Purpose.REQUEST, Reply(COMMAND, ok=True, result={}), 0.5)
+    assert landed == Landed(Purpose.REQUEST, Reply(COMMAND, ok=True, result={}, at=LATER.utc), 0.5)
     assert effects == []
 
 
@@ -203,7 +205,7 @@ def test_a_message_of_our_own_tells_whose_it_was_and_ends_no_request(dialect: Di
     send, received = sent([one.ask(LINK, purpose, dialect, Operation("ping", {}), BEGIN)])
     assert (received.dialect, received.command, received.parameters) == (dialect, "ping", {})
     landed, effects = one.received(send.token, encode_result(received, {"a": 1}, at=LATER.utc), LATER)
-    assert (landed, effects) == (Landed(purpose, Reply(dialect, ok=True, result={"a": 1}), 0.5), [])
+    assert (landed, effects) == (Landed(purpose, Reply(dialect, ok=True, result={"a": 1}, at=LATER.utc), 0.5), [])
 
 
 @BOTH

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from stui_supervisor.effects import Send
+from stui_supervisor import inputs
+from stui_supervisor.effects import Effect, Send
+from stui_supervisor.events import Problem
+from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.promises import body_for
 from stui_supervisor.requests import Request
 from stui_supervisor.states import State
-from stui_supervisor.wire.dialects import Dialect
+from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at
-from tests.support.core_world import BEGIN, RESET, World, endings, only, request
+from tests.support.core_world import BEGIN, RESET, World, endings, only, request, told
 
 BOTH = frozenset({"deadline", "idempotency"})
 NONE: frozenset[str] = frozenset()
@@ -28,9 +33,16 @@ def linked(*capabilities: str) -> World:
     return world
 
 
-def carried(one: Request, capabilities: frozenset[str] = BOTH) -> dict[str, Any]:
+def same_clock() -> ImageClock:
+    """An image's that shows what ours does."""
+    clock = ImageClock()
+    clock.showed(BEGIN.utc + timedelta(seconds=0.001), BEGIN.monotonic_s + 0.003, BEGIN.monotonic_s + 0.003)
+    return clock
+
+
+def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: ImageClock | None = None) -> dict[str, Any]:
     """The parameters as the backend reads them."""
-    return dict(decode_request(body_for(one, capabilities, BEGIN)).parameters)
+    return dict(decode_request(body_for(one, capabilities, clock or same_clock(), BEGIN.monotonic_s)).parameters)
 
 
 @pytest.mark.parametrize("dialect", Dialect)
@@ -72,7 +84,7 @@ def test_the_callers_own_parameters_are_left_alone() -> None:
 
 def test_a_backend_that_advertises_nothing_gets_plain_messages() -> None:
     one = request(parameters={"code": "1"}, timeout=1.0)
-    assert body_for(one, NONE, BEGIN) is one.body
+    assert body_for(one, NONE, same_clock(), BEGIN.monotonic_s) is one.body
 
 
 def test_the_supervisors_own_messages_carry_neither() -> None:
@@ -134,3 +146,93 @@ def test_the_same_words_of_a_backend_that_promised_nothing_are_an_error_of_its_o
     world = linked()
     world.submit("evaluate", timeout=30.0, code="1")
     assert endings(world.refuse(error_type)) == [(1, "BackendError")]
+
+
+# Clocks
+
+
+def bring_at(world: World, clock: str | None, error_type: str | None = None) -> list[Effect]:
+    """The backend answers what it was asked last, at this time of its own."""
+    asked = world.asked()
+    named = {"image_id": "one", "session_id": "s", "capabilities": [*BOTH]}
+    told = {"status": "error", "error_type": error_type} if error_type else {"status": "success", "result": named}
+    return world.bring(json.dumps({"id": asked.id, "timestamp": clock, **told}).encode())
+
+
+def linked_at(clock: str | None) -> World:
+    """A link to a backend whose clock stands still at this time."""
+    world = at("connecting, handshake")
+    while world.state is not State.CONNECTED:
+        bring_at(world, clock)
+    return world
+
+
+def deadlines(world: World, timeout: float = 5.0) -> list[object]:
+    """What the next request carries, in a list that may be empty."""
+    (sending,) = only(Send, world.submit("evaluate", timeout=timeout, code="1"))
+    parameters = decode_request(sending.body).parameters
+    return [parameters["deadline"]] if "deadline" in parameters else []
+
+
+@pytest.mark.parametrize("clock", ["2026-03-01T11:00:00.500Z", "2031-03-01T12:00:00.500+00:00"])
+def test_a_deadline_is_a_time_of_the_backends_clock_however_wrong_one_of_the_two_is(clock: str) -> None:
+    expected = datetime.fromisoformat(clock) + timedelta(seconds=5.002)
+    assert deadlines(linked_at(clock)) == [timestamp(expected)]
+
+
+@pytest.mark.parametrize("clock", [None, "", "soon", "2026-03-01T12:00:00", "0001-01-01T00:00:00+09:00"])
+def test_a_backend_that_does_not_tell_its_time_gets_no_deadline(clock: str | None) -> None:
+    assert deadlines(linked_at(clock)) == []
+
+
+def test_a_deadline_after_the_end_of_all_dates_is_left_out() -> None:
+    assert deadlines(linked_at("9999-12-31T23:59:59.500Z")) == []
+
+
+def test_a_backend_that_counts_whole_seconds_gets_a_deadline_that_is_not_too_early() -> None:
+    assert deadlines(linked_at("2026-03-01T12:00:00Z")) == ["2026-03-01T12:00:06.000Z"]
+
+
+def test_a_refusal_of_a_request_that_has_time_left_ends_the_deadlines_of_this_link() -> None:
+    world = linked_at("2026-03-01T11:00:00.500Z")
+    first = deadlines(world)
+    effects = bring_at(world, "2026-03-01T11:00:00.500Z", "DeadlineExceeded")
+    assert (len(first), endings(effects), [told.code for told in told(Problem, effects)]) == (
+        1,
+        [(1, "NotSent")],
+        ["deadline_refused"],
+    )
+    second = deadlines(world)
+    effects = bring_at(world, "2026-03-01T11:00:00.500Z", "DeadlineExceeded")
+    assert (second, told(Problem, effects)) == ([], [])
+    world.lost(RESET)
+    world.wait_for_deadline()
+    world.opened()
+    while world.state is not State.CONNECTED:
+        bring_at(world, "2026-03-01T11:00:00.500Z")
+    assert len(deadlines(world)) == 1
+
+
+def test_a_callers_own_deadline_that_is_over_says_nothing_of_the_clocks() -> None:
+    world = linked_at("2026-03-01T12:00:00.500Z")
+    world.submit("evaluate", timeout=5.0, code="1", deadline="2020-01-01T00:00:00Z")
+    effects = bring_at(world, "2026-03-01T12:00:00.500Z", "DeadlineExceeded")
+    assert (endings(effects), told(Problem, effects), len(deadlines(world))) == ([(1, "NotSent")], [], 1)
+
+
+def test_after_sleep_there_is_no_deadline_until_the_backend_has_told_its_time_again() -> None:
+    world = linked_at("2026-03-01T12:00:00.500Z")
+    world.tell(inputs.Woke(3_600.0))
+    bring_at(world, None)  # the probe
+    before = deadlines(world)
+    bring_at(world, "2026-03-01T13:00:00.500Z")
+    assert (before, deadlines(world)) == ([], ["2026-03-01T13:00:05.502Z"])
+
+
+def test_a_ping_that_was_asked_in_both_dialects_says_nothing_of_the_clock() -> None:
+    world = at("connecting, handshake")
+    world.wait(5.0)
+    bring_at(world, "2026-03-01T12:00:00.500Z")
+    while world.state is not State.CONNECTED:
+        bring_at(world, None)
+    assert deadlines(world) == []

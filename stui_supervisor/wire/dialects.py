@@ -52,13 +52,17 @@ class Operation(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a backend answered: a result, or an error with the backend's word for it."""
+    """What a backend answered: a result, or an error with the backend's word for it.
+
+    ``at`` is when it was written by the backend's clock, where it says so.
+    """
 
     dialect: Dialect
     ok: bool
     result: dict[str, Any]
     error_type: str | None = None
     message: str | None = None
+    at: datetime | None = None
 
 
 def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datetime) -> bytes:
@@ -88,9 +92,9 @@ def decode(body: bytes) -> Reply:
     if not isinstance(message, dict):
         raise MalformedMessage(f"the reply is {_kind(message)}, not an object")
     if "status" in message and "payload" not in message:
-        return _decode_command(message)
+        return _decode_command(message)._replace(at=_time_in(message))
     if "payload" in message or "version" in message:
-        return _decode_envelope(message)
+        return _decode_envelope(message)._replace(at=_time_in(message))
     raise MalformedMessage("the reply has neither a status nor a payload")
 
 
@@ -168,6 +172,15 @@ def write(message: Mapping[str, Any]) -> bytes:
 def timestamp(at: datetime) -> str:
     """A time as STUI writes it: ISO 8601 in UTC, to the millisecond."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time_in(message: Mapping[str, Any]) -> datetime | None:
+    value = message.get("timestamp")
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def text_of(message: Mapping[str, Any], name: str, default: str | None = None) -> str:

@@ -46,13 +46,13 @@ def test_an_update_of_the_state_arrives_from_an_envelope_as_saved_context() -> N
 @given(DIALECTS, JSON_OBJECTS, TEXT)
 def test_a_result_arrives_as_it_was_sent(dialect: Dialect, result: dict[str, Any], message_id: str) -> None:
     request = Request(dialect, message_id, "evaluate", {})
-    assert decode(encode_result(request, result, at=AT)) == Reply(dialect, ok=True, result=result)
+    assert decode(encode_result(request, result, at=AT)) == Reply(dialect, ok=True, result=result, at=AT)
 
 
 @given(DIALECTS, TEXT, TEXT)
 def test_an_error_arrives_as_it_was_sent(dialect: Dialect, error_type: str, message: str) -> None:
     body = encode_error(Request(dialect, "m", "evaluate", {}), error_type, message, at=AT)
-    assert decode(body) == Reply(dialect, ok=False, result={}, error_type=error_type, message=message)
+    assert decode(body) == Reply(dialect, ok=False, result={}, error_type=error_type, message=message, at=AT)
 
 
 def test_answers_in_the_command_dialect_look_as_stui_writes_them() -> None:
