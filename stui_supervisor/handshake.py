@@ -206,7 +206,7 @@ class Handshake:
         )
 
     def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
-        if not isinstance(reply, Reply) or not reply.ok:
+        if not self._is_restored(reply):
             if self._verdict is not BackendVerdict.DIFFERENT_IMAGE and not self._known.is_elsewhere:
                 self._verdict = BackendVerdict.RESTARTED
             self._known = self._known._replace(backend_session=None)
@@ -217,6 +217,13 @@ class Handshake:
         if not state and self._dialect is Dialect.ENVELOPE:
             return self._ask("load_context", {"session_id": self._known.backend_session})
         return Merge(state)
+
+    def _is_restored(self, reply: Reply | MalformedMessage) -> TypeGuard[Reply]:
+        """True when the session that was asked for is there; the work of another one is none of ours."""
+        if not isinstance(reply, Reply) or not reply.ok:
+            return False
+        session = reply.result.get("session_id")
+        return not _is_name(session) or session == self._known.backend_session
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = session_in(reply)

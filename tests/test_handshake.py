@@ -175,6 +175,20 @@ def test_an_answer_that_cannot_be_read_counts_as_a_session_that_is_gone() -> Non
     assert exact(restoring().answered(GARBAGE)) == ask(COMMAND, "create_session", client_id="c")
 
 
+@BOTH
+def test_another_session_than_the_one_that_was_asked_for_counts_as_gone_and_its_work_is_left_alone(
+    dialect: Dialect,
+) -> None:
+    answer = ok(dialect, session_id="theirs", session_state={"work": "theirs"})
+    assert exact(restoring(dialect).answered(answer)) == ask(dialect, "create_session", client_id="c")
+
+
+@pytest.mark.parametrize("session_id", ["s1", None, "", 7, "x" * 300])
+def test_a_session_that_is_named_as_before_or_not_at_all_is_resumed(session_id: object) -> None:
+    answer = ok(session_id=session_id, session_state={"work": 1})
+    assert exact(restoring().answered(answer)) == exact(Merge({"work": 1}))
+
+
 # What a backend refuses or does not know
 
 
