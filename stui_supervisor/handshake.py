@@ -47,9 +47,13 @@ class Ask(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """The backend's copy of the context is here: merge it, then call ``merged``."""
+    """The backend's copy of the context is here: merge it, then call ``merged``.
+
+    ``made`` is the backend session that was made for it just now, if one was.
+    """
 
     state: Any
+    made: str | None = None
 
 
 class PushContext(NamedTuple):
@@ -233,7 +237,7 @@ class Handshake:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()
         self._known = self._known._replace(backend_session=session)
-        return Merge(None)
+        return Merge(None, made=session)
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
         self._asked = command

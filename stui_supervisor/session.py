@@ -243,6 +243,10 @@ class Session:
         self._remember_backend_session(endpoint, backend_session)
         self._change(now, backend_session=backend_session)
 
+    def made(self, endpoint: str, backend_session: str) -> None:
+        """A backend has given a session on a link that is not established yet, and may never be."""
+        self._remember_backend_session(endpoint, backend_session)
+
     def _remember_backend_session(self, endpoint: str, backend_session: str | None) -> None:
         if backend_session is None:
             self._current.backend_sessions.pop(endpoint, None)

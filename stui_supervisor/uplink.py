@@ -80,7 +80,9 @@ class Uplink(Retrying):
                 self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
             case PushContext(dialect, session):
                 self._push(Purpose.HANDSHAKE, dialect, session)
-            case Merge(state):
+            case Merge(state, made):
+                if made is not None:  # the next attempt, should this one fail, makes no other
+                    self._session.made(str(self._attempt.endpoint), made)
                 self._follow(handshake.merged(ours_is_newer=self._merge(state)))
             case SwitchSession(image_id):
                 self._switch(image_id)

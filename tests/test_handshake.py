@@ -97,7 +97,7 @@ def test_a_first_link_pings_makes_a_session_and_pushes_the_context(dialect: Dial
     handshake = Handshake(known(dialect), with_session=True)
     assert exact(handshake.begin()) == ask(dialect, "ping")
     assert exact(handshake.answered(ok(dialect, image_id="one"))) == ask(dialect, "create_session", client_id="c")
-    assert exact(handshake.answered(ok(dialect, session_id="s1"))) == exact(Merge(None))
+    assert exact(handshake.answered(ok(dialect, session_id="s1"))) == exact(Merge(None, made="s1"))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s1"))
     assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s1"))
 
@@ -166,7 +166,7 @@ def test_a_session_that_is_gone_is_made_again_and_the_context_pushed(dialect: Di
     handshake = restoring(dialect)
     step = handshake.answered(error(dialect, gone))
     assert exact(step) == ask(dialect, "create_session", client_id="c")
-    assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None))
+    assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None, made="s2"))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s2"))
     assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s2"), BackendVerdict.RESTARTED)
 

@@ -10,7 +10,7 @@ from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at
-from tests.support.core_world import DISK_FULL, HERE, World, endings, only, section, stored, told, triggers
+from tests.support.core_world import DISK_FULL, HERE, THERE, World, endings, only, section, stored, told, triggers
 
 
 def commands(effects: list[Effect]) -> list[str]:
@@ -93,6 +93,38 @@ def test_nothing_is_pushed_to_a_backend_that_keeps_no_session() -> None:
     assert world.state is State.CONNECTED
     world.context["work"] = "new"
     assert only(Send, world.wait(9.9)) == []
+
+
+def lost_in_the_first_push() -> World:
+    """The backend has made a session; then the link ends."""
+    world = at("connecting, handshake")
+    world.context["work"] = "new"
+    world.answer({"image_id": "one"})
+    world.answer({"session_id": "first"})
+    assert pushed(world) == {"session": "first", "work": "new"}
+    world.lost()
+    return world
+
+
+def test_a_session_that_was_made_on_a_link_that_failed_is_the_one_that_the_next_attempt_restores() -> None:
+    world = lost_in_the_first_push()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer({"image_id": "one"})
+    assert (world.asked().command, world.asked().parameters["session_id"]) == ("restore_session", "first")
+    world.answer({"session_id": "first"})
+    assert pushed(world) == {"session": "first", "work": "new"}
+    world.answer()
+    assert (world.state, world.record.backend_session) == (State.CONNECTED, "first")
+
+
+def test_a_session_that_was_made_on_a_link_that_failed_belongs_to_its_endpoint() -> None:
+    world = lost_in_the_first_push()
+    assert world.record.backend_session is None
+    world.tell(inputs.Connect(THERE))
+    world.opened()
+    world.answer({"image_id": "one"})
+    assert world.asked().command == "create_session"
 
 
 def test_nothing_is_pushed_without_a_session_of_our_own() -> None:
