@@ -219,7 +219,7 @@ class Core(Notified):
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._move(Trigger.LINK_LOST, _USER_RECONNECTS)
             self._begin_attempt()
-        elif self.state is State.RECOVERING and self._attempt.phase in (Phase.WAITING, Phase.HANDSHAKE):
+        elif self._attempt.phase in (Phase.WAITING, Phase.HANDSHAKE):
             # A handshake may hang on a reply that got lost; only the user can know that it is not a busy image.
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._begin_attempt()

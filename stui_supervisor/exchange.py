@@ -25,11 +25,12 @@ _PUSH = "update_session_state"
 
 
 class Landed(NamedTuple):
-    """A reply to the message that was in flight."""
+    """A reply to the message that was in flight; where there were two, perhaps not to the latest."""
 
     purpose: Purpose
     reply: Reply | MalformedMessage
     rtt_s: float
+    is_to_latest: bool = True
 
 
 class Exchange:
@@ -120,7 +121,8 @@ class Exchange:
             reply = error
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
             self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
-        landed = Landed(flight.purpose, reply, now.monotonic_s - flight.sent_at)
+        rtt_s = now.monotonic_s - flight.sent_at
+        landed = Landed(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
         return landed, self._finish(flight.request, reply, now) if flight.request else []
 
     def link_up(self, capabilities: frozenset[str] = frozenset()) -> None:

@@ -1,8 +1,8 @@
 """What is said on a new link before it counts as established.
 
 ping (which finds the dialect and the image) → ``restore_session``, else ``create_session`` and the
-context → established. A session that the backend refuses does not prevent the link: the
-context is then kept on this machine only.
+context → established. A session that the backend refuses, or does not answer while it answers a
+ping that was sent later, does not prevent the link: the context is then kept on this machine only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, REMOTE_NAME_MAX_BYTES
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import MASK, Secret
@@ -112,6 +112,8 @@ class Handshake:
         self._pings = 0
         self._unanswered: set[Dialect] = set()
         self._asked = ""
+        self._silences = 0
+        self._is_asking_again = False
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
         self._capabilities: frozenset[str] = frozenset()
@@ -122,19 +124,31 @@ class Handshake:
         return self._ping(self._dialect)
 
     def silence(self) -> Step | None:
-        """Nothing has been answered for a while: a busy image, or one that ignores this dialect.
+        """Nothing has been answered for a while: a busy image, one that ignores this dialect, or a reply that got lost.
 
-        It is asked once more, in the other dialect; a ping may be repeated.
+        A ping is repeated once, in the other dialect. Behind anything else a ping is sent, also once: an image that is
+        busy answers it last.
         """
-        if self._asked != "ping" or len(self._unanswered) > 1:
+        if self._asked == "ping":
+            return None if len(self._unanswered) > 1 else self._ping(_other(self._dialect))
+        self._silences += 1
+        if self._silences != HANDSHAKE_SILENCES:
             return None
-        return self._ping(_other(self._dialect))
+        self._is_asking_again = True
+        return Ask(self._dialect, Operation("ping", {}), self._secret)
 
-    def answered(self, reply: Reply | MalformedMessage) -> Step:
-        """The step after the reply to the last Ask or PushContext."""
+    def answered(self, reply: Reply | MalformedMessage, *, is_to_latest: bool = True) -> Step:
+        """The step after the reply to the latest Ask or PushContext, or to one before it without a reply."""
+        is_asking_again, self._is_asking_again = self._is_asking_again, False
+        self._silences = 0
+        if is_asking_again and is_to_latest:
+            return self._without_reply(reply)
         if self._asked == "ping":
             asked_in, self._unanswered = self._unanswered, set()
             return self._ping_answered(reply, asked_in)
+        return self._session_answered(reply)
+
+    def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
             return Rejected(refused(reply, self._secret))
         match self._asked:
@@ -159,7 +173,7 @@ class Handshake:
         """The two copies of the context are one; push it when the backend's lacks something."""
         if not ours_is_newer or self._known.backend_session is None:
             return self._established()
-        self._asked = "push"
+        self._asked = "update_session_state"
         return PushContext(self._dialect, self._known.backend_session)
 
     def _ping(self, dialect: Dialect) -> Step:
@@ -184,6 +198,16 @@ class Handshake:
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
         return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+
+    def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
+        """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
+        trouble = trouble_in(reply, self._dialect, self._secret, pin=self._pin, image_id=self._known.image_id)
+        if trouble is not None:
+            return trouble
+        self._refusal = f"no answer to {self._asked}"
+        if self._asked == "create_session" and self._verdict is BackendVerdict.RESTARTED:
+            self._verdict = BackendVerdict.UNKNOWN
+        return self._established()
 
     def _identify(self, reply: Reply) -> Step:
         if names_another_image(reply, self._pin):
@@ -276,6 +300,26 @@ def names_another_image(reply: Reply, known: str | None) -> bool:
 def unpinned(reply: Reply, pin: str | None) -> ConnectionRejected:
     """What an answer that names another image than the pinned one means to a person."""
     return Failure(FailureKind.DIFFERENT_IMAGE, f"{reply.result['image_id']!a}, not {pin!a}").as_rejection()
+
+
+def trouble_in(
+    reply: Reply | MalformedMessage, dialect: Dialect, secret: Secret | None, *, pin: str | None, image_id: str | None
+) -> Rejected | Failed | None:
+    """What the answer to a ping says against going on as before: another protocol, another image, or a refusal."""
+    trouble: Rejected | Failed | None = None
+    if isinstance(reply, IncompatibleVersion):
+        trouble = Rejected(incompatible(reply))
+    elif isinstance(reply, MalformedMessage):
+        trouble = Failed(Failure(FailureKind.PROTOCOL, words_of(reply, secret)))
+    elif reply.dialect is not dialect:
+        trouble = Failed(Failure(FailureKind.PROTOCOL, f"it speaks {reply.dialect} now"))
+    elif is_refusal(reply):
+        trouble = Rejected(refused(reply, secret))
+    elif names_another_image(reply, pin):
+        trouble = Rejected(unpinned(reply, pin))
+    elif names_another_image(reply, image_id):
+        trouble = Failed(Failure(FailureKind.RESET, "another image answers now"))
+    return trouble
 
 
 def session_in(reply: Reply | MalformedMessage) -> str | None:

@@ -71,7 +71,7 @@ class Purpose(Enum):
 class Flight:
     """The one message on the link. ``request`` is None once nobody waits for it, and for our own messages.
 
-    ``tokens`` are more than one when a handshake has asked in a second dialect: either answer counts.
+    ``tokens`` are more than one when a handshake has asked again, for instance in a second dialect: any answer counts.
     """
 
     tokens: tuple[bytes, ...]

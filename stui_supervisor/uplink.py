@@ -23,12 +23,8 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
-    incompatible,
-    is_refusal,
-    names_another_image,
-    refused,
     session_in,
-    unpinned,
+    trouble_in,
     words_of,
 )
 from stui_supervisor.hearing import Heartbeats
@@ -38,8 +34,7 @@ from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
-from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 
 VERDICTS: Final = {
     BackendVerdict.RESUMED: "the backend kept the session",
@@ -192,29 +187,25 @@ class Uplink(Retrying):
 
     def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
-        reply, link = landed.reply, self._attempt.link
-        if isinstance(reply, IncompatibleVersion):
-            self._reject(incompatible(reply))
-        elif isinstance(reply, MalformedMessage) or reply.dialect is not self._attempt.dialect:
-            words = (
-                words_of(reply, self._attempt.secret)
-                if isinstance(reply, MalformedMessage)
-                else f"it speaks {reply.dialect} now"
-            )
-            self._lost(inputs.Lost(link, Failure(FailureKind.PROTOCOL, words)))
-        elif is_refusal(reply):
-            self._reject(refused(reply, self._attempt.secret))
-        elif names_another_image(reply, self._profile.pin_image):
-            self._reject(unpinned(reply, self._profile.pin_image))
-        elif names_another_image(reply, self._session.record.image_id):
-            self._lost(inputs.Lost(link, Failure(FailureKind.RESET, "another image answers now")))
-        elif is_timed:
-            self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
-            self._liveness.pinged(landed.rtt_s)
-            if self._liveness.is_slow:
-                self._degrade(DegradedReason.SLOW, f"a ping took {landed.rtt_s:.1f} s")
-            else:
-                self._regain("pings are answered quickly again", DegradedReason.SLOW)
+        attempt, image_id = self._attempt, self._session.record.image_id
+        match trouble_in(landed.reply, attempt.dialect, attempt.secret, pin=self._profile.pin_image, image_id=image_id):
+            case Rejected(error):
+                self._reject(error)
+            case Failed(failure):
+                self._lost(inputs.Lost(attempt.link, failure))
+            case _ if is_timed:
+                self._ping_took(landed.rtt_s)
+            case _:
+                pass
+
+    def _ping_took(self, rtt_s: float) -> None:
+        """See whether the image is slow."""
+        self._status = replace(self._status, rtt_ms=rtt_s * 1000)
+        self._liveness.pinged(rtt_s)
+        if self._liveness.is_slow:
+            self._degrade(DegradedReason.SLOW, f"a ping took {rtt_s:.1f} s")
+        else:
+            self._regain("pings are answered quickly again", DegradedReason.SLOW)
 
     def _handshake_answered(self, landed: Landed) -> None:
         attempt = self._attempt
@@ -223,7 +214,7 @@ class Uplink(Retrying):
         if self._status.rtt_ms is None and isinstance(landed.reply, Reply):
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
-        self._follow(attempt.handshake.answered(landed.reply))
+        self._follow(attempt.handshake.answered(landed.reply, is_to_latest=landed.is_to_latest))
 
     # The context in the image
 

@@ -8,7 +8,7 @@ from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Effect, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.states import BackendVerdict, State, Trigger
-from stui_supervisor.wire.service import decode_request
+from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import DISK_FULL, HERE, THERE, World, endings, only, section, stored, told, triggers
 
@@ -93,6 +93,39 @@ def test_nothing_is_pushed_to_a_backend_that_keeps_no_session() -> None:
     assert world.state is State.CONNECTED
     world.context["work"] = "new"
     assert only(Send, world.wait(9.9)) == []
+
+
+def without_a_reply() -> tuple[World, Send]:
+    """A handshake whose ``create_session`` was not answered for ten seconds: a ping is on its way behind it."""
+    world = at("connecting, handshake")
+    world.context["work"] = "new"
+    world.answer({"image_id": "one"})
+    create = world.last_send
+    before = commands(world.wait(9.9))
+    assert (before, commands(world.wait(0.1))) == ([], ["ping"])
+    return world, create
+
+
+def test_a_backend_that_answers_pings_and_makes_no_session_is_linked_without_one() -> None:
+    world, create = without_a_reply()
+    effects = world.answer({"image_id": "one"})
+    assert (triggers(effects), codes(effects)) == ([Trigger.ESTABLISHED], ["no_backend_session"])
+    assert only(Send, world.wait(5.0)) == []
+    late = encode_result(decode_request(create.body), {"session_id": "late"}, at=world.now.utc)
+    assert world.tell(inputs.Received(create.link, create.token, late)) == []
+
+
+def test_a_busy_image_that_makes_the_session_before_it_answers_the_ping_is_linked_with_it() -> None:
+    world, create = without_a_reply()
+    ping = world.last_send
+    made = encode_result(decode_request(create.body), {"session_id": "late"}, at=world.now.utc)
+    world.tell(inputs.Received(create.link, create.token, made))
+    assert pushed(world) == {"session": "late", "work": "new"}
+    push = world.last_send
+    pong = encode_result(decode_request(ping.body), {"image_id": "one"}, at=world.now.utc)
+    assert world.tell(inputs.Received(ping.link, ping.token, pong)) == []
+    assert world.last_send is push
+    assert triggers(world.answer()) == [Trigger.ESTABLISHED]
 
 
 def lost_in_the_first_push() -> World:

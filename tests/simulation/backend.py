@@ -54,6 +54,7 @@ class Character:
     dialects: frozenset[Dialect] = frozenset({Dialect.COMMAND})
     has_sessions: bool = True
     ignores_other_dialect: bool = False
+    ignores_unknown_commands: bool = False
     own_ids: bool = False
     wants_token: bool = False
     state_with_restore: bool = True
@@ -143,6 +144,8 @@ class SimulatedImage:
         except InvalidRequest as error:
             return encode_error(self._in_own_terms(error.request), "InvalidRequest", str(error), at=at)
         if request.dialect not in self.character.dialects and self.character.ignores_other_dialect:
+            return None
+        if self.character.ignores_unknown_commands and request.command in _SESSION_COMMANDS:
             return None
         try:
             self._check(request)

@@ -19,17 +19,20 @@ _DIALECTS = (
 _FROZEN_EARLY = (0.0, 0.3)  # of the new links of a story: none, or so many
 _EARLY_S = (0.0, 1.0)  # the first heartbeat comes later
 _FROZEN_EARLY_S = (2.0, 8.0)
+_IGNORES_UNKNOWN = 0.3  # of the servers without sessions
 _BUSY_S = (1.0, 20.0)
 _SLOW_S = (0.1, 3.0)
 
 
 def some_character(agenda: Agenda, *, wants_token: bool, image_id: str | None) -> Character:
     """A server that an image might run."""
+    dialects, has_sessions = agenda.rng.choice(_DIALECTS), agenda.chance(0.85)
     return Character(
         image_id=image_id,
-        dialects=agenda.rng.choice(_DIALECTS),
-        has_sessions=agenda.chance(0.85),
+        dialects=dialects,
+        has_sessions=has_sessions,
         ignores_other_dialect=agenda.chance(0.2),
+        ignores_unknown_commands=not has_sessions and agenda.side_rng.random() < _IGNORES_UNKNOWN,
         own_ids=agenda.chance(0.2),
         wants_token=wants_token,
         state_with_restore=agenda.chance(0.8),

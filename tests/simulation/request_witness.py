@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stui_supervisor import inputs
-from stui_supervisor.config import EXPIRY_GRACE_S, Settings
+from stui_supervisor.config import EXPIRY_GRACE_S, HANDSHAKE_SILENCES, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.effects import Announce, CloseLink, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
@@ -25,6 +25,7 @@ _ERRORS = {
     BackendError: Outcome.BACKEND_ERROR,
     type(None): Outcome.REPLIED,
 }
+_ROUNDED_S = 1e-6
 _UP = (State.CONNECTED, State.DEGRADED)
 
 
@@ -34,6 +35,7 @@ class OnTheWay:
 
     command: str
     dialect: str
+    sent_at: float
 
 
 class RequestWitness:
@@ -68,7 +70,7 @@ class RequestWitness:
         for effect in effects:
             match effect:
                 case Send(_, token, body):
-                    self._sent(token, body)
+                    self._sent(token, body, now, is_up=state_before in _UP)
                 case CloseLink():
                     self._in_flight.clear()
                 case Finish():
@@ -101,7 +103,7 @@ class RequestWitness:
             case inputs.Received(_, token, _) if token in self._in_flight:
                 self._in_flight.clear()  # of two pings in two dialects one answer is enough
 
-    def _sent(self, token: bytes, body: bytes) -> None:
+    def _sent(self, token: bytes, body: bytes, now: float, *, is_up: bool) -> None:
         message = decode_request(body)
         demand(token not in self._tokens, "a token is used once")
         self._tokens[token] = message.id
@@ -110,11 +112,18 @@ class RequestWitness:
         # An image whose dialect nobody knows may be busy or may ignore one: only then a second ping goes out.
         is_second_ping = message.command == "ping" and [other.command for other in others] == ["ping"]
         demand(
-            not others or (is_second_ping and others[0].dialect != message.dialect),
+            not others
+            or (is_second_ping and others[0].dialect != message.dialect)
+            or (message.command == "ping" and not is_up and self._is_unanswered_for_long(others, now)),
             f"one message is in flight at a time: {others} and then {message.command}",
         )
-        self._in_flight[token] = OnTheWay(message.command, message.dialect)
+        self._in_flight[token] = OnTheWay(message.command, message.dialect, now)
         demand(message.id not in self.ended, f"request {message.id} has ended and is not sent any more")
+
+    def _is_unanswered_for_long(self, others: Sequence[OnTheWay], now: float) -> bool:
+        """Something of a handshake got no answer, nor a first ping behind it: its reply may be lost."""
+        least_s = HANDSHAKE_SILENCES * self._settings.handshake_notice_s - _ROUNDED_S
+        return [other.command == "ping" for other in others] == [False] and now - others[0].sent_at >= least_s
 
     def _finished(self, effect: Finish) -> Outcome:
         request = self.open.pop(effect.request, None)

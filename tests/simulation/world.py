@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import HANDSHAKE_SILENCES, Settings
 from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Announce, Effect
 from stui_supervisor.endpoint import Endpoint
@@ -30,6 +30,8 @@ HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 BESIDE = Endpoint.parse("tcp://127.0.0.1:5557")
 THERE = Endpoint.parse("tcp://image.example:5555")
 _TURMOIL_S = (30.0, 120.0)
+_STARTED_WITHIN_S = 10.0
+_IGNORED_WITHIN_S = HANDSHAKE_SILENCES * Settings().handshake_notice_s  # until no answer counts as one
 _CONNECTED_WITHIN_S = 60.0  # the longest wait is 30 s, an image may be busy for 20 s
 _HEALTHY_S = 12.0
 _SETTLED_S = 2.0
@@ -241,7 +243,9 @@ class World:
         program.witness.killed()
         self._user.program = next_program = self._new_program()
         next_program.start(None)
-        self._go_on_until(self._is_connected, 10.0, "the next process is connected by itself")
+        image = self._sites[Endpoint.parse(str(before.endpoint))].image
+        ignored_s = _IGNORED_WITHIN_S if image.character.ignores_unknown_commands else 0.0
+        self._go_on_until(self._is_connected, _STARTED_WITHIN_S + ignored_s, "the next process is connected by itself")
         after = next_program.core.status(next_program.now())
         demand(after.endpoint == before.endpoint, "the next process has the same endpoint")
         demand(next_program.context.sections() == program.context.sections(), "the next process has the same work")
