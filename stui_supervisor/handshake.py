@@ -1,8 +1,10 @@
 """What is said on a new link before it counts as established.
 
-ping (which finds the dialect and the image) → ``restore_session``, else ``create_session`` and the
-context → established. A session that the backend refuses, or does not answer while it answers a
-ping that was sent later, does not prevent the link: the context is then kept on this machine only.
+ping (which finds the dialect and the image) → ``restore_session`` → the context → established.
+A session that is gone is made again by ``create_session``, after a second ping: another image may
+have taken the place of the first. A session that the backend refuses, or does not answer while it
+answers a ping that was sent later, does not prevent the link: the context is then kept on this
+machine only.
 """
 
 from __future__ import annotations
@@ -154,6 +156,8 @@ class Handshake:
         match self._asked:
             case "restore_session":
                 return self._restore_answered(reply)
+            case "second_ping":
+                return self._identify_again(reply)
             case "create_session":
                 return self._create_answered(reply)
             case "load_context":
@@ -205,7 +209,7 @@ class Handshake:
         if trouble is not None:
             return trouble
         self._refusal = f"no answer to {self._asked}"
-        if self._asked == "create_session" and self._verdict is BackendVerdict.RESTARTED:
+        if self._known.backend_session is None and self._verdict is BackendVerdict.RESTARTED:
             self._verdict = BackendVerdict.UNKNOWN
         return self._established()
 
@@ -238,13 +242,27 @@ class Handshake:
             if self._verdict is not BackendVerdict.DIFFERENT_IMAGE and not self._known.is_elsewhere:
                 self._verdict = BackendVerdict.RESTARTED
             self._known = self._known._replace(backend_session=None)
-            return self._session()
+            if self._known.image_id is None:
+                return self._session()
+            self._asked = "second_ping"
+            return Ask(self._dialect, Operation("ping", {}), self._secret)
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.RESUMED
         state = _state_in(reply)
         if not state and self._dialect is Dialect.ENVELOPE:
             return self._ask("load_context", {"session_id": self._known.backend_session})
         return Merge(state)
+
+    def _identify_again(self, reply: Reply | MalformedMessage) -> Step:
+        """The session is gone: that may be so because another image has taken the place of the first."""
+        has_switched = self._verdict is BackendVerdict.DIFFERENT_IMAGE
+        image_id = self._known.image_id if has_switched else None
+        trouble = trouble_in(reply, self._dialect, self._secret, pin=self._pin, image_id=image_id)
+        if trouble is not None:
+            return trouble
+        if isinstance(reply, Reply) and names_another_image(reply, self._known.image_id):
+            return self._identify(reply)
+        return self._session()
 
     def _is_restored(self, reply: Reply | MalformedMessage) -> TypeGuard[Reply]:
         """True when the session that was asked for is there; the work of another one is none of ours."""

@@ -164,7 +164,8 @@ def test_a_command_backend_whose_session_comes_without_a_state_gets_ours() -> No
 @pytest.mark.parametrize("gone", ["SessionNotFound", "SessionError", "RuntimeError", "ObjectNotFound"])
 def test_a_session_that_is_gone_is_made_again_and_the_context_pushed(dialect: Dialect, gone: str) -> None:
     handshake = restoring(dialect)
-    step = handshake.answered(error(dialect, gone))
+    assert exact(handshake.answered(error(dialect, gone))) == ask(dialect, "ping")
+    step = handshake.answered(ok(dialect, image_id="one"))
     assert exact(step) == ask(dialect, "create_session", client_id="c")
     assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None, made="s2"))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s2"))
@@ -172,15 +173,18 @@ def test_a_session_that_is_gone_is_made_again_and_the_context_pushed(dialect: Di
 
 
 def test_an_answer_that_cannot_be_read_counts_as_a_session_that_is_gone() -> None:
-    assert exact(restoring().answered(GARBAGE)) == ask(COMMAND, "create_session", client_id="c")
+    handshake = restoring()
+    handshake.answered(GARBAGE)
+    assert exact(handshake.answered(ok())) == ask(COMMAND, "create_session", client_id="c")
 
 
 @BOTH
 def test_another_session_than_the_one_that_was_asked_for_counts_as_gone_and_its_work_is_left_alone(
     dialect: Dialect,
 ) -> None:
-    answer = ok(dialect, session_id="theirs", session_state={"work": "theirs"})
-    assert exact(restoring(dialect).answered(answer)) == ask(dialect, "create_session", client_id="c")
+    handshake = restoring(dialect)
+    handshake.answered(ok(dialect, session_id="theirs", session_state={"work": "theirs"}))
+    assert exact(handshake.answered(ok(dialect))) == ask(dialect, "create_session", client_id="c")
 
 
 @pytest.mark.parametrize("session_id", ["s1", None, "", 7, "x" * 300])
@@ -211,6 +215,7 @@ def test_a_backend_that_gives_no_session_is_linked_without_one(answer: Reply | M
 def test_an_old_server_that_knows_no_sessions_is_of_unknown_verdict_however_often_it_is_linked() -> None:
     handshake = restoring()
     handshake.answered(error(message="unknown command"))
+    handshake.answered(ok())
     step = handshake.answered(error(message="unknown command"))
     assert exact(step) == established(known(COMMAND, "one"), refusal="Error: unknown command")
 
@@ -263,7 +268,8 @@ def test_another_image_whose_session_is_gone_or_never_was_gets_a_new_one() -> No
     handshake = begun(known(COMMAND, "one", "s1"))
     handshake.answered(ok(image_id="two"))
     handshake.switched(known(COMMAND, "two", "s2", "c2"))
-    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c2")
+    handshake.answered(error())
+    assert exact(handshake.answered(ok(image_id="two"))) == ask(COMMAND, "create_session", client_id="c2")
     handshake.answered(ok(session_id="s3"))
     assert exact(handshake.merged(ours_is_newer=False)) == established(
         known(COMMAND, "two", "s3", "c2"), BackendVerdict.DIFFERENT_IMAGE
@@ -367,6 +373,7 @@ def remaking() -> Handshake:
     """A handshake that has asked for a new session in place of one that is gone."""
     handshake = restoring()
     handshake.answered(error(error_type="SessionNotFound"))
+    handshake.answered(ok(image_id="one"))
     return handshake
 
 
@@ -508,7 +515,8 @@ def test_a_session_of_another_endpoint_that_is_missing_here_says_nothing_about_a
     start = known(dialect, "one", "s1")
     handshake = begun(start._replace(is_elsewhere=True))
     handshake.answered(ok(dialect, image_id="one"))
-    assert exact(handshake.answered(error(dialect, "SessionNotFound"))) == ask(dialect, "create_session", client_id="c")
+    handshake.answered(error(dialect, "SessionNotFound"))
+    assert exact(handshake.answered(ok(dialect))) == ask(dialect, "create_session", client_id="c")
     handshake.answered(ok(dialect, session_id="s2"))
     step = handshake.merged(ours_is_newer=False)
     assert isinstance(step, Established)
@@ -537,6 +545,61 @@ def test_a_backend_that_repeats_the_token_is_not_quoted_on_it(refusal: str) -> N
 def test_long_words_are_cut() -> None:
     words = words_of(error(error_type="SessionError", message="x" * 100_000))
     assert (len(words), words[:17]) == (ERROR_TEXT_MAX_LENGTH, "SessionError: xxx")
+
+
+# An image that is replaced during the handshake
+
+
+def gone(dialect: Dialect = COMMAND) -> Handshake:
+    """A handshake that has asked who answers now, as the session s1 is gone."""
+    handshake = restoring(dialect)
+    handshake.answered(error(dialect, "SessionNotFound"))
+    return handshake
+
+
+@BOTH
+def test_an_image_that_took_the_place_of_the_first_gets_nothing_of_its_work(dialect: Dialect) -> None:
+    handshake = gone(dialect)
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    step = handshake.switched(known(dialect, "two", None, "c2"))
+    assert exact(step) == ask(dialect, "create_session", client_id="c2")
+    handshake.answered(ok(dialect, session_id="s2"))
+    step = handshake.merged(ours_is_newer=False)
+    assert exact(step) == established(known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE)
+
+
+def test_images_that_replace_each_other_all_the_time_fail_the_attempt() -> None:
+    handshake = gone()
+    handshake.answered(ok(image_id="two"))
+    handshake.switched(known(COMMAND, "two", "s2"))
+    handshake.answered(error(error_type="SessionNotFound"))
+    step = handshake.answered(ok(image_id="three"))
+    assert isinstance(step, Failed)
+    assert step.failure.kind is FailureKind.RESET
+
+
+def test_an_image_without_a_name_is_not_asked_for_it_again() -> None:
+    handshake = begun(known(COMMAND, None, "s1"))
+    handshake.answered(ok())
+    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c")
+
+
+def test_what_the_new_image_advertises_counts() -> None:
+    handshake = gone()
+    handshake.answered(ok(image_id="two", capabilities=["deadline"]))
+    handshake.switched(known(COMMAND, "two"))
+    step = handshake.answered(error())
+    assert isinstance(step, Established)
+    assert step.capabilities == {"deadline"}
+
+
+def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() -> None:
+    assert isinstance(gone().answered(GARBAGE), Failed)
+
+
+def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:
+    step = asked_again(gone()).answered(ok(image_id="one"))
+    assert exact(step) == established(known(COMMAND, "one"), refusal="no answer to second_ping")
 
 
 # A pinned image

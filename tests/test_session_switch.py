@@ -176,6 +176,7 @@ def test_each_endpoint_has_its_own_session_in_the_image_and_keeps_it() -> None:
     world.answer({"image_id": "one"})
     assert world.asked().parameters["session_id"] == "made"  # it may be the same image under another name
     world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
     world.answer({"session_id": "made there"})
     assert world.core.status(world.now).backend_verdict is BackendVerdict.UNKNOWN
     for endpoint, session in ((HERE, "made"), (THERE, "made there"), (HERE, "made")):
@@ -197,5 +198,6 @@ def test_a_session_that_its_own_endpoint_has_lost_was_restarted() -> None:
     world.opened()
     world.answer({"image_id": "one"})
     world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
     world.answer({"session_id": "made again"})
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED

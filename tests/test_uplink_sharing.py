@@ -288,6 +288,7 @@ def test_after_a_refused_push_a_later_link_tries_again() -> None:
     world.opened()
     world.answer({"image_id": "one"})
     world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
     world.answer({"session_id": "s2"})
     assert pushed(world) == {"session": "s2", "work": "new"}
     assert triggers(world.answer()) == [Trigger.ESTABLISHED]
