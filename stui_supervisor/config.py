@@ -50,6 +50,7 @@ DEADLINE_MAX_S: Final = 86_400.0  # the backend is told of no later deadline; no
 TIMES_MAY_BE_EARLY_S: Final = 0.002  # a reply's time and a deadline are each cut to the millisecond
 WHOLE_SECONDS_MAY_BE_EARLY_S: Final = 1.0  # a reply's time without a fraction may be cut to the second
 HANDSHAKE_SILENCES: Final = 2  # handshake_notice_s each; then a ping asks whether a reply got lost
+SESSION_RETRY_S: Final = 60.0  # a session that the backend denied is asked for again after this, then twice as long
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
 UPLOAD_MIN_BYTES: Final = 2_048  # acknowledged in a row; a heartbeat may have to wait behind so much on a slow line

@@ -123,6 +123,9 @@ class Core(Notified):
         push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
         if push is not None and (earliest is None or push < earliest):
             earliest = push
+        session = self._denied.next_deadline() if is_up and self._exchange.flight is None else None
+        if session is not None and (earliest is None or session < earliest):
+            earliest = session
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription

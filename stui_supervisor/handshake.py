@@ -74,6 +74,7 @@ class SwitchSession(NamedTuple):
 class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
 
+    ``may_ask_again`` is True when it has denied the session only.
     ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
@@ -82,6 +83,7 @@ class Established(NamedTuple):
     refusal: str | None
     capabilities: frozenset[str] = frozenset()
     publishes: Any = None
+    may_ask_again: bool = False
 
 
 class Rejected(NamedTuple):
@@ -277,7 +279,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
-            return self._established()
+            return self._established()._replace(may_ask_again=True)
         self._known = self._known._replace(backend_session=session)
         return Merge(None, made=session)
 

@@ -11,6 +11,7 @@ from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.curve import RefusedKeys
+from stui_supervisor.denied import Denied
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected
@@ -43,6 +44,7 @@ class Retrying(Turn, ABC):
         self._troubles = Troubles()
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
+        self._denied = Denied()
         self._route = Route()
         self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()

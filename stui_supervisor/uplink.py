@@ -98,7 +98,10 @@ class Uplink(Retrying):
         self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
         self._sharing.link_up(takes_it=step.known.backend_session is not None)
-        if step.refusal:
+        self._denied.begin()
+        if step.may_ask_again and step.refusal:
+            self._session_denied(step.refusal)
+        elif step.refusal:
             self._no_backend_session(step.refusal)
         self._arrive()
         self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
@@ -145,6 +148,8 @@ class Uplink(Retrying):
         due, session = self._sharing.next_deadline(), self._session.record.backend_session
         if self._exchange.flight is None and due is not None and due <= self._now.monotonic_s and session is not None:
             self._push(Purpose.PUSH, dialect, session)
+        if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
+            self._ask_for_session()
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -245,18 +250,30 @@ class Uplink(Retrying):
         if isinstance(reply, Reply) and reply.ok:
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
-            create = Operation("create_session", {"client_id": self._session.record.client_id})
-            self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
+            self._ask_for_session()
         else:
             self._no_backend_session(words_of(reply, self._attempt.secret))
+
+    def _ask_for_session(self) -> None:
+        create = Operation("create_session", {"client_id": self._session.record.client_id})
+        self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
 
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply)
         if session is None:
-            self._no_backend_session(words_of(landed.reply, self._attempt.secret))
+            self._session_denied(words_of(landed.reply, self._attempt.secret))
             return
+        self._denied.begin()
+        self._sharing.link_up(takes_it=True)
+        self._sharing.may_make_session_again()  # this was that one time
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
         self._push(Purpose.PUSH, self._attempt.dialect, session)
+
+    def _session_denied(self, words: str) -> None:
+        """It is asked for again later; that is told once."""
+        self._sharing.link_up(takes_it=False)
+        if self._denied.again(self._now.monotonic_s):
+            self._no_backend_session(words)
 
     def _no_backend_session(self, words: str) -> None:
         self._sharing.link_up(takes_it=False)

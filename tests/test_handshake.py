@@ -56,9 +56,13 @@ def known(
 
 
 def established(
-    learnt: Known, verdict: BackendVerdict = BackendVerdict.UNKNOWN, refusal: str | None = None
+    learnt: Known,
+    verdict: BackendVerdict = BackendVerdict.UNKNOWN,
+    refusal: str | None = None,
+    *,
+    may_ask_again: bool = False,
 ) -> tuple[object, ...]:
-    return exact(Established(learnt, verdict, refusal))
+    return exact(Established(learnt, verdict, refusal, may_ask_again=may_ask_again))
 
 
 def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
@@ -209,7 +213,7 @@ def test_a_session_that_is_named_as_before_or_not_at_all_is_resumed(session_id: 
     ],
 )
 def test_a_backend_that_gives_no_session_is_linked_without_one(answer: Reply | MalformedMessage, why: str) -> None:
-    assert exact(creating().answered(answer)) == established(known(), refusal=why)
+    assert exact(creating().answered(answer)) == established(known(), refusal=why, may_ask_again=True)
 
 
 def test_an_old_server_that_knows_no_sessions_is_of_unknown_verdict_however_often_it_is_linked() -> None:
@@ -217,7 +221,7 @@ def test_an_old_server_that_knows_no_sessions_is_of_unknown_verdict_however_ofte
     handshake.answered(error(message="unknown command"))
     handshake.answered(ok())
     step = handshake.answered(error(message="unknown command"))
-    assert exact(step) == established(known(COMMAND, "one"), refusal="Error: unknown command")
+    assert exact(step) == established(known(COMMAND, "one"), refusal="Error: unknown command", may_ask_again=True)
 
 
 @pytest.mark.parametrize(

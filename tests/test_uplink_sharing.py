@@ -160,6 +160,91 @@ def test_a_session_that_was_made_on_a_link_that_failed_belongs_to_its_endpoint()
     assert world.asked().command == "create_session"
 
 
+def denied() -> World:
+    """A link to a backend that has denied its session; the user has changed something since."""
+    world = at("connecting, handshake")
+    world.answer({"image_id": "one"})
+    assert codes(world.refuse("SessionError", "5 sessions already")) == ["no_backend_session"]
+    world.context["work"] = "new"
+    return world
+
+
+def wait_quietly(world: World, seconds: float) -> list[str]:
+    """What is said on the link meanwhile, beside pings that are answered."""
+    said, end = [], world.now.monotonic_s + seconds
+    while world.now.monotonic_s < end:
+        due = world.core.next_deadline()
+        step = end - world.now.monotonic_s if due is None else min(due, end) - world.now.monotonic_s
+        for command in commands(world.wait(max(step, 0.0))):
+            said.append(command)
+            if command == "ping":
+                world.answer({"image_id": "one"})
+    return [command for command in said if command != "ping"]
+
+
+def test_a_session_that_was_denied_is_asked_for_again_after_a_minute_and_gets_the_work() -> None:
+    world = denied()
+    world.wait(3.0)
+    world.submit("evaluate", code="1")
+    world.answer()  # pings are due at other moments now
+    assert wait_quietly(world, 56.9) == []
+    assert wait_quietly(world, 0.1) == ["create_session"]
+    effects = world.answer({"session_id": "s2"})
+    assert (codes(effects), pushed(world)) == ([], {"session": "s2", "work": "new"})
+    world.answer()
+    world.context["work"] = "newer"
+    world.wait(1.0)
+    assert pushed(world) == {"session": "s2", "work": "newer"}
+    world.refuse("SessionNotFound")
+    assert codes(world.refuse("SessionError")) == ["no_backend_session"]
+    assert wait_quietly(world, 60.0) == ["create_session"]
+
+
+def test_a_session_that_is_denied_always_is_asked_for_ever_more_rarely_and_that_is_told_once() -> None:
+    world = denied()
+    said = []
+    for minutes in (1, 2, 4, 8):
+        said += [wait_quietly(world, 60.0 * minutes), codes(world.refuse("SessionError"))]
+    assert said == [["create_session"], []] * 4
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer({"image_id": "one"})
+    assert codes(world.refuse("SessionError")) == ["no_backend_session"]
+    assert wait_quietly(world, 60.0) == ["create_session"]
+
+
+def test_a_session_that_was_given_late_and_takes_no_push_is_not_made_again() -> None:
+    world = denied()
+    wait_quietly(world, 60.0)
+    world.answer({"session_id": "s2"})
+    assert codes(world.refuse("SessionError", "read-only")) == ["no_backend_session"]
+    assert wait_quietly(world, 3_600.0) == []
+
+
+def test_a_session_that_cannot_be_made_again_now_is_made_later() -> None:
+    world = pausing(at("connected"))
+    world.refuse("SessionNotFound")
+    assert codes(world.refuse("SessionError", "too many")) == ["no_backend_session"]
+    assert wait_quietly(world, 60.0) == ["create_session"]
+    world.answer({"session_id": "s2"})
+    assert pushed(world) == {"session": "s2", "work": "new"}
+
+
+def test_a_session_is_not_asked_for_while_a_request_is_in_flight() -> None:
+    world = denied()
+    world.submit("evaluate", code="1")
+    assert commands(world.wait(100.0)) == []
+    assert endings(world.answer()) == [(1, "replied")]
+    assert world.asked().command == "create_session"
+
+
+def test_a_backend_that_answers_nothing_said_of_sessions_is_asked_for_none_again() -> None:
+    world, _ = without_a_reply()
+    world.answer({"image_id": "one"})
+    assert wait_quietly(world, 3_600.0) == []
+
+
 def test_nothing_is_pushed_without_a_session_of_our_own() -> None:
     world = World(Settings(keeps_session=False))
     world.start(HERE)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from stui_supervisor.denied import Denied
+
+
+def test_nothing_is_due_before_anything_was_denied() -> None:
+    denied = Denied()
+    assert (denied.next_deadline(), denied.take(1e9)) == (None, False)
+
+
+def test_each_time_it_waits_twice_as_long() -> None:
+    denied, due = Denied(), []
+    for _ in range(4):
+        denied.again(0.0)
+        due.append(denied.next_deadline())
+    assert due == [60.0, 120.0, 240.0, 480.0]
+
+
+def test_only_the_first_time_on_a_link_is_news() -> None:
+    denied = Denied()
+    first = [denied.again(0.0), denied.again(0.0)]
+    denied.begin()
+    assert (first, denied.again(0.0)) == ([True, False], True)
+
+
+def test_it_is_taken_once_when_it_is_due() -> None:
+    denied = Denied()
+    denied.again(100.0)
+    assert [denied.take(159.9), denied.take(160.0), denied.take(161.0)] == [False, True, False]
+
+
+def test_a_new_link_forgets_what_was_due() -> None:
+    denied = Denied()
+    denied.again(0.0)
+    denied.begin()
+    assert denied.next_deadline() is None
