@@ -26,6 +26,8 @@ from stui_supervisor.wire.limits import MalformedMessage, parse, shown
 
 PROTOCOL_VERSION: Final = "1.0.0"
 _PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]
+_JSON_HINT: Final = "use objects with text keys, lists, text and finite numbers"
+_CONTAINERS: Final = (dict, list, tuple)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -75,11 +77,16 @@ def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datet
         raise ConfigurationError(
             "a request needs a command and its parameters by name", hint='for instance "evaluate", {"code": "3 + 4"}'
         )
+    parameters = dict(operation.parameters)
     if dialect is Dialect.COMMAND:
-        return write({"id": message_id, "command": operation.command, "parameters": dict(operation.parameters)})
-    naming = naming_of_command(operation.command)
-    data = {"request_type": naming.request_type, "params": renamed(operation.parameters, naming.parameters)}
-    return write(envelope(message_id, at, "Request", data))
+        message = {"id": message_id, "command": operation.command, "parameters": parameters}
+    else:
+        naming = naming_of_command(operation.command)
+        data = {"request_type": naming.request_type, "params": renamed(parameters, naming.parameters)}
+        message = envelope(message_id, at, "Request", data)
+    body = write(message)  # first: what has no end, or too much in it, is refused here
+    _check_keys(parameters)
+    return body
 
 
 def decode(body: bytes) -> Reply:
@@ -154,14 +161,25 @@ def renamed(parameters: Mapping[str, Any], names: Mapping[str, str]) -> dict[str
     return result
 
 
+def _check_keys(parameters: dict[Any, Any]) -> None:
+    """Refuse keys that JSON would make text of by itself: two of them could become one."""
+    pending: list[Any] = [parameters]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, dict):
+            for key in each:
+                if not isinstance(key, str):
+                    raise ConfigurationError(f"the message is not JSON (the key {key!r} is not text)", hint=_JSON_HINT)
+            each = each.values()
+        pending += [inner for inner in each if isinstance(inner, _CONTAINERS)]
+
+
 def write(message: Mapping[str, Any]) -> bytes:
     """A message as bytes. Raises ConfigurationError when it is not JSON or too large for STUI."""
     try:
         body = _ENCODER.encode(message).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            f"the message is not JSON ({error})", hint="use objects with text keys, lists, text and finite numbers"
-        ) from error
+        raise ConfigurationError(f"the message is not JSON ({error})", hint=_JSON_HINT) from error
     if len(body) > MESSAGE_MAX_BYTES:
         raise ConfigurationError(
             f"the message has {len(body):,} bytes, and STUI allows {MESSAGE_MAX_BYTES:,}", hint="send it in parts"

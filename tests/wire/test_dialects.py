@@ -81,12 +81,40 @@ def test_any_mapping_serves_as_parameters() -> None:
         {"x": "\ud800"},
         {("a", "b"): 1},
         {"x": 10**5_000},
+        {1: 2, "1": 3},
+        {"x": {1.5: 2}},
+        {"x": [1, ({"y": {None: 1}},)]},
+        {"x": [[], {}, {True: 1}]},
     ],
-    ids=["nan", "infinity", "object", "set", "bytes", "surrogate", "tuple key", "endless integer"],
+    ids=[
+        "nan",
+        "infinity",
+        "object",
+        "set",
+        "bytes",
+        "surrogate",
+        "tuple key",
+        "endless integer",
+        "number key",
+        "inner number key",
+        "deep null key",
+        "listed true key",
+    ],
 )
 def test_parameters_that_are_not_json_are_the_callers_mistake(dialect: Dialect, parameters: Mapping[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="not JSON"):
         written(dialect, "evaluate", parameters)
+
+
+def test_a_key_that_is_not_text_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"the key 1 is not text") as caught:
+        written(Dialect.COMMAND, "evaluate", {"x": {"y": 1, 1: 2}})
+    assert caught.value.hint == "use objects with text keys, lists, text and finite numbers"
+
+
+def test_what_is_given_in_many_places_is_written_in_each() -> None:
+    shared: list[Any] = [{"a": 1}]
+    assert written(Dialect.COMMAND, "evaluate", {"x": shared, "y": (shared, shared)})["parameters"]["y"] == [shared] * 2
 
 
 def test_parameters_that_contain_themselves_are_the_callers_mistake() -> None:
