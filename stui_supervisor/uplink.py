@@ -159,7 +159,7 @@ class Uplink(Retrying):
         if is_ping or is_learning:
             self._note_stall()
         if path is not None and is_learning:
-            path.replied(event.token, event.body)
+            path.replied()
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
         if landed is None:
@@ -314,7 +314,7 @@ class Uplink(Retrying):
         path = self._attempt.path
         if path is not None and path.next_look() <= self._now.monotonic_s and not self._is_blind:
             is_up = self._attempt.phase is Phase.UP
-            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None, is_up=is_up)
+            path.asked(self._now.monotonic_s, self._exchange.flight, is_up=is_up)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:
