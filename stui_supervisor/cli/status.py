@@ -63,7 +63,17 @@ def _print(known: dict[str, Any], terminal: Terminal) -> None:
     for name, value in known.items():
         if value is None:
             continue
-        shown = str(value).lower() if isinstance(value, bool) else printable(str(value))
+        shown = _shown(value)
         if name == "state":
             shown = terminal.paint(shown, STATE_COLOURS[State(value)])
         terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {shown}")
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.1f}"
+        case _:
+            return printable(str(value))

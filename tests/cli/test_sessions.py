@@ -294,6 +294,14 @@ def test_wrong_usage_ends_with_2(told: Told, words: list[str], said: str) -> Non
     assert (code, said in err) == (2, True)
 
 
+@pytest.mark.parametrize("action", ["show", "restore", "export", "import"])
+def test_each_argument_explains_itself(action: str, command: Command) -> None:
+    operands = command("sessions", action, "--help").out.partition("positional arguments:")[2].partition("\n\n")[0]
+
+    assert operands
+    assert all(len(line.split()) > 1 for line in operands.splitlines() if line)
+
+
 def test_a_copy_that_the_session_has_not_is_wrong_usage(told: Told) -> None:
     session_id = leave(told, {"a": 1})
     for name in ("context.9", "endpoint.1", "../x"):
