@@ -15,6 +15,7 @@ from stui_supervisor.cli.main import main
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionRecord
 from tests.support.command import Command
+from tests.support.denied_writing import plain_account
 from tests.support.stored_files import newest, posix, with_header
 
 ENDPOINT = "tcp://127.0.0.1:5555"
@@ -261,6 +262,24 @@ def test_pruning_goes_by_the_days_and_the_profile_that_are_named(told: Told) -> 
     assert told("prune", "--older-than", "50") == {"removed": []}
     assert len(told("prune", "--profile", "work")["removed"]) == 1
     assert len(told("prune")["removed"]) == 1
+
+
+@pytest.mark.parametrize("action", ["list", "prune"])
+def test_a_home_that_is_a_file_is_told_and_ends_with_1(told: Told, action: str) -> None:
+    told._home.write_text("in the way")
+    code, err = told.error(action)
+    assert (code, "a file is where a directory should be" in err) == (1, True)
+
+
+@posix
+@pytest.mark.parametrize("action", ["list", "prune"])
+def test_a_home_that_cannot_be_read_is_told_and_ends_with_1(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with plain_account() as root:
+        told = Told(root / "home", capsys)
+        leave(told, {"a": 1}, at=LONG_AGO)
+        told._home.chmod(0)
+        code, err = told.error(action)
+    assert (code, "Permission denied" in err) == (1, True)
 
 
 def test_a_session_of_a_later_version_is_told_of_and_left_as_it_is(told: Told, tmp_path: Path) -> None:
