@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -222,10 +222,9 @@ def test_a_state_file_that_cannot_be_written_any_more_is_reported_and_served_wit
 @pytest.mark.parametrize("option", ["state_file", "executed_log"])
 def test_a_file_that_cannot_be_written_is_an_error_at_the_start(option: str, tmp_path: Path) -> None:
     path = tmp_path / "missing" / "file"
-    backend = Backend(BackendSettings(bind="tcp://127.0.0.1:*", **{option: path}))  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError) as caught:
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", **{option: path})  # type: ignore[arg-type]
+    with closing(Backend(settings)) as backend, pytest.raises(ConfigurationError) as caught:
         backend.open()
-    backend.close()
     assert caught.value.message == f"{path} cannot be written (No such file or directory)"
     assert caught.value.hint.startswith("name another")
 
@@ -272,10 +271,8 @@ def test_an_address_that_cannot_be_bound_is_an_error_that_says_so(address: str) 
     ],
 )
 def test_the_hint_is_for_what_is_wrong_with_the_address(address: str, hint: str) -> None:
-    backend = Backend(BackendSettings(bind=address))
-    with pytest.raises(ConfigurationError) as caught:
+    with closing(Backend(BackendSettings(bind=address))) as backend, pytest.raises(ConfigurationError) as caught:
         backend.open()
-    backend.close()
     assert caught.value.hint == hint
 
 
@@ -283,10 +280,9 @@ def test_the_hint_is_for_what_is_wrong_with_the_address(address: str, hint: str)
 def test_a_path_where_we_may_not_write_asks_for_another() -> None:
     with plain_account() as root:
         deny_writing(root)
-        backend = Backend(BackendSettings(bind=f"ipc://{root}/socket"))
-        with pytest.raises(ConfigurationError) as caught:
+        settings = BackendSettings(bind=f"ipc://{root}/socket")
+        with closing(Backend(settings)) as backend, pytest.raises(ConfigurationError) as caught:
             backend.open()
-        backend.close()
     assert caught.value.hint == "bind a port above 1023, or a path in a directory of your own"
 
 
