@@ -17,6 +17,8 @@ from stui_supervisor.adapters.session_archive import SessionArchive, StoredCopy,
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.hints import command
+from stui_supervisor.cli.stored import way_to_run
 from stui_supervisor.cli.terminal import Colour, Terminal
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
@@ -36,7 +38,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
     for notice in files.of_later_versions().values():
         terminal.note(notice.message)
     if not sessions:
-        terminal.note("No session is stored. One begins with: stui-supervisor run tcp://127.0.0.1:5555")
+        terminal.note(f"No session is stored. One begins with: {printable(way_to_run(arguments))}")
     return ExitCode.DONE
 
 
@@ -143,7 +145,8 @@ def _find(arguments: argparse.Namespace) -> StoredSession:
     later = files.of_later_versions().get(arguments.id)
     if later is not None:
         raise StoreError(later.message, hint=later.hint)
-    raise ConfigurationError(f"there is no session {arguments.id!a}", hint="see: stui-supervisor sessions list")
+    hint = f"see: {command(arguments, 'sessions', 'list')}"
+    raise ConfigurationError(f"there is no session {arguments.id!a}", hint=hint)
 
 
 def _read(file: str) -> bytes:

@@ -74,7 +74,7 @@ def leave(
 def test_with_nothing_stored_the_list_is_empty_and_makes_no_file(told: Told) -> None:
     code, out, err = told.run("list")
     assert (code, out) == (0, "")
-    assert "stui-supervisor run" in err
+    assert f"stui-supervisor --home {told._home} run" in err
     assert not told._home.exists()
 
 
