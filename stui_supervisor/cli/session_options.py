@@ -25,7 +25,7 @@ _COMMANDS: Final = (
 _OPERANDS: Final = {
     "ID": "a session, by its id in the list",
     "SNAPSHOT": "a copy of its work as show names it, for instance context.2; without one, the work as it is",
-    "FILE": "where to, or where from",
+    "FILE": "where to, or where from; - is stdout or stdin",
 }
 
 

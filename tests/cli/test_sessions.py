@@ -181,6 +181,21 @@ def test_a_session_comes_through_a_file_unchanged_and_without_what_belongs_to_th
     )
 
 
+def test_a_dash_is_stdout_for_an_export_and_stdin_for_an_import(told: Told, command: Command) -> None:
+    session_id = leave(told, {"a": 1})
+    claimed = told.files.claim_this(session_id)
+    told.files.save_context(session_id, {**claimed.sections, "b": Section('"größer\x9b道𝄞"'.encode(), 9, "me")})
+    told.files.release(session_id)
+
+    exported, as_json = (command("sessions", "export", session_id, "-", *more) for more in ((), ("--json",)))
+    imported = command("sessions", "import", "-", "--json", stdin=exported.out)
+
+    assert (exported.code, exported.err, exported.out.isascii(), exported.out.count("\n")) == (0, "", True, 1)
+    assert as_json.answer["context"] == exported.answer["context"]
+    assert told.work(imported.answer["session_id"]) == {"a": 1, "b": "größer\x9b道𝄞"}
+    assert not Path("-").exists()
+
+
 @posix
 def test_an_exported_file_is_its_owners_alone_and_follows_no_link(told: Told, tmp_path: Path) -> None:
     session_id = leave(told, {"a": 1})
