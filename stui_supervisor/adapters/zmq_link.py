@@ -9,9 +9,9 @@ tells better (libzmq gives no errno).
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import zmq
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
+# How an address may fail, the one that got furthest first; one that has no way to it says the least.
+_FURTHEST: Final = (
+    FailureKind.KEY_REFUSED,
+    FailureKind.NOT_ZEROMQ,
+    FailureKind.RESET,
+    FailureKind.REFUSED,
+    FailureKind.TIMEOUT,
+    FailureKind.UNREACHABLE,
+)
 
 L = TypeVar("L", bound=ConnectionListener)
 
@@ -91,8 +100,8 @@ class ZmqConnection(ABC, Generic[L]):
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
         self._address: Address | None = None
-        self._racing: list[Wire] = []
-        self._was_accepted = False
+        self._racing: dict[Wire, Address | None] = {}
+        self._out_of_time = Failure(FailureKind.TIMEOUT)
 
     def open(self, listener: L) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
@@ -121,7 +130,7 @@ class ZmqConnection(ABC, Generic[L]):
                 if failure is None:
                     return
         except TimeoutError:
-            failure = Failure(FailureKind.NOT_ZEROMQ if self._was_accepted else FailureKind.TIMEOUT)
+            failure = self._out_of_time
         except socket.gaierror as error:
             failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
         except (OSError, zmq.ZMQError) as error:
@@ -134,44 +143,49 @@ class ZmqConnection(ABC, Generic[L]):
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
 
-        A single one is tried again as well: a packet that got lost is sent again by the kernel
-        only after a second. None once a link is up, else the failure once every address has one.
+        Each is tried again as well, until it accepts: a packet that got lost is sent again by the kernel
+        only after a second, but a handshake may need its time. None once a link is up, else the failure
+        that tells most once every address has one.
         """
         if not targets:
             return Failure(FailureKind.NAME_NOT_FOUND, "it has no address")
         tries: dict[asyncio.Task[Failure | None], Address | None] = {}
         failures: dict[Address | None, Failure] = {}
-        order = itertools.cycle(targets)
+        order = list(targets)
         try:
             while len(failures) < len(targets):
-                if not any(wire.is_connected for wire in self._racing):
-                    address = next(order)
-                    if address not in failures:
-                        tries[asyncio.create_task(self._try(address), name="stui-try")] = address
+                done_with = {address for wire, address in self._racing.items() if wire.is_connected} | failures.keys()
+                if waiting := [address for address in order if address not in done_with]:
+                    address = waiting[0]
+                    order.remove(address)
+                    order.append(address)
+                    tries[asyncio.create_task(self._try(address), name="stui-try")] = address
                 done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     failure = task.result()
                     if failure is None:
                         return None
                     failures[tries.pop(task)] = failure
-            return next(reversed(failures.values()))
+            return _most_telling(failures.values())
         finally:
             for task in tries:
                 task.cancel()
-            self._was_accepted = any(wire.is_connected for wire in self._racing)
+            was_accepted = any(wire.is_connected for wire in self._racing)
+            unfinished = Failure(FailureKind.NOT_ZEROMQ if was_accepted else FailureKind.TIMEOUT)
+            self._out_of_time = _most_telling((unfinished, *failures.values()))
             self._drop_racing()
 
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
         wire = Wire(self._received, self._lost, self._context, self._readiness, self._endpoint.port, self._kind)
-        self._racing.append(wire)
+        self._racing[wire] = address
         wire.connect(self._target(address), self._times, self._options)
         is_up = await wire.outcome
-        if wire.is_closed or self._listener is None:
+        if wire.is_closed or self._listener is None or self._wire is not None:
             wire.close()
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
+        del self._racing[wire]
         if is_up:
-            self._racing.remove(wire)
             self._wire, self._address = wire, address
             wire.watch_path()
             if self._listener is not None:
@@ -181,7 +195,6 @@ class ZmqConnection(ABC, Generic[L]):
             else:
                 wire.read()
             return None
-        self._racing.remove(wire)
         wire.close()
         return await self._reason(address, wire)
 
@@ -265,6 +278,10 @@ class ZmqLink(ZmqConnection[LinkListener]):
             self._end(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
         elif self._listener is not None:
             self._listener.received(frames[0], frames[-1])
+
+
+def _most_telling(failures: Iterable[Failure]) -> Failure:
+    return min(failures, key=lambda failure: _FURTHEST.index(failure.kind))
 
 
 def _encryption(curve: CurveKeys | None) -> Options:
