@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import zmq
 
 from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.addresses import Address, Names
 from stui_supervisor.adapters.greeting import mechanism_at
 from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
@@ -53,10 +53,11 @@ class ZmqTransport:
     def __init__(self) -> None:
         self._context = zmq_context.acquire()
         self._readiness = Readiness()
+        self._names = Names()
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
         """A new link, encrypted where there are keys, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times, curve)
+        return ZmqLink(self._context, self._readiness, self._names, endpoint, times, curve)
 
     def subscription(
         self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
@@ -64,7 +65,7 @@ class ZmqTransport:
         """A new subscription, as safe as its link, not yet opened."""
         from stui_supervisor.adapters.zmq_subscription import ZmqSubscription  # noqa: PLC0415  # it builds on this file
 
-        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times, curve)
+        return ZmqSubscription(self._context, self._readiness, self._names, endpoint, topics, times, curve)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -83,6 +84,7 @@ class ZmqConnection(ABC, Generic[L]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        names: Names,
         endpoint: Endpoint,
         times: LinkTimes,
         kind: int,
@@ -91,6 +93,7 @@ class ZmqConnection(ABC, Generic[L]):
     ) -> None:
         self._context = context
         self._readiness = readiness
+        self._names = names
         self._endpoint = endpoint
         self._times = times
         self._kind = kind
@@ -101,7 +104,7 @@ class ZmqConnection(ABC, Generic[L]):
         self._wire: Wire | None = None
         self._address: Address | None = None
         self._racing: dict[Wire, Address | None] = {}
-        self._out_of_time = Failure(FailureKind.TIMEOUT)
+        self._out_of_time = Failure(FailureKind.NAME_SERVICE)  # what else comes before the race takes no time
 
     def open(self, listener: L) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
@@ -138,7 +141,7 @@ class ZmqConnection(ABC, Generic[L]):
         self._end(failure)
 
     async def _targets(self) -> list[Address | None]:
-        return [None] if self._endpoint.scheme == "ipc" else [*await resolve(self._endpoint)]
+        return [None] if self._endpoint.scheme == "ipc" else [*await self._names.addresses(self._endpoint)]
 
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
@@ -239,11 +242,12 @@ class ZmqLink(ZmqConnection[LinkListener]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        names: Names,
         endpoint: Endpoint,
         times: LinkTimes,
         curve: CurveKeys | None = None,
     ) -> None:
-        super().__init__(context, readiness, endpoint, times, zmq.DEALER, curve=curve)
+        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve)
         self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:

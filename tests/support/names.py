@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 from unittest import mock
+
+from tests.support.watching import LIMIT_S
 
 _real: Final[Callable[..., Any]] = socket.getaddrinfo
 
@@ -22,3 +25,19 @@ def names(**told: Callable[[], tuple[str, ...]]) -> Iterator[None]:
 
     with mock.patch.object(socket, "getaddrinfo", answer):
         yield
+
+
+class SlowName:
+    """A name that is told, or refused, once ``answers`` is set."""
+
+    def __init__(self, refusal: OSError | None = None) -> None:
+        self.answers = threading.Event()
+        self.times_asked = 0
+        self._refusal = refusal
+
+    def __call__(self) -> tuple[str, ...]:
+        self.times_asked += 1
+        self.answers.wait(LIMIT_S)
+        if self._refusal is not None:
+            raise self._refusal
+        return ("127.0.0.1",)
