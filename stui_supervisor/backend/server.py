@@ -217,6 +217,7 @@ class Backend:
 
 
 def _bind(server: zmq.Socket[bytes], address: str) -> str:
+    server.setsockopt(zmq.IPV6, int("[" in address))
     try:
         with private_socket(address):
             server.bind(address)
