@@ -19,6 +19,7 @@ from stui_supervisor.config import (
     CONTEXT_MAX_DEPTH,
     SECTION_NAME_MAX_LENGTH,
     SECTION_OVERHEAD_BYTES,
+    SECTIONS_MAX,
     TOMBSTONES_KEPT,
 )
 from stui_supervisor.errors import ConfigurationError
@@ -64,13 +65,15 @@ class Context(MutableMapping[str, Any]):
     Reads give copies; only assigning or deleting a section changes it, and each change calls
     ``on_change`` once. Assigning an equal value is no change. Tuples are stored as lists. Raises
     ConfigurationError, and keeps the old value, when a name or a value cannot be stored or the whole
-    would pass ``CONTEXT_MAX_BYTES``. ``writer`` signs the changes and is unique for each process.
+    would pass ``CONTEXT_MAX_BYTES`` or ``SECTIONS_MAX``. ``writer`` signs the changes and is unique for each process.
     """
 
     def __init__(self, writer: str, on_change: Callable[[], None]) -> None:
         self._writer = writer
         self._on_change = on_change
         self._sections: dict[str, Section] = {}
+        self._total_bytes = 0
+        self._live = 0
 
     def __getitem__(self, name: str) -> Any:
         section = self._sections.get(name)
@@ -88,16 +91,16 @@ class Context(MutableMapping[str, Any]):
         self._check_size(name, section)
         # A section that lives again moves to the end, as a new key of a dict does.
         if old is not None and old.value is None:
-            del self._sections[name]
-        self._sections[name] = section
+            self._remove(name)
+        self._put(name, section)
         self._on_change()
 
     def __delitem__(self, name: str) -> None:
         old = self._sections.get(name)
         if old is None or old.value is None:
             raise KeyError(name)
-        del self._sections[name]  # and set again: tombstones stay in the order of their deletion
-        self._sections[name] = self._next(old, None)
+        self._remove(name)  # and set again: tombstones stay in the order of their deletion
+        self._put(name, self._next(old, None))
         self._forget_old_tombstones()
         self._on_change()
 
@@ -105,14 +108,14 @@ class Context(MutableMapping[str, Any]):
         return iter([name for name, section in self._sections.items() if section.value is not None])
 
     def __len__(self) -> int:
-        return sum(section.value is not None for section in self._sections.values())
+        return self._live
 
     def __contains__(self, name: object) -> bool:
         section = self._sections.get(name) if isinstance(name, str) else None
         return section is not None and section.value is not None
 
     def __repr__(self) -> str:
-        return f"Context({', '.join(map(repr, self))}; {_total_cost(self._sections)} bytes)"
+        return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
     def sections(self) -> dict[str, Section]:
         """A snapshot, deleted sections included; changes to it change nothing here."""
@@ -120,7 +123,7 @@ class Context(MutableMapping[str, Any]):
 
     def adopt(self, sections: Mapping[str, Section]) -> None:
         """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
-        self._sections = self.over(self._sections, sections)
+        self.replace(self.over(self._sections, sections))
         self._forget_old_tombstones()
 
     def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> dict[str, Section]:
@@ -130,6 +133,8 @@ class Context(MutableMapping[str, Any]):
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""
         self._sections = dict(sections)
+        self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
+        self._live = sum(section.value is not None for section in sections.values())
 
     def merge(self, remote: Mapping[str, Section]) -> MergeResult:
         """Take from ``remote`` what is newer there.
@@ -147,9 +152,9 @@ class Context(MutableMapping[str, Any]):
             if ours is not None and _rank(ours) > _rank(theirs):
                 newer.append(name)
                 loser: Section | None = theirs
-            elif self._fits(name, theirs):
+            elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
                 taken.append(name)
-                self._sections[name] = theirs
+                self._put(name, theirs)
                 loser = ours
             else:
                 loser = theirs
@@ -171,16 +176,35 @@ class Context(MutableMapping[str, Any]):
         section = self._sections.get(name)
         return section.value if section else None
 
-    def _fits(self, name: str, section: Section) -> bool:
-        """True when the whole stays within its limit, or at least does not grow."""
+    def _put(self, name: str, section: Section) -> None:
+        self._total_bytes += self._growth(name, section)
+        self._live += (section.value is not None) - (name in self)
+        self._sections[name] = section
+
+    def _remove(self, name: str) -> None:
+        self._live -= name in self
+        self._total_bytes -= _cost(name, self._sections.pop(name))
+
+    def _growth(self, name: str, section: Section) -> int:
         old = self._sections.get(name)
-        growth = _cost(name, section) - (_cost(name, old) if old else 0)
-        return growth <= 0 or _total_cost(self._sections) + growth <= CONTEXT_MAX_BYTES
+        return _cost(name, section) - (_cost(name, old) if old else 0)
+
+    def _is_one_too_many(self, name: str, section: Section) -> bool:
+        return section.value is not None and name not in self and self._live >= SECTIONS_MAX
+
+    def _is_too_large(self, name: str, section: Section) -> bool:
+        """False while the whole stays within its limit, or at least does not grow."""
+        growth = self._growth(name, section)
+        return growth > 0 and self._total_bytes + growth > CONTEXT_MAX_BYTES
 
     def _check_size(self, name: str, section: Section) -> None:
-        if not self._fits(name, section):
-            rest = {other: part for other, part in self._sections.items() if other != name}
-            total = _total_cost(rest) + _cost(name, section)
+        if self._is_one_too_many(name, section):
+            raise ConfigurationError(
+                f"with section {name!r} there would be more than the {SECTIONS_MAX:,} sections that are allowed",
+                hint="delete another one first, or keep what belongs together in one",
+            )
+        if self._is_too_large(name, section):
+            total = self._total_bytes + self._growth(name, section)
             raise ConfigurationError(
                 f"with section {name!r} the context would be {total:,} bytes, and {CONTEXT_MAX_BYTES:,} are allowed",
                 hint="make this section smaller or delete another one; the old value stays",
@@ -189,7 +213,7 @@ class Context(MutableMapping[str, Any]):
     def _forget_old_tombstones(self) -> None:
         tombstones = [name for name, section in self._sections.items() if section.value is None]
         for name in tombstones[:-TOMBSTONES_KEPT]:
-            del self._sections[name]
+            self._remove(name)
 
 
 def encode_state_data(sections: Mapping[str, Section]) -> bytes:
@@ -235,6 +259,17 @@ def from_state_data(state: Any) -> dict[str, Section]:
     return sections
 
 
+def sections_beyond(state: Any) -> int:
+    """How many sections a backend's session state has; 0 when they are as many as a context may have, or fewer."""
+    if not isinstance(state, Mapping):
+        return 0
+    metadata = state.get(METADATA_KEY)
+    parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
+    tags = len(parts) - TOMBSTONES_KEPT if isinstance(parts, Mapping) else 0
+    count = max(len(state) - (METADATA_KEY in state), tags)
+    return count if count > SECTIONS_MAX else 0
+
+
 def is_section_name(name: Any) -> bool:
     """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
     if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
@@ -257,7 +292,11 @@ def encode_value(value: Any) -> bytes:
 
 def _is_encodable(text: str) -> bool:
     """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
@@ -339,7 +378,3 @@ def _rank(section: Section) -> tuple[int, str, bytes]:
 
 def _cost(name: str, section: Section) -> int:
     return len(name.encode()) + len(section.value or b"") + SECTION_OVERHEAD_BYTES
-
-
-def _total_cost(sections: Mapping[str, Section]) -> int:
-    return sum(_cost(name, section) for name, section in sections.items())

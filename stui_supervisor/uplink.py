@@ -7,8 +7,8 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.context import encode_state_data, from_state_data
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.context import encode_state_data, from_state_data, sections_beyond
 from stui_supervisor.effects import Knock, LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -227,6 +227,13 @@ class Uplink(Retrying):
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
+        beyond = sections_beyond(state)
+        self._sharing.found(is_readable=not beyond)
+        if beyond:
+            hint = "the image's copy stays as it is, and the work context is kept on this machine only"
+            words = f"the image's copy of the work has {beyond:,} sections, and {SECTIONS_MAX:,} can be taken"
+            self._problem("too_many_sections", words, hint)
+            return False
         context = self._session.context
         remote, own = from_state_data(state), context.sections()
         if self._session.id is None:  # without a disk there is no place for the copy that would give way

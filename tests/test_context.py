@@ -1,14 +1,30 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.config import CONTEXT_MAX_BYTES, CONTEXT_MAX_DEPTH, SECTION_NAME_MAX_LENGTH, TOMBSTONES_KEPT
-from stui_supervisor.context import METADATA_KEY, Context, MergeResult, Section, encode_state_data, from_state_data
+from stui_supervisor.config import (
+    CONTEXT_MAX_BYTES,
+    CONTEXT_MAX_DEPTH,
+    SECTION_NAME_MAX_LENGTH,
+    SECTIONS_MAX,
+    TOMBSTONES_KEPT,
+)
+from stui_supervisor.context import (
+    METADATA_KEY,
+    Context,
+    MergeResult,
+    Section,
+    encode_state_data,
+    from_state_data,
+    sections_beyond,
+)
 from stui_supervisor.errors import ConfigurationError
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -340,6 +356,90 @@ def test_a_remote_section_that_does_not_fit_is_not_taken() -> None:
     theirs = Section(json.dumps("b" * 600_000).encode(), 9, "you")
     assert context.merge({"theirs": theirs}) == MergeResult((), ("mine",), {"theirs": theirs})
     assert list(context) == ["mine"]
+
+
+def full() -> Context:
+    """A context that has as many sections as it may have."""
+    return holding({f"s{number}": Section(b"1", 1, "me") for number in range(SECTIONS_MAX)})
+
+
+def test_one_section_more_than_allowed_is_refused_and_those_that_are_there_go_on() -> None:
+    context = full()
+    with pytest.raises(ConfigurationError, match="more than the 1,000 sections"):
+        context["one more"] = 1
+    context["s0"] = 2
+    del context["s1"]
+    context["one more"] = 1
+    assert (len(context), context["s0"], context["one more"]) == (SECTIONS_MAX, 2, 1)
+
+
+def test_a_remote_section_beyond_the_number_allowed_is_not_taken() -> None:
+    context = full()
+    theirs = {"s0": Section(b"2", 2, "you"), "one more": Section(b"2", 2, "you")}
+    merged = context.merge(theirs)
+    assert (merged.taken, merged.lost) == (("s0",), {"s0": Section(b"1", 1, "me"), "one more": theirs["one more"]})
+    assert len(context) == SECTIONS_MAX
+
+
+@given(SECTIONS, SECTIONS, SECTIONS, st.lists(st.tuples(st.sampled_from(["a", "b", "c", "d"]), st.none() | JSON)))
+def test_the_size_that_is_kept_in_passing_is_the_one_that_counting_gives(
+    first: dict[str, Section],
+    adopted: dict[str, Section],
+    merged: dict[str, Section],
+    changes: list[tuple[str, Any]],
+) -> None:
+    context = holding(first)
+    context.adopt(adopted)
+    context.merge(merged)
+    for name, value in changes:
+        if value is not None:
+            context[name] = value
+        elif name in context:
+            del context[name]
+    assert (len(context), repr(context)) == (len(list(context)), repr(holding(context.sections())))
+
+
+def calls_in(act: Callable[[], object]) -> int:
+    """How many functions are called."""
+    count = 0
+
+    def called(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += "call" in event
+
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_each_section_of_a_merge_costs_the_same_however_many_there_are() -> None:
+    def merging(sections: int) -> int:
+        context, _ = make()
+        state = {f"s{number}": number for number in range(sections)}
+        return calls_in(lambda: context.merge(from_state_data(state)))
+
+    assert merging(1000) < 11 * merging(100)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (None, 0),
+        ([1] * 2000, 0),
+        (dict.fromkeys(map(str, range(1000)), 1), 0),
+        (dict.fromkeys([*map(str, range(1000)), METADATA_KEY], 1), 0),
+        (dict.fromkeys(map(str, range(1001)), 1), 1001),
+        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(1100)), 1)}}, 0),
+        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(1200)), 1)}}, 1100),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_state_of_too_many_sections_is_recognised_before_any_of_them_is_read(state: Any, expected: int) -> None:
+    assert sections_beyond(state) == expected
 
 
 def test_a_counter_at_its_end_does_not_overflow() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import SECTIONS_MAX, Settings
 from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Effect, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
@@ -273,6 +273,34 @@ def test_exactly_the_copies_that_give_way_are_kept_as_a_snapshot_and_said() -> N
     (problem,) = told(Problem, effects)
     assert (problem.code, problem.message) == ("context_differed", "the image had another copy of: a, b")
     assert commands(effects)[-1] == "update_session_state"
+
+
+def test_a_copy_of_too_many_sections_is_left_as_it_is_and_said() -> None:
+    world = pausing(at("connected"))
+    world.answer()
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    effects = world.shake_hands("one", {f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)})
+    world.context["work"] = "newer"
+    effects += world.wait(9.9)
+    assert (codes(effects), only(SaveSnapshot, effects)) == (["too_many_sections"], [])
+    assert "update_session_state" not in commands(effects)
+    assert (world.state, dict(world.context)) == (State.CONNECTED, {"work": "newer"})
+
+
+def test_after_a_copy_that_was_left_alone_one_that_can_be_read_is_brought_up_to_date() -> None:
+    world = at("connected")
+    world.context["work"] = "new"
+    for copy in ({f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)}, {}):
+        world.lost()
+        world.wait_for_deadline()
+        world.opened()
+        effects = world.shake_hands("one", copy)
+    assert (codes(effects), commands(effects)[-1]) == ([], "update_session_state")
+    world.context["work"] = "newer"
+    world.wait(1.0)
+    assert pushed(world) == {"session": "made", "work": "newer"}
 
 
 def test_copies_that_agree_lead_to_no_snapshot_and_no_word() -> None:
