@@ -18,6 +18,7 @@ CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; res
 SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value
 SECTIONS_MAX: Final = 1_000  # of a context; merging as many takes 3 ms of the event loop
+KNOWN_COPIES: Final = 20  # earlier values of a section that are known again in an image which has an old copy
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record

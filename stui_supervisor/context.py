@@ -2,7 +2,8 @@
 
 A section is kept as canonical JSON bytes. So saving never serialises twice, a snapshot is a copy of
 a small dict, and a reader can never change what is stored. Each change raises the section's counter
-and signs it; of two copies the one with the higher counter is the newer.
+and signs it; of two copies the one with the higher counter is the newer. A section remembers which of
+its earlier values the image may still have: when such a copy gives way, nothing is lost.
 
 Nothing here reads a file, a clock or a socket.
 """
@@ -10,13 +11,15 @@ Nothing here reads a file, a clock or a socket.
 from __future__ import annotations
 
 import json
+from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
+    KNOWN_COPIES,
     SECTION_NAME_MAX_LENGTH,
     SECTION_OVERHEAD_BYTES,
     SECTIONS_MAX,
@@ -28,6 +31,7 @@ METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session stat
 
 _COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
+_CHECKSUM_MAX: Final = 2**32 - 1
 _JSON_LEAVES: Final = (str, int, float, bool, type(None))
 _MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
 
@@ -37,12 +41,16 @@ class Section:
     """One named part of the context, as canonical JSON.
 
     ``value`` is None for a section that was deleted (kept so that the deletion wins over older
-    copies). ``counter`` grows with each change; ``writer`` names the process that made it.
+    copies). ``counter`` grows with each change; ``writer`` names the process that made it. ``known`` are
+    checksums of earlier values that the image may have, the latest last; ``may_be_out`` is False until the
+    image may have this one. They belong to one side's history, not to the section.
     """
 
     value: bytes | None
     counter: int
     writer: str
+    known: tuple[int, ...] = field(default=(), compare=False)
+    may_be_out: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class MergeResult:
 
     ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
     newer than the remote one or missing there, so it has to be pushed; ``lost`` the copies with work
-    in them that gave way, worth a snapshot.
+    in them that gave way, worth a snapshot, but none that our own section went through.
     """
 
     taken: tuple[str, ...] = ()
@@ -136,6 +144,12 @@ class Context(MutableMapping[str, Any]):
         self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
         self._live = sum(section.value is not None for section in sections.values())
 
+    def pushed(self) -> None:
+        """All of the present content is on its way to the image, which may have it from now on."""
+        for name, section in self._sections.items():
+            if not section.may_be_out:
+                self._sections[name] = replace(section, may_be_out=True)
+
     def merge(self, remote: Mapping[str, Section]) -> MergeResult:
         """Take from ``remote`` what is newer there.
 
@@ -154,23 +168,30 @@ class Context(MutableMapping[str, Any]):
                 loser: Section | None = theirs
             elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
                 taken.append(name)
-                self._put(name, theirs)
+                self._put(name, theirs if ours is None else replace(theirs, known=_past(ours)))
                 loser = ours
             else:
                 loser = theirs
-            if loser is not None and loser.value is not None and not _equal(loser.value, self._value(name)):
+            if loser is None or loser.value is None or _equal(loser.value, self._value(name)):
+                continue
+            if loser is ours or ours is None or _checksum(loser.value) not in ours.known:
                 lost[name] = loser
         self._forget_old_tombstones()
         return MergeResult(tuple(taken), tuple(newer), lost)
 
     def _over(self, own: Section, restored: Section | None) -> Section:
-        if restored is None or own.counter > restored.counter:
+        if restored is None:
             return own
-        return restored if _equal(own.value, restored.value) else self._next(restored, own.value)
+        if own.counter <= restored.counter and _equal(own.value, restored.value):
+            return replace(restored, known=_latest(restored.known, own.known))
+        counter, writer = own.counter, own.writer
+        if counter <= restored.counter:
+            counter, writer = self._next(restored, own.value).counter, self._writer
+        return replace(own, counter=counter, writer=writer, known=_latest(own.known, _past(restored)))
 
     def _next(self, previous: Section | None, value: bytes | None) -> Section:
-        counter = min(previous.counter + 1, _COUNTER_MAX) if previous else 1
-        return Section(value, counter, self._writer)
+        counter, known = (min(previous.counter + 1, _COUNTER_MAX), _past(previous)) if previous else (1, ())
+        return Section(value, counter, self._writer, known, may_be_out=False)
 
     def _value(self, name: str) -> bytes | None:
         section = self._sections.get(name)
@@ -366,6 +387,27 @@ def _equal(one: bytes | None, other: bytes | None) -> bool:
 
 def _in_order(value: bytes) -> str:
     return json.dumps(json.loads(value), sort_keys=True)
+
+
+def _checksum(value: bytes) -> int:
+    """The same for values that are ``_equal``; for others it differs, but for one in four billion."""
+    return crc32(_in_order(value).encode())
+
+
+def _past(section: Section) -> tuple[int, ...]:
+    """What the image may have once the section has changed."""
+    if section.value is None or not section.may_be_out:
+        return section.known
+    return _latest(section.known, (_checksum(section.value),))
+
+
+def _latest(known: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    return (*(checksum for checksum in known if checksum not in more), *more)[-KNOWN_COPIES:]
+
+
+def is_checksum(value: Any) -> bool:
+    """True for one of ``Section.known``."""
+    return type(value) is int and 0 <= value <= _CHECKSUM_MAX
 
 
 def _tag(section: Section) -> tuple[int, str]:

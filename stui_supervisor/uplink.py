@@ -251,6 +251,7 @@ class Uplink(Retrying):
     def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
         state = encode_state_data(self._session.context.sections())
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
+        self._session.context.pushed()
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
