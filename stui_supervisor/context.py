@@ -131,24 +131,21 @@ class Context(MutableMapping[str, Any]):
 
     def adopt(self, sections: Mapping[str, Section]) -> None:
         """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
-        self.replace(self.over(self._sections, sections))
+        self._hold(self.over(self._sections, sections))
         self._forget_old_tombstones()
 
     def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> dict[str, Section]:
         """What was restored with what was changed since laid over it; each change counts as newer. Changes nothing."""
+        restored = {name: _out(section) for name, section in restored.items()}
         return {**restored, **{name: self._over(section, restored.get(name)) for name, section in own.items()}}
 
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""
-        self._sections = dict(sections)
-        self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
-        self._live = sum(section.value is not None for section in sections.values())
+        self._hold({name: _out(section) for name, section in sections.items()})
 
     def pushed(self) -> None:
         """All of the present content is on its way to the image, which may have it from now on."""
-        for name, section in self._sections.items():
-            if not section.may_be_out:
-                self._sections[name] = replace(section, may_be_out=True)
+        self._sections = {name: _out(section) for name, section in self._sections.items()}
 
     def merge(self, remote: Mapping[str, Section]) -> MergeResult:
         """Take from ``remote`` what is newer there.
@@ -162,6 +159,7 @@ class Context(MutableMapping[str, Any]):
         for name, theirs in remote.items():
             ours = self._sections.get(name)
             if ours is not None and _equal(ours.value, theirs.value) and _tag(ours) == _tag(theirs):
+                self._sections[name] = _out(ours)
                 continue
             if ours is not None and _rank(ours) > _rank(theirs):
                 newer.append(name)
@@ -178,6 +176,11 @@ class Context(MutableMapping[str, Any]):
                 lost[name] = loser
         self._forget_old_tombstones()
         return MergeResult(tuple(taken), tuple(newer), lost)
+
+    def _hold(self, sections: Mapping[str, Section]) -> None:
+        self._sections = dict(sections)
+        self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
+        self._live = sum(section.value is not None for section in sections.values())
 
     def _over(self, own: Section, restored: Section | None) -> Section:
         if restored is None:
@@ -392,6 +395,10 @@ def _in_order(value: bytes) -> str:
 def _checksum(value: bytes) -> int:
     """The same for values that are ``_equal``; for others it differs, but for one in four billion."""
     return crc32(_in_order(value).encode())
+
+
+def _out(section: Section) -> Section:
+    return section if section.may_be_out else replace(section, may_be_out=True)
 
 
 def _past(section: Section) -> tuple[int, ...]:

@@ -425,6 +425,29 @@ def test_what_was_restored_or_taken_from_the_image_is_known_there_later() -> Non
     assert [copy for copy in ("restored", "typed", "theirs") if lost_to(context, copy)] == ["typed"]
 
 
+def test_a_store_that_gives_back_the_very_sections_it_got_gives_restored_ones_too() -> None:
+    context, _ = make()
+    context["work"] = "kept in memory"
+    kept = context.sections()
+    for restore in (Context.replace, Context.adopt):
+        context, _ = make()
+        restore(context, kept)
+        context["work"] = "typed"
+        assert not lost_to(context, "kept in memory")
+    context, _ = make()
+    context["work"] = "typed before"
+    context.adopt(kept)
+    assert not lost_to(context, "kept in memory")
+
+
+def test_what_the_image_is_found_to_have_already_is_known_there_later() -> None:
+    context, _ = make()
+    context["work"] = "ours"
+    assert context.merge(context.sections()).newer == ()
+    context["work"] = "typed"
+    assert not lost_to(context, "ours")
+
+
 def test_what_was_restored_under_newer_work_is_known_in_the_image_whichever_counted_further() -> None:
     for counter in (1, 9):
         context, _ = make()
