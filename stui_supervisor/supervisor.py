@@ -9,7 +9,7 @@ import os
 from collections.abc import Coroutine, Mapping
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
@@ -24,6 +24,7 @@ from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
 from stui_supervisor.requests import Request
+from stui_supervisor.runs import START, Runs
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stui_supervisor.driver import Driver
-
-_START: Final = "start it, or use it in 'async with'"
 
 
 class Supervisor:
@@ -65,12 +64,10 @@ class Supervisor:
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
-        self._audience = Audience()
+        self._runs = Runs(self._make_driver)
         self._writer = os.urandom(16).hex()
         self._context = Context(self._writer, self._context_changed)
         self._requests = 0
-        self._has_stopped = False
-        self._driver: Driver | None = None
         self._core = Core(
             profile=checked_name(profile),
             settings=self._settings,
@@ -86,31 +83,18 @@ class Supervisor:
     async def start(self) -> None:
         """Begin to restore, and return at once; the rest happens by itself. Once started: nothing.
 
-        Never fails because a backend, a disk or a keyring is away; events and the status tell.
+        Never fails because a backend, a disk or a keyring is away; events and the status tell. A stop that is
+        under way is waited for first, which takes less than a second.
         """
-        if self._driver is None:
-            from stui_supervisor.driver import Driver  # noqa: PLC0415  # as above
-            from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
-
-            self._has_stopped = False
-            outside = assemble(self._settings, self._home, self._credentials, self._link)
-            self._driver = Driver(self._core, self._settings, outside, self._audience)
-            self._driver.feed(inputs.Start(self._endpoint))
+        await self._runs.start(inputs.Start(self._endpoint))
 
     async def stop(self) -> None:
         """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
 
-        The next start connects again. Requests without a reply end, waiting callers get SupervisorError.
+        The next start connects again. Requests without a reply end, waiting callers get SupervisorError. It goes on
+        by itself when it is cancelled, and a second call waits for the first one's end.
         """
-        driver, self._driver = self._driver, None
-        if driver is None:
-            return
-        self._has_stopped = True
-        driver.feed(inputs.Stop())
-        try:
-            await driver.close()
-        finally:
-            self._audience.close(SupervisorError("the supervisor was stopped", hint=_START))
+        await self._runs.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -168,18 +152,18 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
-        future = self._audience.wait(wanted)
+        future = self._runs.audience.wait(wanted)
         if self.state in wanted:
             future.set_result(self.state)
         elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
             future.set_exception(self._core.rejection)
-        elif self._has_stopped:
-            future.set_exception(SupervisorError("the supervisor was stopped", hint=_START))
+        elif self._runs.has_stopped:
+            future.set_exception(SupervisorError("the supervisor was stopped", hint=START))
         return self._within(future, timeout)
 
     def events(self) -> EventStream:
         """What happens from this call on, as an asynchronous iterator that ends at stop."""
-        return self._audience.subscribe()
+        return self._runs.audience.subscribe()
 
     # The work
 
@@ -192,9 +176,9 @@ class Supervisor:
         """Return when the present context is on the disk. Raises StoreError when it cannot be put there."""
         if not self._settings.keeps_session:
             raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
-        if self._driver is None:
-            raise StoreError("the supervisor is not running", hint=_START)
-        await self._driver.save()
+        if self._runs.driver is None:
+            raise StoreError("the supervisor is not running", hint=START)
+        await self._runs.driver.save()
 
     async def request(
         self,
@@ -213,9 +197,9 @@ class Supervisor:
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
         ConfigurationError (parameters that are not JSON, or more than 10 MB).
         """
-        driver, request = self._driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
+        driver, request = self._runs.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
-            raise NotSent("the supervisor is not running", hint=_START)
+            raise NotSent("the supervisor is not running", hint=START)
         future = driver.submit(request)
         try:
             return (await future).result
@@ -245,20 +229,27 @@ class Supervisor:
 
     # Inside
 
+    def _make_driver(self, audience: Audience) -> Driver:
+        from stui_supervisor.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
+        from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
+
+        outside = assemble(self._settings, self._home, self._credentials, self._link)
+        return Driver(self._core, self._settings, outside, audience)
+
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self.status().endpoint or 'no endpoint'}>"
 
     def _running(self) -> Driver:
-        if self._driver is None:
-            raise SupervisorError("the supervisor is not running", hint=_START)
-        return self._driver
+        if self._runs.driver is None:
+            raise SupervisorError("the supervisor is not running", hint=START)
+        return self._runs.driver
 
     def _context_changed(self) -> None:
         self._tell(inputs.ContextChanged())
 
     def _tell(self, event: Input) -> None:
-        if self._driver is not None:
-            self._driver.feed(event)
+        if self._runs.driver is not None:
+            self._runs.driver.feed(event)
         else:
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
