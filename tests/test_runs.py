@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import State, Supervisor
+from stui_supervisor.inputs import Start, Stop
+from stui_supervisor.runs import Runs
 from stui_supervisor.testing import FakePeer
+from tests.support.driver_life import ENDPOINT, life
 from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import ENDPOINT, Scene, scene
+from tests.support.scenes import Scene, scene
 from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, until_now
 
 MOMENTS = range(8)  # turns of the loop
@@ -102,6 +105,17 @@ async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next
         await entering(new, State.CONNECTED)
         async with asyncio.timeout(LIMIT_S):
             assert [event async for event in old]
+
+
+async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all_the_same() -> None:
+    async with life(start=False) as one:
+        runs = Runs(lambda _audience: one.driver)
+        await runs.start(Start(ENDPOINT))
+        one.core.mistake = Stop()
+        with pytest.raises(ZeroDivisionError):
+            await runs.stop()
+        await runs.stop()
+        assert one.given_back == ["all"]
 
 
 def test_a_program_that_ends_in_the_middle_of_a_stop_leaves_nothing(tmp_path: Path) -> None:
