@@ -81,6 +81,8 @@ WINDOWS_SECRET_MAX_LENGTH: Final = 1_280  # characters that the keyring of Windo
 SECRETS_MASKED: Final = 16  # that were in use last are masked in the log; a program may give a new token each time
 KEY_REFUSALS_MAX: Final = 3  # handshakes refused in a row; fewer may be a backend that is just ending
 ERROR_TEXT_MAX_LENGTH: Final = 400  # characters of an error's text in the status; the record is one page
+SETTING_MIN_S: Final = 0.01  # of each time that a program may tune; a shorter one keeps a processor busy
+SETTING_MAX_S: Final = 1_000_000.0  # eleven days; libzmq counts milliseconds in 31 bits
 
 # The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
 JOURNAL_QUEUE_LENGTH: Final = 2_000  # events that a slow disk may lag behind; more are dropped and counted
@@ -121,7 +123,9 @@ DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one
 class Settings:
     """What a program may tune; the defaults are what the documentation promises.
 
-    Times are seconds. Raises ConfigurationError when a number is not positive.
+    Times are seconds. Raises ConfigurationError for what is out of its range, and for an order of
+    ``heartbeat_interval_s`` < ``silent_after_s`` <= ``dead_after_s`` that is broken: a link is silent when a heartbeat
+    was not answered.
     """
 
     # The link
@@ -178,17 +182,24 @@ class Settings:
                     f"Settings.{field.name} is {value!r}",
                     hint=f"give {_RIGHT[str(field.type)]}, or leave it out",
                 )
+        if not self.heartbeat_interval_s < self.silent_after_s <= self.dead_after_s:
+            raise ConfigurationError(
+                f"Settings.heartbeat_interval_s is {self.heartbeat_interval_s:g}, "
+                f"silent_after_s {self.silent_after_s:g} and dead_after_s {self.dead_after_s:g}",
+                hint="give a heartbeat_interval_s below silent_after_s, and a dead_after_s no shorter than that",
+            )
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and SETTING_MIN_S <= value <= SETTING_MAX_S
 
 
+_TIME: Final = f"a number of seconds from {SETTING_MIN_S:g} to {SETTING_MAX_S:,.0f}"
 _RIGHT: Final = {
     "bool": "True or False",
     "int": "a whole number above 0",
-    "float": "a number above 0",
-    "float | None": "a number above 0, or None",
+    "float": _TIME,
+    "float | None": f"{_TIME}, or None",
 }
 
 DEFAULTS: Final = Settings()

@@ -250,7 +250,7 @@ def test_the_kernel_is_the_source_where_it_shows_something(look: PathSample | No
         ("tcp://127.0.0.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
         ("tcp://192.0.2.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
         ("ipc:///tmp/stui", DEFAULTS, 2.0),
-        ("ipc:///tmp/stui", Settings(heartbeat_interval_s=4.0), 4.0),
+        ("ipc:///tmp/stui", Settings(heartbeat_interval_s=4.0, silent_after_s=5.0, dead_after_s=6.0), 4.0),
     ],
 )
 def test_only_a_link_within_the_machine_is_ended_early_by_its_heartbeats(
