@@ -59,7 +59,10 @@ class Audience:
     def __init__(self) -> None:
         # Weakly: a reader that has left its loop is gone, and costs nothing more.
         self._streams: list[weakref.ref[EventStream]] = []
-        self._waiting: dict[asyncio.Future[State], AbstractSet[State]] = {}
+        # Weakly too: a wait may be given up before it has begun. One that has begun is kept: perhaps its task is not.
+        self._waiting: weakref.WeakKeyDictionary[asyncio.Future[State], AbstractSet[State]]
+        self._waiting = weakref.WeakKeyDictionary()
+        self._awaited: set[asyncio.Future[State]] = set()
 
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
@@ -73,6 +76,14 @@ class Audience:
         self._waiting[future] = states
         future.add_done_callback(self._waiting.pop)
         return future
+
+    async def awaited(self, future: asyncio.Future[State]) -> State:
+        """Its outcome."""
+        self._awaited.add(future)
+        try:
+            return await future
+        finally:
+            self._awaited.discard(future)
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
@@ -89,7 +100,7 @@ class Audience:
             if state in states:
                 future.set_result(state)
             elif error is not None:
-                future.set_exception(error)
+                refuse(future, error)
 
     def close(self, error: SupervisorError) -> None:
         """Nothing more happens."""
@@ -100,4 +111,10 @@ class Audience:
         self._streams.clear()
         for future in list(self._waiting):
             if not future.done():
-                future.set_exception(error)
+                refuse(future, error)
+
+
+def refuse(future: asyncio.Future[State], error: SupervisorError) -> None:
+    """End a wait with an error. It is no mistake to have given it up before: nobody need look at it."""
+    future.set_exception(error)
+    future.exception()

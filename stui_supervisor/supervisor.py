@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
 from stui_supervisor.adapters.host import SystemClock
-from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.audience import Audience, EventStream, refuse
 from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
@@ -152,14 +152,15 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
-        future = self._runs.audience.wait(wanted)
+        audience = self._runs.audience
+        future = audience.wait(wanted)
         if self.state in wanted:
             future.set_result(self.state)
         elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
-            future.set_exception(self._core.rejection)
+            refuse(future, self._core.rejection)
         elif self._runs.has_stopped:
-            future.set_exception(SupervisorError("the supervisor was stopped", hint=START))
-        return self._within(future, timeout)
+            refuse(future, SupervisorError("the supervisor was stopped", hint=START))
+        return self._within(audience, future, timeout)
 
     def events(self) -> EventStream:
         """What happens from this call on, as an asynchronous iterator that ends at stop."""
@@ -253,10 +254,10 @@ class Supervisor:
         else:
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
-    async def _within(self, future: asyncio.Future[State], timeout_s: float | None) -> State:
+    async def _within(self, audience: Audience, future: asyncio.Future[State], timeout_s: float | None) -> State:
         try:
             async with asyncio.timeout(timeout_s):
-                return await future
+                return await audience.awaited(future)
         except TimeoutError:
             trouble = self.status().last_error
             raise TimeoutError(f"still {self.state}" + (f": {trouble}" if trouble else "")) from None

@@ -30,7 +30,7 @@ from stui_supervisor import (
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.testing import FakePeer, Reach
 from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import ENDPOINT, SETTINGS, scene
+from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene
 from tests.support.watching import LIMIT_S, entering, next_of, queued, until
 
 EVALUATE = ("evaluate", {"code": "3 + 4"})
@@ -81,6 +81,27 @@ async def test_a_wait_nobody_awaited_leaves_no_complaint(tmp_path: Path, caplog:
         await asyncio.sleep(0)
         given_up.cancel()
         await asyncio.wait([given_up])
+    gc.collect()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", [State.CONNECTING, STOPPED])
+async def test_a_wait_that_is_given_up_before_it_has_begun_leaves_nothing(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene(name, tmp_path) as there:
+        tasks = [asyncio.create_task(there.supervisor.wait_for(State.CONNECTED)) for _ in range(10)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        tasks.clear()
+        del task
+        gc.collect()
+        assert dict(there.supervisor._runs.audience._waiting) == {}
+        begun = there.supervisor.wait_for(State.RECOVERING)
+        await there.supervisor.stop()
+        begun.close()  # a coroutine that was kept, and never ran
     gc.collect()
     assert caplog.records == []
 
