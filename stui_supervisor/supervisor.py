@@ -20,7 +20,7 @@ from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
 from stui_supervisor.requests import Request
@@ -43,7 +43,8 @@ class Supervisor:
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
     ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
-    Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
+    Use it from one event loop from each start to its stop; in another one every call raises SupervisorError. Raises
+    ConfigurationError for an endpoint or a profile that cannot be.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
+        self._runs.here()
         audience = self._runs.audience
         future = audience.wait(wanted)
         if self.state in wanted:
@@ -177,9 +179,10 @@ class Supervisor:
         """Return when the present context is on the disk. Raises StoreError when it cannot be put there."""
         if not self._settings.keeps_session:
             raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
-        if self._runs.driver is None:
+        driver = self._runs.here()
+        if driver is None:
             raise StoreError("the supervisor is not running", hint=START)
-        await self._runs.driver.save()
+        await driver.save()
 
     async def request(
         self,
@@ -198,7 +201,7 @@ class Supervisor:
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
         ConfigurationError (parameters that are not JSON, or more than 10 MB).
         """
-        driver, request = self._runs.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
+        driver, request = self._runs.here(), self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
             raise NotSent("the supervisor is not running", hint=START)
         future = driver.submit(request)
@@ -241,17 +244,14 @@ class Supervisor:
         return f"<Supervisor {self.state} {self.status().endpoint or 'no endpoint'}>"
 
     def _running(self) -> Driver:
-        if self._runs.driver is None:
+        driver = self._runs.here()
+        if driver is None:
             raise SupervisorError("the supervisor is not running", hint=START)
-        return self._runs.driver
+        return driver
 
     def _context_changed(self) -> None:
-        self._tell(inputs.ContextChanged())
-
-    def _tell(self, event: Input) -> None:
-        if self._runs.driver is not None:
-            self._runs.driver.feed(event)
-        else:
+        event = inputs.ContextChanged()
+        if not self._runs.tell(event):
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
     async def _within(self, audience: Audience, future: asyncio.Future[State], timeout_s: float | None) -> State:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stui_supervisor import State, Supervisor
+from stui_supervisor import State, Supervisor, SupervisorError
 from stui_supervisor.inputs import Start, Stop
 from stui_supervisor.runs import Runs
 from stui_supervisor.testing import FakePeer
@@ -116,6 +120,67 @@ async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all
             await runs.stop()
         await runs.stop()
         assert one.given_back == ["all"]
+
+
+CALLS: dict[str, Callable[[Supervisor], Coroutine[Any, Any, object]]] = {
+    "start": lambda supervisor: supervisor.start(),
+    "stop": lambda supervisor: supervisor.stop(),
+    "connect": lambda supervisor: supervisor.connect(ENDPOINT),
+    "disconnect": lambda supervisor: supervisor.disconnect(),
+    "reconnect": lambda supervisor: supervisor.reconnect(),
+    "wait_for": lambda supervisor: supervisor.wait_for(State.CONNECTED),
+    "save": lambda supervisor: supervisor.save(),
+    "request": lambda supervisor: supervisor.request("evaluate", {"code": "3 + 4"}),
+}
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_every_call_in_another_event_loop_is_refused_until_the_run_has_ended(is_ending: bool, tmp_path: Path) -> None:
+    image = EmbeddedImage()
+    supervisor = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(image))
+
+    async def link() -> None:
+        await supervisor.start()
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        if is_ending:
+            stop = asyncio.create_task(supervisor.stop())
+            await asyncio.sleep(0)
+            stop.cancel()
+            await asyncio.wait([stop])
+
+    async def call(name: str) -> None:
+        await CALLS[name](supervisor)
+
+    async def use() -> None:
+        async with supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+    with asyncio.Runner() as first:
+        first.run(link())
+        state = supervisor.state
+        for name in CALLS:
+            with pytest.raises(SupervisorError, match="another event loop"):
+                asyncio.run(call(name))
+        assert (supervisor.state, image.asked("evaluate")) == (state, [])
+        first.run(supervisor.stop())
+    asyncio.run(use())
+    assert (supervisor.state, own_threads()) == (State.DISCONNECTED, [])
+
+
+def test_what_is_changed_after_the_end_of_the_event_loop_is_known_and_said_not_to_be_saved() -> None:
+    program = f"""
+import asyncio, tempfile
+from stui_supervisor import Supervisor, SupervisorError
+with tempfile.TemporaryDirectory() as home:
+    supervisor = Supervisor("{ENDPOINT}", home=home)
+    asyncio.run(supervisor.start())
+    try:
+        supervisor.context["workspaces"] = 1
+    except SupervisorError as error:
+        print(error.message, dict(supervisor.context))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=LIMIT_S)
+    assert run.stdout == "the supervisor's event loop has ended {'workspaces': 1}\n"
 
 
 def test_a_program_that_ends_in_the_middle_of_a_stop_leaves_nothing(tmp_path: Path) -> None:
