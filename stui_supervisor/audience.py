@@ -18,18 +18,26 @@ from stui_supervisor.states import State
 class EventStream(AsyncIterator[Event]):
     """The events since the subscription, in order; ends when the supervisor stops.
 
-    A reader that lags behind loses the oldest events and is told how many.
+    A reader that lags behind loses the oldest events and is told how many. One that is ``between_runs`` is at its end
+    too, unless a run begins before it is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_runs: bool = False) -> None:
         self._queue: deque[Event] = deque()
         self._dropped = 0
         self._dropped_at: datetime | None = None
         self._arrived = asyncio.Event()
-        self._ended = False
+        self._ended = between_runs
+        self._told_end = False
+
+    def begin(self) -> None:
+        """A run begins. A reader that was told of the end stays there."""
+        self._ended = self._told_end
 
     def put(self, event: Event) -> None:
         """Add an event; never blocks."""
+        if self._told_end:
+            return
         if len(self._queue) >= EVENT_QUEUE_LENGTH:
             self._dropped_at = self._queue.popleft().at
             self._dropped += 1
@@ -44,6 +52,7 @@ class EventStream(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         while not self._queue:
             if self._ended:
+                self._told_end = True
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
@@ -54,9 +63,10 @@ class EventStream(AsyncIterator[Event]):
 
 
 class Audience:
-    """The open event streams and the callers of ``wait_for``."""
+    """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_runs: bool = False) -> None:
+        self._between_runs = between_runs
         # Weakly: a reader that has left its loop is gone, and costs nothing more.
         self._streams: list[weakref.ref[EventStream]] = []
         # Weakly too: a wait may be given up before it has begun. One that has begun is kept: perhaps its task is not.
@@ -64,9 +74,17 @@ class Audience:
         self._waiting = weakref.WeakKeyDictionary()
         self._awaited: set[asyncio.Future[State]] = set()
 
+    def begin(self) -> None:
+        """The run begins."""
+        self._between_runs = False
+        for reference in self._streams.copy():
+            stream = reference()
+            if stream is not None:
+                stream.begin()
+
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
-        stream = EventStream()
+        stream = EventStream(between_runs=self._between_runs)
         self._streams.append(weakref.ref(stream, self._streams.remove))
         return stream
 

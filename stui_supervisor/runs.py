@@ -60,6 +60,7 @@ class Runs:
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
             self._loop = asyncio.get_running_loop()
             self.driver = self._make_driver(self.audience)
+            self.audience.begin()
             self.driver.feed(event)
 
     async def stop(self) -> None:
@@ -67,7 +68,7 @@ class Runs:
         driver, self.driver = self.here(), None
         self._stops += 1
         if driver is not None:
-            audience, self.audience = self.audience, Audience()
+            audience, self.audience = self.audience, Audience(between_runs=True)
             try:
                 driver.feed(inputs.Stop())
             finally:  # a mistake in the core is told, and leaves nothing behind all the same

@@ -165,7 +165,10 @@ class Supervisor:
         return self._within(audience, future, timeout)
 
     def events(self) -> EventStream:
-        """What happens from this call on, as an asynchronous iterator that ends at stop."""
+        """What happens from this call on, as an asynchronous iterator that ends at stop.
+
+        Taken after a stop, it ends at once unless it is started again before the first event is asked for.
+        """
         return self._runs.audience.subscribe()
 
     # The work

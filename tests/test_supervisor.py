@@ -142,6 +142,22 @@ async def test_a_slow_reader_blocks_nobody_and_is_told_what_it_lost(tmp_path: Pa
         assert first.count == 1_100 - 1_000 + len([e for e in queued(stream) if not isinstance(e, RequestFinished)])
 
 
+async def test_a_stream_that_was_taken_after_the_stop_ends_when_it_is_read_unless_it_is_started_before(
+    tmp_path: Path,
+) -> None:
+    async with scene(STOPPED, tmp_path) as there:
+        read, kept = there.supervisor.events(), there.supervisor.events()
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in read] == []
+        await there.supervisor.start()
+        late = there.supervisor.events()
+        await entering(late, State.CONNECTED)
+        await entering(kept, State.CONNECTED)
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in read] == []  # an iterator that has ended stays so
+        assert queued(read) == []
+
+
 # Requests
 
 
