@@ -44,7 +44,7 @@ class Supervisor:
     ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop from each start to its stop; in another one every call raises SupervisorError. Raises
-    ConfigurationError for an endpoint or a profile that cannot be.
+    ConfigurationError for an endpoint, a profile or settings that cannot be.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Supervisor:
         from stui_supervisor.core import Core  # noqa: PLC0415  # importing this package stays cheap
 
         self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
-        self._settings = settings or DEFAULTS
+        self._settings = _checked(settings)
         self._home = home
         self._credentials = credentials or token_of_this_run()
         self._link = link
@@ -267,3 +267,10 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _checked(settings: Settings | None) -> Settings:
+    if settings is not None and not isinstance(settings, Settings):
+        hint = "give a stui_supervisor.Settings, or leave it out"
+        raise ConfigurationError(f"the settings are of type {type(settings).__name__}", hint=hint)
+    return settings or DEFAULTS

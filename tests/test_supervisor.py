@@ -7,11 +7,13 @@ import os
 import weakref
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stui_supervisor import (
     BackendError,
+    ConfigurationError,
     ContextSaved,
     Endpoint,
     EventsDropped,
@@ -28,12 +30,20 @@ from stui_supervisor import (
     Trigger,
 )
 from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.backend import BackendSettings
 from stui_supervisor.testing import FakePeer, Reach
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene
 from tests.support.watching import LIMIT_S, entering, next_of, queued, until
 
 EVALUATE = ("evaluate", {"code": "3 + 4"})
+
+
+@pytest.mark.parametrize("settings", [{}, {"journal": False}, "fast", BackendSettings(), Settings, False])
+def test_settings_of_another_type_are_refused_at_once(settings: Any) -> None:
+    with pytest.raises(ConfigurationError, match="settings are of type") as caught:
+        Supervisor(ENDPOINT, settings=settings)
+    assert caught.value.hint == "give a stui_supervisor.Settings, or leave it out"
 
 
 # Waiting for a state
