@@ -17,7 +17,7 @@ CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the mes
 CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
 SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value
-SECTIONS_MAX: Final = 1_000  # of a context; merging as many takes 3 ms of the event loop
+SECTIONS_MAX: Final = 10_000  # of a context; merging as many keeps the event loop for some milliseconds
 KNOWN_COPIES: Final = 20  # earlier values of a section that are known again in an image which has an old copy
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
@@ -81,7 +81,7 @@ WINDOWS_SECRET_MAX_LENGTH: Final = 1_280  # characters that the keyring of Windo
 SECRETS_MASKED: Final = 16  # that were in use last are masked in the log; a program may give a new token each time
 KEY_REFUSALS_MAX: Final = 3  # handshakes refused in a row; fewer may be a backend that is just ending
 ERROR_TEXT_MAX_LENGTH: Final = 400  # characters of an error's text in the status; the record is one page
-SETTING_MIN_S: Final = 0.01  # of each time that a program may tune; a shorter one keeps a processor busy
+SETTING_MIN_S: Final = 0.001  # of each time that a program may tune; a shorter one keeps a processor busy
 SETTING_MAX_S: Final = 1_000_000.0  # eleven days; libzmq counts milliseconds in 31 bits
 
 # The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
@@ -123,9 +123,8 @@ DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one
 class Settings:
     """What a program may tune; the defaults are what the documentation promises.
 
-    Times are seconds. Raises ConfigurationError for what is out of its range, and for an order of
-    ``heartbeat_interval_s`` < ``silent_after_s`` <= ``dead_after_s`` that is broken: a link is silent when a heartbeat
-    was not answered.
+    Times are seconds. Raises ConfigurationError for what is out of its range, and for a ``heartbeat_interval_s`` that
+    is not below ``silent_after_s`` and ``dead_after_s``: a link is silent when a heartbeat was not answered.
     """
 
     # The link
@@ -182,11 +181,11 @@ class Settings:
                     f"Settings.{field.name} is {value!r}",
                     hint=f"give {_RIGHT[str(field.type)]}, or leave it out",
                 )
-        if not self.heartbeat_interval_s < self.silent_after_s <= self.dead_after_s:
+        if not self.heartbeat_interval_s < min(self.silent_after_s, self.dead_after_s):
             raise ConfigurationError(
                 f"Settings.heartbeat_interval_s is {self.heartbeat_interval_s:g}, "
                 f"silent_after_s {self.silent_after_s:g} and dead_after_s {self.dead_after_s:g}",
-                hint="give a heartbeat_interval_s below silent_after_s, and a dead_after_s no shorter than that",
+                hint="give a heartbeat_interval_s below the other two",
             )
 
 

@@ -545,7 +545,7 @@ def full() -> Context:
 
 def test_one_section_more_than_allowed_is_refused_and_those_that_are_there_go_on() -> None:
     context = full()
-    with pytest.raises(ConfigurationError, match="more than the 1,000 sections"):
+    with pytest.raises(ConfigurationError, match=f"more than the {SECTIONS_MAX:,} sections"):
         context["one more"] = 1
     context["s0"] = 2
     del context["s1"]
@@ -609,12 +609,12 @@ def test_each_section_of_a_merge_costs_the_same_however_many_there_are() -> None
     ("state", "expected"),
     [
         (None, 0),
-        ([1] * 2000, 0),
-        (dict.fromkeys(map(str, range(1000)), 1), 0),
-        (dict.fromkeys([*map(str, range(1000)), METADATA_KEY], 1), 0),
-        (dict.fromkeys(map(str, range(1001)), 1), 1001),
-        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(1100)), 1)}}, 0),
-        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(1200)), 1)}}, 1100),
+        ([1] * (2 * SECTIONS_MAX), 0),
+        (dict.fromkeys(map(str, range(SECTIONS_MAX)), 1), 0),
+        (dict.fromkeys([*map(str, range(SECTIONS_MAX)), METADATA_KEY], 1), 0),
+        (dict.fromkeys(map(str, range(SECTIONS_MAX + 1)), 1), SECTIONS_MAX + 1),
+        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(SECTIONS_MAX + 100)), 1)}}, 0),
+        ({METADATA_KEY: {"sections": dict.fromkeys(map(str, range(SECTIONS_MAX + 200)), 1)}}, SECTIONS_MAX + 100),
     ],
     ids=lambda value: str(value)[:20],
 )
