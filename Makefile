@@ -19,7 +19,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
 .PHONY: help demo test test-windows soak lint diagrams clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
 
 demo: $(INSTALLED) ## watch a link go through every state
 	@$(PY) -m stui_supervisor demo

@@ -3,7 +3,7 @@
     python examples/workspace.py tcp://127.0.0.1:5555
 
 Kill it, or the backend, and start it again without an address: the lines are there, and so is the link.
-An empty line or Ctrl-C ends it.
+What becomes of the link is told on stderr. An empty line or Ctrl-C ends it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections.abc import AsyncIterator
 
-from stui_supervisor import RequestError, State, Supervisor
+from stui_supervisor import Event, Problem, RequestError, State, Supervisor, Transition
 
 
 def typed_lines() -> asyncio.Queue[str]:
@@ -28,23 +29,44 @@ def typed_lines() -> asyncio.Queue[str]:
     return lines
 
 
-async def main(endpoint: str | None) -> None:
-    async with Supervisor(endpoint, profile="workspace-example") as supervisor:
-        await supervisor.wait_for(State.CONNECTED)  # the lines of last time are there by then
-        typed = typed_lines()
-        while line := await typed.get():
-            lines = supervisor.context.get("lines", [])
-            supervisor.context["lines"] = [*lines, line]
-            try:
-                answer = await supervisor.request("evaluate", {"code": line})
-            except RequestError as error:  # says whether the code ran, did not run, or may have
-                print(error)
-            else:
-                print(f"{len(lines) + 1}: {answer['result']}")
+async def tell(events: AsyncIterator[Event]) -> None:
+    """Say which state the link is in, and why, until the supervisor stops."""
+    async for event in events:
+        if isinstance(event, Transition):
+            print(f"[{event.to_state}] {event.reason}", file=sys.stderr)
+        elif isinstance(event, Problem):
+            print(f"[problem] {event.message}: {event.hint}", file=sys.stderr)
+
+
+async def work(supervisor: Supervisor) -> str | None:
+    """Evaluate what is typed; why it cannot, where nobody will ever link by itself."""
+    state = await supervisor.wait_for(State.CONNECTED, State.DISCONNECTED)
+    if state is State.DISCONNECTED:  # no address is known, or a person is needed first
+        return f"No link is wanted, so this ends: {supervisor.status().last_error}"
+    typed = typed_lines()
+    while line := await typed.get():
+        lines = supervisor.context.get("lines", [])  # those of last time are there since it is connected
+        supervisor.context["lines"] = [*lines, line]
+        try:
+            answer = await supervisor.request("evaluate", {"code": line})
+        except RequestError as error:  # says whether the code ran, did not run, or may have
+            print(error)
+        else:
+            print(f"{len(lines) + 1}: {answer['result']}")
+    return None
+
+
+async def main(endpoint: str | None) -> str | None:
+    supervisor = Supervisor(endpoint, profile="workspace-example")
+    telling = asyncio.create_task(tell(supervisor.events()))
+    async with supervisor:
+        ending = await work(supervisor)
+    await telling  # which ends with the supervisor
+    return ending
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else None))
+        sys.exit(asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else None)))
     except KeyboardInterrupt:
         sys.exit(130)

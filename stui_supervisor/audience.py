@@ -18,18 +18,26 @@ from stui_supervisor.states import State
 class EventStream(AsyncIterator[Event]):
     """The events since the subscription, in order; ends when the supervisor stops.
 
-    A reader that lags behind loses the oldest events and is told how many.
+    A reader that lags behind loses the oldest events and is told how many. One that is ``between_runs`` is at its end
+    too, unless a run begins before it is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_runs: bool = False) -> None:
         self._queue: deque[Event] = deque()
         self._dropped = 0
         self._dropped_at: datetime | None = None
         self._arrived = asyncio.Event()
-        self._ended = False
+        self._ended = between_runs
+        self._told_end = False
+
+    def begin(self) -> None:
+        """A run begins. A reader that was told of the end stays there."""
+        self._ended = self._told_end
 
     def put(self, event: Event) -> None:
         """Add an event; never blocks."""
+        if self._told_end:
+            return
         if len(self._queue) >= EVENT_QUEUE_LENGTH:
             self._dropped_at = self._queue.popleft().at
             self._dropped += 1
@@ -44,6 +52,7 @@ class EventStream(AsyncIterator[Event]):
     async def __anext__(self) -> Event:
         while not self._queue:
             if self._ended:
+                self._told_end = True
                 raise StopAsyncIteration
             self._arrived.clear()
             await self._arrived.wait()
@@ -54,16 +63,28 @@ class EventStream(AsyncIterator[Event]):
 
 
 class Audience:
-    """The open event streams and the callers of ``wait_for``."""
+    """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, between_runs: bool = False) -> None:
+        self._between_runs = between_runs
         # Weakly: a reader that has left its loop is gone, and costs nothing more.
         self._streams: list[weakref.ref[EventStream]] = []
-        self._waiting: dict[asyncio.Future[State], AbstractSet[State]] = {}
+        # Weakly too: a wait may be given up before it has begun. One that has begun is kept: perhaps its task is not.
+        self._waiting: weakref.WeakKeyDictionary[asyncio.Future[State], AbstractSet[State]]
+        self._waiting = weakref.WeakKeyDictionary()
+        self._awaited: set[asyncio.Future[State]] = set()
+
+    def begin(self) -> None:
+        """The run begins."""
+        self._between_runs = False
+        for reference in self._streams.copy():
+            stream = reference()
+            if stream is not None:
+                stream.begin()
 
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
-        stream = EventStream()
+        stream = EventStream(between_runs=self._between_runs)
         self._streams.append(weakref.ref(stream, self._streams.remove))
         return stream
 
@@ -73,6 +94,14 @@ class Audience:
         self._waiting[future] = states
         future.add_done_callback(self._waiting.pop)
         return future
+
+    async def awaited(self, future: asyncio.Future[State]) -> State:
+        """Its outcome."""
+        self._awaited.add(future)
+        try:
+            return await future
+        finally:
+            self._awaited.discard(future)
 
     def tell(self, event: Event) -> None:
         """Give an event to every reader."""
@@ -89,7 +118,7 @@ class Audience:
             if state in states:
                 future.set_result(state)
             elif error is not None:
-                future.set_exception(error)
+                refuse(future, error)
 
     def close(self, error: SupervisorError) -> None:
         """Nothing more happens."""
@@ -100,4 +129,10 @@ class Audience:
         self._streams.clear()
         for future in list(self._waiting):
             if not future.done():
-                future.set_exception(error)
+                refuse(future, error)
+
+
+def refuse(future: asyncio.Future[State], error: SupervisorError) -> None:
+    """End a wait with an error. It is no mistake to have given it up before: nobody need look at it."""
+    future.set_exception(error)
+    future.exception()

@@ -16,7 +16,9 @@ CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 M
 CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
 CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
 SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
-SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value; bounds their number
+SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value
+SECTIONS_MAX: Final = 10_000  # of a context; merging as many keeps the event loop for some milliseconds
+KNOWN_COPIES: Final = 20  # earlier values of a section that are known again in an image which has an old copy
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
@@ -54,6 +56,8 @@ SESSION_RETRY_S: Final = 60.0  # a session that the backend denied is asked for 
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight
 UPLOAD_MIN_BYTES: Final = 2_048  # acknowledged in a row; a heartbeat may have to wait behind so much on a slow line
+UPLOAD_MIN_BYTES_PER_S: Final = 62_500  # 0.5 Mbit/s: the slowest line behind a tunnel that is waited for
+HEARTBEATS_HEARD: Final = 2  # arrivals without a reply that make heartbeats; one may be anything
 HEARTBEAT_MAX_BYTES: Final = 64  # between two looks: two ZMTP PONGs, or one that is encrypted
 NOTIFICATION_MAX_BYTES: Final = 64_000  # of one; read in a few ms, and a slow reader's queue may hold 1,000 of them
 NOTIFICATIONS_HEARTBEAT_INTERVAL_S: Final = 5.0  # ZMTP PING to the publisher; costs a fifth of the link's own
@@ -66,6 +70,8 @@ SLEEP_LOOK_S: Final = 1.0  # while a link is wanted the clocks are compared so o
 SLEEP_MIN_S: Final = 1.0  # shorter sleeps are nothing
 PROBE_PAUSE_S: Final = 1.0  # between two probes, or attempts ahead of their time, for waking and moving
 STAGGER_S: Final = 0.25  # between two tries of one attempt, at the next address or the same (RFC 8305)
+NAME_KEPT_S: Final = 10.0  # an answer that was late serves attempts so long; above the longest wait between two
+NAME_ASKED_AGAIN_S: Final = 6.0  # a name is asked for beside a question this old, then twice as old, and so on
 ZMQ_DESCRIPTORS: Final = 16  # that a new context and its first sockets need, with some to spare
 GREETING_WAIT_S: Final = 0.5  # a ZeroMQ peer greets at once, however busy its image is
 SLOW_PINGS: Final = 2  # in a row make a slow image; one may be an accident
@@ -80,6 +86,8 @@ WINDOWS_SECRET_MAX_LENGTH: Final = 1_280  # characters that the keyring of Windo
 SECRETS_MASKED: Final = 16  # that were in use last are masked in the log; a program may give a new token each time
 KEY_REFUSALS_MAX: Final = 3  # handshakes refused in a row; fewer may be a backend that is just ending
 ERROR_TEXT_MAX_LENGTH: Final = 400  # characters of an error's text in the status; the record is one page
+SETTING_MIN_S: Final = 0.001  # of each time that a program may tune; a shorter one keeps a processor busy
+SETTING_MAX_S: Final = 1_000_000.0  # eleven days; libzmq counts milliseconds in 31 bits
 
 # The log: a day without a backend stays below 200 lines, and no text from outside fills the file.
 JOURNAL_QUEUE_LENGTH: Final = 2_000  # events that a slow disk may lag behind; more are dropped and counted
@@ -120,7 +128,8 @@ DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one
 class Settings:
     """What a program may tune; the defaults are what the documentation promises.
 
-    Times are seconds. Raises ConfigurationError when a number is not positive.
+    Times are seconds. Raises ConfigurationError for what is out of its range, and for a ``heartbeat_interval_s`` that
+    is not below ``silent_after_s`` and ``dead_after_s``: a link is silent when a heartbeat was not answered.
     """
 
     # The link
@@ -177,17 +186,24 @@ class Settings:
                     f"Settings.{field.name} is {value!r}",
                     hint=f"give {_RIGHT[str(field.type)]}, or leave it out",
                 )
+        if not self.heartbeat_interval_s < min(self.silent_after_s, self.dead_after_s):
+            raise ConfigurationError(
+                f"Settings.heartbeat_interval_s is {self.heartbeat_interval_s:g}, "
+                f"silent_after_s {self.silent_after_s:g} and dead_after_s {self.dead_after_s:g}",
+                hint="give a heartbeat_interval_s below the other two",
+            )
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and SETTING_MIN_S <= value <= SETTING_MAX_S
 
 
+_TIME: Final = f"a number of seconds from {SETTING_MIN_S:g} to {SETTING_MAX_S:,.0f}"
 _RIGHT: Final = {
     "bool": "True or False",
     "int": "a whole number above 0",
-    "float": "a number above 0",
-    "float | None": "a number above 0, or None",
+    "float": _TIME,
+    "float | None": f"{_TIME}, or None",
 }
 
 DEFAULTS: Final = Settings()

@@ -2,7 +2,8 @@
 
 A section is kept as canonical JSON bytes. So saving never serialises twice, a snapshot is a copy of
 a small dict, and a reader can never change what is stored. Each change raises the section's counter
-and signs it; of two copies the one with the higher counter is the newer.
+and signs it; of two copies the one with the higher counter is the newer. A section remembers which of
+its earlier values the image may still have: when such a copy gives way, nothing is lost.
 
 Nothing here reads a file, a clock or a socket.
 """
@@ -10,15 +11,18 @@ Nothing here reads a file, a clock or a socket.
 from __future__ import annotations
 
 import json
+from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
+    KNOWN_COPIES,
     SECTION_NAME_MAX_LENGTH,
     SECTION_OVERHEAD_BYTES,
+    SECTIONS_MAX,
     TOMBSTONES_KEPT,
 )
 from stui_supervisor.errors import ConfigurationError
@@ -27,6 +31,7 @@ METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session stat
 
 _COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
+_CHECKSUM_MAX: Final = 2**32 - 1
 _JSON_LEAVES: Final = (str, int, float, bool, type(None))
 _MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
 
@@ -36,12 +41,16 @@ class Section:
     """One named part of the context, as canonical JSON.
 
     ``value`` is None for a section that was deleted (kept so that the deletion wins over older
-    copies). ``counter`` grows with each change; ``writer`` names the process that made it.
+    copies). ``counter`` grows with each change; ``writer`` names the process that made it. ``known`` are
+    checksums of earlier values that the image may have, the latest last; ``may_be_out`` is False until the
+    image may have this one. They belong to one side's history, not to the section.
     """
 
     value: bytes | None
     counter: int
     writer: str
+    known: tuple[int, ...] = field(default=(), compare=False)
+    may_be_out: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class MergeResult:
 
     ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
     newer than the remote one or missing there, so it has to be pushed; ``lost`` the copies with work
-    in them that gave way, worth a snapshot.
+    in them that gave way, worth a snapshot, but none that our own section went through.
     """
 
     taken: tuple[str, ...] = ()
@@ -64,13 +73,15 @@ class Context(MutableMapping[str, Any]):
     Reads give copies; only assigning or deleting a section changes it, and each change calls
     ``on_change`` once. Assigning an equal value is no change. Tuples are stored as lists. Raises
     ConfigurationError, and keeps the old value, when a name or a value cannot be stored or the whole
-    would pass ``CONTEXT_MAX_BYTES``. ``writer`` signs the changes and is unique for each process.
+    would pass ``CONTEXT_MAX_BYTES`` or ``SECTIONS_MAX``. ``writer`` signs the changes and is unique for each process.
     """
 
     def __init__(self, writer: str, on_change: Callable[[], None]) -> None:
         self._writer = writer
         self._on_change = on_change
         self._sections: dict[str, Section] = {}
+        self._total_bytes = 0
+        self._live = 0
 
     def __getitem__(self, name: str) -> Any:
         section = self._sections.get(name)
@@ -88,16 +99,16 @@ class Context(MutableMapping[str, Any]):
         self._check_size(name, section)
         # A section that lives again moves to the end, as a new key of a dict does.
         if old is not None and old.value is None:
-            del self._sections[name]
-        self._sections[name] = section
+            self._remove(name)
+        self._put(name, section)
         self._on_change()
 
     def __delitem__(self, name: str) -> None:
         old = self._sections.get(name)
         if old is None or old.value is None:
             raise KeyError(name)
-        del self._sections[name]  # and set again: tombstones stay in the order of their deletion
-        self._sections[name] = self._next(old, None)
+        self._remove(name)  # and set again: tombstones stay in the order of their deletion
+        self._put(name, self._next(old, None))
         self._forget_old_tombstones()
         self._on_change()
 
@@ -105,14 +116,14 @@ class Context(MutableMapping[str, Any]):
         return iter([name for name, section in self._sections.items() if section.value is not None])
 
     def __len__(self) -> int:
-        return sum(section.value is not None for section in self._sections.values())
+        return self._live
 
     def __contains__(self, name: object) -> bool:
         section = self._sections.get(name) if isinstance(name, str) else None
         return section is not None and section.value is not None
 
     def __repr__(self) -> str:
-        return f"Context({', '.join(map(repr, self))}; {_total_cost(self._sections)} bytes)"
+        return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
     def sections(self) -> dict[str, Section]:
         """A snapshot, deleted sections included; changes to it change nothing here."""
@@ -120,16 +131,21 @@ class Context(MutableMapping[str, Any]):
 
     def adopt(self, sections: Mapping[str, Section]) -> None:
         """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
-        self._sections = self.over(self._sections, sections)
+        self._hold(self.over(self._sections, sections))
         self._forget_old_tombstones()
 
     def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> dict[str, Section]:
         """What was restored with what was changed since laid over it; each change counts as newer. Changes nothing."""
+        restored = {name: _out(section) for name, section in restored.items()}
         return {**restored, **{name: self._over(section, restored.get(name)) for name, section in own.items()}}
 
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""
-        self._sections = dict(sections)
+        self._hold({name: _out(section) for name, section in sections.items()})
+
+    def pushed(self) -> None:
+        """All of the present content is on its way to the image, which may have it from now on."""
+        self._sections = {name: _out(section) for name, section in self._sections.items()}
 
     def merge(self, remote: Mapping[str, Section]) -> MergeResult:
         """Take from ``remote`` what is newer there.
@@ -143,44 +159,76 @@ class Context(MutableMapping[str, Any]):
         for name, theirs in remote.items():
             ours = self._sections.get(name)
             if ours is not None and _equal(ours.value, theirs.value) and _tag(ours) == _tag(theirs):
+                self._sections[name] = _out(ours)
                 continue
             if ours is not None and _rank(ours) > _rank(theirs):
                 newer.append(name)
                 loser: Section | None = theirs
-            elif self._fits(name, theirs):
+            elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
                 taken.append(name)
-                self._sections[name] = theirs
+                self._put(name, theirs if ours is None else replace(theirs, known=_past(ours)))
                 loser = ours
             else:
                 loser = theirs
-            if loser is not None and loser.value is not None and not _equal(loser.value, self._value(name)):
+            if loser is None or loser.value is None or _equal(loser.value, self._value(name)):
+                continue
+            if loser is ours or ours is None or _checksum(loser.value) not in ours.known:
                 lost[name] = loser
         self._forget_old_tombstones()
         return MergeResult(tuple(taken), tuple(newer), lost)
 
+    def _hold(self, sections: Mapping[str, Section]) -> None:
+        self._sections = dict(sections)
+        self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
+        self._live = sum(section.value is not None for section in sections.values())
+
     def _over(self, own: Section, restored: Section | None) -> Section:
-        if restored is None or own.counter > restored.counter:
+        if restored is None:
             return own
-        return restored if _equal(own.value, restored.value) else self._next(restored, own.value)
+        if own.counter <= restored.counter and _equal(own.value, restored.value):
+            return replace(restored, known=_latest(restored.known, own.known))
+        counter, writer = own.counter, own.writer
+        if counter <= restored.counter:
+            counter, writer = self._next(restored, own.value).counter, self._writer
+        return replace(own, counter=counter, writer=writer, known=_latest(own.known, _past(restored)))
 
     def _next(self, previous: Section | None, value: bytes | None) -> Section:
-        counter = min(previous.counter + 1, _COUNTER_MAX) if previous else 1
-        return Section(value, counter, self._writer)
+        counter, known = (min(previous.counter + 1, _COUNTER_MAX), _past(previous)) if previous else (1, ())
+        return Section(value, counter, self._writer, known, may_be_out=False)
 
     def _value(self, name: str) -> bytes | None:
         section = self._sections.get(name)
         return section.value if section else None
 
-    def _fits(self, name: str, section: Section) -> bool:
-        """True when the whole stays within its limit, or at least does not grow."""
+    def _put(self, name: str, section: Section) -> None:
+        self._total_bytes += self._growth(name, section)
+        self._live += (section.value is not None) - (name in self)
+        self._sections[name] = section
+
+    def _remove(self, name: str) -> None:
+        self._live -= name in self
+        self._total_bytes -= _cost(name, self._sections.pop(name))
+
+    def _growth(self, name: str, section: Section) -> int:
         old = self._sections.get(name)
-        growth = _cost(name, section) - (_cost(name, old) if old else 0)
-        return growth <= 0 or _total_cost(self._sections) + growth <= CONTEXT_MAX_BYTES
+        return _cost(name, section) - (_cost(name, old) if old else 0)
+
+    def _is_one_too_many(self, name: str, section: Section) -> bool:
+        return section.value is not None and name not in self and self._live >= SECTIONS_MAX
+
+    def _is_too_large(self, name: str, section: Section) -> bool:
+        """False while the whole stays within its limit, or at least does not grow."""
+        growth = self._growth(name, section)
+        return growth > 0 and self._total_bytes + growth > CONTEXT_MAX_BYTES
 
     def _check_size(self, name: str, section: Section) -> None:
-        if not self._fits(name, section):
-            rest = {other: part for other, part in self._sections.items() if other != name}
-            total = _total_cost(rest) + _cost(name, section)
+        if self._is_one_too_many(name, section):
+            raise ConfigurationError(
+                f"with section {name!r} there would be more than the {SECTIONS_MAX:,} sections that are allowed",
+                hint="delete another one first, or keep what belongs together in one",
+            )
+        if self._is_too_large(name, section):
+            total = self._total_bytes + self._growth(name, section)
             raise ConfigurationError(
                 f"with section {name!r} the context would be {total:,} bytes, and {CONTEXT_MAX_BYTES:,} are allowed",
                 hint="make this section smaller or delete another one; the old value stays",
@@ -189,7 +237,7 @@ class Context(MutableMapping[str, Any]):
     def _forget_old_tombstones(self) -> None:
         tombstones = [name for name, section in self._sections.items() if section.value is None]
         for name in tombstones[:-TOMBSTONES_KEPT]:
-            del self._sections[name]
+            self._remove(name)
 
 
 def encode_state_data(sections: Mapping[str, Section]) -> bytes:
@@ -235,6 +283,17 @@ def from_state_data(state: Any) -> dict[str, Section]:
     return sections
 
 
+def sections_beyond(state: Any) -> int:
+    """How many sections a backend's session state has; 0 when they are as many as a context may have, or fewer."""
+    if not isinstance(state, Mapping):
+        return 0
+    metadata = state.get(METADATA_KEY)
+    parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
+    tags = len(parts) - TOMBSTONES_KEPT if isinstance(parts, Mapping) else 0
+    count = max(len(state) - (METADATA_KEY in state), tags)
+    return count if count > SECTIONS_MAX else 0
+
+
 def is_section_name(name: Any) -> bool:
     """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
     if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
@@ -257,7 +316,11 @@ def encode_value(value: Any) -> bytes:
 
 def _is_encodable(text: str) -> bool:
     """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
@@ -329,6 +392,31 @@ def _in_order(value: bytes) -> str:
     return json.dumps(json.loads(value), sort_keys=True)
 
 
+def _checksum(value: bytes) -> int:
+    """The same for values that are ``_equal``; for others it differs, but for one in four billion."""
+    return crc32(_in_order(value).encode())
+
+
+def _out(section: Section) -> Section:
+    return section if section.may_be_out else replace(section, may_be_out=True)
+
+
+def _past(section: Section) -> tuple[int, ...]:
+    """What the image may have once the section has changed."""
+    if section.value is None or not section.may_be_out:
+        return section.known
+    return _latest(section.known, (_checksum(section.value),))
+
+
+def _latest(known: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
+    return (*(checksum for checksum in known if checksum not in more), *more)[-KNOWN_COPIES:]
+
+
+def is_checksum(value: Any) -> bool:
+    """True for one of ``Section.known``."""
+    return type(value) is int and 0 <= value <= _CHECKSUM_MAX
+
+
 def _tag(section: Section) -> tuple[int, str]:
     return section.counter, section.writer
 
@@ -339,7 +427,3 @@ def _rank(section: Section) -> tuple[int, str, bytes]:
 
 def _cost(name: str, section: Section) -> int:
     return len(name.encode()) + len(section.value or b"") + SECTION_OVERHEAD_BYTES
-
-
-def _total_cost(sections: Mapping[str, Section]) -> int:
-    return sum(_cost(name, section) for name, section in sections.items())

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
+from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.effects import ReadCredential
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.inputs import Input
 from stui_supervisor.outside import Keyring
+from stui_supervisor.secret import Secret
+
+_HINT: Final = "look at where it comes from: the program, or STUI_TOKEN"
 
 
 class CredentialThread:
@@ -49,7 +54,7 @@ class CredentialThread:
             answer = self._read(effect)
         except CredentialError as error:
             answer = inputs.CredentialFailed(effect.link, error)
-        except Exception as error:  # noqa: BLE001  # a program's own credentials may raise anything
+        except BaseException as error:  # noqa: BLE001  # a program's own credentials may raise anything, even SystemExit
             answer = inputs.CredentialFailed(effect.link, CredentialError(f"{type(error).__name__}: {error}"))
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._answered, effect, answer)
@@ -57,7 +62,7 @@ class CredentialThread:
     def _read(self, effect: ReadCredential) -> inputs.CredentialRead:
         credentials, keys = self._keyring.credentials, self._keyring.client_keys
         curve = keys.read(effect.endpoint, effect.server_key) if effect.server_key is not None else None
-        token = credentials.read(effect.endpoint) if effect.with_token else None
+        token = _checked(credentials.read(effect.endpoint)) if effect.with_token else None
         self._keyring.in_use.extend(secret for secret in (token, curve.secret if curve else None) if secret)
         return inputs.CredentialRead(effect.link, token, credentials.source, curve)
 
@@ -69,3 +74,20 @@ class CredentialThread:
         if asked is not None and asked.link != effect.link:
             self.ask(asked)
         self._feed(answer)
+
+
+def _checked(token: object) -> Secret | None:
+    """What a program's own credentials gave. Raises CredentialError, not showing it, for what no message takes."""
+    if token is None:
+        return None
+    text: object = token.reveal() if isinstance(token, Secret) else None
+    if not isinstance(text, str):
+        got = type(token if text is None else text).__name__
+        raise CredentialError(f"{got} came in place of a text in a Secret", hint="return Secret(text), or None")
+    if len(text) > TOKEN_MAX_LENGTH:
+        raise CredentialError(f"the token is too long: a message holds {TOKEN_MAX_LENGTH:,} characters", hint=_HINT)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # which would show it
+        raise CredentialError("the token is no text that UTF-8 can carry", hint=_HINT) from None
+    return Secret(text)

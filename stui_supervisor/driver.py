@@ -155,7 +155,10 @@ class Driver:
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):
-            self._performers[type(effect)](effect)
+            try:
+                self._performers[type(effect)](effect)
+            except Exception as mistake:  # noqa: BLE001  # what follows in the same turn is carried out all the same
+                self._complain(effect, mistake)
         match event:
             case inputs.Loaded():
                 self._name_journal(self._core.session.id)
@@ -181,25 +184,38 @@ class Driver:
         self._saving = [waiting for waiting in self._saving if not waiting[2].done()]
 
     def _send(self, effect: effects.Send) -> None:
-        if self._link is None or not self._link.send(effect.token, effect.body):
+        try:
+            is_taken = self._link is not None and self._link.send(effect.token, effect.body)
+        except Exception as error:  # noqa: BLE001  # see _failed; nobody knows whether it was taken
+            self._failed(effect.link, error)
+            return
+        if not is_taken:
             self._inputs.append(inputs.NotTaken(effect.link, effect.token))
 
     def _look_at_path(self, effect: effects.LookAtPath) -> None:
-        self._inputs.append(inputs.PathSeen(effect.link, self._link.look() if self._link is not None else None))
+        try:
+            sample = self._link.look() if self._link is not None else None
+        except Exception as error:  # noqa: BLE001  # see _failed
+            self._failed(effect.link, error)
+            return
+        self._inputs.append(inputs.PathSeen(effect.link, sample))
 
-    def _knock(self, _: effects.Knock) -> None:
-        if self._link is not None:
+    def _knock(self, effect: effects.Knock) -> None:
+        if self._link is None:
+            return
+        try:
             self._link.knock()
+        except Exception as error:  # noqa: BLE001  # see _failed
+            self._failed(effect.link, error)
 
     def _tell(self, effect: effects.Announce) -> None:
         event = effect.event
+        if not isinstance(event, Aside):
+            self._audience.tell(event)
+            if isinstance(event, Transition):
+                self._audience.entered(event.to_state, self._core.rejection)
         if self._outside.journal is not None and not self._journal_ended:
             self._outside.journal.record(event, link=self._core.link)
-        if isinstance(event, Aside):
-            return
-        self._audience.tell(event)
-        if isinstance(event, Transition):
-            self._audience.entered(event.to_state, self._core.rejection)
 
     def _finish(self, effect: effects.Finish) -> None:
         future = self._replies.pop(effect.request, None)
@@ -213,7 +229,10 @@ class Driver:
     def _change_link(self, effect: effects.OpenLink | effects.CloseLink) -> None:
         link, self._link = self._link, None
         if link is not None:
-            link.close()
+            try:
+                link.close()
+            except Exception as error:  # noqa: BLE001  # the link is given up all the same, and another may be wanted
+                self._complain(effect, error)
         if isinstance(effect, effects.OpenLink):
             self._open(effect)
 
@@ -223,8 +242,17 @@ class Driver:
         try:
             self._link = self._outside.make_link(effect.endpoint, times, effect.curve)
             self._link.open(_Listener(self, effect.link))
-        except Exception as error:  # noqa: BLE001  # a program's own link may raise anything; it is a failed attempt
-            self._inputs.append(inputs.Lost(effect.link, Failure(FailureKind.UNREACHABLE, str(error))))
+        except Exception as error:  # noqa: BLE001  # see _failed
+            self._failed(effect.link, error)
+
+    def _failed(self, link: int, error: Exception) -> None:
+        """A program's own link may raise anything; it is a failed attempt, or the end of the link."""
+        self._inputs.append(inputs.Lost(link, Failure(FailureKind.UNREACHABLE, str(error) or type(error).__name__)))
+
+    def _complain(self, effect: effects.Effect, error: Exception) -> None:
+        """Tell of a mistake as the event loop does; the effect itself may hold a secret."""
+        message = f"{type(effect).__name__} was not carried out"
+        self._loop.call_exception_handler({"message": message, "exception": error})
 
     def _arm_timer(self) -> None:
         self._arming = None

@@ -65,7 +65,8 @@ class Endpoint:
         match = _AUTHORITY.match(rest)
         if match is None:
             raise ConfigurationError(f"{shown} is not a host and a port", hint=_EXAMPLE)
-        host, port = match["host"].lower().strip("[]"), int(match["port"])
+        address, percent, zone = match["host"].strip("[]").partition("%")
+        host, port = address.lower() + percent + zone, int(match["port"])  # interfaces differ by case
         if not 0 < port <= _PORT_MAX:
             raise ConfigurationError(f"{shown}: the port {port} is out of range", hint=f"ports are 1 to {_PORT_MAX}")
         if not _is_host(host, bracketed=match["host"].startswith("[")):

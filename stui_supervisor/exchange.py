@@ -75,20 +75,23 @@ class Exchange:
         operation: Operation,
         now: Moment,
         secret: Secret | None = None,
+        *,
+        more_bytes: int = 0,
     ) -> Send:
-        """Send a message of the supervisor's own; it takes the one place in flight."""
+        """Send a message of the supervisor's own; it takes the one place in flight. The caller adds ``more_bytes``."""
         self._use(link)
         if secret is not None:
             operation = Operation(operation.command, {**operation.parameters, "auth_token": secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
-        self._outbox.sent(token, now.monotonic_s, purpose)
+        self._outbox.sent(token, now.monotonic_s, purpose, size=len(body) + more_bytes)
         return Send(link, token, body)
 
     def push(self, link: int, purpose: Purpose, dialect: Dialect, session: str, state: bytes, now: Moment) -> Send:
         """Send the work context, JSON already, to a backend session, as ``ask`` does."""
         name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
-        link, token, body = self.ask(link, purpose, dialect, Operation(_PUSH, {"session_id": session}), now)
+        operation = Operation(_PUSH, {"session_id": session})
+        link, token, body = self.ask(link, purpose, dialect, operation, now, more_bytes=len(state))
         return Send(link, token, with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state)))
 
     def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
@@ -106,7 +109,7 @@ class Exchange:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]
         token = self._next_token()
-        self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request)
+        self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request, size=len(body))
         return [Send(link, token, body)]
 
     def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[Effect]]:

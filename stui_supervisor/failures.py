@@ -20,6 +20,7 @@ class FailureKind(StrEnum):
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
     NAME_NOT_FOUND = "name_not_found"
+    NAME_SERVICE = "name_service"
     TIMEOUT = "timeout"
     NOT_ZEROMQ = "not_zeromq"
     RESET = "reset"
@@ -71,6 +72,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.NAME_NOT_FOUND: FailureClass(
         "the host name is not known", "check the spelling and the network's name service", Curve(1.0, 1.0, 10.0)
+    ),
+    FailureKind.NAME_SERVICE: FailureClass(
+        "the name service has not answered",
+        "check the network's name service, or give the host's address instead of its name",
+        Curve(0.5, 0.5, 5.0),
     ),
     FailureKind.TIMEOUT: FailureClass(
         "no answer from the host", "check the network, the firewall and whether the host is up", _QUICK

@@ -12,16 +12,18 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import FRAME_SMALL_BYTES, UPLOAD_MIN_BYTES, Settings
+from stui_supervisor.config import FRAME_SMALL_BYTES, UPLOAD_MIN_BYTES, UPLOAD_MIN_BYTES_PER_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Hearing, Heartbeats
+from stui_supervisor.requests import Flight
 
 
 class PathSample(NamedTuple):
     """One look at a connection, as the kernel keeps it (Linux: ``TCP_INFO``, tcp(7)).
 
     The times are those since the last byte and the last acknowledgement came; the counts run from
-    the start. ``has_outstanding`` is True while bytes of ours are unsent or not acknowledged.
+    the start. ``has_outstanding`` is True while bytes of ours are unsent or not acknowledged, ``is_held_back``
+    while the other end's system has acknowledged whatever it has let us send, and takes no more.
     """
 
     received_ago_s: float
@@ -29,6 +31,7 @@ class PathSample(NamedTuple):
     received_bytes: int
     acked_bytes: int
     has_outstanding: bool
+    is_held_back: bool = False
 
 
 class LivenessSource(StrEnum):
@@ -81,6 +84,7 @@ class PathWatch:
         self._acked_at = now
         self._upload_bytes = 0
         self._uploaded_at = -math.inf
+        self._under_way_until = -math.inf
         self._had_outstanding = False
         self._is_quiet = self._is_up = False
         self._awake_since = -math.inf
@@ -104,17 +108,20 @@ class PathWatch:
         """The machine has slept: silence counts anew, so that the other end gets its chance of a heartbeat."""
         self._awake_since = now
 
-    def asked(self, now: float, *, is_quiet: bool, is_up: bool) -> None:
-        """A look is on its way, ``is_quiet`` when no reply can be; without an answer another one follows.
+    def asked(self, now: float, flight: Flight | None, *, is_up: bool) -> None:
+        """A look is on its way while ``flight`` waits for its reply; without an answer another one follows.
 
         Before the link ``is_up`` its image may be busy, and nothing is held against a peer that was never heard.
         """
-        self._is_quiet, self._is_up = is_quiet, is_up
+        self._is_quiet, self._is_up = flight is None, is_up
+        self._under_way_until = -math.inf
+        if flight is not None and flight.size > UPLOAD_MIN_BYTES:
+            self._under_way_until = flight.sent_at + flight.size / UPLOAD_MIN_BYTES_PER_S
         self._due = now + self._settings.path_look_s
 
-    def replied(self, token: bytes, body: bytes) -> None:
-        """A reply has come: so many of the bytes were no heartbeat."""
-        self._hearing.replied(token, body)
+    def replied(self) -> None:
+        """A reply has come: some of the bytes were no heartbeat."""
+        self._hearing.replied()
 
     def greeted(self) -> None:
         """The other end's process has answered a knock."""
@@ -135,8 +142,9 @@ class PathWatch:
         elif self.heartbeats is Heartbeats.NONE or (self.heartbeats is Heartbeats.ASSUMED and not self._is_up):
             return PathVerdict.ALIVE  # it is silent when it has nothing to say
         else:
-            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
-            silence_s = min(silence_s, now - self._uploaded_at)
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way. A tunnel
+            # acknowledges what it has yet to hand on.
+            silence_s = min(silence_s, now - max(self._uploaded_at, self._under_way_until))
         late_after_s = (settings.heartbeat_interval_s + settings.silent_after_s) / 2
         is_late = silence_s >= late_after_s and not sample.has_outstanding
         if self._hearing.becomes_late(is_late=is_late) and self._knocked_at < now - sample.received_ago_s:
@@ -145,21 +153,21 @@ class PathWatch:
         if is_late and self.heartbeats is Heartbeats.ASSUMED:
             # Silence that was noticed late leaves as much time for an answer to the knock as any other.
             silence_s = min(silence_s, late_after_s + settings.path_look_s + now - self._knocked_at)
-        last_s = min(sample.received_ago_s, now - self._uploaded_at)
+        last_s = min(sample.received_ago_s, now - max(self._uploaded_at, self._under_way_until))
         # A frozen process's system acknowledges our heartbeats still, which is no news of the process.
         is_heard = last_s < settings.silent_after_s or self.heartbeats is Heartbeats.NONE
-        return self._of_silence(silence_s, now, is_heard=is_heard, has_outstanding=sample.has_outstanding)
+        return self._of_silence(silence_s, now, sample, is_heard=is_heard)
 
-    def _of_silence(self, silence_s: float, now: float, *, is_heard: bool, has_outstanding: bool) -> PathVerdict:
+    def _of_silence(self, silence_s: float, now: float, sample: PathSample, *, is_heard: bool) -> PathVerdict:
         settings = self._settings
         if silence_s < settings.silent_after_s:
             return PathVerdict.ALIVE if is_heard else PathVerdict.UNDECIDED
         awake_s = now - self._awake_since
         if awake_s < settings.silent_after_s:
             return PathVerdict.UNDECIDED
-        if min(silence_s, awake_s) < settings.dead_after_s:
+        if min(silence_s, awake_s) < settings.dead_after_s or sample.is_held_back:
             return PathVerdict.SILENT
-        return PathVerdict.DEAD if has_outstanding else PathVerdict.FROZEN
+        return PathVerdict.DEAD if sample.has_outstanding else PathVerdict.FROZEN
 
     def _learn(self, sample: PathSample, now: float) -> None:
         self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)

@@ -72,12 +72,14 @@ class Flight:
     """The one message on the link. ``request`` is None once nobody waits for it, and for our own messages.
 
     ``tokens`` are more than one when a handshake has asked again, for instance in a second dialect: any answer counts.
+    ``size`` is in bytes.
     """
 
     tokens: tuple[bytes, ...]
     sent_at: float
     purpose: Purpose
     request: Request | None
+    size: int = 0
 
 
 class Outbox:
@@ -126,12 +128,14 @@ class Outbox:
             return self._waiting.popleft()
         return None
 
-    def sent(self, token: bytes, now: float, purpose: Purpose, request: Request | None = None) -> None:
+    def sent(
+        self, token: bytes, now: float, purpose: Purpose, request: Request | None = None, *, size: int = 0
+    ) -> None:
         """A message is in flight until its reply comes or the link is lost."""
         earlier = self.flight.tokens if self.flight is not None and purpose is Purpose.HANDSHAKE else ()
         if request is not None:
             request.sendings += 1
-        self.flight = Flight((*earlier, token), now, purpose, request)
+        self.flight = Flight((*earlier, token), now, purpose, request, size)
 
     def landed(self, token: bytes) -> Flight | None:
         """The flight that this reply answers, or None for a reply nobody waits for."""

@@ -11,6 +11,7 @@ class Sharing:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._takes_it = False
+        self._is_left_alone = False
         self._made_again = False
         self._due: float | None = None
 
@@ -22,9 +23,13 @@ class Sharing:
         """All of the present context is on its way."""
         self._due = None
 
+    def found(self, *, is_readable: bool) -> None:
+        """The image's copy is here; one that cannot be merged is left alone, as a push would take its place."""
+        self._is_left_alone = not is_readable
+
     def link_up(self, *, takes_it: bool) -> None:
         """A link is established; ``takes_it`` is False when its backend keeps no session for us."""
-        self._takes_it = takes_it
+        self._takes_it = takes_it and not self._is_left_alone
         self._made_again = False
 
     def accepted(self) -> None:

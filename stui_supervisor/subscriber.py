@@ -7,7 +7,7 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.config import NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 from stui_supervisor.effects import Subscribe, Unsubscribe
-from stui_supervisor.failures import Failure
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input
 from stui_supervisor.ports import LinkTimes, Subscription, SubscriptionFactory
 
@@ -32,8 +32,12 @@ class Subscriber:
         if self._make is None:
             raise AssertionError("the core subscribes where nothing can")
         times = LinkTimes(effect.timeout_s, NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S)
-        self._subscription = self._make(effect.endpoint, effect.topics, times, effect.curve)
-        self._subscription.open(_Listener(self._feed, effect.number))
+        try:
+            self._subscription = self._make(effect.endpoint, effect.topics, times, effect.curve)
+            self._subscription.open(_Listener(self._feed, effect.number))
+        except Exception as error:  # noqa: BLE001  # a system without a socket to spare costs the notifications alone
+            failure = Failure(FailureKind.UNREACHABLE, str(error) or type(error).__name__)
+            self._feed(inputs.SubscriptionLost(effect.number, failure))
 
 
 class _Listener:

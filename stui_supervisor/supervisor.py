@@ -8,21 +8,22 @@ import os
 from collections.abc import Coroutine, Mapping
 from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
 from stui_supervisor.adapters.host import SystemClock
-from stui_supervisor.audience import Audience, EventStream
+from stui_supervisor.audience import Audience, EventStream, refuse
 from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
 from stui_supervisor.requests import Request, limit_in_seconds
+from stui_supervisor.runs import START, Runs
 from stui_supervisor.states import State
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stui_supervisor.driver import Driver
-
-_START: Final = "start it, or use it in 'async with'"
 
 
 class Supervisor:
@@ -43,7 +42,8 @@ class Supervisor:
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
     ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
-    Use it from one event loop. Raises ConfigurationError for an endpoint or a profile that cannot be.
+    Use it from one event loop from each start to its stop; in another one every call raises SupervisorError. Raises
+    ConfigurationError for an endpoint, a profile or settings that cannot be.
     """
 
     def __init__(
@@ -59,17 +59,15 @@ class Supervisor:
         from stui_supervisor.core import Core  # noqa: PLC0415  # importing this package stays cheap
 
         self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
-        self._settings = settings or DEFAULTS
+        self._settings = _checked(settings)
         self._home = home
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
-        self._audience = Audience()
+        self._runs = Runs(self._make_driver)
         self._writer = os.urandom(16).hex()
         self._context = Context(self._writer, self._context_changed)
         self._requests = 0
-        self._has_stopped = False
-        self._driver: Driver | None = None
         self._core = Core(
             profile=checked_name(profile),
             settings=self._settings,
@@ -85,31 +83,18 @@ class Supervisor:
     async def start(self) -> None:
         """Begin to restore, and return at once; the rest happens by itself. Once started: nothing.
 
-        Never fails because a backend, a disk or a keyring is away; events and the status tell.
+        Never fails because a backend, a disk or a keyring is away; events and the status tell. A stop that is
+        under way is waited for first, which takes less than a second.
         """
-        if self._driver is None:
-            from stui_supervisor.driver import Driver  # noqa: PLC0415  # as above
-            from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
-
-            self._has_stopped = False
-            outside = assemble(self._settings, self._home, self._credentials, self._link)
-            self._driver = Driver(self._core, self._settings, outside, self._audience)
-            self._driver.feed(inputs.Start(self._endpoint))
+        await self._runs.start(inputs.Start(self._endpoint))
 
     async def stop(self) -> None:
         """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
 
-        The next start connects again. Requests without a reply end, waiting callers get SupervisorError.
+        The next start connects again. Requests without a reply end, waiting callers get SupervisorError. It goes on
+        by itself when it is cancelled, and a second call waits for the first one's end.
         """
-        driver, self._driver = self._driver, None
-        if driver is None:
-            return
-        self._has_stopped = True
-        driver.feed(inputs.Stop())
-        try:
-            await driver.close()
-        finally:
-            self._audience.close(SupervisorError("the supervisor was stopped", hint=_START))
+        await self._runs.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -167,18 +152,23 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
-        future = self._audience.wait(wanted)
+        self._runs.here()
+        audience = self._runs.audience
+        future = audience.wait(wanted)
         if self.state in wanted:
             future.set_result(self.state)
         elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
-            future.set_exception(self._core.rejection)
-        elif self._has_stopped:
-            future.set_exception(SupervisorError("the supervisor was stopped", hint=_START))
-        return self._within(future, timeout)
+            refuse(future, self._core.rejection)
+        elif self._runs.has_stopped:
+            refuse(future, SupervisorError("the supervisor was stopped", hint=START))
+        return self._within(audience, future, timeout)
 
     def events(self) -> EventStream:
-        """What happens from this call on, as an asynchronous iterator that ends at stop."""
-        return self._audience.subscribe()
+        """What happens from this call on, as an asynchronous iterator that ends at stop.
+
+        Taken after a stop, it ends at once unless it is started again before the first event is asked for.
+        """
+        return self._runs.audience.subscribe()
 
     # The work
 
@@ -191,9 +181,10 @@ class Supervisor:
         """Return when the present context is on the disk. Raises StoreError when it cannot be put there."""
         if not self._settings.keeps_session:
             raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
-        if self._driver is None:
-            raise StoreError("the supervisor is not running", hint=_START)
-        await self._driver.save()
+        driver = self._runs.here()
+        if driver is None:
+            raise StoreError("the supervisor is not running", hint=START)
+        await driver.save()
 
     async def request(
         self,
@@ -212,9 +203,9 @@ class Supervisor:
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
         ConfigurationError (parameters that are not JSON, or more than 10 MB).
         """
-        driver, request = self._driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
+        driver, request = self._runs.here(), self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
-            raise NotSent("the supervisor is not running", hint=_START)
+            raise NotSent("the supervisor is not running", hint=START)
         future = driver.submit(request)
         try:
             return (await future).result
@@ -243,30 +234,41 @@ class Supervisor:
 
     # Inside
 
+    def _make_driver(self, audience: Audience) -> Driver:
+        from stui_supervisor.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
+        from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
+
+        outside = assemble(self._settings, self._home, self._credentials, self._link)
+        return Driver(self._core, self._settings, outside, audience)
+
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self.status().endpoint or 'no endpoint'}>"
 
     def _running(self) -> Driver:
-        if self._driver is None:
-            raise SupervisorError("the supervisor is not running", hint=_START)
-        return self._driver
+        driver = self._runs.here()
+        if driver is None:
+            raise SupervisorError("the supervisor is not running", hint=START)
+        return driver
 
     def _context_changed(self) -> None:
-        self._tell(inputs.ContextChanged())
-
-    def _tell(self, event: Input) -> None:
-        if self._driver is not None:
-            self._driver.feed(event)
-        else:
+        event = inputs.ContextChanged()
+        if not self._runs.tell(event):
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
-    async def _within(self, future: asyncio.Future[State], timeout_s: float | None) -> State:
+    async def _within(self, audience: Audience, future: asyncio.Future[State], timeout_s: float | None) -> State:
         try:
             async with asyncio.timeout(timeout_s):
-                return await future
+                return await audience.awaited(future)
         except TimeoutError:
             trouble = self.status().last_error
             raise TimeoutError(f"still {self.state}" + (f": {trouble}" if trouble else "")) from None
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _checked(settings: Settings | None) -> Settings:
+    if settings is not None and not isinstance(settings, Settings):
+        hint = "give a stui_supervisor.Settings, or leave it out"
+        raise ConfigurationError(f"the settings are of type {type(settings).__name__}", hint=hint)
+    return settings or DEFAULTS

@@ -7,8 +7,8 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.context import encode_state_data, from_state_data
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.context import encode_state_data, from_state_data, sections_beyond
 from stui_supervisor.effects import Knock, LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -161,7 +161,7 @@ class Uplink(Retrying):
         if is_ping or is_learning:
             self._note_stall()
         if path is not None and is_learning:
-            path.replied(event.token, event.body)
+            path.replied()
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
         if landed is None:
@@ -225,6 +225,13 @@ class Uplink(Retrying):
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
+        beyond = sections_beyond(state)
+        self._sharing.found(is_readable=not beyond)
+        if beyond:
+            hint = "the image's copy stays as it is, and the work context is kept on this machine only"
+            words = f"the image's copy of the work has {beyond:,} sections, and {SECTIONS_MAX:,} can be taken"
+            self._problem("too_many_sections", words, hint)
+            return False
         context = self._session.context
         remote, own = from_state_data(state), context.sections()
         if self._session.id is None:  # without a disk there is no place for the copy that would give way
@@ -242,6 +249,7 @@ class Uplink(Retrying):
     def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
         state = encode_state_data(self._session.context.sections())
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
+        self._session.context.pushed()
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
@@ -324,7 +332,7 @@ class Uplink(Retrying):
         path = self._attempt.path
         if path is not None and path.next_look() <= self._now.monotonic_s and not self._is_blind:
             is_up = self._attempt.phase is Phase.UP
-            path.asked(self._now.monotonic_s, is_quiet=self._exchange.flight is None, is_up=is_up)
+            path.asked(self._now.monotonic_s, self._exchange.flight, is_up=is_up)
             self._effects.append(LookAtPath(self._attempt.link))
 
     def _path_seen(self, event: inputs.PathSeen) -> None:

@@ -110,7 +110,30 @@ async def test_a_wait_that_was_given_up_is_forgotten() -> None:
     waiting.cancel()
     await asyncio.sleep(0)
     audience.entered(State.CONNECTED, None)
-    assert audience._waiting == {}
+    assert dict(audience._waiting) == {}
+
+
+async def test_a_wait_that_nobody_has_any_more_is_forgotten() -> None:
+    audience = Audience()
+    audience.wait({State.CONNECTED})
+    gc.collect()
+    assert dict(audience._waiting) == {}
+
+
+async def test_a_wait_that_has_begun_is_kept_though_nobody_keeps_its_task() -> None:
+    audience, heard = Audience(), list[State]()
+
+    async def listen() -> None:
+        heard.append(await audience.awaited(audience.wait({State.CONNECTED})))
+
+    asyncio.create_task(listen())  # noqa: RUF006  # on purpose
+    await asyncio.sleep(0)
+    gc.collect()
+    audience.entered(State.CONNECTED, None)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert heard == [State.CONNECTED]
+    assert not audience._awaited
 
 
 async def test_a_stream_that_nobody_reads_any_more_is_collected_and_costs_nothing() -> None:

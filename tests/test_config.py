@@ -35,7 +35,7 @@ def test_what_is_no_number_is_refused_by_name_with_what_to_give(name: str, value
     with pytest.raises(ConfigurationError, match=rf"Settings\.{name} is") as caught:
         Settings(**{name: value})
     assert caught.value.hint in {
-        "give a number above 0, or leave it out",
+        "give a number of seconds from 0.001 to 1,000,000, or leave it out",
         "give a whole number above 0, or leave it out",
     }
 
@@ -62,7 +62,43 @@ def test_what_is_switched_is_true_or_false(name: str, value: Any) -> None:
 def test_the_limit_of_recovery_is_a_number_or_none(value: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings(give_up_after_s=value)
-    assert caught.value.hint == "give a number above 0, or None, or leave it out"
+    assert caught.value.hint == "give a number of seconds from 0.001 to 1,000,000, or None, or leave it out"
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.endswith("_s")])
+@pytest.mark.parametrize("value", [1e-9, 0.0009, 1_000_001, 1e300, 10**400])
+def test_a_time_that_no_timer_keeps_is_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(ConfigurationError, match=rf"Settings\.{name} is"):
+        Settings(**{name: value})  # type: ignore[arg-type]  # mypy takes it for every field
+
+
+@pytest.mark.parametrize("value", [0.001, 1_000_000])
+def test_the_shortest_and_the_longest_time_are_allowed(value: float) -> None:
+    assert Settings(ping_interval_s=value).ping_interval_s == value
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"heartbeat_interval_s": 5.0},
+        {"heartbeat_interval_s": DEFAULTS.silent_after_s},
+        {"silent_after_s": DEFAULTS.heartbeat_interval_s},
+        {"dead_after_s": 1.0},
+    ],
+)
+def test_heartbeats_that_come_too_seldom_for_the_silence_they_should_break_are_refused(times: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings(**times)  # type: ignore[arg-type]  # mypy takes them for every field
+    expected = {"heartbeat_interval_s": 1, "silent_after_s": 2, "dead_after_s": 3} | times
+    assert caught.value.message == (
+        "Settings.heartbeat_interval_s is {heartbeat_interval_s:g}, silent_after_s {silent_after_s:g} "
+        "and dead_after_s {dead_after_s:g}".format(**expected)
+    )
+
+
+@pytest.mark.parametrize("silent_after_s", [3.0, 5.0])
+def test_silence_may_be_death_at_once(silent_after_s: float) -> None:
+    assert Settings(silent_after_s=silent_after_s).dead_after_s == 3.0
 
 
 def test_a_time_may_be_a_whole_number_and_a_fraction() -> None:

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
+from typing import cast
+
+import pytest
 
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
 from stui_supervisor.adapters.keyring_items import KeyringItems
+from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.effects import ReadCredential
 from stui_supervisor.endpoint import Endpoint
@@ -72,6 +77,68 @@ async def test_errors_come_as_answers() -> None:
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: fed)
     assert fed == [CredentialFailed(1, credentials.failure)]
+    thread.close()
+
+
+class Odd(MemoryCredentials):
+    """A program's own, which gives or raises what no credentials may."""
+
+    def __init__(self, token: object, error: BaseException | None = None) -> None:
+        super().__init__()
+        self.token, self.error = token, error
+
+    def read(self, _endpoint: Endpoint) -> Secret | None:
+        if self.error is not None:
+            raise self.error
+        return cast("Secret | None", self.token)
+
+
+async def asked(credentials: Odd) -> Input:
+    fed = list[Input]()
+    thread = CredentialThread(keyring(credentials), fed.append)
+    thread.ask(ReadCredential(1, HERE))
+    await until(lambda: fed)
+    thread.close()
+    (answer,) = fed
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("token", "message"),
+    [
+        ("a token of some length", "str came in place of a text in a Secret"),
+        (b"a token of some length", "bytes came in place of a text in a Secret"),
+        (Secret(cast("str", b"a token of some length")), "bytes came in place of a text in a Secret"),
+        (Secret("a token" * TOKEN_MAX_LENGTH), "the token is too long: a message holds 8,192 characters"),
+        (Secret("a token \udcff"), "the token is no text that UTF-8 can carry"),
+    ],
+)
+async def test_what_no_message_can_carry_is_no_token_and_is_not_shown(token: object, message: str) -> None:
+    answer = await asked(Odd(token))
+    assert isinstance(answer, CredentialFailed)
+    assert answer.error.message == message
+    assert answer.error.hint
+    assert "a token" not in "".join(traceback.format_exception(answer.error))
+
+
+async def test_the_longest_token_is_one() -> None:
+    longest = Secret("x" * TOKEN_MAX_LENGTH)
+    assert await asked(Odd(longest)) == CredentialRead(1, longest, "keyring")
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+async def test_whatever_credentials_raise_is_an_answer_and_they_are_asked_again(error: BaseException) -> None:
+    fed, odd = list[Input](), Odd(TOKEN, error)
+    thread = CredentialThread(keyring(odd), fed.append)
+    thread.ask(ReadCredential(1, HERE))
+    await until(lambda: fed)
+    (failed,) = fed
+    assert isinstance(failed, CredentialFailed)
+    assert failed.error.message == f"{type(error).__name__}: {error}"
+    odd.error = None
+    thread.ask(ReadCredential(2, HERE))
+    await until(lambda: len(fed) == 2)
+    assert fed[1] == CredentialRead(2, TOKEN, "keyring")
     thread.close()
 
 

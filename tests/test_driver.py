@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from threading import Event as ThreadEvent
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -13,10 +13,10 @@ from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Section
 from stui_supervisor.errors import OutcomeUnknown, StoreError
-from stui_supervisor.events import ContextSaved, Problem, Transition
+from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.states import State
+from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import request
 from tests.support.driver_life import ENDPOINT, life
@@ -238,6 +238,97 @@ async def test_a_link_that_takes_nothing_more_is_a_lost_link() -> None:
         await entering(one.stream, State.RECOVERING)
         await entering(one.stream, State.CONNECTED)
         assert len(one.peer.links) == 2
+
+
+# What raises where nothing may
+
+
+@pytest.fixture
+async def told() -> list[dict[str, Any]]:
+    """What the event loop is told of mistakes."""
+    contexts = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: contexts.append(context))
+    return contexts
+
+
+@pytest.mark.parametrize("method", ["open", "send", "look"])
+async def test_a_link_that_raises_is_a_failed_attempt_until_it_does_so_no_more(
+    method: str, told: list[dict[str, Any]]
+) -> None:
+    async with life(start=False) as one:
+        one.peer.faults.add(method)
+        one.driver.feed(inputs.Start(ENDPOINT))
+        failed = await entering(one.stream, State.RECOVERING)
+        assert failed.reason == f"the host cannot be reached (cannot {method})"
+        one.peer.faults.clear()
+        await entering(one.stream, State.CONNECTED)
+    assert told == []
+
+
+async def test_a_link_that_raises_where_a_request_is_sent_ends_and_so_does_the_request(
+    told: list[dict[str, Any]],
+) -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.peer.faults.add("send")
+        ending = one.driver.submit(request(now=one.driver.now()))
+        assert (await next_of(one.stream, RequestFinished)).outcome is Outcome.OUTCOME_UNKNOWN
+        with pytest.raises(OutcomeUnknown, match="cannot send"):
+            await ending
+        one.peer.faults.clear()
+        await entering(one.stream, State.CONNECTED)
+        assert one.image.asked("evaluate") == []
+    assert told == []
+
+
+async def test_a_link_that_raises_where_it_should_knock_is_lost(told: list[dict[str, Any]]) -> None:
+    settings = Settings(heartbeat_interval_s=0.05, silent_after_s=0.15, dead_after_s=10.0, path_look_s=0.02)
+    async with life(settings=settings, start=False) as one:
+        one.peer.faults.add("knock")
+        one.peer.has_kernel = True
+        one.driver.feed(inputs.Start(ENDPOINT))
+        assert (await entering(one.stream, State.RECOVERING)).reason == "the host cannot be reached (cannot knock)"
+    assert told == []
+
+
+async def test_a_link_that_raises_where_it_is_closed_is_told_and_makes_room_for_the_next(
+    told: list[dict[str, Any]],
+) -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.peer.faults.add("close")
+        one.driver.feed(inputs.Reconnect())
+        await entering(one.stream, State.CONNECTED)
+        assert len(one.peer.links) == 2
+        (mistake,) = told
+        assert (mistake["message"], str(mistake["exception"])) == ("CloseLink was not carried out", "cannot close")
+        await one.end()
+        assert one.core.state is State.DISCONNECTED
+    assert len(told) == 2
+
+
+async def test_an_effect_that_cannot_be_carried_out_is_told_and_takes_none_of_the_later_ones_along(
+    told: list[dict[str, Any]],
+) -> None:
+    async with life() as one:
+        one.diary.is_broken = True
+        await entering(one.stream, State.CONNECTED)
+        ending = one.driver.submit(request(parameters={"code": "3 + 4"}, now=one.driver.now()))
+        assert (await ending).result["result"] == "7"
+        assert (await next_of(one.stream, RequestFinished)).outcome is Outcome.REPLIED
+    assert {(mistake["message"], str(mistake["exception"])) for mistake in told} == {
+        ("Announce was not carried out", "cannot write")
+    }
+
+
+async def test_a_mistake_in_the_core_reaches_who_caused_it_and_the_driver_goes_on() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.core.mistake = NOTHING
+        with pytest.raises(ZeroDivisionError):
+            one.driver.feed(NOTHING)
+        ending = one.driver.submit(request(parameters={"code": "3 + 4"}, now=one.driver.now()))
+        assert (await ending).result["result"] == "7"
 
 
 async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:

@@ -18,6 +18,7 @@ from stui_supervisor.errors import ConfigurationError
         ("tcp://localhost:65535", Endpoint("tcp", "localhost", 65535), "tcp://localhost:65535"),
         ("tcp://[::1]:5555", Endpoint("tcp", "::1", 5555), "tcp://[::1]:5555"),
         ("tcp://[FE80::1]:5555", Endpoint("tcp", "fe80::1", 5555), "tcp://[fe80::1]:5555"),
+        ("tcp://[FE80::1%Eth0]:5555", Endpoint("tcp", "fe80::1%Eth0", 5555), "tcp://[fe80::1%Eth0]:5555"),
         ("tcp://my_image-2.local:05555", Endpoint("tcp", "my_image-2.local", 5555), "tcp://my_image-2.local:5555"),
         ("ipc:///tmp/stui", Endpoint("ipc", path="/tmp/stui"), "ipc:///tmp/stui"),  # noqa: S108  # nothing is made there
         ("ipc://relative/grün", Endpoint("ipc", path="relative/grün"), "ipc://relative/grün"),
@@ -102,7 +103,7 @@ BRACKETED = st.builds("tcp://[{}]:{}".format, st.ip_addresses(v=6) | st.text(max
 
 
 @given(st.text() | ADDRESSES | BRACKETED)
-@example("tcp://[fe80::1%eth0]:5555")
+@example("tcp://[fe80::1%Eth0]:5555")
 @example("tcp://[v1.x]:5555")
 @example("tcp://a.:1")
 @example("tcp://[::ffff:127.0.0.1]:1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor.config import DEFAULTS, Settings
+from stui_supervisor.config import DEFAULTS, UPLOAD_MIN_BYTES_PER_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import (
@@ -15,6 +15,7 @@ from stui_supervisor.path import (
     heartbeat_timeout_s,
     source_of,
 )
+from stui_supervisor.requests import Flight, Purpose
 
 LOOK_S = DEFAULTS.path_look_s
 LIMIT_S = 10.0
@@ -31,16 +32,17 @@ class Connection:
 
     def __init__(self, *, lives_in_silence: bool = False) -> None:
         self.now = 0.0
+        self.flight = Flight((b"t",), self.now, Purpose.REQUEST, None)
         self.watch = PathWatch(DEFAULTS, self.now, lives_in_silence=lives_in_silence)
 
     def sees(self, look: PathSample, *, is_quiet: bool = True, is_up: bool = True) -> PathVerdict:
         self.now = self.watch.next_look()
-        self.watch.asked(self.now, is_quiet=is_quiet, is_up=is_up)
+        self.watch.asked(self.now, None if is_quiet else self.flight, is_up=is_up)
         return self.watch.judge(look, self.now)
 
     def with_heartbeats(self) -> Connection:
-        assert self.sees(sample(0.0, received=100)) is PathVerdict.ALIVE
-        assert self.sees(sample(0.5, received=109)) is PathVerdict.ALIVE
+        for received in (91, 100, 109):
+            assert self.sees(sample(0.5, received=received)) is PathVerdict.ALIVE
         assert self.watch.heartbeats is Heartbeats.HEARD
         return self
 
@@ -125,6 +127,26 @@ def test_the_end_of_a_large_message_of_ours_is_not_the_end_of_the_peer() -> None
     assert later == [*[PathVerdict.SILENT] * 5, PathVerdict.FROZEN]
 
 
+def test_what_a_tunnel_has_acknowledged_and_has_yet_to_hand_on_is_waited_for_until_there_is_a_reply() -> None:
+    connection = Connection().with_heartbeats()
+    connection.flight = Flight((b"t",), connection.now, Purpose.PUSH, None, size=1_000_000)
+    took = 1_000_000 / UPLOAD_MIN_BYTES_PER_S
+    verdicts = [connection.sees(sample(age, received=109, acked=9), is_quiet=False) for age in (3.0, took)]
+    assert verdicts == [PathVerdict.ALIVE, PathVerdict.ALIVE]
+    assert connection.sees(sample(took, received=109, acked=9)) is PathVerdict.FROZEN
+
+
+def test_a_peer_that_takes_no_more_for_now_is_silent_and_not_given_up() -> None:
+    connection = Connection().with_heartbeats()
+    since, verdicts, age = connection.now, [], 0.0
+    while age < LIMIT_S:
+        age = connection.watch.next_look() - since
+        look = PathSample(age, age, 109, 0, has_outstanding=True, is_held_back=True)
+        verdicts.append(connection.sees(look))
+    assert set(verdicts[-20:]) == {PathVerdict.SILENT}
+    assert connection.sees(look._replace(is_held_back=False)) is PathVerdict.DEAD
+
+
 def test_an_acknowledgement_that_comes_while_nobody_looks_counts_from_when_it_came() -> None:
     connection = Connection()
     connection.sees(sample(9.0, received=91, owed=True))
@@ -192,14 +214,14 @@ def test_an_image_that_is_busy_during_the_handshake_may_be_one_without_heartbeat
 def test_a_peer_that_answers_when_its_first_heartbeat_is_late_has_none() -> None:
     connection = Connection()
     connection.sees(sample(1.5, received=500))
-    connection.watch.replied(b"12345678", b"x" * 10)
+    connection.watch.replied()
     for age in (0.1, 5.0, 60.0):
         assert connection.sees(sample(age, received=524)) is PathVerdict.ALIVE
 
 
 def test_a_heartbeat_that_was_only_late_counts() -> None:
     connection = Connection(lives_in_silence=True)
-    for received in (500, 509):
+    for received in (500, 509, 518):
         connection.sees(sample(0.1, received=received))
     assert connection.watch.heartbeats is Heartbeats.HEARD
 
@@ -213,7 +235,7 @@ def test_a_peer_without_heartbeats_may_say_nothing_for_as_long_as_it_likes() -> 
 
 def test_a_look_without_an_answer_is_followed_by_another() -> None:
     watch = PathWatch(DEFAULTS, 10.0)
-    watch.asked(10.0, is_quiet=True, is_up=True)
+    watch.asked(10.0, None, is_up=True)
     assert watch.next_look() == 10.0 + LOOK_S
 
 
@@ -228,7 +250,7 @@ def test_the_kernel_is_the_source_where_it_shows_something(look: PathSample | No
         ("tcp://127.0.0.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
         ("tcp://192.0.2.1:5555", DEFAULTS, DEFAULTS.heartbeat_timeout_s),
         ("ipc:///tmp/stui", DEFAULTS, 2.0),
-        ("ipc:///tmp/stui", Settings(heartbeat_interval_s=4.0), 4.0),
+        ("ipc:///tmp/stui", Settings(heartbeat_interval_s=4.0, silent_after_s=5.0, dead_after_s=6.0), 4.0),
     ],
 )
 def test_only_a_link_within_the_machine_is_ended_early_by_its_heartbeats(

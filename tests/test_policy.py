@@ -14,6 +14,7 @@ CURVES = {
     "refused": (0.1, 0.5, 5.0),
     "unreachable": (0.5, 0.5, 5.0),
     "name_not_found": (1.0, 1.0, 10.0),
+    "name_service": (0.5, 0.5, 5.0),
     "timeout": (0.1, 0.5, 5.0),
     "not_zeromq": (0.5, 1.0, 5.0),
     "reset": (0.1, 0.5, 5.0),

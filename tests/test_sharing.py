@@ -44,6 +44,17 @@ def test_a_backend_that_keeps_no_session_is_owed_nothing() -> None:
     assert sharing.next_deadline() is None
 
 
+def test_a_copy_that_cannot_be_merged_is_owed_nothing_until_another_is_found() -> None:
+    sharing = Sharing(Settings())
+    sharing.found(is_readable=False)
+    sharing.link_up(takes_it=True)
+    sharing.changed(10.0)
+    assert sharing.next_deadline() is None
+    sharing.found(is_readable=True)
+    sharing.link_up(takes_it=True)
+    assert sharing.next_deadline() == 11.0
+
+
 def test_what_changed_before_the_link_is_due_on_it() -> None:
     sharing = Sharing(Settings())
     sharing.changed(10.0)

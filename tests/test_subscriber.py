@@ -9,6 +9,7 @@ from stui_supervisor.effects import Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input
+from stui_supervisor.ports import Subscription
 from stui_supervisor.subscriber import Subscriber
 from stui_supervisor.testing import FakePublisher
 
@@ -47,3 +48,16 @@ async def test_without_a_factory_there_is_nothing_to_end_and_a_mistake_to_begin(
     subscriber.do(Unsubscribe(1))
     with pytest.raises(AssertionError):
         subscriber.do(Subscribe(1, PUBLISHER, (), 1.0))
+
+
+@pytest.mark.parametrize("error", [OSError("no socket to spare"), OSError()])
+async def test_a_subscription_that_cannot_be_made_is_one_that_was_lost(error: OSError) -> None:
+    def make(*_: object, **__: object) -> Subscription:
+        raise error
+
+    told = list[Input]()
+    subscriber = Subscriber(make, told.append)
+    subscriber.do(Subscribe(1, PUBLISHER, (), 1.0))
+    reason = str(error) or "OSError"
+    assert told == [inputs.SubscriptionLost(1, Failure(FailureKind.UNREACHABLE, reason))]
+    subscriber.do(Unsubscribe(1))

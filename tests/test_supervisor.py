@@ -8,6 +8,7 @@ import sys
 import weakref
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,20 @@ from stui_supervisor import (
     Trigger,
 )
 from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.backend import BackendSettings
 from stui_supervisor.testing import FakePeer, Reach
 from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import ENDPOINT, SETTINGS, scene
+from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene
 from tests.support.watching import LIMIT_S, entering, next_of, queued, until
 
 EVALUATE = ("evaluate", {"code": "3 + 4"})
+
+
+@pytest.mark.parametrize("settings", [{}, {"journal": False}, "fast", BackendSettings(), Settings, False])
+def test_settings_of_another_type_are_refused_at_once(settings: Any) -> None:
+    with pytest.raises(ConfigurationError, match="settings are of type") as caught:
+        Supervisor(ENDPOINT, settings=settings)
+    assert caught.value.hint == "give a stui_supervisor.Settings, or leave it out"
 
 
 # Waiting for a state
@@ -87,6 +96,27 @@ async def test_a_wait_nobody_awaited_leaves_no_complaint(tmp_path: Path, caplog:
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("name", [State.CONNECTING, STOPPED])
+async def test_a_wait_that_is_given_up_before_it_has_begun_leaves_nothing(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene(name, tmp_path) as there:
+        tasks = [asyncio.create_task(there.supervisor.wait_for(State.CONNECTED)) for _ in range(10)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        tasks.clear()
+        del task
+        gc.collect()
+        assert dict(there.supervisor._runs.audience._waiting) == {}
+        begun = there.supervisor.wait_for(State.RECOVERING)
+        await there.supervisor.stop()
+        begun.close()  # a coroutine that was kept, and never ran
+    gc.collect()
+    assert caplog.records == []
+
+
 # Events
 
 
@@ -121,6 +151,22 @@ async def test_a_slow_reader_blocks_nobody_and_is_told_what_it_lost(tmp_path: Pa
         first = await anext(stream)
         assert isinstance(first, EventsDropped)
         assert first.count == 1_100 - 1_000 + len([e for e in queued(stream) if not isinstance(e, RequestFinished)])
+
+
+async def test_a_stream_that_was_taken_after_the_stop_ends_when_it_is_read_unless_it_is_started_before(
+    tmp_path: Path,
+) -> None:
+    async with scene(STOPPED, tmp_path) as there:
+        read, kept = there.supervisor.events(), there.supervisor.events()
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in read] == []
+        await there.supervisor.start()
+        late = there.supervisor.events()
+        await entering(late, State.CONNECTED)
+        await entering(kept, State.CONNECTED)
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in read] == []  # an iterator that has ended stays so
+        assert queued(read) == []
 
 
 # Requests

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
-from stui_supervisor.context import from_state_data
-from stui_supervisor.effects import Effect, SaveSnapshot, Send
+from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
+from stui_supervisor.config import SECTIONS_MAX, Settings
+from stui_supervisor.context import Section, from_state_data
+from stui_supervisor.effects import Effect, Save, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
+from stui_supervisor.record import Claimed
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
@@ -426,6 +430,34 @@ def test_exactly_the_copies_that_give_way_are_kept_as_a_snapshot_and_said() -> N
     assert commands(effects)[-1] == "update_session_state"
 
 
+def test_a_copy_of_too_many_sections_is_left_as_it_is_and_said() -> None:
+    world = pausing(at("connected"))
+    world.answer()
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    effects = world.shake_hands("one", {f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)})
+    world.context["work"] = "newer"
+    effects += world.wait(9.9)
+    assert (codes(effects), only(SaveSnapshot, effects)) == (["too_many_sections"], [])
+    assert "update_session_state" not in commands(effects)
+    assert (world.state, dict(world.context)) == (State.CONNECTED, {"work": "newer"})
+
+
+def test_after_a_copy_that_was_left_alone_one_that_can_be_read_is_brought_up_to_date() -> None:
+    world = at("connected")
+    world.context["work"] = "new"
+    for copy in ({f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)}, {}):
+        world.lost()
+        world.wait_for_deadline()
+        world.opened()
+        effects = world.shake_hands("one", copy)
+    assert (codes(effects), commands(effects)[-1]) == ([], "update_session_state")
+    world.context["work"] = "newer"
+    world.wait(1.0)
+    assert pushed(world) == {"session": "made", "work": "newer"}
+
+
 def test_copies_that_agree_lead_to_no_snapshot_and_no_word() -> None:
     world = at("connected")
     world.context["work"] = "mine"
@@ -434,6 +466,57 @@ def test_copies_that_agree_lead_to_no_snapshot_and_no_word() -> None:
     world.opened()
     effects = world.shake_hands("one", world.context.sections())
     assert (only(SaveSnapshot, effects), codes(effects), "update_session_state" in commands(effects)) == ([], [], False)
+
+
+def linked_again(world: World, copy: Mapping[str, Section]) -> list[Effect]:
+    """The link is lost and comes back to an image that has this copy."""
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    return world.shake_hands("one", copy)
+
+
+def test_what_was_pushed_before_the_user_went_on_typing_is_no_other_copy() -> None:
+    world = pausing(at("connected"))
+    copy = world.context.sections()
+    world.answer()
+    for number in range(5):
+        world.context["work"] = number
+    effects = linked_again(world, copy)
+    assert (codes(effects), only(SaveSnapshot, effects), commands(effects)[-1]) == ([], [], "update_session_state")
+    world.context["work"] = "newer"
+    effects = linked_again(world, copy)  # the push did not arrive
+    assert (codes(effects), only(SaveSnapshot, effects), dict(world.context)) == ([], [], {"work": "newer"})
+
+
+def test_what_was_pushed_before_the_last_change_of_an_earlier_run_is_no_other_copy() -> None:
+    world = pausing(at("connected"))
+    copy = world.context.sections()
+    world.answer()
+    world.context["work"] = "changed in the last moment"
+    (save,) = only(Save, world.tell(inputs.Stop()))
+    assert save.sections is not None
+    body = encode_context(StoredContext(save.sections))
+    world = World()
+    world.start()
+    world.loaded(Claimed(session_id="a", record=save.record, sections=decode_context(body).sections, fresh=False))
+    world.opened()
+    effects = world.shake_hands("one", copy)
+    assert (codes(effects), only(SaveSnapshot, effects), commands(effects)[-1]) == ([], [], "update_session_state")
+    assert dict(world.context) == {"work": "changed in the last moment"}
+
+
+def test_work_of_another_machine_is_told_of_although_ours_was_pushed_before_it() -> None:
+    world = pausing(at("connected"))
+    world.answer()
+    world.context["work"] = "newer"
+    theirs = section("of another machine", 1)
+    effects = linked_again(world, {"work": theirs})
+    assert (codes(effects), only(SaveSnapshot, effects)) == (
+        ["context_differed"],
+        [SaveSnapshot("a", {"work": theirs})],
+    )
+    assert dict(world.context) == {"work": "newer"}
 
 
 def test_a_snapshot_that_cannot_be_written_costs_a_warning() -> None:

@@ -59,7 +59,7 @@ class SessionArchive:
         if copy is None:
             raise ConfigurationError(
                 f"session {self._session_id} has no copy {name!a}",
-                hint=f"see: stui-supervisor sessions show {self._session_id}",
+                hint=f"sessions show {self._session_id} lists those it has",
             )
         if copy.problem is not None:
             raise StoreError(f"{name} of session {self._session_id} cannot be used: {copy.problem}")

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, NoReturn
 
 from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.context import Section, encode_value, is_section_name, is_tag
+from stui_supervisor.config import KNOWN_COPIES
+from stui_supervisor.context import Section, encode_value, is_checksum, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
 
 _RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
 _RECORD_TEXTS: Final = ("endpoint", "dialect", "image_id", "backend_session", "client_id")
-_SECTION_KEYS: Final = {"counter", "writer", "value", "deleted"}
+_SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -57,7 +58,8 @@ def encode_context(stored: StoredContext) -> bytes:
     for name, section in stored.sections.items():
         extra = stored.section_extra.get(name, _NOTHING)
         start = b'%s:{"counter":%d,"writer":%s' % (encode_value(name), section.counter, encode_value(section.writer))
-        parts += [separator, start, _members(extra)]
+        known = b',"known":[%s]' % ",".join(map(str, section.known)).encode() if section.known else b""
+        parts += [separator, start, known, _members(extra)]
         parts += [b',"deleted":true}'] if section.value is None else [b',"value":', section.value, b"}"]
         separator = b",\n"
     parts += [b"\n}", _members(stored.extra), b"}\n"]
@@ -92,13 +94,21 @@ def _section(name: str, part: Any) -> Section:
     if not is_section_name(name) or not isinstance(part, dict) or not is_tag(part.get("counter"), part.get("writer")):
         raise Damaged("one of its sections has a wrong shape")
     if part.get("deleted") is True:
-        return Section(None, part["counter"], part["writer"])
+        return Section(None, part["counter"], part["writer"], _known(part))
     if "value" not in part:
         raise Damaged("one of its sections has a wrong shape")
     try:
-        return Section(encode_value(part["value"]), part["counter"], part["writer"])
+        return Section(encode_value(part["value"]), part["counter"], part["writer"], _known(part))
     except (ValueError, RecursionError):
         raise Damaged("one of its sections has a value that cannot be kept") from None
+
+
+def _known(part: dict[str, Any]) -> tuple[int, ...]:
+    """Without it a copy that gives way is told of once more than needed; that is no damage."""
+    known = part.get("known")
+    if not isinstance(known, list) or not all(map(is_checksum, known)):
+        return ()
+    return tuple(known[-KNOWN_COPIES:])
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -133,9 +133,9 @@ class SessionFiles:
         The newest with work in it of a profile and an image stays, and so does what is owned. Raises StoreError.
         """
         with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
-            if not is_alone:
-                return []
             fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
+            if not is_alone:  # after the look, which tells of a directory that cannot be read
+                return []
             return self._remove_outlived(outlived(fitting, self._utc(), days), days)
 
     def of_later_versions(self) -> dict[str, StoreNotice]:

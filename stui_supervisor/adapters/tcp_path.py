@@ -13,6 +13,7 @@ from stui_supervisor.path import PathSample
 
 # struct tcp_info of linux/tcp.h: 8 bytes, 24 words of 32 bits, 4 of 64 bits, 3 of 32 bits.
 _LAYOUT: Final = struct.Struct("=8B24I4Q3I")
+_PROBES: Final = 3
 _UNACKED: Final = 8 + 4
 _LAST_DATA_RECEIVED: Final = 8 + 11
 _LAST_ACK_RECEIVED: Final = 8 + 12
@@ -74,7 +75,7 @@ class TcpPath:
         if len(raw) < _LAYOUT.size:
             return None
         fields = _LAYOUT.unpack(raw)
-        received_bytes = fields[_BYTES_RECEIVED]
+        received_bytes, unacked, not_sent = fields[_BYTES_RECEIVED], fields[_UNACKED], fields[_NOT_SENT]
         if self._finished_bytes is None:
             self._finished_bytes = received_bytes
         self.unfinished_bytes = received_bytes - self._finished_bytes
@@ -83,7 +84,9 @@ class TcpPath:
             acked_ago_s=fields[_LAST_ACK_RECEIVED] / _MS_PER_S,
             received_bytes=received_bytes,
             acked_bytes=fields[_BYTES_ACKED],
-            has_outstanding=bool(fields[_UNACKED] or fields[_NOT_SENT]),
+            has_outstanding=bool(unacked or not_sent),
+            # Its window is closed. It says so each time it is asked, until the path is gone.
+            is_held_back=bool(not_sent and not unacked and fields[_PROBES] <= 1),
         )
 
     def close(self) -> None:

@@ -9,15 +9,15 @@ tells better (libzmq gives no errno).
 from __future__ import annotations
 
 import asyncio
-import itertools
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import zmq
 
 from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.addresses import Address, resolve
+from stui_supervisor.adapters.addresses import Address, Names
 from stui_supervisor.adapters.greeting import mechanism_at
 from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
+# How an address may fail, the one that got furthest first; one that has no way to it says the least.
+_FURTHEST: Final = (
+    FailureKind.KEY_REFUSED,
+    FailureKind.NOT_ZEROMQ,
+    FailureKind.RESET,
+    FailureKind.REFUSED,
+    FailureKind.TIMEOUT,
+    FailureKind.UNREACHABLE,
+)
 
 L = TypeVar("L", bound=ConnectionListener)
 
@@ -44,10 +53,11 @@ class ZmqTransport:
     def __init__(self) -> None:
         self._context = zmq_context.acquire()
         self._readiness = Readiness()
+        self._names = Names()
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
         """A new link, encrypted where there are keys, not yet opened."""
-        return ZmqLink(self._context, self._readiness, endpoint, times, curve)
+        return ZmqLink(self._context, self._readiness, self._names, endpoint, times, curve)
 
     def subscription(
         self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
@@ -55,7 +65,7 @@ class ZmqTransport:
         """A new subscription, as safe as its link, not yet opened."""
         from stui_supervisor.adapters.zmq_subscription import ZmqSubscription  # noqa: PLC0415  # it builds on this file
 
-        return ZmqSubscription(self._context, self._readiness, endpoint, topics, times, curve)
+        return ZmqSubscription(self._context, self._readiness, self._names, endpoint, topics, times, curve)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -74,6 +84,7 @@ class ZmqConnection(ABC, Generic[L]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        names: Names,
         endpoint: Endpoint,
         times: LinkTimes,
         kind: int,
@@ -82,6 +93,7 @@ class ZmqConnection(ABC, Generic[L]):
     ) -> None:
         self._context = context
         self._readiness = readiness
+        self._names = names
         self._endpoint = endpoint
         self._times = times
         self._kind = kind
@@ -91,8 +103,8 @@ class ZmqConnection(ABC, Generic[L]):
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
         self._address: Address | None = None
-        self._racing: list[Wire] = []
-        self._was_accepted = False
+        self._racing: dict[Wire, Address | None] = {}
+        self._out_of_time = Failure(FailureKind.NAME_SERVICE)  # what else comes before the race takes no time
 
     def open(self, listener: L) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``."""
@@ -121,7 +133,7 @@ class ZmqConnection(ABC, Generic[L]):
                 if failure is None:
                     return
         except TimeoutError:
-            failure = Failure(FailureKind.NOT_ZEROMQ if self._was_accepted else FailureKind.TIMEOUT)
+            failure = self._out_of_time
         except socket.gaierror as error:
             failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
         except (OSError, zmq.ZMQError) as error:
@@ -129,49 +141,54 @@ class ZmqConnection(ABC, Generic[L]):
         self._end(failure)
 
     async def _targets(self) -> list[Address | None]:
-        return [None] if self._endpoint.scheme == "ipc" else [*await resolve(self._endpoint)]
+        return [None] if self._endpoint.scheme == "ipc" else [*await self._names.addresses(self._endpoint)]
 
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
 
-        A single one is tried again as well: a packet that got lost is sent again by the kernel
-        only after a second. None once a link is up, else the failure once every address has one.
+        Each is tried again as well, until it accepts: a packet that got lost is sent again by the kernel
+        only after a second, but a handshake may need its time. None once a link is up, else the failure
+        that tells most once every address has one.
         """
         if not targets:
             return Failure(FailureKind.NAME_NOT_FOUND, "it has no address")
         tries: dict[asyncio.Task[Failure | None], Address | None] = {}
         failures: dict[Address | None, Failure] = {}
-        order = itertools.cycle(targets)
+        order = list(targets)
         try:
             while len(failures) < len(targets):
-                if not any(wire.is_connected for wire in self._racing):
-                    address = next(order)
-                    if address not in failures:
-                        tries[asyncio.create_task(self._try(address), name="stui-try")] = address
+                done_with = {address for wire, address in self._racing.items() if wire.is_connected} | failures.keys()
+                if waiting := [address for address in order if address not in done_with]:
+                    address = waiting[0]
+                    order.remove(address)
+                    order.append(address)
+                    tries[asyncio.create_task(self._try(address), name="stui-try")] = address
                 done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     failure = task.result()
                     if failure is None:
                         return None
                     failures[tries.pop(task)] = failure
-            return next(reversed(failures.values()))
+            return _most_telling(failures.values())
         finally:
             for task in tries:
                 task.cancel()
-            self._was_accepted = any(wire.is_connected for wire in self._racing)
+            was_accepted = any(wire.is_connected for wire in self._racing)
+            unfinished = Failure(FailureKind.NOT_ZEROMQ if was_accepted else FailureKind.TIMEOUT)
+            self._out_of_time = _most_telling((unfinished, *failures.values()))
             self._drop_racing()
 
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
         wire = Wire(self._received, self._lost, self._context, self._readiness, self._endpoint.port, self._kind)
-        self._racing.append(wire)
+        self._racing[wire] = address
         wire.connect(self._target(address), self._times, self._options)
         is_up = await wire.outcome
-        if wire.is_closed or self._listener is None:
+        if wire.is_closed or self._listener is None or self._wire is not None:
             wire.close()
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
+        del self._racing[wire]
         if is_up:
-            self._racing.remove(wire)
             self._wire, self._address = wire, address
             wire.watch_path()
             if self._listener is not None:
@@ -181,7 +198,6 @@ class ZmqConnection(ABC, Generic[L]):
             else:
                 wire.read()
             return None
-        self._racing.remove(wire)
         wire.close()
         return await self._reason(address, wire)
 
@@ -226,11 +242,12 @@ class ZmqLink(ZmqConnection[LinkListener]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        names: Names,
         endpoint: Endpoint,
         times: LinkTimes,
         curve: CurveKeys | None = None,
     ) -> None:
-        super().__init__(context, readiness, endpoint, times, zmq.DEALER, curve=curve)
+        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve)
         self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:
@@ -265,6 +282,10 @@ class ZmqLink(ZmqConnection[LinkListener]):
             self._end(Failure(FailureKind.PROTOCOL, f"a reply of {len(frames)} frames"))
         elif self._listener is not None:
             self._listener.received(frames[0], frames[-1])
+
+
+def _most_telling(failures: Iterable[Failure]) -> Failure:
+    return min(failures, key=lambda failure: _FURTHEST.index(failure.kind))
 
 
 def _encryption(curve: CurveKeys | None) -> Options:

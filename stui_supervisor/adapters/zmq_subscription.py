@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zmq
 
+from stui_supervisor.adapters.addresses import Names
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.zmq_link import ZmqConnection
 from stui_supervisor.curve import CurveKeys
@@ -22,13 +23,14 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
+        names: Names,
         endpoint: Endpoint,
         topics: tuple[str, ...],
         times: LinkTimes,
         curve: CurveKeys | None = None,
     ) -> None:
         wanted = [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, endpoint, times, zmq.SUB, wanted, curve)
+        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, wanted, curve)
 
     def _received(self, frames: list[bytes]) -> None:
         if self._listener is not None:

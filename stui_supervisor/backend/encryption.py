@@ -33,7 +33,7 @@ def key_pair(path: Path) -> KeyPair:
         secret = checked_key(read_secret(path)) if path.exists() else _make(path)
     except OSError as error:
         raise ConfigurationError(
-            f"the secret key in {path} cannot be used ({error})", hint="name another file"
+            f"the secret key in {path} cannot be used ({error.strerror})", hint="name another file"
         ) from error
     return KeyPair(zmq.curve_public(secret.encode()).decode(), Secret(secret))
 
@@ -77,6 +77,10 @@ class Doorkeeper:
 def _make(path: Path) -> str:
     secret = zmq.curve_keypair()[1]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret + b"\n")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret + b"\n")
+    except OSError:  # a full disk: what is left there would be taken for a secret at the next start
+        path.unlink()
+        raise
     return secret.decode()

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from stui_supervisor.backend.complaints import complain
 from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.backend.settings import BackendSettings
 from stui_supervisor.endpoint import Endpoint
@@ -38,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--without-sessions", action="store_true", help="be an old server: ping, evaluate and inspect only")
     add("--token-file", metavar="PATH", type=Path, help="ask for the token in this file, which only you can read")
     add(
-        "--session-timeout", metavar="SECONDS", type=float, default=_DEFAULTS.session_timeout_s, help="of idle sessions"
+        "--session-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=_DEFAULTS.session_timeout_s,
+        help="end sessions that were idle for so long (default: %(default)g)",
     )
     add("--executed-log", metavar="PATH", type=Path, help="append each request there before it runs")
     add("--own-ids", action="store_true", help="answer with ids of its own")
@@ -76,11 +81,19 @@ def settings_from(arguments: argparse.Namespace) -> BackendSettings:
     )
 
 
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        return float(text)
+    raise argparse.ArgumentTypeError(f"{text!a} is not a number of seconds")
+
+
 def _checked_address(text: str) -> str:
     """The address, which may have a ``*`` for its host or its port. libzmq takes ports that do not exist."""
-    host, _, port = text.removeprefix("tcp://").rpartition(":")
-    if text.startswith("tcp://"):
+    host, colon, port = text.removeprefix("tcp://").rpartition(":")
+    if text.startswith("tcp://") and colon:
         Endpoint.parse(f"tcp://{'localhost' if host == '*' else host}:{'1' if port == '*' else port}")
+    else:
+        Endpoint.parse(text)
     return text
 
 
@@ -133,7 +146,7 @@ def _report(error: ConfigurationError, *, as_json: bool) -> None:
         shown = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         _say(json.dumps({"error": shown}))
     else:
-        sys.stderr.write(f"stui backend: {error}\n")
+        complain(error)
 
 
 def _say(line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import select
@@ -13,11 +14,12 @@ import traceback
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import zmq
 
 from stui_supervisor.backend import state_file
+from stui_supervisor.backend.complaints import complain
 from stui_supervisor.backend.encryption import Doorkeeper, encrypt, key_pair
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
@@ -29,6 +31,14 @@ from stui_supervisor.printable import printable
 from stui_supervisor.secret import MASK
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
+
+_BIND_HINTS: Final = {
+    errno.EINVAL: "write tcp://127.0.0.1:5555 or tcp://127.0.0.1:*",
+    errno.EACCES: "bind a port above 1023, or a path in a directory of your own",
+    errno.ENOENT: "make its directory, or bind another path",
+    errno.ENODEV: "bind an address of this machine",
+    zmq.EADDRNOTAVAIL: "bind an address of this machine",
+}
 
 
 class _Stopped(Exception):
@@ -81,6 +91,7 @@ class Backend:
         if self._settings.publish is not None:
             self.publishing = self.image.notifications = _bind(self._notifications, self._settings.publish)
         self.endpoint = _bind(self._replies, self._settings.bind)
+        self._refuse_files_that_cannot_be_written()  # last, when no other backend can be using them
 
     def serve(self) -> None:
         """Answer until ``stop``; then everything is closed."""
@@ -164,13 +175,27 @@ class Backend:
         if not self.image.changed:
             return
         self.image.changed = False
-        if self._settings.state_file is None:
-            return
         try:
+            self._keep()
+        except StoreError as error:
+            complain(error)
+
+    def _keep(self) -> None:
+        if self._settings.state_file is not None:
             kept = state_file.Kept(list(self.image.sessions.all.values()), self.image.promises.keys)
             state_file.save(self._settings.state_file, kept)
+
+    def _refuse_files_that_cannot_be_written(self) -> None:
+        """A person who wants them learns of it now, not when a request is answered."""
+        log = self._settings.executed_log
+        try:
+            self._keep()
+            if log is not None:
+                log.open("a", encoding="utf-8").close()
         except StoreError as error:
-            sys.stderr.write(f"stui backend: {error}\n")
+            raise ConfigurationError(error.message, hint=error.hint) from error
+        except OSError as error:
+            raise ConfigurationError(f"{log} cannot be written ({error.strerror})", hint="name another log") from error
 
     def _publish(self, topic: str, content: dict[str, Any]) -> None:
         if self.publishing is not None:
@@ -192,13 +217,15 @@ class Backend:
 
 
 def _bind(server: zmq.Socket[bytes], address: str) -> str:
+    server.setsockopt(zmq.IPV6, int("[" in address))
     try:
         with private_socket(address):
             server.bind(address)
     except zmq.ZMQError as error:
         if error.errno == zmq.EADDRINUSE:
             raise ConfigurationError(f"{address} is in use", hint="stop what listens there, or bind another") from error
+        number = error.errno or 0
         raise ConfigurationError(
-            f"{address} cannot be bound ({error.strerror})", hint="write tcp://127.0.0.1:5555 or tcp://127.0.0.1:*"
+            f"{address} cannot be bound ({zmq.strerror(number)})", hint=_BIND_HINTS.get(number, "bind another address")
         ) from error
     return str(server.getsockopt_string(zmq.LAST_ENDPOINT)).rstrip("\0")

@@ -38,9 +38,13 @@ class BackendSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.session_timeout_s < float("inf"):
-            raise ConfigurationError(f"a session timeout of {self.session_timeout_s} s", hint="give a positive number")
+            raise ConfigurationError(
+                f"a session timeout of {self.session_timeout_s:g} s", hint="give a positive number of seconds"
+            )
         if self.allowed_client_keys and self.curve_secret_file is None:
-            raise ConfigurationError("client keys without a key of its own", hint="name a file for the secret key")
+            raise ConfigurationError(
+                "client keys without a key of its own", hint="name a file for it with --curve-secret-file"
+            )
         for key in self.allowed_client_keys:
             checked_key(key)
         if not self.dialects:

@@ -18,6 +18,7 @@ from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_thread
 from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
@@ -43,7 +44,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     profile = _settle(arguments, terminal, uses_token=True)
     if terminal.as_json:
         terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": is_new})
-    terminal.line(f"The token for {endpoint} is in the keyring" + ("." if is_new else ", as it was before."))
+    before = "" if is_new else ", as it was before"
+    terminal.line(f"The token for {endpoint} is in the keyring{before}; the profile {profile.name} uses it.")
+    for name in _others_without(endpoint, profile, arguments):
+        way = printable(command(arguments, "login", str(endpoint), profile=name))
+        terminal.note(f"The profile {printable(name)} does not use it, with the same endpoint; let it with: {way}")
     is_safe = endpoint.is_local or str(endpoint) in profile.server_keys or profile.allow_plaintext_token
     if not is_safe:
         terminal.note("It is not sent there in the clear: pin the backend's key, or link through an SSH tunnel.")
@@ -98,6 +103,13 @@ def _endpoints(profile: Profile) -> Iterator[Endpoint]:
     for text in (*profile.endpoints, *profile.recent):
         with suppress(ConfigurationError):
             yield Endpoint.parse(text)
+
+
+def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:
+    """The other profiles of the endpoint that do not ask the keyring: a login is for one profile."""
+    known, _ = ProfileFile(directories(arguments.home).profiles).read_all()
+    others = (profile for name, profile in sorted(known.items()) if name != own.name and not profile.uses_token)
+    return [profile.name for profile in others if endpoint in _endpoints(profile)]
 
 
 def _settle(arguments: argparse.Namespace, terminal: Terminal, *, uses_token: bool) -> Profile:

@@ -17,6 +17,7 @@ from stui_supervisor.cli import diagram, profile_options, session_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
+_WITHOUT_ENDPOINT: Final = "without one, where the last link was, or the profile's first endpoint"
 _DEFAULTS: Final = {"home": None, "profile": "default", "json": False}
 
 
@@ -79,7 +80,7 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         "endpoint",
         metavar="ENDPOINT",
         nargs="?",
-        help="for instance tcp://127.0.0.1:5555; without one, where the link was last",
+        help=f"for instance tcp://127.0.0.1:5555; {_WITHOUT_ENDPOINT}",
     )
     add(
         "status",
@@ -105,19 +106,20 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
     login = add(
         "login",
-        "keep a backend's token in the keyring",
-        "Keep the token of ENDPOINT in the system's keyring. It is asked for, or read from stdin, never an argument.",
+        "keep a backend's token in the keyring, and let the profile use it",
+        "Keep the token of ENDPOINT in the system's keyring, and let this profile use it; another profile with the "
+        "same endpoint wants a login of its own. The token is asked for, or read from stdin, never an argument.",
         module="login",
     )
     logout = add(
         "logout",
         "take a backend's token out of the keyring",
-        "Take the token of ENDPOINT out of the system's keyring.",
+        "Take the token of ENDPOINT out of the system's keyring, for every profile.",
         module="login",
         function="forget",
     )
     for command in (login, logout):
-        command.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="without one, where the link was last")
+        command.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help=_WITHOUT_ENDPOINT)
     profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
     session_options.add_parsers(commands, shared, lambda function: _later("sessions", function))
     served = add(

@@ -61,6 +61,7 @@ def _settle(action: argparse.ArgumentParser) -> None:
         "endpoints",
         metavar="ENDPOINT",
         nargs="*",
+        default=[],  # without one, argparse asks for an endpoint when the name is missing
         help="where its image may be, in place of those it has; the first is where a first start links to",
     )
     action.add_argument(

@@ -12,6 +12,7 @@ from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.profile_bodies import profile_values
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import Colour, Terminal
 from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
 from stui_supervisor.curve import checked_key
@@ -21,7 +22,7 @@ from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
 from stui_supervisor.record import StoreNotice
 
-_EXAMPLE: Final = "stui-supervisor profiles add work tcp://127.0.0.1:5555"
+_EXAMPLE: Final = ("profiles", "add", "work", "tcp://127.0.0.1:5555")
 
 
 def list_all(arguments: argparse.Namespace) -> ExitCode:
@@ -33,7 +34,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
     if terminal.as_json:
         terminal.answer({"profiles": [_values(profile) for profile in profiles]})
     elif not profiles:
-        terminal.note(f"No profile is stored yet. Add one with: {_EXAMPLE}")
+        terminal.note(f"No profile is stored yet. Add one with: {printable(command(arguments, *_EXAMPLE))}")
     width = max((len(printable(profile.name)) for profile in profiles), default=0)
     for profile in profiles:
         mark = "*" if profile.favourite else " "
@@ -47,7 +48,7 @@ def show(arguments: argparse.Namespace) -> ExitCode:
     known, notices = _file(arguments).read_all()
     _tell(notices, terminal)
     if arguments.name not in known:
-        raise _unknown(arguments.name, known)
+        raise _unknown(arguments, known)
     _print(known[arguments.name], terminal)
     return ExitCode.DONE
 
@@ -136,14 +137,14 @@ def _checked_image(name: str) -> str:
 
 def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:
     if known is None:
-        raise _unknown(arguments.name, _file(arguments).read_all()[0])
+        raise _unknown(arguments, _file(arguments).read_all()[0])
     return known
 
 
-def _unknown(name: str, known: Mapping[str, Profile]) -> ConfigurationError:
+def _unknown(arguments: argparse.Namespace, known: Mapping[str, Profile]) -> ConfigurationError:
     names = ", ".join(sorted(known)) or "none"
-    hint = f"known profiles: {names}; add one with: {_EXAMPLE}"
-    return ConfigurationError(f"the profile {name!a} is not known", hint=hint)
+    hint = f"known profiles: {names}; add one with: {command(arguments, *_EXAMPLE)}"
+    return ConfigurationError(f"the profile {arguments.name!a} is not known", hint=hint)
 
 
 def _tell(notices: Iterable[StoreNotice], terminal: Terminal) -> None:

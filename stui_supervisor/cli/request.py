@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.hints import advised
 from stui_supervisor.cli.stored import endpoint_of_profile
-from stui_supervisor.cli.terminal import GlobalOptions, Terminal, error_object
+from stui_supervisor.cli.terminal import GlobalOptions, Terminal, error_object, read_stdin
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
-from stui_supervisor.errors import BackendError, ConfigurationError, NotSent
+from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State
 from stui_supervisor.supervisor import Supervisor
@@ -63,6 +63,8 @@ async def _ask_over_own_link(options: GlobalOptions, command: str, parameters: M
         try:
             # A rejection is told as what it is: the request alone would only say that it was not sent.
             await supervisor.wait_for(State.CONNECTED, State.DEGRADED, timeout=settings.link_wait_s)
+        except ConnectionRejected as error:
+            raise advised(error, options, supervisor.status()) from error
         except TimeoutError as error:
             reason = supervisor.status().last_error or "the backend does not answer"
             raise NotSent(
@@ -83,9 +85,7 @@ def _read_parameters(text: str) -> dict[str, Any]:
 
 
 def _read_stdin() -> bytes:
-    if sys.stdin is None:  # closed by whoever started the command
-        raise ConfigurationError("the parameters cannot be read: stdin is closed", hint=_EXAMPLE)
     try:
-        return sys.stdin.buffer.read(MESSAGE_MAX_BYTES + 1)
+        return read_stdin(MESSAGE_MAX_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"the parameters cannot be read: {error.strerror}", hint=_EXAMPLE) from error

@@ -1,25 +1,25 @@
-"""``run``: supervise the link in the foreground, a line for each thing that happens."""
+"""``run``: supervise the link in the foreground, a line for each transition and problem."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
 
 from stui_supervisor.cli.event_lines import event_line, event_object
 from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.hints import advised
 from stui_supervisor.cli.interrupts import interrupts
-from stui_supervisor.cli.stored import way_to_connect
-from stui_supervisor.cli.terminal import STATE_COLOURS, Terminal
+from stui_supervisor.cli.stored import no_endpoint, way_to_run
+from stui_supervisor.cli.terminal import STATE_COLOURS, GlobalOptions, Terminal
 from stui_supervisor.config import LIVE_INTERVAL_S
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import Event, Transition
+from stui_supervisor.printable import printable
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.supervisor import Supervisor
-
-_NAME_ONE: Final = "name one: stui-supervisor run tcp://127.0.0.1:5555"
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
     supervisor = Supervisor(endpoint, profile=arguments.profile, home=arguments.home)
     # Looked up first: the start writes a status of its own over what the last one tried.
-    hint = "" if endpoint is not None else way_to_connect(arguments)
+    without = None if endpoint is not None else no_endpoint(arguments)
     ended = asyncio.Event()
     with interrupts(ended.set), terminal.in_background(broken=ended.set):
-        watching = asyncio.create_task(_watch(supervisor, terminal, hint))
+        watching = asyncio.create_task(_watch(supervisor, terminal, arguments, without))
         beside = [asyncio.create_task(ended.wait()), asyncio.create_task(_keep_live(supervisor, terminal))]
         try:
             await asyncio.wait((watching, beside[0]), return_when=asyncio.FIRST_COMPLETED)
@@ -46,27 +46,42 @@ async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, t
         return await watching
 
 
-async def _watch(supervisor: Supervisor, terminal: Terminal, hint: str) -> ExitCode:
-    """Print what happens until the supervisor stops, or until waiting longer cannot help."""
+async def _watch(
+    supervisor: Supervisor, terminal: Terminal, options: GlobalOptions, without: ConfigurationError | None
+) -> ExitCode:
+    """Print what happens until the supervisor stops, or until waiting longer cannot help.
+
+    Raises ``without`` when it has no endpoint to link to.
+    """
     events = supervisor.events()
     await supervisor.start()
     async for event in events:
+        if isinstance(event, Transition) and event.trigger is Trigger.REJECTED:
+            await _reject(supervisor, event, terminal, options)
         _show(event, terminal)
         if not isinstance(event, Transition):
             continue
         match event.trigger:
-            case Trigger.NOTHING_TO_RESTORE:
-                raise ConfigurationError("no endpoint is known", hint=hint)
+            case Trigger.NOTHING_TO_RESTORE if without is not None:
+                raise without
             case Trigger.LEFT_DISCONNECTED:
-                terminal.note(f"The link was disconnected by hand and stays so; to connect again, {_NAME_ONE}")
+                way = printable(way_to_run(options))
+                terminal.note(f"The link was disconnected by hand and stays so; connect again with: {way}")
                 return ExitCode.NO_LINK
-            case Trigger.REJECTED:
-                await supervisor.wait_for(State.CONNECTED)  # raises the rejection as what it is
             case Trigger.GAVE_UP:
                 return ExitCode.NO_LINK
             case _:
                 pass
     return ExitCode.DONE
+
+
+async def _reject(supervisor: Supervisor, event: Transition, terminal: Terminal, options: GlobalOptions) -> None:
+    """Show the transition without the library's hint, then raise the rejection with one for this command."""
+    try:
+        await supervisor.wait_for(State.CONNECTED)
+    except ConnectionRejected as error:
+        _show(replace(event, reason=error.message), terminal)
+        raise advised(error, options, supervisor.status()) from error
 
 
 def _show(event: Event, terminal: Terminal) -> None:

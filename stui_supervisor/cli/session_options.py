@@ -22,6 +22,11 @@ _COMMANDS: Final = (
     ("import", "import_file", ("FILE",), "make a session from such a file"),
     ("prune", "prune", (), "remove the sessions that nobody used for long; the last work of each image stays"),
 )
+_OPERANDS: Final = {
+    "ID": "a session, by its id in the list",
+    "SNAPSHOT": "a copy of its work as show names it, for instance context.2; without one, the work as it is",
+    "FILE": "where to, or where from; - is stdout or stdin",
+}
 
 
 def add_parsers(
@@ -37,7 +42,9 @@ def add_parsers(
         command = known.add_parser(name, parents=[shared], allow_abbrev=False, help=line, description=line)
         for operand in operands:
             word = operand.strip("[]")
-            command.add_argument(word.lower(), metavar=word, nargs=None if word == operand else "?")
+            command.add_argument(
+                word.lower(), metavar=word, nargs=None if word == operand else "?", help=_OPERANDS[word]
+            )
         command.set_defaults(run=later(function), unless_given={"profile": None})
     known.choices["prune"].add_argument(
         "--older-than", metavar="DAYS", type=_days, default=SESSION_KEPT_DAYS, help="how long (default: %(default)g)"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.private_files import store_errors, write_whole
@@ -17,11 +17,15 @@ from stui_supervisor.adapters.session_archive import SessionArchive, StoredCopy,
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.exit_codes import ExitCode
-from stui_supervisor.cli.terminal import Colour, Terminal
+from stui_supervisor.cli.hints import command
+from stui_supervisor.cli.stored import way_to_run
+from stui_supervisor.cli.terminal import Colour, Terminal, read_stdin
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import checked_name
 from stui_supervisor.record import SessionRecord
+
+_STDIN_OR_STDOUT: Final = "-"
 
 
 def list_all(arguments: argparse.Namespace) -> ExitCode:
@@ -36,7 +40,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
     for notice in files.of_later_versions().values():
         terminal.note(notice.message)
     if not sessions:
-        terminal.note("No session is stored. One begins with: stui-supervisor run tcp://127.0.0.1:5555")
+        terminal.note(f"No session is stored. One begins with: {printable(way_to_run(arguments))}")
     return ExitCode.DONE
 
 
@@ -87,13 +91,16 @@ def restore(arguments: argparse.Namespace) -> ExitCode:
 
 
 def export(arguments: argparse.Namespace) -> ExitCode:
-    """Write a session to a file that only its owner can read."""
+    """Write a session to a file that only its owner can read, or to stdout."""
     terminal, session = Terminal.of(arguments), _find(arguments)
     path = Path(arguments.file)
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise ConfigurationError(f"{path} is not a file", hint="name a new one, or one to replace")
     record, stored = SessionArchive(_root(arguments), session.session_id).content()
     content = encode_export(record or SessionRecord(profile=session.record.profile), stored, datetime.now(UTC))
+    if arguments.file == _STDIN_OR_STDOUT:
+        terminal.document(content)
+        return ExitCode.DONE
     with store_errors("export the session", str(path)):
         write_whole(str(path.parent), path.name, (content,))
     if terminal.as_json:
@@ -143,11 +150,14 @@ def _find(arguments: argparse.Namespace) -> StoredSession:
     later = files.of_later_versions().get(arguments.id)
     if later is not None:
         raise StoreError(later.message, hint=later.hint)
-    raise ConfigurationError(f"there is no session {arguments.id!a}", hint="see: stui-supervisor sessions list")
+    hint = f"see: {command(arguments, 'sessions', 'list')}"
+    raise ConfigurationError(f"there is no session {arguments.id!a}", hint=hint)
 
 
 def _read(file: str) -> bytes:
     try:
+        if file == _STDIN_OR_STDOUT:
+            return read_stdin(EXPORT_MAX_BYTES + 1)
         with Path(file).open("rb") as content:
             return content.read(EXPORT_MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # the latter for a name that no system takes

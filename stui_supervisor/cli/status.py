@@ -9,7 +9,7 @@ from typing import Any
 
 from stui_supervisor.adapters.session_files import StoredSession
 from stui_supervisor.cli.exit_codes import ExitCode
-from stui_supervisor.cli.stored import stored_sessions
+from stui_supervisor.cli.stored import stored_sessions, way_to_run
 from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
 from stui_supervisor.events import Status
 from stui_supervisor.printable import printable
@@ -29,9 +29,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         _print(known, terminal)
     if newest is None:
-        terminal.note("Nothing is stored yet. Connect with: stui-supervisor run tcp://127.0.0.1:5555")
+        terminal.note(f"Nothing is stored yet. Connect with: {printable(way_to_run(arguments))}")
     elif not newest.live:
-        terminal.note("No supervisor runs; this is what the last one knew. Start one with: stui-supervisor run")
+        way = printable(way_to_run(arguments))
+        terminal.note(f"No supervisor runs; this is what the last one knew. Start one with: {way}")
     if known["state"] in _UP:
         return ExitCode.DONE
     is_rejected = newest is not None and newest.record.status.get("rejected") is True
@@ -63,7 +64,17 @@ def _print(known: dict[str, Any], terminal: Terminal) -> None:
     for name, value in known.items():
         if value is None:
             continue
-        shown = str(value).lower() if isinstance(value, bool) else printable(str(value))
+        shown = _shown(value)
         if name == "state":
             shown = terminal.paint(shown, STATE_COLOURS[State(value)])
         terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {shown}")
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.1f}"
+        case _:
+            return printable(str(value))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
+from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, SupervisorError
+from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.profile import checked_name
+
+_EXAMPLE: Final = "tcp://127.0.0.1:5555"
 
 
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
@@ -18,11 +26,15 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     places = directories(options.home)
     files = SessionFiles(places.sessions_root)
     sessions = list(files.read_newest(options.profile))
-    if not sessions and options.profile != "default":
+    if not sessions and options.profile not in {None, "default"}:
         known = files.known_profiles() | ProfileFile(places.profiles).read_all()[0].keys()
-        if options.profile not in known:
+        if checked_name(options.profile) not in known:
             names = ", ".join(sorted(known)) or "none"
-            raise ConfigurationError(f"the profile {options.profile!a} is not known", hint=f"known profiles: {names}")
+            begin = command(options, "run", _EXAMPLE)
+            raise ConfigurationError(
+                f"the profile {options.profile!a} is not known",
+                hint=f"known profiles: {names}; begin a new one with: {begin}",
+            )
     return sorted(sessions, key=lambda session: session.live, reverse=True)
 
 
@@ -30,29 +42,45 @@ def endpoint_of_profile(options: GlobalOptions) -> str:
     """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any."""
     sessions = stored_sessions(options)
     endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
+    endpoint = endpoint or next(_settled(options), None)
     if endpoint is None:
-        profile, _ = ProfileFile(directories(options.home).profiles).read(options.profile)
-        endpoint = next(iter(profile.endpoints), None)
-    if endpoint is None:
-        raise ConfigurationError(
-            f"no endpoint is known for the profile {options.profile}", hint=_way_to_connect(sessions)
-        )
+        raise no_endpoint(options)
     return endpoint
 
 
-def way_to_connect(options: GlobalOptions) -> str:
-    """What to do when no endpoint is known: names the one that was tried and never answered, or an example."""
+def no_endpoint(options: GlobalOptions) -> ConfigurationError:
+    """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
+    tried = next(map(str, _tried(_sessions_if_readable(options))), None)
+    connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
+    if tried is None:
+        return ConfigurationError(f"no endpoint is known for the profile {options.profile}", hint=connect)
+    return ConfigurationError(f"no link to {tried} was ever established", hint=connect)
+
+
+def way_to_run(options: GlobalOptions) -> str:
+    """The command that supervises a link where the profile was linked last, tried to, or may be; else an example."""
+    sessions = _sessions_if_readable(options)
+    known = (session.record.endpoint for session in sessions if session.record.endpoint)
+    with suppress(StoreError):
+        for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
+            with suppress(ConfigurationError):  # of a later version, or not one that could be typed
+                return command(options, "run", str(Endpoint.parse(text)))
+    return command(options, "run", _EXAMPLE)
+
+
+def _sessions_if_readable(options: GlobalOptions) -> list[StoredSession]:
     try:
-        return _way_to_connect(stored_sessions(options))
-    except SupervisorError:  # a new profile or a broken disk: an example helps as well
-        return _way_to_connect([])
+        return stored_sessions(options)
+    except StoreError:  # an example helps as well
+        return []
 
 
-def _way_to_connect(sessions: list[StoredSession]) -> str:
+def _tried(sessions: list[StoredSession]) -> Iterator[Endpoint]:
     for session in sessions:
-        try:
-            tried = Endpoint.parse(session.record.status.get("endpoint") or "")
-        except ConfigurationError:  # none, or not one that could be typed
-            continue
-        return f"{tried} never answered; when it does, connect with: stui-supervisor run {tried}"
-    return "connect once with: stui-supervisor run tcp://127.0.0.1:5555"
+        with suppress(ConfigurationError):  # none, or not one that could be typed
+            yield Endpoint.parse(session.record.status.get("endpoint") or "")
+
+
+def _settled(options: GlobalOptions) -> Iterator[str]:
+    profile, _ = ProfileFile(directories(options.home).profiles).read(options.profile or "default")
+    yield from profile.endpoints

@@ -7,8 +7,10 @@ plain lines.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +50,7 @@ STATE_COLOURS: Final[Mapping[State, Colour]] = {
 }
 STATE_WIDTH: Final = max(map(len, State))  # so that what follows a state stands in a column
 
+_NOT_ASCII: Final = re.compile(r"[^ -~]")
 _CLEAR_LINE: Final = "\r\x1b[2K"
 
 
@@ -104,6 +107,11 @@ class Terminal:
         """Write one line of the answer for a person; nothing with ``--json``."""
         if not self.as_json:
             self._write(sys.stdout, text)
+
+    def document(self, content: bytes) -> None:
+        """Write JSON that is made already, for people and programs alike, in ASCII on one line."""
+        text = content.decode().strip().replace("\n", "")  # no string of JSON holds a line end
+        self._write(sys.stdout, _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
     def note(self, text: str) -> None:
         """Write one line beside the answer."""
@@ -165,6 +173,13 @@ def make_streams_safe() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def read_stdin(max_bytes: int) -> bytes:
+    """Up to so much of stdin. Raises OSError, also when whoever started the command has closed it."""
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "stdin is closed")
+    return sys.stdin.buffer.read(max_bytes)
 
 
 def silence_stdout() -> None:

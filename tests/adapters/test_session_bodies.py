@@ -15,6 +15,7 @@ from stui_supervisor.adapters.session_bodies import (
     encode_context,
     encode_record,
 )
+from stui_supervisor.config import KNOWN_COPIES
 from stui_supervisor.context import METADATA_KEY, Section, encode_value
 from stui_supervisor.record import SessionRecord
 
@@ -66,6 +67,39 @@ def test_a_context_is_written_one_section_a_line() -> None:
         '"gone":{"counter":2,"writer":"me","deleted":true}\n'
         '},"later":1}\n'
     )
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), max_size=KNOWN_COPIES), st.none() | st.just(b"1"))
+def test_the_copies_that_a_section_knows_come_back_with_it(known: list[int], value: bytes | None) -> None:
+    stored = decode_context(encode_context(StoredContext({"x": Section(value, 1, "w", tuple(known))})))
+    assert (stored.sections["x"].known, stored.section_extra) == (tuple(known), {})
+
+
+def test_known_copies_are_written_where_there_are_some() -> None:
+    sections = {"code": Section(b"1", 3, "me", (7, 4_294_967_295)), "gone": Section(None, 2, "me", (8,))}
+    assert encode_context(StoredContext(sections)).decode() == (
+        '{"sections":{\n'
+        '"code":{"counter":3,"writer":"me","known":[7,4294967295],"value":1},\n'
+        '"gone":{"counter":2,"writer":"me","known":[8],"deleted":true}\n'
+        "}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ("5", ()),
+        ("{}", ()),
+        ("[1,-1]", ()),
+        ("[1,true]", ()),
+        ("[1,4294967296]", ()),
+        ("[1,2.0]", ()),
+        (str(list(range(99))), tuple(range(99))[-KNOWN_COPIES:]),
+    ],
+)
+def test_known_copies_of_another_shape_are_no_damage(known: str, expected: tuple[int, ...]) -> None:
+    body = b'{"sections":{"x":{"counter":1,"writer":"w","value":1,"known":%s}}}' % known.encode()
+    assert decode_context(body).sections["x"].known == expected
 
 
 def test_an_empty_context_is_json_too() -> None:

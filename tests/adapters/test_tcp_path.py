@@ -6,11 +6,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from stui_supervisor.adapters.tcp_path import TcpPath
-from tests.support.watching import open_descriptors
+from stui_supervisor.path import PathSample
+from tests.support.watching import open_descriptors, until_now
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
 
@@ -22,6 +24,12 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         far, _ = server.accept()
         with near, far:
             yield near, far
+
+
+def sample_of(path: TcpPath) -> PathSample:
+    sample = path.look()
+    assert sample is not None
+    return sample
 
 
 def test_it_counts_what_comes_and_what_is_acknowledged(pair: tuple[socket.socket, socket.socket]) -> None:
@@ -61,3 +69,25 @@ def test_letting_go_drops_what_the_other_side_has_not_got(pair: tuple[socket.soc
     near.close()
     with pytest.raises(ConnectionResetError):
         far.recv(1)
+
+
+def test_a_peer_that_reads_nothing_holds_us_back_until_it_does(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, far = pair
+    path = TcpPath.of(near.fileno(), near.getpeername()[1])
+    assert path is not None
+    near.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            near.send(bytes(100_000))
+    until_now(lambda: sample_of(path).is_held_back)
+    far.setblocking(False)
+
+    def is_taken() -> bool:
+        with suppress(BlockingIOError):
+            while True:
+                far.recv(100_000)
+        return not sample_of(path).has_outstanding
+
+    until_now(is_taken)
+    assert not sample_of(path).is_held_back
+    path.close()

@@ -22,9 +22,11 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from tests.support.backend_process import BackendProcess
 from tests.support.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
+from tests.support.names import SlowName, names
 from tests.support.strange_servers import (
     Frames,
     ScriptedServer,
+    always,
     closing_at_once,
     silent,
     speaking_http,
@@ -200,6 +202,20 @@ async def test_the_reason_of_a_failure_is_the_systems(transport: ZmqTransport) -
     assert ("refused" if sys.platform == "win32" else "Connect call failed") in refused.message
     unknown = await failure_at(transport, "tcp://no-such-host.invalid:5555", TIMES)
     assert unknown.kind is FailureKind.NAME_NOT_FOUND
+
+
+async def test_a_name_service_that_is_too_slow_for_an_attempt_is_named_and_serves_the_next(
+    transport: ZmqTransport,
+) -> None:
+    slow = SlowName()
+    with names(slow=slow), ScriptedServer(always(b"{}")) as server:
+        endpoint = server.endpoint.replace("127.0.0.1", "slow")
+        assert await failure_at(transport, endpoint) == Failure(FailureKind.NAME_SERVICE)
+        link, listener = opening(transport, endpoint)
+        slow.answers.set()
+        assert await listener.hears(1) == ["opened"]
+        assert slow.times_asked == 1
+        link.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")

@@ -58,9 +58,23 @@ def test_a_file_that_holds_no_key_is_told_and_stays(content: bytes, tmp_path: Pa
     assert path.read_bytes() == content
 
 
+@posix
+def test_a_key_that_the_disk_has_no_room_for_leaves_no_file(tmp_path: Path) -> None:
+    import resource  # noqa: PLC0415  # on POSIX only
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(ConfigurationError, match="File too large"):
+            key_pair(tmp_path / "key")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_client_keys_need_a_key_of_the_backend_s_own_and_have_to_be_keys(tmp_path: Path) -> None:
     key = zmq.curve_keypair()[0].decode()
-    with pytest.raises(ConfigurationError, match="without a key of its own"):
+    with pytest.raises(ConfigurationError, match=r"without a key of its own: name .* --curve-secret-file"):
         BackendSettings(allowed_client_keys=(key,))
     with pytest.raises(ConfigurationError, match="is not a CURVE key"):
         BackendSettings(allowed_client_keys=("no key",), curve_secret_file=tmp_path / "key")

@@ -67,7 +67,7 @@ def test_an_address_in_use_ends_with_exit_code_one_and_a_clear_message() -> None
         plain = ran(f"--bind={first.endpoint}")
         as_json = ran(f"--bind={first.endpoint}", "--json")
     message, hint = f"{first.endpoint} is in use", "stop what listens there, or bind another"
-    assert (plain.returncode, plain.stdout, plain.stderr) == (1, "", f"stui backend: {message}: {hint}\n")
+    assert (plain.returncode, plain.stdout, plain.stderr) == (1, "", f"stui-supervisor: {message}\n  {hint}\n")
     error = {"error": {"type": "ConfigurationError", "message": message, "hint": hint}}
     assert (as_json.returncode, json.loads(as_json.stdout), as_json.stderr) == (1, error, "")
 

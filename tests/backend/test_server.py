@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from stui_supervisor.backend.server import Backend
 from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
+from tests.support.denied_writing import deny_writing, plain_account
 from tests.support.plain_client import PlainClient
+from tests.support.stored_files import posix
 
 _ENDS_WITHIN_S = 5
 
@@ -132,7 +135,7 @@ def test_a_busy_backend_answers_nobody(tmp_path: Path) -> None:
     with serving(executed_log=log) as (backend, client), PlainClient(backend.endpoint) as other:
         client.send("evaluate", code="(Delay forSeconds: 0.4) wait")
         ends_s = time.monotonic() + _ENDS_WITHIN_S
-        while not log.exists():
+        while not log.read_text():
             assert time.monotonic() < ends_s
         other.ask("ping")
         assert client.socket.poll(50) == zmq.POLLIN  # the delay was over before the ping was answered
@@ -202,19 +205,37 @@ def test_sessions_and_their_variables_survive_a_restart_with_a_state_file(tmp_pa
         assert client.ask("restore_session", session_id=session_id)["error_type"] == "SessionNotFound"
 
 
-def test_a_state_file_that_cannot_be_written_is_reported_and_served_without(
+def test_a_state_file_that_cannot_be_written_any_more_is_reported_and_served_without(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(state_file=tmp_path / "missing" / "sessions.json") as (_, client):
+    directory = tmp_path / "state"
+    directory.mkdir()
+    with serving(state_file=directory / "sessions.json") as (_, client):
+        shutil.rmtree(directory)
         session_id = client.result("create_session", client_id="c")["session_id"]
         assert client.result("restore_session", session_id=session_id)["is_active"] is True
-    assert "name another state file" in capfd.readouterr().err
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0].startswith("stui-supervisor: ")
+    assert "  name another state file" in lines
+
+
+@pytest.mark.parametrize("option", ["state_file", "executed_log"])
+def test_a_file_that_cannot_be_written_is_an_error_at_the_start(option: str, tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "file"
+    settings = BackendSettings(bind="tcp://127.0.0.1:*", **{option: path})  # type: ignore[arg-type]
+    with closing(Backend(settings)) as backend, pytest.raises(ConfigurationError) as caught:
+        backend.open()
+    assert caught.value.message == f"{path} cannot be written (No such file or directory)"
+    assert caught.value.hint.startswith("name another")
 
 
 def test_a_fault_of_the_backend_is_an_error_and_the_next_request_is_served(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(executed_log=tmp_path) as (_, client):  # a directory cannot be appended to
+    log = tmp_path / "log"
+    with serving(executed_log=log) as (_, client):
+        log.unlink()
+        log.mkdir()  # a directory cannot be appended to
         for _ in range(2):
             reply = client.ask("ping")
             assert (reply["error_type"], reply["error"]) == ("RuntimeError", "the backend failed on this request")
@@ -238,6 +259,31 @@ def test_an_address_that_cannot_be_bound_is_an_error_that_says_so(address: str) 
     with pytest.raises(ConfigurationError, match="cannot be bound"):
         backend.open()
     backend.close()
+
+
+@posix
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("tcp://127.0.0.1:x", "write tcp://127.0.0.1:5555 or tcp://127.0.0.1:*"),
+        ("tcp://192.0.2.1:5555", "bind an address of this machine"),
+        ("ipc:///missing/directory/socket", "make its directory, or bind another path"),
+    ],
+)
+def test_the_hint_is_for_what_is_wrong_with_the_address(address: str, hint: str) -> None:
+    with closing(Backend(BackendSettings(bind=address))) as backend, pytest.raises(ConfigurationError) as caught:
+        backend.open()
+    assert caught.value.hint == hint
+
+
+@posix
+def test_a_path_where_we_may_not_write_asks_for_another() -> None:
+    with plain_account() as root:
+        deny_writing(root)
+        settings = BackendSettings(bind=f"ipc://{root}/socket")
+        with closing(Backend(settings)) as backend, pytest.raises(ConfigurationError) as caught:
+            backend.open()
+    assert caught.value.hint == "bind a port above 1023, or a path in a directory of your own"
 
 
 def test_an_address_in_use_is_an_error_that_says_so() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,29 @@ def test_the_backend_says_where_it_listens_and_serves_until_a_signal(command: Co
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_an_address_that_cannot_be_bound_ends_with_1(command: Command) -> None:
-    ended = command("backend", "--bind", "nowhere")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--bind", "foo"), "'foo' has no scheme"),
+        (("--bind", "tcp://foo"), "'tcp://foo' is not a host and a port"),
+        (("--publish", "foo"), "'foo' has no scheme"),
+        (("--session-timeout", "x"), "'x' is not a number of seconds"),
+        (("--session-timeout", "0"), "a session timeout of 0 s"),
+    ],
+)
+def test_what_cannot_be_is_wrong_usage_and_ends_with_2(words: tuple[str, ...], said: str, command: Command) -> None:
+    plain, as_json = command("backend", *words), command("backend", *words, "--json")
+
+    error = as_json.answer["error"]
+    assert (plain.code, plain.out, as_json.code) == (2, "", 2)
+    assert plain.err == f"stui-supervisor: {error['message']}\n  {error['hint']}\n"
+    assert said in error["message"]
+
+
+def test_what_the_system_refuses_ends_with_1_in_the_layout_of_every_command(command: Command, tmp_path: Path) -> None:
+    log = tmp_path / "missing" / "log"
+
+    ended = command("backend", "--bind", "tcp://127.0.0.1:*", "--executed-log", str(log))
 
     assert (ended.code, ended.out) == (1, "")
-    assert "nowhere" in ended.err
+    assert ended.err == f"stui-supervisor: {log} cannot be written (No such file or directory)\n  name another log\n"

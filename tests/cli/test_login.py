@@ -45,7 +45,10 @@ def test_a_token_from_stdin_links_to_a_backend_that_wants_it_and_is_in_no_file(
 ) -> None:
     with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=TOKEN)) as backend:
         ended = command("login", backend.endpoint, stdin=f"{TOKEN}\n", environment=service)
-        assert (ended.code, ended.out) == (0, f"The token for {backend.endpoint} is in the keyring.\n")
+        assert (ended.code, ended.out) == (
+            0,
+            f"The token for {backend.endpoint} is in the keyring; the profile default uses it.\n",
+        )
         with command.running("run", backend.endpoint, "--json", environment=service) as process:
             assert process.stdout is not None
             seen = [process.stdout.readline() for _ in range(3)]
@@ -83,6 +86,22 @@ def test_a_profile_with_a_token_elsewhere_goes_on_asking_the_keyring(command: Co
         command("login", endpoint, stdin=TOKEN, environment=service)
     command("logout", ENDPOINT, environment=service)
     assert uses_token(command)
+
+
+def test_another_profile_of_the_endpoint_that_does_not_use_the_token_is_told_of(
+    command: Command, service: dict[str, str]
+) -> None:
+    for profile in (
+        Profile(name="elsewhere", endpoints=("tcp://127.0.0.1:5556",)),
+        Profile(name="uses it", endpoints=(ENDPOINT,), uses_token=True),
+        Profile(name="work", endpoints=(ENDPOINT,)),
+    ):
+        ProfileFile(command.home / "profiles.json").change(profile.name, lambda _, profile=profile: profile)  # type: ignore[misc]
+
+    notes = command("login", ENDPOINT, stdin=TOKEN, environment=service).err.splitlines()
+
+    words = "The profile work does not use it, with the same endpoint; let it with: "
+    assert notes[:-1] == [f"{words}stui-supervisor --profile work login {ENDPOINT}"]
 
 
 def test_without_a_keyring_both_end_with_4_and_say_what_to_do(command: Command) -> None:

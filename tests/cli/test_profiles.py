@@ -106,6 +106,12 @@ def test_what_cannot_be_is_a_usage_error_and_changes_nothing(
     assert not command.home.exists()
 
 
+def test_only_the_name_is_asked_for_when_both_are_missing(command: Command) -> None:
+    error = command("profiles", "add", "--json").answer["error"]
+
+    assert error["message"] == "the following arguments are required: NAME"
+
+
 def test_a_name_that_no_profile_can_have_is_a_usage_error(command: Command) -> None:
     ended = command("profiles", "add", "a/b", A)
 

@@ -136,7 +136,7 @@ def test_parameters_from_a_stdin_that_cannot_be_read_are_wrong_usage(
     assert (error["type"], error["message"]) == ("ConfigurationError", f"the parameters cannot be read: {reason}")
 
 
-def test_an_endpoint_that_never_answered_is_named_as_the_way_to_go_on(command: Command) -> None:
+def test_an_endpoint_that_was_never_linked_is_named_as_the_way_to_go_on(command: Command) -> None:
     tried = "tcp://127.0.0.1:5556"
     files = SessionFiles(command.home / "sessions")
     session_id = files.claim("default").session_id
@@ -144,10 +144,11 @@ def test_an_endpoint_that_never_answered_is_named_as_the_way_to_go_on(command: C
     files.save_record(session_id, SessionRecord(profile="default", status=status))
     files.release(session_id)
 
-    hints = [command(*words, "--json").answer["error"]["hint"] for words in (["eval", "3 + 4"], ["request", "ping"])]
-    hints.append(command("run", "--json").answers[-1]["error"]["hint"])
+    errors = [command(*words, "--json").answer["error"] for words in (["eval", "3 + 4"], ["request", "ping"])]
+    errors.append(command("run", "--json").answers[-1]["error"])
 
-    assert hints == [f"{tried} never answered; when it does, connect with: stui-supervisor run {tried}"] * 3
+    message, hint = f"no link to {tried} was ever established", f"connect once with: stui-supervisor run {tried}"
+    assert errors == [{"type": "ConfigurationError", "message": message, "hint": hint}] * 3
 
 
 def test_a_stored_endpoint_that_cannot_be_one_is_not_offered(command: Command) -> None:

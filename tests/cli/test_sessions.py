@@ -15,6 +15,7 @@ from stui_supervisor.cli.main import main
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionRecord
 from tests.support.command import Command
+from tests.support.denied_writing import plain_account
 from tests.support.stored_files import newest, posix, with_header
 
 ENDPOINT = "tcp://127.0.0.1:5555"
@@ -73,7 +74,7 @@ def leave(
 def test_with_nothing_stored_the_list_is_empty_and_makes_no_file(told: Told) -> None:
     code, out, err = told.run("list")
     assert (code, out) == (0, "")
-    assert "stui-supervisor run" in err
+    assert f"stui-supervisor --home {told._home} run" in err
     assert not told._home.exists()
 
 
@@ -180,6 +181,21 @@ def test_a_session_comes_through_a_file_unchanged_and_without_what_belongs_to_th
     )
 
 
+def test_a_dash_is_stdout_for_an_export_and_stdin_for_an_import(told: Told, command: Command) -> None:
+    session_id = leave(told, {"a": 1})
+    claimed = told.files.claim_this(session_id)
+    told.files.save_context(session_id, {**claimed.sections, "b": Section('"größer\x9b道𝄞"'.encode(), 9, "me")})
+    told.files.release(session_id)
+
+    exported, as_json = (command("sessions", "export", session_id, "-", *more) for more in ((), ("--json",)))
+    imported = command("sessions", "import", "-", "--json", stdin=exported.out)
+
+    assert (exported.code, exported.err, exported.out.isascii(), exported.out.count("\n")) == (0, "", True, 1)
+    assert as_json.answer["context"] == exported.answer["context"]
+    assert told.work(imported.answer["session_id"]) == {"a": 1, "b": "größer\x9b道𝄞"}
+    assert not Path("-").exists()
+
+
 @posix
 def test_an_exported_file_is_its_owners_alone_and_follows_no_link(told: Told, tmp_path: Path) -> None:
     session_id = leave(told, {"a": 1})
@@ -263,6 +279,24 @@ def test_pruning_goes_by_the_days_and_the_profile_that_are_named(told: Told) -> 
     assert len(told("prune")["removed"]) == 1
 
 
+@pytest.mark.parametrize("action", ["list", "prune"])
+def test_a_home_that_is_a_file_is_told_and_ends_with_1(told: Told, action: str) -> None:
+    told._home.write_text("in the way")
+    code, err = told.error(action)
+    assert (code, "a file is where a directory should be" in err) == (1, True)
+
+
+@posix
+@pytest.mark.parametrize("action", ["list", "prune"])
+def test_a_home_that_cannot_be_read_is_told_and_ends_with_1(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with plain_account() as root:
+        told = Told(root / "home", capsys)
+        leave(told, {"a": 1}, at=LONG_AGO)
+        told._home.chmod(0)
+        code, err = told.error(action)
+    assert (code, "Permission denied" in err) == (1, True)
+
+
 def test_a_session_of_a_later_version_is_told_of_and_left_as_it_is(told: Told, tmp_path: Path) -> None:
     session_id = leave(told, {"a": 1}, {"a": 2}, at=LONG_AGO)
     file = newest(told._home / "sessions" / session_id, "context")
@@ -292,6 +326,14 @@ def test_a_session_of_a_later_version_is_told_of_and_left_as_it_is(told: Told, t
 def test_wrong_usage_ends_with_2(told: Told, words: list[str], said: str) -> None:
     code, err = told.error(*words)
     assert (code, said in err) == (2, True)
+
+
+@pytest.mark.parametrize("action", ["show", "restore", "export", "import"])
+def test_each_argument_explains_itself(action: str, command: Command) -> None:
+    operands = command("sessions", action, "--help").out.partition("positional arguments:")[2].partition("\n\n")[0]
+
+    assert operands
+    assert all(len(line.split()) > 1 for line in operands.splitlines() if line)
 
 
 def test_a_copy_that_the_session_has_not_is_wrong_usage(told: Told) -> None:

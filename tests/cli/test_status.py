@@ -121,6 +121,14 @@ def test_after_a_stop_the_last_known_truth_is_shown_with_a_note(command: Command
     assert "No supervisor runs" in ended.err
 
 
+def test_a_person_sees_a_measured_time_with_one_decimal_and_a_program_all_of_it(command: Command) -> None:
+    with owned(command.home, known("connected", rtt_ms=0.9792800001378055)):
+        plain, as_json = command("status"), command("status", "--json")
+
+    lines = dict(line.split(maxsplit=1) for line in plain.out.splitlines())
+    assert (lines["rtt_ms"], as_json.answer["rtt_ms"]) == ("1.0", 0.9792800001378055)
+
+
 def test_a_profile_that_nobody_used_is_a_usage_error_which_lists_the_known_ones(command: Command) -> None:
     leave(command.home, known("disconnected"), profile="work")
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,13 @@ import pytest
 from stui_supervisor import Endpoint, Settings, State, Supervisor, Transition
 from stui_supervisor.adapters.zmq_link import ZmqTransport
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.config import DEFAULTS
+from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import Link, LinkListener, LinkTimes
 from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, entering, queued
+from tests.support.tunnel import tunnel
+from tests.support.watching import LIMIT_S, entering, queued, until
 from tests.support.zmtp_peer import busy_without_heartbeats, without_heartbeats
 
 ATTENTIVE = Settings(
@@ -163,3 +167,21 @@ def established(home: Path) -> str:
     """What the log says about the first link."""
     lines = [json.loads(line) for file in home.rglob("*.jsonl") for line in file.read_text("utf-8").splitlines()]
     return str(next(line["reason"] for line in lines if line.get("trigger") == "established"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
+async def test_a_large_request_gets_through_a_tunnel_that_takes_much_and_hands_it_on_slowly(tmp_path: Path) -> None:
+    settings = replace(ATTENTIVE, heartbeat_timeout_s=DEFAULTS.heartbeat_timeout_s)
+    async with (
+        BackendProcess() as backend,
+        tunnel(Endpoint.parse(backend.endpoint).port, bytes_per_s=150_000, takes_bytes=150_000) as endpoint,
+        Supervisor(endpoint, home=tmp_path, settings=settings) as supervisor,
+    ):
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        path = supervisor._core._attempt.path
+        assert path is not None
+        await until(lambda: path.heartbeats is Heartbeats.HEARD)
+        stream = supervisor.events()
+        reply = await supervisor.request("evaluate", {"code": f"'{'x' * 300_000}' size"})
+        assert reply["result"] == "300000"
+        assert State.RECOVERING not in [event.to_state for event in queued(stream) if isinstance(event, Transition)]

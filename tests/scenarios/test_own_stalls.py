@@ -37,6 +37,6 @@ async def test_a_loop_that_stood_still_for_ten_seconds_judges_nobody_and_loses_n
 
 def stand_still_before_the_next_look(supervisor: Supervisor) -> None:
     """Block the loop so that its timer rings, ten seconds late, before any socket is read."""
-    assert supervisor._driver is not None
+    assert supervisor._runs.driver is not None
     loop = asyncio.get_running_loop()
-    loop.call_at(supervisor._driver._armed_for - 0.0005, time.sleep, STALLED_S)
+    loop.call_at(supervisor._runs.driver._armed_for - 0.0005, time.sleep, STALLED_S)

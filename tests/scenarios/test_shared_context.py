@@ -141,3 +141,21 @@ async def test_a_copy_that_gives_way_to_the_images_is_kept_in_a_snapshot_file(tm
         assert dict(supervisor.context) == {"workspaces": "theirs"}
     (snapshot,) = (tmp_path / "home").rglob("snapshot.*.json")
     assert b'"ours"' in snapshot.read_bytes()
+
+
+async def test_a_user_alone_is_never_told_of_another_copy_of_their_work(tmp_path: Path) -> None:
+    problems: list[str] = []
+    async with backend(tmp_path) as server:
+        for run in range(3):
+            async with Supervisor(server.endpoint, home=tmp_path / "home", settings=SETTINGS) as supervisor:
+                everything, stream = supervisor.events(), supervisor.events()
+                await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+                assert supervisor.context.get("workspaces") == (f"{run - 1}: typed before the end" if run else None)
+                supervisor.context["workspaces"] = f"{run}: pushed"
+                await until(lambda: "pushed" in str(asked(server, "update_session_state")[-1:]))  # not what was typed
+                supervisor.context["workspaces"] = f"{run}: typed since"
+                await supervisor.reconnect()
+                await entering(stream, State.CONNECTED)
+                supervisor.context["workspaces"] = f"{run}: typed before the end"
+                problems += [event.code for event in queued(everything) if isinstance(event, Problem)]
+    assert (problems, list((tmp_path / "home").rglob("snapshot.*.json"))) == ([], [])

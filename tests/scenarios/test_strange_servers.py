@@ -362,6 +362,15 @@ async def test_ipv6_works(tmp_path: Path) -> None:
             assert server.endpoint.startswith("tcp://[::1]:")
 
 
+async def test_the_reference_backend_listens_on_ipv6_too(tmp_path: Path) -> None:
+    async with (
+        BackendProcess(BackendSettings(bind="tcp://[::1]:*")) as backend,
+        supervised(backend.endpoint, tmp_path) as supervisor,
+    ):
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert backend.endpoint.startswith("tcp://[::1]:")
+
+
 async def test_every_address_of_a_name_is_tried(tmp_path: Path) -> None:
     with ScriptedServer(like_an_old_server) as server:  # on 127.0.0.1 only, and localhost may begin with ::1
         endpoint = server.endpoint.replace("127.0.0.1", "localhost")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from tests.simulation.world import World
@@ -21,4 +22,7 @@ def tell(seed: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if all([tell(int(seed)) for seed in sys.argv[1:]]) else 1)  # noqa: C419  # each story is told
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Tells the story of some seeds.")
+    parser.add_argument("seeds", metavar="SEED", type=int, nargs="+", help="a whole number")
+    seeds = parser.parse_args().seeds
+    sys.exit(0 if all([tell(seed) for seed in seeds]) else 1)  # noqa: C419  # each story is told

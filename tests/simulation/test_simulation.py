@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 
 import pytest
@@ -61,3 +63,15 @@ def test_a_day_without_a_backend_is_told_in_few_lines_and_over_at_once(reach: Re
 @pytest.mark.parametrize("first", range(SEEDS, SEEDS + SOAK_SEEDS, SOAK_SEEDS_PER_TEST))
 def test_every_promise_is_kept_in_many_more_lives(first: int) -> None:
     assert live_side_by_side(range(first, first + SOAK_SEEDS_PER_TEST)).failures == []
+
+
+@pytest.mark.parametrize("words", [[], ["one"]], ids=["none", "a word"])
+def test_without_a_seed_the_command_says_how_it_is_used(words: list[str]) -> None:
+    command = [sys.executable, "-m", "tests.simulation", *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
+        2,
+        "",
+        "usage: python -m tests.simulation [-h] SEED [SEED ...]",
+    )

@@ -1,14 +1,17 @@
-"""The user's work is never lost: not to another image, not to a slow disk, and not to a kill once it was saved."""
+"""The user's work is never lost: not to another image, not to a slow disk, and not to a kill once it was saved.
+
+And nobody is warned of their own earlier work.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import KNOWN_COPIES, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, Effect, Release, Save
+from stui_supervisor.effects import Announce, Effect, Release, Save, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.inputs import Input
 from stui_supervisor.record import Claimed
@@ -50,9 +53,12 @@ class WorkWitness:
         self._unsaved_since: float | None = None
         self._quiet_since = 0.0
         self._disk_failed = False
+        self._before: Sections = {}
+        self._had: dict[tuple[str | None, str], list[Section]] = {}
 
     def assigned(self, now: float) -> None:
         """The user has changed a section."""
+        self._follow_changes()
         self._remember(self._core.session.record.image_id, self._context.sections())
         if self._unsaved_since is None:
             self._unsaved_since = now
@@ -76,6 +82,8 @@ class WorkWitness:
         if isinstance(event, inputs.Loaded) and Release(event.claimed.session_id) not in effects:
             self._taken_over(event.claimed)
         self._check_work()
+        self._check_told(effects)
+        self._follow_changes()
         self._check_released(event, effects)
         if isinstance(event, inputs.Saved):
             self._wake()
@@ -138,6 +146,21 @@ class WorkWitness:
         present = self._context.sections()
         lost = [name for name, section in work.items() if not _is_there(present, name, section)]
         demand(not lost, f"the work of image {self._image} is there while it answers; lost: {lost}")
+
+    def _check_told(self, effects: Sequence[Effect]) -> None:
+        """A copy in the image that is told of is none that this process had in the session, unless long ago."""
+        for told in effects:
+            if isinstance(told, SaveSnapshot):
+                theirs = {name: copy for name, copy in told.sections.items() if copy != self._before.get(name)}
+                own = [name for name, copy in theirs.items() if copy in self._had.get((told.session_id, name), [])]
+                demand(not own, f"nobody is told of their own earlier work: {own}")
+
+    def _follow_changes(self) -> None:
+        self._before = self._context.sections()
+        for name, section in self._before.items():
+            had = self._had.get((self._core.session.id, name), [])
+            if section not in had[-1:]:
+                self._had[self._core.session.id, name] = [*had, section][-KNOWN_COPIES:]
 
     def _check_released(self, event: Input, effects: Sequence[Effect]) -> None:
         """A session is given back once all of it is on disk, after a last write, or when it was never used."""

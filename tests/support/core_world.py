@@ -265,11 +265,13 @@ class World:
         return [*self.opened(), *self.shake_hands(image_id)]
 
     def link_over_tcp(self, image_id: str | None = None) -> list[Effect]:
-        """The same where the kernel lets us look, up to the first heartbeat that was answered."""
+        """The same where the kernel lets us look, until the other end is known to answer heartbeats."""
         self.sample = PathSample(0.1, 0.1, 1_000, 0, has_outstanding=False)
-        effects = self.link(image_id) + self.wait(0.5)
-        self.sample = self.sample._replace(received_bytes=1_009)
-        return effects + self.wait(0.5)
+        effects = self.link(image_id)
+        for received_bytes in (1_000, 1_009, 1_018):
+            self.sample = self.sample._replace(received_bytes=received_bytes)
+            effects += self.wait(0.5)
+        return effects
 
     def falls_silent(self, seconds: float) -> None:
         """The kernel has not got a byte for so long."""

@@ -18,14 +18,17 @@ from stui_supervisor.config import SLEEP_LOOK_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.core import Core
 from stui_supervisor.driver import Driver
+from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.events import Event
+from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.states import State
-from stui_supervisor.testing import FakeNetwork, FakePeer, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
+from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.embedded_image import EmbeddedImage
+from tests.support.faulty_links import FaultyPeer
 from tests.support.watching import entering, until
 
 ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
@@ -38,11 +41,14 @@ class Diary:
     sessions: list[str] = field(default_factory=list)
     events: list[tuple[Event, int]] = field(default_factory=list)
     closed: int = 0
+    is_broken: bool = False
 
     def open(self, session_id: str, _profile: str) -> None:
         self.sessions.append(session_id)
 
     def record(self, event: Event, *, link: int) -> None:
+        if self.is_broken:
+            raise OSError("cannot write")
         self.events.append((event, link))
 
     def close(self) -> None:
@@ -60,9 +66,18 @@ class SleepyClock(SystemClock):
 
 
 class CountingCore(Core):
-    """Counts how often it is asked for its next deadline, which its driver does to arm the timer."""
+    """Counts how often it is asked for its next deadline, which its driver does to arm the timer.
+
+    Its mind fails at an input like ``mistake``.
+    """
 
     armings = 0
+    mistake: Input | None = None
+
+    def handle(self, event: Input, now: Moment) -> list[Effect]:
+        if event == self.mistake:
+            raise ZeroDivisionError("a mistake in the core")
+        return super().handle(event, now)
 
     def next_deadline(self) -> float | None:
         self.armings += 1
@@ -76,7 +91,7 @@ class Life:
     driver: Driver
     core: CountingCore
     stream: EventStream
-    peer: FakePeer
+    peer: FaultyPeer
     disk: MemoryDisk
     diary: Diary
     given_back: list[str]
@@ -116,7 +131,7 @@ async def life(
     has_journal: bool = True,
 ) -> AsyncIterator[Life]:
     settings, disk, image, audience, diary = settings or Settings(), MemoryDisk(), EmbeddedImage(), Audience(), Diary()
-    peer = FakePeer(image)
+    peer = FaultyPeer(image)
     given_back: list[str] = []
     clock, network = SleepyClock(), FakeNetwork()
     kept = store or MemoryStore(disk)

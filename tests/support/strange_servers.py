@@ -11,6 +11,8 @@ from typing import Final, Self
 
 import zmq
 
+from stui_supervisor.endpoint import Endpoint
+
 Frames = tuple[bytes, ...]
 Answer = Callable[[bytes, bytes], Iterable[Frames]]
 _ENDS_WITHIN_S: Final = 10.0
@@ -100,9 +102,9 @@ class ScriptedServer:
 
 
 @contextmanager
-def tcp_server(converse: Callable[[socket.socket], None]) -> Iterator[str]:
+def tcp_server(converse: Callable[[socket.socket], None], host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """A TCP server that has ``converse`` with each connection and then closes it; gives its endpoint."""
-    server = socket.create_server(("127.0.0.1", 0))
+    server = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     connections: list[socket.socket] = []
 
     def run() -> None:
@@ -121,7 +123,7 @@ def tcp_server(converse: Callable[[socket.socket], None]) -> Iterator[str]:
     thread = threading.Thread(target=run, name="tcp server", daemon=True)
     thread.start()
     try:
-        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        yield str(Endpoint("tcp", host, server.getsockname()[1]))
     finally:
         for end in (server, *connections):
             with suppress(OSError):

@@ -39,6 +39,16 @@ def busy_without_heartbeats(for_s: float) -> AbstractContextManager[str]:
     return tcp_server(lambda connection: threading.Thread(target=converse, args=(connection.dup(),)).start())
 
 
+def greeting_after(begin: threading.Event, host: str, port: int = 0) -> AbstractContextManager[str]:
+    """One that accepts connections there, and says nothing before this event."""
+
+    def converse(connection: socket.socket) -> None:
+        begin.wait()
+        _converse(connection, _say)
+
+    return tcp_server(converse, host, port)
+
+
 def without_an_end() -> AbstractContextManager[str]:
     """One whose reply to an evaluation is one frame after the other, for ever."""
     return tcp_server(lambda connection: _converse(connection, _say_without_end))

@@ -1,0 +1,37 @@
+"""What to type next, as hints name it: for the home and the profile that were given, so that it helps when followed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import Final
+
+from stui_supervisor.adapters.environment_token import TOKEN_VARIABLE, EnvironmentToken
+from stui_supervisor.cli.terminal import GlobalOptions
+from stui_supervisor.errors import ConnectionRejected
+from stui_supervisor.events import Status
+from stui_supervisor.failures import FAILURES, FailureKind
+
+_DEFAULT_PROFILES: Final = (None, "default")
+
+
+def command(options: GlobalOptions, *words: str, profile: str | None = None) -> str:
+    """A command line that can be copied; ``profile`` is another one than the option's."""
+    profile = profile or options.profile
+    home_words = [] if options.home is None else ["--home", options.home]
+    profile_words = [] if profile in _DEFAULT_PROFILES else ["--profile", profile]
+    line = ["stui-supervisor", *home_words, *profile_words, *words]
+    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+
+
+def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Status) -> ConnectionRejected:
+    """The same rejection with a hint for the command line, where the library's speaks of its own calls."""
+    if rejection.hint != FAILURES[FailureKind.AUTHENTICATION].hint or status.endpoint is None:
+        return rejection
+    login = command(options, "login", status.endpoint)
+    if status.credential_source == EnvironmentToken.source:
+        hint = f"set {TOKEN_VARIABLE} to the right token, or unset it and use: {login}"
+    else:
+        hint = f"give the right token with: {login}, or set {TOKEN_VARIABLE} for one run"
+    return type(rejection)(rejection.message, hint=hint)

@@ -1,0 +1,88 @@
+"""One run after the other: a start waits for the stop that is under way, and two stops are one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from stui_supervisor import inputs
+from stui_supervisor.audience import Audience
+from stui_supervisor.errors import SupervisorError
+
+if TYPE_CHECKING:
+    from stui_supervisor.driver import Driver
+
+START: Final = "start it, or use it in 'async with'"
+_ELSEWHERE: Final = "stop it in the event loop that started it, before that ends; else make another one"
+
+
+class Runs:
+    """Begins runs and ends them.
+
+    ``driver`` is that of the present run, None between two. ``audience`` is that of the present run, or of the
+    next: who comes while a run ends has nothing to do with it.
+    """
+
+    def __init__(self, make_driver: Callable[[Audience], Driver]) -> None:
+        self._make_driver = make_driver
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._stops = 0
+        self.driver: Driver | None = None
+        self.audience = Audience()
+
+    @property
+    def has_stopped(self) -> bool:
+        """True when a run has ended, or is about to, and none has begun since."""
+        return self.driver is None and self._ending is not None
+
+    def here(self) -> Driver | None:
+        """The driver. Raises SupervisorError in another event loop than that of the run."""
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise SupervisorError("the supervisor runs in another event loop", hint=_ELSEWHERE)
+        return self.driver
+
+    def tell(self, event: inputs.Input) -> bool:
+        """Feed the driver; False without one. Raises SupervisorError when the event loop has ended before the run."""
+        if self.driver is None:
+            return False
+        if self._loop is not None and self._loop.is_closed():
+            raise SupervisorError("the supervisor's event loop has ended", hint=_ELSEWHERE)
+        self.driver.feed(event)
+        return True
+
+    async def start(self, event: inputs.Start) -> None:
+        """Begin a run, unless there is one."""
+        self.here()
+        stops = self._stops
+        await self._ended()
+        if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
+            self._loop = asyncio.get_running_loop()
+            self.driver = self._make_driver(self.audience)
+            self.audience.begin()
+            self.driver.feed(event)
+
+    async def stop(self) -> None:
+        """End the run. A stop that is cancelled goes on by itself, for no longer than it would have taken."""
+        driver, self.driver = self.here(), None
+        self._stops += 1
+        if driver is not None:
+            audience, self.audience = self.audience, Audience(between_runs=True)
+            try:
+                driver.feed(inputs.Stop())
+            finally:  # a mistake in the core is told, and leaves nothing behind all the same
+                self._ending = asyncio.create_task(self._end(driver, audience), name="stui-stop")
+        await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait for the stop that is under way."""
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+
+    async def _end(self, driver: Driver, audience: Audience) -> None:
+        try:
+            await driver.close()
+        finally:
+            self._loop = None
+            audience.close(SupervisorError("the supervisor was stopped", hint=START))

@@ -1,0 +1,104 @@
+"""Hints name commands that help when they are followed to the letter."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+import pytest
+
+from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.backend import BackendSettings
+from stui_supervisor.cli.hints import command as command_line
+from stui_supervisor.profile import Profile
+from stui_supervisor.record import SessionRecord
+from tests.support.backend_process import BackendProcess
+from tests.support.canary import CANARY
+from tests.support.command import Command
+from tests.support.stored_files import posix
+
+A, B = "tcp://127.0.0.1:5601", "tcp://127.0.0.1:5602"
+
+
+def keep(home: Path, profile: Profile) -> None:
+    ProfileFile(home / "profiles.json").change(profile.name, lambda _: profile)
+
+
+def leave(home: Path, record: SessionRecord) -> None:
+    files = SessionFiles(home / "sessions")
+    session_id = files.claim(record.profile).session_id
+    files.save_record(session_id, record)
+    files.release(session_id)
+
+
+@posix
+def test_a_command_has_the_home_and_the_profile_that_were_given_and_can_be_pasted() -> None:
+    given = argparse.Namespace(home="/a home", profile="work", json=False)
+    words = ["stui-supervisor", "--home", "/a home", "--profile", "work", "eval", "3 + 4"]
+    assert shlex.split(command_line(given, "eval", "3 + 4")) == words
+    assert shlex.split(command_line(given, "login", profile="play"))[-2:] == ["play", "login"]
+
+
+@pytest.mark.parametrize("profile", ["default", None])
+def test_a_command_has_no_option_that_was_not_given(profile: str | None) -> None:
+    assert command_line(argparse.Namespace(home=None, profile=profile, json=False), "run") == "stui-supervisor run"
+
+
+@pytest.mark.parametrize("words", [("status",), ("sessions", "list")], ids=" ".join)
+def test_with_nothing_stored_the_first_endpoint_of_the_profile_is_offered(
+    words: tuple[str, ...], command: Command
+) -> None:
+    keep(command.home, Profile(name="work", endpoints=(A, B)))
+
+    ended = command("--profile", "work", "--home", str(command.home), *words)
+
+    offered = command_line(argparse.Namespace(home=str(command.home), profile="work", json=False), "run", A)
+    assert ended.err.endswith(f": {offered}\n")
+
+
+def test_where_the_link_was_last_goes_before_what_was_tried_and_what_is_settled(command: Command) -> None:
+    keep(command.home, Profile(name="default", endpoints=(A,)))
+    leave(command.home, SessionRecord(profile="default", status={"endpoint": B}))
+    assert command("status").err.endswith(f": stui-supervisor run {B}\n")
+
+    leave(command.home, SessionRecord(profile="default", endpoint="ipc:///last", status={"endpoint": B}))
+    assert command("status").err.endswith(": stui-supervisor run ipc:///last\n")
+
+
+def test_a_profile_that_nobody_knows_is_told_also_by_run_and_is_not_made(command: Command) -> None:
+    keep(command.home, Profile(name="work", endpoints=(A,)))
+
+    told = [command("--profile", "wrok", *words, "--json") for words in (("run",), ("status",), ("eval", "3"))]
+
+    hint = "known profiles: work; begin a new one with: stui-supervisor --profile wrok run tcp://127.0.0.1:5555"
+    error = {"type": "ConfigurationError", "message": "the profile 'wrok' is not known", "hint": hint}
+    assert [(ended.code, ended.answer) for ended in told] == [(2, {"error": error})] * 3
+    assert not (command.home / "sessions").exists()
+
+
+@posix
+def test_a_refused_token_is_answered_with_the_login_that_helps(command: Command, tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "other"))
+    with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)) as backend:
+        keep(tmp_path / "other", Profile(name="work", endpoints=(backend.endpoint,)))
+        words = ("--profile", "work", "--json")
+        run, asked = command(*home, *words, "run"), command(*home, *words, "eval", "3")
+        wrong = command(*home, *words, "eval", "3", environment={"STUI_TOKEN": "another token than the right one"})
+
+    login = f"stui-supervisor {' '.join(home)} --profile work login {backend.endpoint}"
+    hint = f"give the right token with: {login}, or set STUI_TOKEN for one run"
+    assert [ended.answers[-1]["error"]["hint"] for ended in (run, asked)] == [hint, hint]
+    assert "reconnect" not in run.out
+    assert wrong.answer["error"]["hint"] == f"set STUI_TOKEN to the right token, or unset it and use: {login}"
+
+
+def test_after_a_refusal_it_is_said_that_no_link_was_established_and_how_to_try_again(command: Command) -> None:
+    with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)) as backend:
+        assert command("run", backend.endpoint).code == 4
+
+    error = command("eval", "3", "--json").answer["error"]
+
+    assert error["message"] == f"no link to {backend.endpoint} was ever established"
+    assert error["hint"] == f"connect once with: stui-supervisor run {backend.endpoint}"

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stui_supervisor import State, Supervisor, SupervisorError
+from stui_supervisor.inputs import Start, Stop
+from stui_supervisor.runs import Runs
+from stui_supervisor.testing import FakePeer
+from tests.support.driver_life import ENDPOINT, life
+from tests.support.embedded_image import EmbeddedImage
+from tests.support.scenes import Scene, scene
+from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, until_now
+
+MOMENTS = range(8)  # turns of the loop
+
+
+async def stopping(there: Scene, turns: int = 1) -> asyncio.Task[None]:
+    """A stop that is under way: it has work to save, which takes longer than these few turns."""
+    there.supervisor.context["workspaces"] = list(range(1_000))
+    stop = asyncio.create_task(there.supervisor.stop())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return stop
+
+
+async def test_a_start_waits_for_the_stop_that_is_under_way_and_goes_on_in_its_session(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        session_id = there.supervisor.status().session_id
+        stop = await stopping(there)
+        assert not stop.done()
+        await there.supervisor.start()
+        assert there.supervisor.state is not State.DISCONNECTED
+        stream, waiting = there.supervisor.events(), there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        await stop
+        assert await waiting is State.CONNECTED
+        await entering(stream, State.CONNECTED)
+        assert there.supervisor.status().session_id == session_id
+        assert (await there.supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
+
+
+@pytest.mark.parametrize("turns", MOMENTS)
+async def test_a_start_after_a_stop_that_was_cancelled_goes_on_in_its_session(turns: int, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        session_id = there.supervisor.status().session_id
+        stop = await stopping(there, turns)
+        stop.cancel()
+        await asyncio.wait([stop])
+        await there.supervisor.start()
+        await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert there.supervisor.status().session_id == session_id
+        assert dict(there.supervisor.context) == {"workspaces": list(range(1_000))}
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_second_stop_returns_when_the_first_has_ended_everything(cancelled: bool, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        first = await stopping(there)
+        if cancelled:
+            first.cancel()
+        await there.supervisor.stop()
+        assert own_threads() == []
+
+
+async def test_of_a_start_and_a_stop_that_both_wait_the_later_call_wins(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        tasks = [await stopping(there)]
+        for call in (there.supervisor.start, there.supervisor.stop):
+            tasks.append(asyncio.create_task(call()))
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        assert (there.supervisor.state, own_threads()) == (State.DISCONNECTED, [])
+
+
+async def test_two_starts_that_wait_begin_one_run(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        await stopping(there)
+        stream = there.supervisor.events()
+        await asyncio.gather(there.supervisor.start(), there.supervisor.start())
+        assert (await entering(stream, State.RESTORING)).from_state is State.DISCONNECTED
+        await entering(stream, State.CONNECTED)
+        assert len(there.peer.links) == 2
+
+
+async def test_a_start_that_is_cancelled_while_it_waits_begins_nothing(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await stopping(there)
+        start = asyncio.create_task(there.supervisor.start())
+        await asyncio.sleep(0)
+        start.cancel()
+        await asyncio.wait([start])
+        await stop
+        assert (there.supervisor.state, own_threads()) == (State.DISCONNECTED, [])
+
+
+async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next_one(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        old = there.supervisor.events()
+        stop = await stopping(there)
+        new = there.supervisor.events()
+        await stop
+        await there.supervisor.start()
+        await entering(new, State.CONNECTED)
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in old]
+
+
+async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all_the_same() -> None:
+    async with life(start=False) as one:
+        runs = Runs(lambda _audience: one.driver)
+        await runs.start(Start(ENDPOINT))
+        one.core.mistake = Stop()
+        with pytest.raises(ZeroDivisionError):
+            await runs.stop()
+        await runs.stop()
+        assert one.given_back == ["all"]
+
+
+CALLS: dict[str, Callable[[Supervisor], Coroutine[Any, Any, object]]] = {
+    "start": lambda supervisor: supervisor.start(),
+    "stop": lambda supervisor: supervisor.stop(),
+    "connect": lambda supervisor: supervisor.connect(ENDPOINT),
+    "disconnect": lambda supervisor: supervisor.disconnect(),
+    "reconnect": lambda supervisor: supervisor.reconnect(),
+    "wait_for": lambda supervisor: supervisor.wait_for(State.CONNECTED),
+    "save": lambda supervisor: supervisor.save(),
+    "request": lambda supervisor: supervisor.request("evaluate", {"code": "3 + 4"}),
+}
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_every_call_in_another_event_loop_is_refused_until_the_run_has_ended(is_ending: bool, tmp_path: Path) -> None:
+    image = EmbeddedImage()
+    supervisor = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(image))
+
+    async def link() -> None:
+        await supervisor.start()
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        if is_ending:
+            stop = asyncio.create_task(supervisor.stop())
+            await asyncio.sleep(0)
+            stop.cancel()
+            await asyncio.wait([stop])
+
+    async def call(name: str) -> None:
+        await CALLS[name](supervisor)
+
+    async def use() -> None:
+        async with supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+    with asyncio.Runner() as first:
+        first.run(link())
+        state = supervisor.state
+        for name in CALLS:
+            with pytest.raises(SupervisorError, match="another event loop"):
+                asyncio.run(call(name))
+        assert (supervisor.state, image.asked("evaluate")) == (state, [])
+        first.run(supervisor.stop())
+    asyncio.run(use())
+    assert (supervisor.state, own_threads()) == (State.DISCONNECTED, [])
+
+
+def test_what_is_changed_after_the_end_of_the_event_loop_is_known_and_said_not_to_be_saved() -> None:
+    program = f"""
+import asyncio, tempfile
+from stui_supervisor import Supervisor, SupervisorError
+with tempfile.TemporaryDirectory() as home:
+    supervisor = Supervisor("{ENDPOINT}", home=home)
+    asyncio.run(supervisor.start())
+    try:
+        supervisor.context["workspaces"] = 1
+    except SupervisorError as error:
+        print(error.message, dict(supervisor.context))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=LIMIT_S)
+    assert run.stdout == "the supervisor's event loop has ended {'workspaces': 1}\n"
+
+
+def test_a_program_that_ends_in_the_middle_of_a_stop_leaves_nothing(tmp_path: Path) -> None:
+    async def program() -> None:
+        supervisor = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage()))
+        await supervisor.start()
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        stop = asyncio.create_task(supervisor.stop())
+        await asyncio.sleep(0)
+        stop.cancel()
+
+    descriptors = open_descriptors()
+    asyncio.run(program())
+    until_now(lambda: not own_threads())  # the last save goes on without the loop
+    assert open_descriptors() <= descriptors
