@@ -11,12 +11,13 @@ from stui_supervisor import inputs
 from stui_supervisor.config import KNOWN_COPIES, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, Effect, Release, Save, SaveSnapshot
+from stui_supervisor.effects import Announce, Effect, Release, Save, SaveSnapshot, Send
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.inputs import Input
 from stui_supervisor.record import Claimed
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.testing import MemoryDisk
+from stui_supervisor.wire.service import decode_request
 from tests.simulation.storage import StoreCall
 from tests.simulation.violation import demand
 
@@ -54,7 +55,7 @@ class WorkWitness:
         self._quiet_since = 0.0
         self._disk_failed = False
         self._before: Sections = {}
-        self._had: dict[tuple[str | None, str], list[Section]] = {}
+        self._given: dict[tuple[str | None, str], list[Section]] = {}
 
     def assigned(self, now: float) -> None:
         """The user has changed a section."""
@@ -84,6 +85,7 @@ class WorkWitness:
         self._check_work()
         self._check_told(effects)
         self._follow_changes()
+        self._follow_pushes(effects)
         self._check_released(event, effects)
         if isinstance(event, inputs.Saved):
             self._wake()
@@ -148,19 +150,23 @@ class WorkWitness:
         demand(not lost, f"the work of image {self._image} is there while it answers; lost: {lost}")
 
     def _check_told(self, effects: Sequence[Effect]) -> None:
-        """A copy in the image that is told of is none that this process had in the session, unless long ago."""
+        """A copy in the image that is told of is none that this process gave it in the session, unless long ago."""
         for told in effects:
             if isinstance(told, SaveSnapshot):
                 theirs = {name: copy for name, copy in told.sections.items() if copy != self._before.get(name)}
-                own = [name for name, copy in theirs.items() if copy in self._had.get((told.session_id, name), [])]
+                own = [name for name, copy in theirs.items() if copy in self._given.get((told.session_id, name), [])]
                 demand(not own, f"nobody is told of their own earlier work: {own}")
 
     def _follow_changes(self) -> None:
         self._before = self._context.sections()
-        for name, section in self._before.items():
-            had = self._had.get((self._core.session.id, name), [])
-            if section not in had[-1:]:
-                self._had[self._core.session.id, name] = [*had, section][-KNOWN_COPIES:]
+
+    def _follow_pushes(self, effects: Sequence[Effect]) -> None:
+        if not any(isinstance(effect, Send) and _is_push(effect.body) for effect in effects):
+            return
+        for name, section in self._context.sections().items():
+            given = self._given.get((self._core.session.id, name), [])
+            if section not in given[-1:]:
+                self._given[self._core.session.id, name] = [*given, section][-KNOWN_COPIES:]
 
     def _check_released(self, event: Input, effects: Sequence[Effect]) -> None:
         """A session is given back once all of it is on disk, after a last write, or when it was never used."""
@@ -207,6 +213,10 @@ class WorkWitness:
             else:
                 waiting.append((saver, version, sections))
         self._callers = waiting
+
+
+def _is_push(body: bytes) -> bool:
+    return decode_request(body).command in ("save_context", "update_session_state")
 
 
 def _switches(effects: Sequence[Effect]) -> bool:
