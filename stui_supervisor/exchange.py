@@ -104,7 +104,7 @@ class Exchange:
             if request.dialect is not dialect:
                 request.body = _translated(request, dialect, now)
                 request.dialect = dialect
-            body = promises.body_for(request, self._capabilities, self._clock, now.monotonic_s)
+            body = promises.body_for(request, self._capabilities, self._clock, now)
         except (ConfigurationError, MalformedMessage) as error:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]

@@ -1,4 +1,4 @@
-"""What the image's clock shows, as far as its replies tell."""
+"""What the image's clock shows, as its replies tell, or else as ours does."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from stui_supervisor.config import TIMES_MAY_BE_EARLY_S, WHOLE_SECONDS_MAY_BE_EARLY_S
+from stui_supervisor.inputs import Moment
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ImageClock:
-    """Compares the times in the replies with our own monotonic clock; the wall clock here plays no part.
+    """Compares the times in the replies with our own monotonic clock.
 
     A reply was written after its request was sent and before it came, so each one bounds the difference. The clock is
     taken to be as far ahead as it can be: what is promised to have ended by its time then has.
@@ -37,11 +38,16 @@ class ImageClock:
         was_trusted, self._is_trusted = self._is_trusted, False
         return was_trusted
 
-    def when(self, monotonic_s: float) -> datetime | None:
-        """What it will show at the latest at a moment of ours; None when nobody knows."""
-        if self._ahead_s is None or not self._is_trusted:
+    def when(self, monotonic_s: float, now: Moment) -> datetime | None:
+        """What it will show at the latest at a moment of ours, as ours would where it was never shown.
+
+        None when it is not to be trusted.
+        """
+        if not self._is_trusted:
             return None
         try:
+            if self._ahead_s is None:
+                return now.utc + timedelta(seconds=monotonic_s - now.monotonic_s)
             return _EPOCH + timedelta(seconds=monotonic_s + self._ahead_s)
         except OverflowError:
             return None

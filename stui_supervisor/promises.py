@@ -8,6 +8,7 @@ from datetime import datetime
 from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.image_clock import ImageClock
+from stui_supervisor.inputs import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,
@@ -21,10 +22,10 @@ from stui_supervisor.wire.capabilities import (
 from stui_supervisor.wire.dialects import Reply, timestamp
 
 
-def body_for(request: Request, capabilities: frozenset[str], clock: ImageClock, now: float) -> bytes:
+def body_for(request: Request, capabilities: frozenset[str], clock: ImageClock, now: Moment) -> bytes:
     """The request's bytes for a backend with these capabilities. Raises ConfigurationError when they are too many.
 
-    The deadline is one of the backend's own ``clock``; without knowing that there is none.
+    The deadline is one of the backend's own ``clock``.
     A request is sent again only when it may run twice, so that just its first sending carries the key.
     """
     if not capabilities:
@@ -38,11 +39,15 @@ def body_for(request: Request, capabilities: frozenset[str], clock: ImageClock, 
     return with_parameters(request.body, request.dialect, ",".join(members).encode()) if members else request.body
 
 
-def _deadline_for(request: Request, clock: ImageClock, now: float) -> datetime | None:
+def _deadline_for(request: Request, clock: ImageClock, now: Moment) -> datetime | None:
     deadline = request.deadline
-    if deadline is None or deadline - now > DEADLINE_MAX_S or DEADLINE_PARAMETER in request.operation.parameters:
+    if (
+        deadline is None
+        or deadline - now.monotonic_s > DEADLINE_MAX_S
+        or DEADLINE_PARAMETER in request.operation.parameters
+    ):
         return None
-    return clock.when(deadline)
+    return clock.when(deadline, now)
 
 
 def is_too_early(request: Request, reply: Reply, capabilities: frozenset[str], now: float) -> bool:

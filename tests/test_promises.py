@@ -42,7 +42,7 @@ def same_clock() -> ImageClock:
 
 def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: ImageClock | None = None) -> dict[str, Any]:
     """The parameters as the backend reads them."""
-    return dict(decode_request(body_for(one, capabilities, clock or same_clock(), BEGIN.monotonic_s)).parameters)
+    return dict(decode_request(body_for(one, capabilities, clock or same_clock(), BEGIN)).parameters)
 
 
 @pytest.mark.parametrize("dialect", Dialect)
@@ -84,7 +84,7 @@ def test_the_callers_own_parameters_are_left_alone() -> None:
 
 def test_a_backend_that_advertises_nothing_gets_plain_messages() -> None:
     one = request(parameters={"code": "1"}, timeout=1.0)
-    assert body_for(one, NONE, same_clock(), BEGIN.monotonic_s) is one.body
+    assert body_for(one, NONE, same_clock(), BEGIN) is one.body
 
 
 def test_the_supervisors_own_messages_carry_neither() -> None:
@@ -174,6 +174,11 @@ def deadlines(world: World, timeout: float = 5.0) -> list[object]:
     return [parameters["deadline"]] if "deadline" in parameters else []
 
 
+def by_ours(world: World) -> list[object]:
+    """The same where the backend's clock is taken for one like ours."""
+    return [timestamp(world.now.utc + timedelta(seconds=5.0))]
+
+
 @pytest.mark.parametrize("clock", ["2026-03-01T11:00:00.500Z", "2031-03-01T12:00:00.500+00:00"])
 def test_a_deadline_is_a_time_of_the_backends_clock_however_wrong_one_of_the_two_is(clock: str) -> None:
     expected = datetime.fromisoformat(clock) + timedelta(seconds=5.002)
@@ -181,8 +186,9 @@ def test_a_deadline_is_a_time_of_the_backends_clock_however_wrong_one_of_the_two
 
 
 @pytest.mark.parametrize("clock", [None, "", "soon", "2026-03-01T12:00:00", "0001-01-01T00:00:00+09:00"])
-def test_a_backend_that_does_not_tell_its_time_gets_no_deadline(clock: str | None) -> None:
-    assert deadlines(linked_at(clock)) == []
+def test_a_backend_that_does_not_tell_its_time_gets_a_deadline_by_ours(clock: str | None) -> None:
+    world = linked_at(clock)
+    assert deadlines(world) == by_ours(world)
 
 
 def test_a_deadline_after_the_end_of_all_dates_is_left_out() -> None:
@@ -220,13 +226,14 @@ def test_a_callers_own_deadline_that_is_over_says_nothing_of_the_clocks() -> Non
     assert (endings(effects), told(Problem, effects), len(deadlines(world))) == ([(1, "NotSent")], [], 1)
 
 
-def test_after_sleep_there_is_no_deadline_until_the_backend_has_told_its_time_again() -> None:
+def test_after_sleep_a_deadline_is_by_our_clock_until_the_backend_has_told_its_time_again() -> None:
     world = linked_at("2026-03-01T12:00:00.500Z")
     world.tell(inputs.Woke(3_600.0))
     bring_at(world, None)  # the probe
-    before = deadlines(world)
+    expected = by_ours(world)
+    assert deadlines(world) == expected
     bring_at(world, "2026-03-01T13:00:00.500Z")
-    assert (before, deadlines(world)) == ([], ["2026-03-01T13:00:05.502Z"])
+    assert deadlines(world) == ["2026-03-01T13:00:05.502Z"]
 
 
 def test_a_ping_that_was_asked_in_both_dialects_says_nothing_of_the_clock() -> None:
@@ -235,4 +242,4 @@ def test_a_ping_that_was_asked_in_both_dialects_says_nothing_of_the_clock() -> N
     bring_at(world, "2026-03-01T12:00:00.500Z")
     while world.state is not State.CONNECTED:
         bring_at(world, None)
-    assert deadlines(world) == []
+    assert deadlines(world) == by_ours(world)
