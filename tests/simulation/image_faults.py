@@ -21,7 +21,7 @@ _EARLY_S = (0.0, 1.0)  # the first heartbeat comes later
 _FROZEN_EARLY_S = (2.0, 8.0)
 _IGNORES_UNKNOWN = 0.3  # of the servers without sessions
 _BUSY_S = (1.0, 20.0)
-_REFUSES_SLOWLY = 0.9  # of the images that refuse everyone and are not frozen
+_REFUSES_SLOWLY = 0.5  # of the images that refuse everyone and are not frozen
 _SLOWLY_S = (6.0, 12.0)  # later than an answer is waited for
 _SLOW_S = (0.1, 3.0)
 
@@ -142,7 +142,7 @@ class ImageFaults(Trouble):
             image.freeze(self._agenda.between(6.0, 30.0))  # somebody changes the token in a debugger
         elif self._agenda.side_rng.random() < _REFUSES_SLOWLY:
             image.service_s = _SLOWLY_S  # or while the image computes
-        self._for_a_while("every token is refused", 40.0, lambda: self._let_in(image))
+        self._for_a_while("every token is refused", 120.0, lambda: self._let_in(image))
 
     def _let_in(self, image: SimulatedImage) -> None:
         image.refuses_everyone = False

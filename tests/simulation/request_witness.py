@@ -50,6 +50,7 @@ class RequestWitness:
         self._not_taken: Counter[str] = Counter()
         self._tokens: dict[bytes, str] = {}
         self._in_flight: dict[bytes, OnTheWay] = {}
+        self._has_restored = False
         self._echoed: set[str] = set()
         self._without_link_since = 0.0
         self._may_be_late_until = 0.0
@@ -73,6 +74,7 @@ class RequestWitness:
                     self._sent(token, body, now, is_up=state_before in _UP)
                 case CloseLink():
                     self._in_flight.clear()
+                    self._has_restored = False
                 case Finish():
                     outcomes.append(self._finished(effect))
                 case Announce(RequestFinished(outcome=outcome)):
@@ -118,12 +120,14 @@ class RequestWitness:
             f"one message is in flight at a time: {others} and then {message.command}",
         )
         self._in_flight[token] = OnTheWay(message.command, message.dialect, now)
+        self._has_restored |= message.command == "restore_session"
         demand(message.id not in self.ended, f"request {message.id} has ended and is not sent any more")
 
     def _is_unanswered_for_long(self, others: Sequence[OnTheWay], now: float) -> bool:
-        """Something of a handshake got no answer, nor a first ping behind it: its reply may be lost."""
+        """What follows the first ping of a handshake got no answer, nor a ping behind it: its reply may be lost."""
         least_s = HANDSHAKE_SILENCES * self._settings.handshake_notice_s - _ROUNDED_S
-        return [other.command == "ping" for other in others] == [False] and now - others[0].sent_at >= least_s
+        is_one = len(others) == 1 and (others[0].command != "ping" or self._has_restored)
+        return is_one and now - others[0].sent_at >= least_s
 
     def _finished(self, effect: Finish) -> Outcome:
         request = self.open.pop(effect.request, None)
