@@ -55,7 +55,8 @@ class CredentialThread:
         except CredentialError as error:
             answer = inputs.CredentialFailed(effect.link, error)
         except BaseException as error:  # noqa: BLE001  # a program's own credentials may raise anything, even SystemExit
-            answer = inputs.CredentialFailed(effect.link, CredentialError(f"{type(error).__name__}: {error}"))
+            # Its words might quote the secret.
+            answer = inputs.CredentialFailed(effect.link, CredentialError(f"it raised {type(error).__name__}"))
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._answered, effect, answer)
 

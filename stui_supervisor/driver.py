@@ -232,7 +232,7 @@ class Driver:
             try:
                 link.close()
             except Exception as error:  # noqa: BLE001  # the link is given up all the same, and another may be wanted
-                self._complain(effect, error)
+                self._complain(effects.CloseLink(effect.link), error)
         if isinstance(effect, effects.OpenLink):
             self._open(effect)
 

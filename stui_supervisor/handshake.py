@@ -210,6 +210,8 @@ class Handshake:
         trouble = trouble_in(reply, self._dialect, self._secret, pin=self._pin, image_id=self._known.image_id)
         if trouble is not None:
             return trouble
+        if self._asked == "second_ping":
+            return self._identify_again(reply)
         self._refusal = f"no answer to {self._asked}"
         if self._known.backend_session is None and self._verdict is BackendVerdict.RESTARTED:
             self._verdict = BackendVerdict.UNKNOWN

@@ -40,7 +40,7 @@ class Hearing:
     def replied(self) -> None:
         """A reply has come: some of the bytes were no heartbeat."""
         self._is_between_replies = False
-        self._trickles = 0
+        self._take_back()
         if self._is_late:
             self.heartbeats, self._is_late = Heartbeats.NONE, False
 
@@ -62,10 +62,16 @@ class Hearing:
             self._arrivals += 1
             if self._arrivals >= HEARTBEATS_HEARD:
                 self.heartbeats, self._is_guess = Heartbeats.HEARD, False
-        elif self._is_guess:
-            self.heartbeats, self._is_guess = Heartbeats.ASSUMED, False  # it was a reply that dripped
+        else:
+            self._take_back()
         self._is_between_replies = is_quiet
         self._received_bytes = received_bytes
+
+    def _take_back(self) -> None:
+        """What trickled was a reply that dripped, as far as anybody can tell."""
+        self._trickles = 0
+        if self._is_guess:
+            self.heartbeats, self._is_guess = Heartbeats.ASSUMED, False
 
     def becomes_late(self, *, is_late: bool) -> bool:
         """True once when the first heartbeat of a peer is late: an answer now would show that it sends none."""

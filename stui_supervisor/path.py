@@ -12,10 +12,11 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import FRAME_SMALL_BYTES, UPLOAD_MIN_BYTES, UPLOAD_MIN_BYTES_PER_S, Settings
+from stui_supervisor.config import Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Hearing, Heartbeats
 from stui_supervisor.requests import Flight
+from stui_supervisor.upload import Upload
 
 
 class PathSample(NamedTuple):
@@ -82,10 +83,7 @@ class PathWatch:
         self._looked_at = now
         self._acked_bytes = 0
         self._acked_at = now
-        self._upload_bytes = 0
-        self._uploaded_at = -math.inf
-        self._under_way_until = -math.inf
-        self._had_outstanding = False
+        self._upload = Upload(now)
         self._is_quiet = self._is_up = False
         self._awake_since = -math.inf
         self._knocked_at = -math.inf
@@ -114,9 +112,7 @@ class PathWatch:
         Before the link ``is_up`` its image may be busy, and nothing is held against a peer that was never heard.
         """
         self._is_quiet, self._is_up = flight is None, is_up
-        self._under_way_until = -math.inf
-        if flight is not None and flight.size > UPLOAD_MIN_BYTES:
-            self._under_way_until = flight.sent_at + flight.size / UPLOAD_MIN_BYTES_PER_S
+        self._upload.asked(flight)
         self._due = now + self._settings.path_look_s
 
     def replied(self) -> None:
@@ -142,9 +138,8 @@ class PathWatch:
         elif self.heartbeats is Heartbeats.NONE or (self.heartbeats is Heartbeats.ASSUMED and not self._is_up):
             return PathVerdict.ALIVE  # it is silent when it has nothing to say
         else:
-            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way. A tunnel
-            # acknowledges what it has yet to hand on.
-            silence_s = min(silence_s, now - max(self._uploaded_at, self._under_way_until))
+            # Our heartbeats had to wait behind a large message of ours; the answer to them is on its way.
+            silence_s = min(silence_s, now - self._upload.until)
         late_after_s = (settings.heartbeat_interval_s + settings.silent_after_s) / 2
         is_late = silence_s >= late_after_s and not sample.has_outstanding
         if self._hearing.becomes_late(is_late=is_late) and self._knocked_at < now - sample.received_ago_s:
@@ -153,7 +148,7 @@ class PathWatch:
         if is_late and self.heartbeats is Heartbeats.ASSUMED:
             # Silence that was noticed late leaves as much time for an answer to the knock as any other.
             silence_s = min(silence_s, late_after_s + settings.path_look_s + now - self._knocked_at)
-        last_s = min(sample.received_ago_s, now - max(self._uploaded_at, self._under_way_until))
+        last_s = min(sample.received_ago_s, now - self._upload.until)
         # A frozen process's system acknowledges our heartbeats still, which is no news of the process.
         is_heard = last_s < settings.silent_after_s or self.heartbeats is Heartbeats.NONE
         return self._of_silence(silence_s, now, sample, is_heard=is_heard)
@@ -171,12 +166,7 @@ class PathWatch:
 
     def _learn(self, sample: PathSample, now: float) -> None:
         self._hearing.saw(sample.received_bytes, is_quiet=self._is_quiet)
-        acked_bytes = sample.acked_bytes - self._acked_bytes
-        goes_on = self._had_outstanding and acked_bytes > FRAME_SMALL_BYTES
-        self._upload_bytes = self._upload_bytes + acked_bytes if goes_on else 0
-        if self._upload_bytes > UPLOAD_MIN_BYTES:
-            self._uploaded_at = self._looked_at
-        self._had_outstanding = sample.has_outstanding
+        self._upload.saw(sample, now)
         if sample.acked_bytes > self._acked_bytes:
             acked_at = now - sample.acked_ago_s
             if now - self._looked_at <= self._settings.silent_after_s:

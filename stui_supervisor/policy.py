@@ -86,7 +86,7 @@ def _grown(first_s: float, max_s: float, times: int) -> float:
     """The first value, doubled so many times, up to the largest."""
     if times == 0:
         return min(first_s, max_s)
-    from tenacity import wait_exponential  # noqa: PLC0415  # only a long outage needs it, not each start
+    from tenacity import wait_exponential  # noqa: PLC0415  # not each start needs it
 
     curve = wait_exponential(first_s, max=max_s)
     return float(curve(cast("RetryCallState", _AttemptNumber(times + 1))))

@@ -132,7 +132,9 @@ class Outbox:
         self, token: bytes, now: float, purpose: Purpose, request: Request | None = None, *, size: int = 0
     ) -> None:
         """A message is in flight until its reply comes or the link is lost."""
-        earlier = self.flight.tokens if self.flight is not None and purpose is Purpose.HANDSHAKE else ()
+        earlier: tuple[bytes, ...] = ()
+        if self.flight is not None and purpose is Purpose.HANDSHAKE:
+            earlier, size = self.flight.tokens, size + self.flight.size
         if request is not None:
             request.sendings += 1
         self.flight = Flight((*earlier, token), now, purpose, request, size)

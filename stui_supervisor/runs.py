@@ -58,8 +58,8 @@ class Runs:
         stops = self._stops
         await self._ended()
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
-            self._loop = asyncio.get_running_loop()
             self.driver = self._make_driver(self.audience)
+            self._loop = asyncio.get_running_loop()
             self.audience.begin()
             self.driver.feed(event)
 
@@ -76,8 +76,8 @@ class Runs:
         await self._ended()
 
     async def _ended(self) -> None:
-        """Wait for the stop that is under way."""
-        if self._ending is not None:
+        """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
+        if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
 
     async def _end(self, driver: Driver, audience: Audience) -> None:

@@ -23,6 +23,8 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
+    is_refusal,
+    refused,
     session_in,
     trouble_in,
     words_of,
@@ -160,7 +162,7 @@ class Uplink(Retrying):
         is_learning = path is not None and path.heartbeats is not Heartbeats.HEARD
         if is_ping or is_learning:
             self._note_stall()
-        if path is not None and is_learning:
+        if path is not None:
             path.replied()
         landed, effects = self._exchange.received(event.token, event.body, self._now)
         self._effects += effects
@@ -268,10 +270,14 @@ class Uplink(Retrying):
 
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply)
+        if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
+            self._reject(refused(landed.reply, self._attempt.secret))
+            return
         if session is None:
             self._session_denied(words_of(landed.reply, self._attempt.secret))
             return
         self._denied.begin()
+        self._sharing.found(is_readable=True)
         self._sharing.link_up(takes_it=True)
         self._sharing.may_make_session_again()  # this was that one time
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)

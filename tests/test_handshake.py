@@ -603,7 +603,8 @@ def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() ->
 
 def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:
     step = asked_again(gone()).answered(ok(image_id="one"))
-    assert exact(step) == established(known(COMMAND, "one"), refusal="no answer to second_ping")
+    assert isinstance(step, Ask)
+    assert step.operation.command == "create_session"
 
 
 # A pinned image

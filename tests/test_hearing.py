@@ -59,6 +59,20 @@ def test_a_reply_that_dripped_is_not_taken_for_heartbeats_once_it_is_whole() -> 
     assert shown == [Heartbeats.HEARD, Heartbeats.ASSUMED]
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_guess_that_was_taken_back_is_not_made_again_without_another_byte(is_whole: bool) -> None:
+    one = hearing()
+    for received in (510, 520):
+        one.saw(received, is_quiet=False)
+    if is_whole:
+        one.replied()
+    else:
+        one.saw(520, is_quiet=True)
+    for _ in range(3):
+        one.saw(520, is_quiet=False)
+    assert one.heartbeats is Heartbeats.ASSUMED
+
+
 def test_heartbeats_are_heard_while_a_reply_is_awaited() -> None:
     one = hearing()
     for received in (500, 509, 509, 518):

@@ -136,6 +136,14 @@ def test_what_a_tunnel_has_acknowledged_and_has_yet_to_hand_on_is_waited_for_unt
     assert connection.sees(sample(took, received=109, acked=9)) is PathVerdict.FROZEN
 
 
+def test_a_peer_that_answers_heartbeats_behind_a_large_message_has_got_it() -> None:
+    connection = Connection().with_heartbeats()
+    connection.flight = Flight((b"t",), connection.now, Purpose.REQUEST, None, size=9_000_000)
+    for received in (118, 127):
+        assert connection.sees(sample(0.1, received=received), is_quiet=False) is PathVerdict.ALIVE
+    assert connection.sees(sample(3.0, received=127), is_quiet=False) is PathVerdict.FROZEN
+
+
 def test_a_peer_that_takes_no_more_for_now_is_silent_and_not_given_up() -> None:
     connection = Connection().with_heartbeats()
     since, verdicts, age = connection.now, [], 0.0

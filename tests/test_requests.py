@@ -127,11 +127,11 @@ def test_a_late_reply_to_a_request_that_was_given_up_frees_its_place_for_the_nex
 
 def test_either_of_two_questions_of_a_handshake_may_be_answered() -> None:
     box = outbox(linked=False)
-    box.sent(b"first", NOW, Purpose.HANDSHAKE)
-    box.sent(b"second", NOW + 5.0, Purpose.HANDSHAKE)
+    box.sent(b"first", NOW, Purpose.HANDSHAKE, size=900_000)
+    box.sent(b"second", NOW + 5.0, Purpose.HANDSHAKE, size=60)
     flight = box.landed(b"first")
     assert flight is not None
-    assert (flight.sent_at, box.landed(b"second")) == (NOW + 5.0, None)
+    assert (flight.sent_at, flight.size, box.landed(b"second")) == (NOW + 5.0, 900_060, None)
 
 
 # Deadlines

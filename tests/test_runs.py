@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor import State, Supervisor, SupervisorError
+from stui_supervisor.driver import Driver
 from stui_supervisor.inputs import Start, Stop
 from stui_supervisor.runs import Runs
 from stui_supervisor.testing import FakePeer
@@ -196,3 +197,26 @@ def test_a_program_that_ends_in_the_middle_of_a_stop_leaves_nothing(tmp_path: Pa
     asyncio.run(program())
     until_now(lambda: not own_threads())  # the last save goes on without the loop
     assert open_descriptors() <= descriptors
+
+
+async def test_a_stop_that_is_ended_from_outside_keeps_no_start_from_beginning(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await stopping(there, turns=3)
+        (ending,) = [task for task in asyncio.all_tasks() if task.get_name() == "stui-stop"]
+        ending.cancel()
+        await asyncio.wait([stop])
+        await there.supervisor.start()
+        await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+
+def test_a_start_that_fails_is_tied_to_no_event_loop() -> None:
+    def broken(_: object) -> Driver:
+        raise ZeroDivisionError
+
+    async def fails() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await runs.start(Start(ENDPOINT))
+
+    runs = Runs(broken)
+    for _ in range(2):
+        asyncio.run(fails())

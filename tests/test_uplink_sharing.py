@@ -218,6 +218,12 @@ def test_a_session_that_is_denied_always_is_asked_for_ever_more_rarely_and_that_
     assert wait_quietly(world, 60.0) == ["create_session"]
 
 
+def test_a_credential_that_is_refused_where_a_session_is_asked_for_again_needs_a_person() -> None:
+    world = denied()
+    wait_quietly(world, 60.0)
+    assert triggers(world.refuse("AuthenticationFailed")) == [Trigger.REJECTED]
+
+
 def test_a_session_that_was_given_late_and_takes_no_push_is_not_made_again() -> None:
     world = denied()
     wait_quietly(world, 60.0)
