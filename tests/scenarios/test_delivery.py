@@ -165,6 +165,7 @@ def report(one: Story, ran: Counter[str], ledger: Counter[str]) -> None:
     assert told[Outcome.REPLIED] > 0.5 * len(one.asked)
 
 
+@pytest.mark.timeout(180)  # it takes forty seconds on an idle machine
 async def test_every_outcome_agrees_with_what_the_backend_ran(tmp_path: Path) -> None:
     await story(1_500, tmp_path, with_sessions=False)
 

@@ -166,7 +166,7 @@ class SimulatedLink:
         """Connect once more, which takes a round trip, and see whether the process greets, which takes another."""
         site = self.site
         clear_at = max(self._agenda.now, site.out.blocked_until, site.back.blocked_until)
-        if site.reach is Reach.REFUSED:
+        if site.reach is Reach.REFUSED and site.image.frozen_until <= self._agenda.now:  # else it listens still
             self._agenda.at(clear_at + self._round_trip_s(), self._answer_knock)
         elif site.image.is_up and site.reach in (Reach.GOOD, Reach.OPENS_AND_BREAKS):
             thawed_at = max(clear_at, site.image.frozen_until)

@@ -112,8 +112,10 @@ class BackendProcess:
         """The requests that the backend began to execute, over all its starts; needs ``executed_log``."""
         path = self.settings.executed_log
         assert path is not None, "the backend was started without an executed_log"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines]
+        whole, _, _ = (path.read_text(encoding="utf-8") if path.exists() else "").rpartition(
+            "\n"
+        )  # one may be half there
+        return [json.loads(line) for line in whole.splitlines()]
 
     def executed_codes(self) -> list[str]:
         """The code of each evaluation that it began."""
