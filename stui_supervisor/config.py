@@ -19,6 +19,7 @@ SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value
 SECTIONS_MAX: Final = 10_000  # of a context; merging as many keeps the event loop for some milliseconds
 KNOWN_COPIES: Final = 20  # earlier values of a section that are known again in an image which has an old copy
+KNOWN_COPIES_STORED: Final = 20_000  # in a context file: 220 KB, which count for no other limit
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, NoReturn
 
 from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.config import KNOWN_COPIES
+from stui_supervisor.config import KNOWN_COPIES, KNOWN_COPIES_STORED
 from stui_supervisor.context import Section, encode_value, is_checksum, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
 
@@ -54,11 +54,13 @@ def decode_record(body: bytes) -> SessionRecord:
 def encode_context(stored: StoredContext) -> bytes:
     """Join the sections' bytes; no value is serialised again."""
     parts = [b'{"sections":{']
-    separator = b"\n"
+    separator, room = b"\n", KNOWN_COPIES_STORED
     for name, section in stored.sections.items():
+        copies = section.known[-room:] if room else ()
+        room -= len(copies)
         extra = stored.section_extra.get(name, _NOTHING)
         start = b'%s:{"counter":%d,"writer":%s' % (encode_value(name), section.counter, encode_value(section.writer))
-        known = b',"known":[%s]' % ",".join(map(str, section.known)).encode() if section.known else b""
+        known = b',"known":[%s]' % ",".join(map(str, copies)).encode() if copies else b""
         parts += [separator, start, known, _members(extra)]
         parts += [b',"deleted":true}'] if section.value is None else [b',"value":', section.value, b"}"]
         separator = b",\n"

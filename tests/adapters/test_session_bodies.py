@@ -15,7 +15,7 @@ from stui_supervisor.adapters.session_bodies import (
     encode_context,
     encode_record,
 )
-from stui_supervisor.config import KNOWN_COPIES
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, CONTEXT_MAX_BYTES, KNOWN_COPIES, SECTIONS_MAX
 from stui_supervisor.context import METADATA_KEY, Section, encode_value
 from stui_supervisor.record import SessionRecord
 
@@ -100,6 +100,14 @@ def test_known_copies_are_written_where_there_are_some() -> None:
 def test_known_copies_of_another_shape_are_no_damage(known: str, expected: tuple[int, ...]) -> None:
     body = b'{"sections":{"x":{"counter":1,"writer":"w","value":1,"known":%s}}}' % known.encode()
     assert decode_context(body).sections["x"].known == expected
+
+
+def test_what_two_full_contexts_know_of_copies_still_fits_the_file() -> None:
+    known = tuple(range(4_294_967_295 - KNOWN_COPIES, 4_294_967_295))
+    sections = {f"{number}": Section(b"1", 1, "w" * 32, known) for number in range(2 * SECTIONS_MAX)}
+    body = encode_context(StoredContext(sections))
+    assert len(body) < CONTEXT_FILE_MAX_BYTES - CONTEXT_MAX_BYTES
+    assert decode_context(body).sections.keys() == sections.keys()
 
 
 def test_an_empty_context_is_json_too() -> None:
