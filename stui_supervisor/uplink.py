@@ -8,7 +8,6 @@ from typing import Final
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
-from stui_supervisor.context import encode_state_data, from_state_data, sections_beyond
 from stui_supervisor.effects import Knock, LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -35,6 +34,7 @@ from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
+from stui_supervisor.state_data import encode_state_data, from_state_data, sections_beyond
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 

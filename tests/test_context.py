@@ -18,16 +18,9 @@ from stui_supervisor.config import (
     SECTIONS_MAX,
     TOMBSTONES_KEPT,
 )
-from stui_supervisor.context import (
-    METADATA_KEY,
-    Context,
-    MergeResult,
-    Section,
-    encode_state_data,
-    from_state_data,
-    sections_beyond,
-)
+from stui_supervisor.context import METADATA_KEY, Context, MergeResult, Section
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.state_data import encode_state_data, from_state_data, sections_beyond
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 JSON = st.recursive(

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
 from stui_supervisor.config import SECTIONS_MAX, Settings
-from stui_supervisor.context import Section, from_state_data
+from stui_supervisor.context import Section
 from stui_supervisor.effects import Effect, Save, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.record import Claimed
+from stui_supervisor.state_data import from_state_data
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from stui_supervisor import inputs
 from stui_supervisor.config import HANDSHAKE_SILENCES, Settings
-from stui_supervisor.context import from_state_data
 from stui_supervisor.effects import Announce, Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
+from stui_supervisor.state_data import from_state_data
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import IMAGES, SimulatedImage

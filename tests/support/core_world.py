@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
-from stui_supervisor.context import Context, Section, encode_state_data
+from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
 from stui_supervisor.effects import (
     Announce,
@@ -40,6 +40,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
+from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.testing import MemoryStore
 from stui_supervisor.wire.commands import is_repeatable

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from stui_supervisor.context import Section, encode_state_data
+from stui_supervisor.context import Section
+from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request, encode_error, encode_result
 
