@@ -33,6 +33,7 @@ from tests.support.strange_servers import (
     speaking_noise,
     tcp_server,
 )
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.watching import LIMIT_S, open_descriptors, until
 
 
@@ -111,11 +112,11 @@ async def test_a_process_that_lives_answers_a_knock(transport: ZmqTransport) -> 
 
 
 async def test_a_peer_that_listens_no_more_is_not_frozen(transport: ZmqTransport) -> None:
-    with rep_server() as (endpoint, server):
-        link, listener = opening(transport, endpoint)
+    async with BackendProcess() as backend, TcpProxy(backend.port) as proxy:
+        link, listener = opening(transport, proxy.endpoint)
         await listener.hears(1)
-        server.unbind(endpoint)
-        await until(lambda: is_refused(endpoint))
+        proxy.stop_listening()
+        await until(lambda: is_refused(proxy.endpoint))
         link.knock()
         assert await listener.hears(2) == ["opened", "greeted"]
         link.close()

@@ -28,6 +28,10 @@ class TcpProxy:
         """Forward what was held back, and go on."""
         self._is_open.set()
 
+    def stop_listening(self) -> None:
+        """Refuse new connections; those that are open stay."""
+        self._server.close()
+
     def drop(self) -> None:
         """End every connection as a reset does; what was on its way is lost."""
         for end in self._ends:
@@ -65,6 +69,6 @@ class TcpProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
+        self.stop_listening()
         self.drop()
         await self._server.wait_closed()
