@@ -81,6 +81,7 @@ STALL_S: Final = 0.5  # a look that comes so late was held up by this process; i
 LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own attempt is given up after this
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
+LAST_PUSH_S: Final = 0.3  # the image's answer to the last push may hold it up for so long
 TOKEN_MIN_LENGTH: Final = 16  # characters that STUI asks for
 TOKEN_MAX_LENGTH: Final = 8_192  # characters; it travels in every ping
 WINDOWS_SECRET_MAX_LENGTH: Final = 1_280  # characters that the keyring of Windows holds

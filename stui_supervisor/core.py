@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import Settings
+from stui_supervisor.config import LAST_PUSH_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint
@@ -67,6 +67,7 @@ class Core(Notified):
             can_subscribe=can_subscribe,
         )
         self._is_running = False
+        self._leaves_by: float | None = None
         self._reading = ProfileReading()
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
@@ -108,6 +109,8 @@ class Core(Notified):
         self._now = now
         self._effects = []
         self._handlers[type(event)](event)
+        if self._leaves_by is not None and (now.monotonic_s >= self._leaves_by or not self._gives_last_changes()):
+            self._end()
         if self._is_running:
             self._effects += self._session.save_if_due(now.monotonic_s)
         return self._effects
@@ -139,10 +142,15 @@ class Core(Notified):
         write = self._session.next_deadline() if self._is_running else None
         if write is not None and (earliest is None or write < earliest):
             earliest = write
-        move = self._pace.next_deadline()
+        move = self._pace.next_deadline() if self._leaves_by is None else self._leaves_by
         if move is not None and (earliest is None or move < earliest):
             earliest = move
         return earliest
+
+    @property
+    def is_running(self) -> bool:
+        """True from a start until a stop has taken effect."""
+        return self._is_running
 
     @property
     def profile(self) -> str:
@@ -183,6 +191,15 @@ class Core(Notified):
         self._restore()
 
     def _stop(self, _: inputs.Stop) -> None:
+        """End, once the image has what was changed last; a second stop does not wait for that."""
+        if self._leaves_by is not None or not self._gives_last_changes():
+            self._end()
+            return
+        self._leaves_by = self._now.monotonic_s + LAST_PUSH_S
+        self._session.saver.wanted(self._now.monotonic_s)
+
+    def _end(self) -> None:
+        self._leaves_by = None
         if self.state is not State.DISCONNECTED:
             self._end_link("the program ends", keep_waiting=False)
             self._move(Trigger.STOP, "the program ends")

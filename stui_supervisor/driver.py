@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Driver:
         self._inputs: deque[Input] = deque()
         self._busy = False
         self._has_ended = False
+        self._left = asyncio.Event()
         self._arming: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
@@ -112,13 +114,19 @@ class Driver:
         await future
 
     async def close(self) -> None:
-        """End everything, within STOP_TIMEOUT_S, whatever hangs. The core has been told to stop."""
-        try:
+        """After the core was told to stop: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
+        # An image or a disk that hangs does not hold up the end of the program.
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._left.wait()
                 await self._store.drained()
                 await self._end_journal()
-        except TimeoutError:
-            pass  # a disk that hangs does not hold up the end of the program
+
+    def release(self) -> None:
+        """Give everything back, finished or not."""
+        try:
+            if self._core.is_running:
+                self.feed(inputs.Stop())
         finally:
             self._has_ended = True
             for handle in (self._arming, self._timer):
@@ -166,6 +174,8 @@ class Driver:
                 self._wake_savers(None)
             case inputs.SaveFailed(error=error) | inputs.LoadFailed(error=error):
                 self._wake_savers(error)
+        if not self._core.is_running:
+            self._left.set()
 
     def _name_journal(self, session_id: str | None) -> None:
         if self._outside.journal is not None and session_id not in (None, self._journal_session):

@@ -72,7 +72,8 @@ class Runs:
             try:
                 driver.feed(inputs.Stop())
             finally:  # a mistake in the core is told, and leaves nothing behind all the same
-                self._ending = asyncio.create_task(self._end(driver, audience), name="stui-stop")
+                self._ending = asyncio.create_task(driver.close(), name="stui-stop")
+                self._ending.add_done_callback(lambda _: self._over(driver, audience))
         await self._ended()
 
     async def _ended(self) -> None:
@@ -80,9 +81,10 @@ class Runs:
         if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
 
-    async def _end(self, driver: Driver, audience: Audience) -> None:
+    def _over(self, driver: Driver, audience: Audience) -> None:
+        """Also after a task that was cancelled before its first step."""
         try:
-            await driver.close()
+            driver.release()
         finally:
             self._loop = None
             audience.close(SupervisorError("the supervisor was stopped", hint=START))

@@ -147,9 +147,9 @@ class Uplink(Retrying):
             return
         dialect = self._attempt.dialect
         self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
-        due, session = self._sharing.next_deadline(), self._session.record.backend_session
-        if self._exchange.flight is None and due is not None and due <= self._now.monotonic_s and session is not None:
-            self._push(Purpose.PUSH, dialect, session)
+        due = self._sharing.next_deadline()
+        if due is not None and due <= self._now.monotonic_s:
+            self._share()
         if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
             self._ask_for_session()
 
@@ -224,6 +224,19 @@ class Uplink(Retrying):
         self._follow(attempt.handshake.answered(landed.reply, is_to_latest=landed.is_to_latest))
 
     # The context in the image
+
+    def _share(self) -> None:
+        """Push the context, unless something else is under way."""
+        session = self._session.record.backend_session
+        if self._exchange.flight is None and session is not None:
+            self._push(Purpose.PUSH, self._attempt.dialect, session)
+
+    def _gives_last_changes(self) -> bool:
+        """True while a push is under way; one begins where the image lacks something and does nothing else for us."""
+        if self._attempt.phase is Phase.UP and self._sharing.next_deadline() is not None:
+            self._share()
+        flight = self._exchange.flight
+        return flight is not None and flight.purpose is Purpose.PUSH
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""

@@ -112,6 +112,21 @@ async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next
             assert [event async for event in old]
 
 
+def test_a_stop_that_is_cancelled_with_everything_else_before_its_first_turn_leaves_no_thread(tmp_path: Path) -> None:
+    async def live() -> None:
+        supervisor = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage()))
+        await supervisor.start()
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        supervisor.context["workspaces"] = list(range(1_000))
+        asyncio.create_task(supervisor.stop())  # noqa: RUF006  # it is found among all tasks
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    asyncio.run(live())
+    until_now(lambda: own_threads() == [])
+
+
 async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all_the_same() -> None:
     async with life(start=False) as one:
         runs = Runs(lambda _audience: one.driver)

@@ -252,17 +252,17 @@ def test_a_disk_that_fails_again_is_told_again() -> None:
 def test_the_end_of_the_program_writes_what_changed_and_gives_the_session_back() -> None:
     world = linked()
     world.context["work"] = "new"
-    effects = world.tell(inputs.Stop())
-    assert saves(effects) == [("a", {"work": b'"new"'})]
+    effects = [*world.tell(inputs.Stop()), *world.answer()]
+    assert saves(effects) == [("a", {"work": b'"new"'}), ("a", None)]
     assert released(effects) == ["a"]
-    assert only(Save, effects)[0].record.status["state"] == "disconnected"
+    assert only(Save, effects)[-1].record.status["state"] == "disconnected"
 
 
 def test_what_the_end_of_the_program_wrote_is_told_too() -> None:
     world = linked(disk_works=False)
     world.tell(inputs.Saved("a", None))
     world.context["work"] = "new"
-    (write,) = only(Save, world.tell(inputs.Stop()))
+    (write,) = only(Save, [*world.tell(inputs.Stop()), *world.answer()])
     assert told(ContextSaved, world.tell(saved(write))) == [ContextSaved(at=world.now.utc, bytes=5)]
     assert world.core.status(world.now).context_saved_at == world.now.utc
 

@@ -46,6 +46,17 @@ async def test_another_client_of_the_image_sees_the_work_a_moment_after_the_user
         assert state["workspaces"] == 19
 
 
+async def test_another_client_of_the_image_sees_what_was_changed_just_before_the_program_ended(tmp_path: Path) -> None:
+    async with backend(tmp_path) as server:
+        async with Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
+            await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            supervisor.context["workspaces"] = "the last words"
+        (push,) = asked(server, "update_session_state")
+        with PlainClient(server.endpoint) as other:
+            state = other.result("restore_session", session_id=push["session_id"])["session_state"]
+        assert state["workspaces"] == "the last words"
+
+
 async def test_a_session_that_the_image_lost_is_made_again_without_the_user_noticing(tmp_path: Path) -> None:
     async with (
         backend(tmp_path) as server,

@@ -55,6 +55,7 @@ class Program:
         self.number = number
         self.lag_s = 0.0
         self.is_running = False
+        self.is_leaving = False
         self.held_until = self.still_until = 0.0
         self.context = Context(f"process {number}", self._context_changed)
         self.core = Core(
@@ -102,14 +103,14 @@ class Program:
         if not self.is_running:
             return
         self.is_running = False
+        self.is_leaving = True
         self.feed(inputs.Stop())
-        self.witness.stopped()
         store, run = self._store, self._run
         self._agenda.after(STOP_TIMEOUT_S, lambda: self._end(store, run))
 
     def kill(self) -> None:
         """End without a word."""
-        self.is_running = False
+        self.is_running = self.is_leaving = False
         self._run += 1
         self._store.die()
         if self._link is not None:
@@ -176,6 +177,9 @@ class Program:
                 self._handle(self._inputs.popleft())
         finally:
             self._is_busy = False
+        if self.is_leaving and not self.core.is_running:
+            self.is_leaving = False
+            self.witness.stopped()
         self._arm()
 
     # What the machine does to it
@@ -199,7 +203,7 @@ class Program:
         """Take in what comes from outside, as long as the loop of that run lives."""
 
         def take_in() -> None:
-            if self.is_running and run == self._run:
+            if self._lives and run == self._run:
                 self.feed(event)
 
         self._when_awake(take_in)
@@ -267,7 +271,13 @@ class Program:
 
             self._when_awake(take_in)
 
+    @property
+    def _lives(self) -> bool:
+        return self.is_running or self.is_leaving
+
     def _end(self, store: StoreQueue, run: int) -> None:
+        if run == self._run and self.is_leaving:
+            self.feed(inputs.Stop())
         store.abandon()
         if run == self._run and not self.is_running:
             self.witness.ended()
@@ -279,7 +289,7 @@ class Program:
     def _arm(self) -> None:
         """One timer; an earlier one stands, because ringing early does no harm."""
         deadline = self.core.next_deadline()
-        if deadline is None or not self.is_running:
+        if deadline is None or not self._lives:
             self._armed = None
             return
         due = max(deadline, self._agenda.awake_s) + self.lag_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stui_supervisor import inputs
+from stui_supervisor.config import LAST_PUSH_S
 from stui_supervisor.endpoint import Endpoint
 from tests.simulation.agenda import Agenda
 from tests.simulation.program import Program
@@ -60,6 +61,8 @@ class User:
         """Start the program, with an endpoint or with what it remembers."""
         if self.program.held_until > self._agenda.now:
             self._agenda.at(self.program.held_until, self.start)
+        elif self.program.is_leaving:
+            self._agenda.after(LAST_PUSH_S, self.start)
         elif not self.program.is_running and not self._has_left:
             named = self._agenda.rng.choice(self._endpoints) if self._agenda.chance(0.6) else None
             self.program.start(named)

@@ -55,11 +55,13 @@ class VerdictWitness:
             self._without_heartbeats.discard(link.site)
         self._check_patience(link)
         if any(isinstance(effect, CloseLink) for effect in effects):
-            is_time = isinstance(event, inputs.TimePassed) and link is self._established
+            is_time = (
+                isinstance(event, inputs.TimePassed) and link is self._established and not _shows(Trigger.STOP, effects)
+            )
             demand(not is_time, "a link that was established is not left because time passed")
             if isinstance(event, inputs.PathSeen) and event.sample is not None:
                 self._check_verdict(link, event.sample)
-        elif any(_is_established(effect) for effect in effects):
+        elif _shows(Trigger.ESTABLISHED, effects):
             self._established = link
             self._received_at = link.connection.received_at
 
@@ -109,7 +111,6 @@ class VerdictWitness:
         demand(not is_well, "a path that works to a process that lives is never given up")
 
 
-def _is_established(effect: Effect) -> bool:
-    if not isinstance(effect, Announce) or not isinstance(effect.event, Transition):
-        return False
-    return effect.event.trigger is Trigger.ESTABLISHED
+def _shows(trigger: Trigger, effects: Sequence[Effect]) -> bool:
+    events = (effect.event for effect in effects if isinstance(effect, Announce))
+    return any(isinstance(event, Transition) and event.trigger is trigger for event in events)

@@ -120,6 +120,7 @@ class Life:
         """What the supervisor does at its stop."""
         self.driver.feed(inputs.Stop())
         await self.driver.close()
+        self.driver.release()
 
 
 @asynccontextmanager
