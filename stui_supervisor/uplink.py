@@ -232,7 +232,9 @@ class Uplink(Retrying):
             self._push(Purpose.PUSH, self._attempt.dialect, session)
 
     def _gives_last_changes(self) -> bool:
-        """True while a push is under way; one begins where the image lacks something and does nothing else for us."""
+        """True while a push is under way; one begins where the image lacks something. A request is not kept waiting."""
+        if self._exchange.waiting:
+            return False
         if self._attempt.phase is Phase.UP and self._sharing.next_deadline() is not None:
             self._share()
         flight = self._exchange.flight

@@ -10,6 +10,7 @@ import pytest
 from stui_supervisor import State, Supervisor, inputs
 from stui_supervisor.config import LAST_PUSH_S, STOP_TIMEOUT_S
 from stui_supervisor.effects import CloseLink, Effect, Finish, Release, Save, Send
+from stui_supervisor.errors import NotSent
 from stui_supervisor.testing import FakePeer
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at
@@ -102,6 +103,23 @@ def test_nothing_is_said_to_an_image_that_works_for_us() -> None:
     world.submit()
     effects = world.tell(inputs.Stop())
     assert (commands(effects), len(only(Finish, effects)), has_ended(world)) == ([], 2, True)
+
+
+def test_a_request_that_waits_behind_a_push_is_over_at_once_and_was_not_sent() -> None:
+    world = changed()
+    world.wait(1.0)
+    world.submit()
+    effects = world.tell(inputs.Stop())
+    assert [type(finish.error) for finish in only(Finish, effects)] == [NotSent]
+    assert (commands(effects), has_ended(world)) == ([], True)
+
+
+def test_a_request_after_the_stop_is_not_sent_either() -> None:
+    world = changed()
+    world.tell(inputs.Stop())
+    effects = world.submit()
+    assert [type(finish.error) for finish in only(Finish, effects)] == [NotSent]
+    assert (commands(effects), has_ended(world)) == ([], True)
 
 
 @pytest.mark.parametrize("place", ["restoring", "connecting, handshake", "recovering, waiting", "disconnected"])
