@@ -132,6 +132,8 @@ class Driver:
             for handle in (self._arming, self._timer):
                 if handle is not None:
                     handle.cancel()
+            self._change_link(effects.CloseLink(self._core.link))  # after a mistake; what they share waits for them
+            self._subscriber.close()
             self._store.close()
             self._keyring.close()
             self._outside.network.close()

@@ -28,6 +28,7 @@ class Runs:
         self._make_driver = make_driver
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._leaving: tuple[Driver, Audience] | None = None
         self._stops = 0
         self.driver: Driver | None = None
         self.audience = Audience()
@@ -44,12 +45,16 @@ class Runs:
         return self.driver
 
     def tell(self, event: inputs.Input) -> bool:
-        """Feed the driver; False without one. Raises SupervisorError when the event loop has ended before the run."""
-        if self.driver is None:
+        """Feed the driver, also one that is about to end; False without one.
+
+        Raises SupervisorError when the event loop has ended before the run.
+        """
+        driver = self.driver if self._leaving is None else self._leaving[0]
+        if driver is None:
             return False
         if self._loop is not None and self._loop.is_closed():
             raise SupervisorError("the supervisor's event loop has ended", hint=_ELSEWHERE)
-        self.driver.feed(event)
+        driver.feed(event)
         return True
 
     async def start(self, event: inputs.Start) -> None:
@@ -68,21 +73,25 @@ class Runs:
         driver, self.driver = self.here(), None
         self._stops += 1
         if driver is not None:
-            audience, self.audience = self.audience, Audience(between_runs=True)
+            self._leaving, self.audience = (driver, self.audience), Audience(between_runs=True)
             try:
                 driver.feed(inputs.Stop())
             finally:  # a mistake in the core is told, and leaves nothing behind all the same
                 self._ending = asyncio.create_task(driver.close(), name="stui-stop")
-                self._ending.add_done_callback(lambda _: self._over(driver, audience))
+                self._ending.add_done_callback(lambda _: self._over())
         await self._ended()
 
     async def _ended(self) -> None:
         """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
         if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
+        self._over()  # in the turn in which its task ends nothing has been released yet
 
-    def _over(self, driver: Driver, audience: Audience) -> None:
-        """Also after a task that was cancelled before its first step."""
+    def _over(self) -> None:
+        """Once for each run; also after a task that was cancelled before its first step."""
+        if self._leaving is None:
+            return
+        (driver, audience), self._leaving = self._leaving, None
         try:
             driver.release()
         finally:

@@ -22,11 +22,15 @@ class Subscriber:
 
     def do(self, effect: Subscribe | Unsubscribe) -> None:
         """End the present subscription, and begin the one that is wanted."""
+        self.close()
+        if isinstance(effect, Subscribe):
+            self._begin(effect)
+
+    def close(self) -> None:
+        """End the present subscription."""
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             subscription.close()
-        if isinstance(effect, Subscribe):
-            self._begin(effect)
 
     def _begin(self, effect: Subscribe) -> None:
         if self._make is None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from stui_supervisor import State, Supervisor, SupervisorError
+from stui_supervisor.config import LAST_PUSH_S
 from stui_supervisor.driver import Driver
-from stui_supervisor.inputs import Start, Stop
+from stui_supervisor.inputs import ContextChanged, Start, Stop
 from stui_supervisor.runs import Runs
 from stui_supervisor.testing import FakePeer
 from tests.support.driver_life import ENDPOINT, life
@@ -112,6 +113,34 @@ async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next
             assert [event async for event in old]
 
 
+async def test_a_start_in_the_turn_in_which_the_stop_ends_begins_a_run_of_its_own(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await stopping(there)
+        (ending,) = [task for task in asyncio.all_tasks() if task.get_name() == "stui-stop"]
+        while not ending.done():  # noqa: ASYNC110  # this very turn counts
+            await asyncio.sleep(0)
+        await there.supervisor.start()
+        await stop
+        await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+
+async def test_what_is_changed_while_a_run_ends_is_told_to_its_driver_which_carries_out_what_follows() -> None:
+    async with life() as one:
+        runs = Runs(lambda _audience: one.driver)
+        await runs.start(Start(ENDPOINT))
+        await one.rest()
+        one.image.silent = True
+        one.core.session.context["workspaces"] = 1
+        stop = asyncio.create_task(runs.stop())
+        await asyncio.sleep(0)
+        one.clock.hurries_s = LAST_PUSH_S
+        assert runs.tell(ContextChanged())
+        assert not one.core.is_running
+        assert not one.peer.links[-1].send(b"late", b"{}")
+        await stop
+        assert not runs.tell(ContextChanged())
+
+
 def test_a_stop_that_is_cancelled_with_everything_else_before_its_first_turn_leaves_no_thread(tmp_path: Path) -> None:
     async def live() -> None:
         supervisor = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage()))
@@ -132,10 +161,12 @@ async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all
         runs = Runs(lambda _audience: one.driver)
         await runs.start(Start(ENDPOINT))
         one.core.mistake = Stop()
+        await entering(one.stream, State.CONNECTED)
         with pytest.raises(ZeroDivisionError):
             await runs.stop()
         await runs.stop()
         assert one.given_back == ["all"]
+        assert not one.peer.links[-1].send(b"late", b"{}")
 
 
 CALLS: dict[str, Callable[[Supervisor], Coroutine[Any, Any, object]]] = {
