@@ -192,6 +192,7 @@ class Core(Notified):
 
     def _stop(self, _: inputs.Stop) -> None:
         """End, once the image has what was changed last; a second stop does not wait for that."""
+        self._effects += self._exchange.end_waiting("the program ends", self._now)  # none is sent any more
         if self._leaves_by is not None or not self._gives_last_changes():
             self._end()
             return

@@ -146,6 +146,10 @@ class Exchange:
         ended = self._outbox.link_down(now.monotonic_s, reason=reason, keep_waiting=keep_waiting)
         return [effect for one in ended for effect in _end(one, now)]
 
+    def end_waiting(self, reason: str, now: Moment) -> list[Effect]:
+        """What waits is sent no more."""
+        return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
+
     def expire(self, now: Moment, trouble: str | None = None) -> list[Effect]:
         """End what has waited long enough, because of the ``trouble``, if any."""
         return [effect for one in self._outbox.expire(now.monotonic_s, trouble) for effect in _end(one, now)]

@@ -192,8 +192,13 @@ class Outbox:
                 for request in self._waiting:
                     request.link_deadline = now + self._settings.link_wait_s
         else:
-            ended += [_unanswered(request, reason) for request in self._waiting]
-            self._waiting.clear()
+            ended += self.end_waiting(reason)
+        return ended
+
+    def end_waiting(self, reason: str) -> list[Ended]:
+        """Whatever waits is over, certainly not sent by now."""
+        ended = [_unanswered(request, reason) for request in self._waiting]
+        self._waiting.clear()
         return ended
 
     def next_deadline(self) -> float | None:

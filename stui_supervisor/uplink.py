@@ -232,13 +232,16 @@ class Uplink(Retrying):
             self._push(Purpose.PUSH, self._attempt.dialect, session)
 
     def _gives_last_changes(self) -> bool:
-        """True while a push is under way; one begins where the image lacks something. A request is not kept waiting."""
+        """True while a push is under way, or a session is made for it again. A request is not kept waiting for it.
+
+        A push begins where the image lacks something.
+        """
         if self._exchange.waiting:
             return False
         if self._attempt.phase is Phase.UP and self._sharing.next_deadline() is not None:
             self._share()
         flight = self._exchange.flight
-        return flight is not None and flight.purpose is Purpose.PUSH
+        return flight is not None and flight.purpose in (Purpose.PUSH, Purpose.SESSION)
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""

@@ -49,12 +49,37 @@ def test_the_image_gets_the_last_change_and_the_disk_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("error_type", ["SessionNotFound", "InternalError"])
-def test_an_image_that_refuses_it_is_asked_for_nothing_more(error_type: str) -> None:
+def test_an_image_that_has_lost_the_session_is_given_another_with_the_last_change(error_type: str) -> None:
     world = changed()
     world.tell(inputs.Stop())
-    effects = world.refuse(error_type)
+    assert commands(world.refuse(error_type)) == ["create_session"]
+    assert commands(world.answer({"session_id": "again"})) == ["update_session_state"]
+    assert world.asked().parameters["state_data"]["work"] == "new"
+    effects = world.answer()
     assert has_ended(world)
-    assert commands(effects) in ([], ["create_session"])
+    assert [save.record.backend_session for save in only(Save, effects)] == ["again"]
+
+
+@pytest.mark.parametrize("refused", ["the session", "the second push"])
+def test_an_image_that_refuses_it_again_is_asked_for_nothing_more(refused: str) -> None:
+    world = changed()
+    world.tell(inputs.Stop())
+    world.refuse("SessionNotFound")
+    if refused == "the second push":
+        world.answer({"session_id": "again"})
+    assert commands(world.refuse("SessionError")) == []
+    assert has_ended(world)
+
+
+def test_a_session_that_is_being_made_is_waited_for_so_that_the_image_keeps_none_that_nobody_knows() -> None:
+    world = changed()
+    world.wait(1.0)
+    world.refuse("SessionNotFound")
+    world.tell(inputs.Stop())
+    assert not has_ended(world)
+    assert commands(world.answer({"session_id": "again"})) == ["update_session_state"]
+    world.answer()
+    assert has_ended(world)
 
 
 def test_an_image_that_does_not_answer_holds_up_the_end_for_a_moment_only() -> None:
@@ -91,6 +116,16 @@ def test_a_push_that_is_under_way_is_waited_for_and_what_was_changed_since_follo
     assert has_ended(world)
 
 
+def test_what_waits_behind_a_push_that_is_under_way_is_not_sent_at_the_end() -> None:
+    world = changed()
+    world.wait(1.0)
+    world.submit()
+    effects = world.tell(inputs.Stop())
+    assert [type(finish.error) for finish in only(Finish, effects)] == [NotSent]
+    effects = world.answer()
+    assert (commands(effects), only(Finish, effects), has_ended(world)) == ([], [], True)
+
+
 def test_where_the_image_has_everything_the_end_is_at_once() -> None:
     world = at("connected")
     assert commands(world.tell(inputs.Stop())) == []
@@ -103,15 +138,6 @@ def test_nothing_is_said_to_an_image_that_works_for_us() -> None:
     world.submit()
     effects = world.tell(inputs.Stop())
     assert (commands(effects), len(only(Finish, effects)), has_ended(world)) == ([], 2, True)
-
-
-def test_a_request_that_waits_behind_a_push_is_over_at_once_and_was_not_sent() -> None:
-    world = changed()
-    world.wait(1.0)
-    world.submit()
-    effects = world.tell(inputs.Stop())
-    assert [type(finish.error) for finish in only(Finish, effects)] == [NotSent]
-    assert (commands(effects), has_ended(world)) == ([], True)
 
 
 def test_a_request_after_the_stop_is_not_sent_either() -> None:
