@@ -20,8 +20,8 @@ _ELSEWHERE: Final = "stop it in the event loop that started it, before that ends
 class Runs:
     """Begins runs and ends them.
 
-    ``driver`` is that of the present run, None between two. ``audience`` is that of the present run, or of the
-    next: who comes while a run ends has nothing to do with it.
+    ``driver`` is that of the present run, None between two and while a run ends. ``audience`` is that of the present
+    run, or of the next: who comes while a run ends has nothing to do with it.
     """
 
     def __init__(self, make_driver: Callable[[Audience], Driver]) -> None:

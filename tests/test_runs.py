@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -113,15 +114,41 @@ async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next
             assert [event async for event in old]
 
 
-async def test_a_start_in_the_turn_in_which_the_stop_ends_begins_a_run_of_its_own(tmp_path: Path) -> None:
-    async with scene(State.CONNECTED, tmp_path) as there:
-        stop = await stopping(there)
-        (ending,) = [task for task in asyncio.all_tasks() if task.get_name() == "stui-stop"]
-        while not ending.done():  # noqa: ASYNC110  # this very turn counts
+async def ending(there: Scene) -> asyncio.Task[None]:
+    """A stop whose task is done, in the very turn in which nothing is given back yet."""
+    stop = asyncio.create_task(there.supervisor.stop())
+    runs = there.supervisor._runs
+    async with asyncio.timeout(LIMIT_S):
+        while runs._ending is None or not runs._ending.done():  # noqa: ASYNC110  # the very turn is wanted
             await asyncio.sleep(0)
+    return stop
+
+
+async def test_a_start_just_before_the_stop_gives_everything_back_is_not_undone_by_that(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await ending(there)
         await there.supervisor.start()
         await stop
-        await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S) is State.CONNECTED
+
+
+async def test_a_second_stop_in_that_turn_returns_when_everything_is_given_back(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        await ending(there)
+        await there.supervisor.stop()
+        assert own_threads() == []
+
+
+async def test_what_is_changed_while_the_image_keeps_a_stop_waiting_is_saved_too(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        there.image.silent = True
+        stop = await stopping(there)
+        time.sleep(LAST_PUSH_S)  # noqa: ASYNC251  # the loop stands still until the image's time is over
+        there.supervisor.context["last"] = "words"
+        await stop
+        assert (there.supervisor.state, there.peer.links[-1]._is_up) == (State.DISCONNECTED, False)
+    async with scene(State.CONNECTED, tmp_path) as there:
+        assert there.supervisor.context["last"] == "words"
 
 
 async def test_what_is_changed_while_a_run_ends_is_told_to_its_driver_which_carries_out_what_follows() -> None:
