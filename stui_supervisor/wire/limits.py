@@ -99,7 +99,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _integer(digits: str) -> int:
     if len(digits) > INTEGER_MAX_DIGITS:
         raise MalformedMessage(f"an integer of {len(digits):,} digits, and {INTEGER_MAX_DIGITS:,} are the limit")
-    return int(digits)
+    try:
+        return int(digits)
+    except ValueError as error:  # the host program allows fewer
+        raise MalformedMessage(f"an integer of {len(digits):,} digits, and this program allows fewer") from error
 
 
 def _float(digits: str) -> float:

@@ -27,6 +27,16 @@ def test_garbage_raises_nothing_but_malformed_message(body: bytes) -> None:
         parse(body)
 
 
+def test_an_integer_that_the_host_program_does_not_read_is_malformed() -> None:
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        with pytest.raises(MalformedMessage, match="an integer of 641 digits, and this program allows fewer"):
+            parse(b"1" * 641)
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
 @given(st.integers(min_value=10**400, max_value=10**500))
 def test_large_integers_come_exact(number: int) -> None:
     assert parse(str(number).encode()) == number
