@@ -162,9 +162,9 @@ class Handshake:
                 return self._identify_again(reply)
             case "create_session":
                 return self._create_answered(reply)
-            case "load_context":
+            case "load_context" if not isinstance(reply, MalformedMessage):
                 return Merge(_state_in(reply))
-            case _:
+            case _:  # a copy that cannot be read is left alone, as a push would take its place
                 self._note_refusal(reply)
                 return self._established()
 

@@ -149,15 +149,17 @@ def test_what_is_newer_here_is_pushed_to_a_resumed_session(dialect: Dialect) -> 
         (ok(ENVELOPE, loaded=True, context={"work": 1}), {"work": 1}),
         (ok(ENVELOPE, loaded=False, context=None), None),
         (error(ENVELOPE, "UnsupportedOperation"), None),
-        (GARBAGE, None),
     ],
 )
-def test_an_envelope_backend_whose_session_comes_without_a_state_is_asked_for_it(
-    answer: Reply | MalformedMessage, state: Any
-) -> None:
+def test_an_envelope_backend_whose_session_comes_without_a_state_is_asked_for_it(answer: Reply, state: Any) -> None:
     handshake = restoring(ENVELOPE)
     assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "load_context", session_id="s1")
     assert exact(handshake.answered(answer)) == exact(Merge(state))
+
+
+def test_a_state_that_cannot_be_read_is_not_replaced_by_ours() -> None:
+    learnt = known(ENVELOPE, "one", "s1")
+    assert exact(loading().answered(GARBAGE)) == established(learnt, BackendVerdict.RESUMED, str(GARBAGE))
 
 
 def test_a_command_backend_whose_session_comes_without_a_state_gets_ours() -> None:
