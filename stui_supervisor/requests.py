@@ -118,15 +118,12 @@ class Outbox:
 
     def take(self, now: float) -> Request | None:
         """The next request to send, when a link is up and nothing is in flight."""
-        if not self._linked or self.flight is not None:
+        if not self._linked or self.flight is not None or not self._waiting:
             return None
-        while self._waiting:
-            request = self._waiting[0]
-            expires_at = request.expires_at()
-            if expires_at is not None and expires_at <= now:
-                return None  # expire() ends it, after a stall a little later
-            return self._waiting.popleft()
-        return None
+        expires_at = self._waiting[0].expires_at()
+        if expires_at is not None and expires_at <= now:
+            return None  # expire() ends it, after a stall a little later
+        return self._waiting.popleft()
 
     def sent(
         self, token: bytes, now: float, purpose: Purpose, request: Request | None = None, *, size: int = 0
