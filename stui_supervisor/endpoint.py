@@ -20,7 +20,7 @@ _IPC_PATH_MAX_BYTES: Final = 100  # sockaddr_un holds 104 bytes on macOS, 108 on
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A checked address; ``str(endpoint)`` gives it back in its normal form.
+    """An address; ``parse`` checks it, ``str(endpoint)`` gives it back in its normal form.
 
     ``host`` and ``port`` belong to ``tcp``, ``path`` to ``ipc``. IPv6 hosts are kept without brackets.
     """
@@ -32,9 +32,12 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str | Endpoint) -> Endpoint:
-        """Read an address. Raises ConfigurationError, which says what a right one looks like."""
+        """Read an address. Raises ConfigurationError, which says what a right one looks like.
+
+        One that was made without this is checked too: libzmq takes ports that do not exist for others.
+        """
         if isinstance(text, Endpoint):
-            return text
+            return cls.parse(str(text))
         if not isinstance(text, str):
             raise ConfigurationError(f"an endpoint is text, not {type(text).__name__}", hint=_EXAMPLE)
         shown = ascii(text if len(text) <= _HOST_MAX_LENGTH else text[:_HOST_MAX_LENGTH] + "…")
@@ -87,7 +90,7 @@ class Endpoint:
         if self.scheme == "ipc":
             return f"ipc://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
 
 def _is_host(host: str, *, bracketed: bool) -> bool:

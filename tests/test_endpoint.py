@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stui_supervisor import Supervisor
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 
@@ -31,7 +32,21 @@ def test_an_address_is_read_and_shown_in_its_normal_form(text: str, endpoint: En
 
 def test_an_endpoint_is_taken_as_it_is() -> None:
     endpoint = Endpoint("tcp", "127.0.0.1", 5555)
-    assert Endpoint.parse(endpoint) is endpoint
+    assert Endpoint.parse(endpoint) == endpoint
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "says"),
+    [
+        (Endpoint("tcp", "127.0.0.1", 5555 + 65_536), "the port 71091 is out of range"),
+        (Endpoint("tcp", "a host", 5555), "no address has"),
+        (Endpoint("http", "localhost", 80), "'http' is not supported"),
+        (Endpoint("ipc"), "no usable path"),
+    ],
+)
+def test_an_endpoint_that_was_made_by_hand_is_checked(endpoint: Endpoint, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Supervisor(endpoint)
 
 
 @pytest.mark.parametrize(
