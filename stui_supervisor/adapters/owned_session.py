@@ -80,8 +80,10 @@ class OwnedSession:
         """Write the next generation. Raises ValueError when the record cannot be a page of JSON."""
         header = self._header(Kind.ENDPOINT, at, record.profile)
         parts = _file(header, encode_record(record))
-        if _size(parts) > RECORD_MAX_BYTES:  # the status is a courtesy to other processes, the rest is needed
-            parts = _file(header, encode_record(replace(record, status={})))
+        # The status is a courtesy to other processes, the rest is needed. Its longest part may be in any script.
+        for status in ({**record.status, "last_error": None}, {}):
+            if _size(parts) > RECORD_MAX_BYTES:
+                parts = _file(header, encode_record(replace(record, status=status)))
         if _size(parts) > RECORD_MAX_BYTES:
             raise ValueError(f"the record has {_size(parts):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
         self.record = record

@@ -13,6 +13,7 @@ from stui_supervisor.adapters.session_bodies import decode_context, encode_recor
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
+    ERROR_TEXT_MAX_LENGTH,
     GENERATIONS_KEPT,
     RECORD_MAX_BYTES,
     SNAPSHOTS_KEPT,
@@ -152,10 +153,19 @@ def test_what_a_newer_minor_added_survives(tmp_path: Path) -> None:
     assert files.claim("default").record == claimed.record
 
 
+def test_of_a_status_that_does_not_fit_the_words_go_first(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    words = "\N{LOCK}" * ERROR_TEXT_MAX_LENGTH
+    files.save_record(session_id, replace(RECORD, status={"rejected": True, "last_error": words}))
+    files.release(session_id)
+    assert files.claim("default").record == replace(RECORD, status={"rejected": True, "last_error": None})
+
+
 def test_a_status_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
     files = SessionFiles(tmp_path)
     session_id = files.claim("default").session_id
-    files.save_record(session_id, replace(RECORD, status={"last_error": "x" * RECORD_MAX_BYTES}))
+    files.save_record(session_id, replace(RECORD, status={"state": "x" * RECORD_MAX_BYTES}))
     files.release(session_id)
     assert files.claim("default").record == replace(RECORD, status={})
 
