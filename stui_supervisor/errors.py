@@ -76,7 +76,7 @@ class IncompatibleBackend(ConnectionRejected):
 
 
 class KeyRefused(ConnectionRejected):
-    """The backend's CURVE key is not the one pinned for this endpoint."""
+    """No encrypted link comes about: the backend's CURVE key is not the pinned one, or it does not let ours in."""
 
 
 class DifferentImage(ConnectionRejected):
@@ -84,7 +84,7 @@ class DifferentImage(ConnectionRejected):
 
 
 class CredentialError(SupervisorError):
-    """The credential could not be read or kept; supervision goes on without it."""
+    """The credential could not be read or kept; nothing is linked without it, and attempts go on."""
 
 
 class StoreError(SupervisorError):

@@ -1,4 +1,4 @@
-"""The boundaries of the supervisor; ``adapters/`` implements them, ``testing.py`` has a fake of each."""
+"""The boundaries of the supervisor; ``adapters/`` implements them, ``testing.py`` has fakes for tests of programs."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class Supervisor:
 
     ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
     directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
-    ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else none).
+    ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else the keyring, where the
+    profile says that it holds one).
     ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop from each start to its stop; in another one every call raises SupervisorError. Raises
@@ -91,8 +92,9 @@ class Supervisor:
     async def stop(self) -> None:
         """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
 
-        The next start connects again. Requests without a reply end, waiting callers get SupervisorError. It goes on
-        by itself when it is cancelled, and a second call waits for the first one's end.
+        An image that answers gets what was changed last. The next start connects again. Requests without a reply end,
+        waiting callers get SupervisorError. It goes on by itself when it is cancelled, and a second call waits for the
+        first one's end.
         """
         await self._runs.stop()
 

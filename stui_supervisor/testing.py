@@ -1,4 +1,4 @@
-"""Fakes of the ports, for tests of programs that use the supervisor. Each passes the contract suite of its port."""
+"""Fakes of the ports, for tests of programs that use the supervisor. Where a port has a contract suite they pass it."""
 
 from __future__ import annotations
 
