@@ -17,7 +17,7 @@ from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
-from stui_supervisor.events import Transition
+from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
@@ -229,6 +229,13 @@ class Driver:
         if self._outside.journal is not None and not self._journal_ended:
             self._outside.journal.record(event, link=self._core.link)
 
+    def _tell_of_log(self) -> None:
+        """A log that cannot be written is told to the user, as it cannot say so itself."""
+        notice = None if self._outside.journal is None else self._outside.journal.take_problem()
+        if notice is not None:
+            utc = self._outside.clock.utc()
+            self._audience.tell(Problem(at=utc, code=notice.code, message=notice.message, hint=notice.hint))
+
     def _finish(self, effect: effects.Finish) -> None:
         future = self._replies.pop(effect.request, None)
         if future is None or future.done():
@@ -284,6 +291,7 @@ class Driver:
 
     def _ring(self) -> None:
         self._timer = None
+        self._tell_of_log()
         slept_s = self._sleep.slept_s()
         if slept_s is not None:
             self.feed(inputs.Woke(slept_s))

@@ -205,5 +205,8 @@ class Journal(Protocol):
     def record(self, event: Event, *, link: int) -> None:
         """Write one event. Never blocks and never raises: a log is no reason to lose a link."""
 
+    def take_problem(self) -> StoreNotice | None:
+        """Why lines are missing on the disk, as the first failure said; once, for one warning."""
+
     def close(self) -> None:
         """Write what is left, for at most a moment, and let go of the file."""

@@ -15,7 +15,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import OutcomeUnknown, StoreError
 from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import request
@@ -343,6 +343,16 @@ async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
         one.disk.failure = None
         await next_of(one.stream, ContextSaved)
         await one.driver.save()
+
+
+async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.diary.problem = StoreNotice(code="journal_unwritable", message="no room", hint="make some")
+        told = await next_of(one.stream, Problem)
+        assert (told.code, told.message, told.hint) == ("journal_unwritable", "no room", "make some")
+        one.driver._ring()
+        assert queued(one.stream) == []
 
 
 # Waking and moving

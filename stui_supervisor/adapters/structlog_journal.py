@@ -63,14 +63,16 @@ class StructlogJournal:
         self._worker = Worker("stui-journal")
         self._queue: deque[_Opened | _Recorded | _Closed] = deque()
         self._dropped = 0
+        self._is_told = False
         self._is_open = False
         self._is_awake = False
         self._one_drain = threading.Lock()
 
-    @property
-    def problem(self) -> StoreNotice | None:
-        """Why lines are missing on the disk, as the first failure said, for one warning."""
-        return self._scribe.problem
+    def take_problem(self) -> StoreNotice | None:
+        """See ports.Journal."""
+        problem = None if self._is_told else self._scribe.problem
+        self._is_told |= problem is not None
+        return problem
 
     def open(self, session_id: str, profile: str) -> None:
         """Name the session of what follows; what was recorded before the first one is written now."""

@@ -217,8 +217,9 @@ def test_a_directory_that_cannot_be_made_is_one_problem_and_no_error(tmp_path: P
     for number in range(3):
         journal.record(problem(number), link=1)
     journal.close()
-    notice = journal.problem
+    notice = journal.take_problem()
     assert notice is not None
+    assert journal.take_problem() is None
     assert (notice.code, notice.hint) == (
         "journal_unwritable",
         "make room or mend the rights of that directory; supervision goes on without a log",
@@ -261,7 +262,7 @@ def test_an_event_that_cannot_be_shown_costs_its_own_line_only(tmp_path: Path, m
     journal.record(problem(2), link=1)
     journal.close()
     assert codes(tmp_path / "logs" / "s.jsonl") == ["lines_dropped", "code2"]
-    assert journal.problem is not None
+    assert journal.take_problem() is not None
 
 
 def test_secrets_do_not_reach_the_disk(tmp_path: Path, make: Make) -> None:

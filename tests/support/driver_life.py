@@ -25,6 +25,7 @@ from stui_supervisor.events import Event
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
+from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import State
 from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.embedded_image import EmbeddedImage
@@ -42,6 +43,7 @@ class Diary:
     events: list[tuple[Event, int]] = field(default_factory=list)
     closed: int = 0
     is_broken: bool = False
+    problem: StoreNotice | None = None
 
     def open(self, session_id: str, _profile: str) -> None:
         self.sessions.append(session_id)
@@ -50,6 +52,10 @@ class Diary:
         if self.is_broken:
             raise OSError("cannot write")
         self.events.append((event, link))
+
+    def take_problem(self) -> StoreNotice | None:
+        problem, self.problem = self.problem, None
+        return problem
 
     def close(self) -> None:
         self.closed += 1
