@@ -98,6 +98,7 @@ JOURNAL_LINES_IN_FULL: Final = 5  # of equal kind since the last transition; the
 JOURNAL_SUMMARY_FIRST_S: Final = 10.0  # the first summary covers so long, each next one twice as long
 JOURNAL_SUMMARY_MAX_S: Final = 3_600.0  # where that growth ends
 JOURNAL_SLACK: Final = 2  # a file that cannot be renamed (Windows, while it is read) grows to so many times its size
+LOGS_CLEANED: Final = 20  # at each stop, of files that nobody wrote to for SESSION_KEPT_DAYS; a start makes a few
 JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
 
 # The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.

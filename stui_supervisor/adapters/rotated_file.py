@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +73,8 @@ class RotatedFile:
         return self._directory / (f"{self._name}.{age}{_SUFFIX}" if age else f"{self._name}{_SUFFIX}")
 
     def _opened(self) -> int:
+        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
+            self.close()  # somebody has removed the file
         if self._descriptor is None:
             _make_own_directory(self._directory)
             self._descriptor = _open_private_file(self._path(0))
@@ -90,6 +93,23 @@ class RotatedFile:
             if self._size > JOURNAL_SLACK * self._max_bytes:
                 raise
         return self._opened()
+
+
+def remove_outlived(directory: Path, before_s: float, at_most: int) -> None:
+    """Remove log files that nobody has written to since that time, in seconds since 1970.
+
+    Raises OSError. A supervisor that had nothing to say for so long makes its file anew.
+    """
+    outlived = (path for path in directory.glob(f"*{_SUFFIX}") if _is_older(path, before_s))
+    for path in list(islice(outlived, at_most)):
+        path.unlink(missing_ok=True)
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    with suppress(FileNotFoundError):  # other processes remove them too
+        status = path.lstat()
+        return stat.S_ISREG(status.st_mode) and status.st_mtime < before_s
+    return False
 
 
 def _make_own_directory(directory: Path) -> None:

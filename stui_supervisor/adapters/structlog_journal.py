@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
-from stui_supervisor.adapters.rotated_file import RotatedFile
+from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, Settings
+from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, LOGS_CLEANED, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import Event, Notification, RequestFinished
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
@@ -29,6 +31,7 @@ from stui_supervisor.states import Outcome
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_MAX_LENGTH: Final = 100
 _ROUTINE_MAX: Final = JOURNAL_QUEUE_LENGTH // 4
+_KEPT_S: Final = timedelta(days=SESSION_KEPT_DAYS).total_seconds()
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
@@ -173,6 +176,8 @@ class _Scribe:
         self._write(self._digest.flush())
         self._file.close()
         self._file = None
+        with suppress(OSError):  # those of sessions that are gone would fill the disk in the end
+            remove_outlived(self._logs, time.time() - _KEPT_S, LOGS_CLEANED)
 
     def _write(self, lines: Iterable[Line]) -> None:
         for line in lines:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.rotated_file import RotatedFile
+from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
 from tests.support.intercepted import Refusing, intercepted
 from tests.support.scratch import scratch
 
@@ -67,6 +67,28 @@ def test_a_line_longer_than_a_file_is_still_written_whole(tmp_path: Path) -> Non
     file.write("y")
     file.close()
     assert contents(tmp_path) == {"s.1.jsonl": "x" * 30 + "\n", "s.jsonl": "y\n"}
+
+
+def test_so_many_of_the_files_that_nobody_wrote_to_for_long_go_and_nothing_else(tmp_path: Path) -> None:
+    for name, written_at in (("a.jsonl", 10), ("b.1.jsonl", 20), ("c.jsonl", 30), ("mine.txt", 10)):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (written_at, written_at))
+    (tmp_path / "directory.jsonl").mkdir()
+    os.utime(tmp_path / "directory.jsonl", (10, 10))
+    remove_outlived(tmp_path, 30.0, at_most=1)
+    assert len(list(tmp_path.iterdir())) == 4
+    remove_outlived(tmp_path, 30.0, at_most=5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.jsonl", "directory.jsonl", "mine.txt"]
+
+
+@posix_only
+def test_a_file_that_somebody_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path)
+    file.write("one")
+    (tmp_path / "s.jsonl").unlink()
+    file.write("two")
+    file.close()
+    assert contents(tmp_path) == {"s.jsonl": "two\n"}
 
 
 def test_a_line_cut_off_by_a_crash_is_ended_before_the_next(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 import structlog
 
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
-from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, Settings
+from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
 from stui_supervisor.ports import Journal
 from stui_supervisor.secret import MASK, Secret
@@ -152,6 +153,20 @@ def test_the_files_of_a_session_stay_within_their_bounds(tmp_path: Path, make: M
     assert sizes.keys() == {"s.jsonl", "s.1.jsonl", "s.2.jsonl"}
     assert max(sizes.values()) <= 5_000
     assert codes(tmp_path / "logs" / "s.jsonl")[-1] == "code99"
+
+
+def test_the_log_of_a_session_that_nobody_used_for_long_goes_at_the_end(tmp_path: Path, make: Make) -> None:
+    (tmp_path / "logs").mkdir(mode=0o700)
+    old, recent = tmp_path / "logs" / "old.1.jsonl", tmp_path / "logs" / "recent.jsonl"
+    for file, days in ((old, SESSION_KEPT_DAYS + 1), (recent, SESSION_KEPT_DAYS - 1)):
+        file.write_text("x\n")
+        written_at = time.time() - days * 86_400
+        os.utime(file, (written_at, written_at))
+    journal = make()
+    journal.open("s", "p")
+    journal.record(problem(), link=1)
+    journal.close()
+    assert sorted(file.name for file in (tmp_path / "logs").iterdir()) == ["recent.jsonl", "s.jsonl"]
 
 
 def test_a_session_id_never_leaves_the_directory(tmp_path: Path, make: Make) -> None:
