@@ -161,7 +161,11 @@ class Backend:
         return replace(request, dialect=dialect, id=message_id)
 
     def _refuse(self, request: Request, refusal: Refusal) -> bytes:
-        return encode_error(request, refusal.kind.word(request.dialect), str(refusal), at=datetime.now(UTC))
+        word, at = refusal.kind.word(request.dialect), datetime.now(UTC)
+        try:
+            return encode_error(request, word, str(refusal), at=at)
+        except ConfigurationError:  # with its id, or with what it asked for, it fits no message
+            return encode_error(replace(request, id=""), word, "the answer is too large", at=at)
 
     def _log(self, request: Request) -> None:
         if self._settings.executed_log is None:

@@ -114,6 +114,14 @@ def test_a_result_too_large_for_a_message_is_an_error() -> None:
         assert "STUI allows 10,000,000" in reply["error"]
 
 
+def test_an_id_that_leaves_no_room_for_an_error_is_left_out() -> None:
+    with serving() as (_, client):
+        whole = b'{"id":"%s","command":"nothing"}' % (b"x" * (MESSAGE_MAX_BYTES - 40))
+        reply = client.exchange(whole)
+        assert (reply["id"], reply["status"], reply["error"]) == ("", "error", "the answer is too large")
+        assert client.ask("ping")["status"] == "success"
+
+
 def test_a_large_result_arrives() -> None:
     with serving() as (_, client):
         result = client.ask("evaluate", code="String new: 9000000 withAll: $x")["result"]["result"]
