@@ -116,6 +116,7 @@ WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one w
 
 # The command line.
 LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
+PRUNE_MAX_DAYS: Final = 100_000.0  # of --older-than; no date is much longer ago
 KEYRING_PROMPT_S: Final = 60.0  # login and logout: a person may have to unlock the keyring first
 OUTPUT_QUEUE_LENGTH: Final = 1_000  # lines that a reader of our output may lag behind; more are dropped and counted
 OUTPUT_CLOSE_S: Final = 0.5  # output that nobody reads holds up the end of the program for no longer

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from stui_supervisor.config import SESSION_KEPT_DAYS
+from stui_supervisor.config import PRUNE_MAX_DAYS, SESSION_KEPT_DAYS
 
 _COMMANDS: Final = (
     ("list", "list_all", (), "the sessions, the newest first"),
@@ -53,6 +53,6 @@ def add_parsers(
 
 def _days(text: str) -> float:
     with suppress(ValueError):
-        if 0 <= (days := float(text)) < float("inf"):
+        if 0 <= (days := float(text)) <= PRUNE_MAX_DAYS:
             return days
-    raise argparse.ArgumentTypeError(f"{text!a} is not a number of days")
+    raise argparse.ArgumentTypeError(f"{text!a} is not a number of days from 0 to {PRUNE_MAX_DAYS:,.0f}")

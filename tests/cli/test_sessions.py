@@ -321,6 +321,7 @@ def test_a_session_of_a_later_version_is_told_of_and_left_as_it_is(told: Told, t
         (["prune", "--older-than", "soon"], "not a number of days"),
         (["prune", "--older-than", "nan"], "not a number of days"),
         (["prune", "--older-than=-1"], "not a number of days"),
+        (["prune", "--older-than", "1e6"], "not a number of days from 0 to 100,000"),
     ],
 )
 def test_wrong_usage_ends_with_2(told: Told, words: list[str], said: str) -> None:
