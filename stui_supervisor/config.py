@@ -15,6 +15,7 @@ VALUES_COUNTED_FROM_BYTES: Final = 2_000_000  # a context of many small values h
 CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 MB on disk
 CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
 CONTEXT_FILE_MAX_BYTES: Final = 4_000_000  # what is read of a context file; restored and new work may add up
+COPY_MAX_BYTES: Final = 2_000_000  # of an image's copy; a snapshot file holds it beside a whole context of our own
 SECTION_NAME_MAX_LENGTH: Final = 128  # of a section's name, and of a writer's
 SECTION_OVERHEAD_BYTES: Final = 64  # what each section costs beside its name and value
 SECTIONS_MAX: Final = 10_000  # of a context; merging as many keeps the event loop for some milliseconds

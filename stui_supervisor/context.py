@@ -177,7 +177,7 @@ class Context(MutableMapping[str, Any]):
 
     def _hold(self, sections: Mapping[str, Section]) -> None:
         self._sections = dict(sections)
-        self._total_bytes = sum(_cost(name, section) for name, section in sections.items())
+        self._total_bytes = total_bytes(sections)
         self._live = sum(section.value is not None for section in sections.values())
 
     def _over(self, own: Section, restored: Section | None) -> Section:
@@ -236,6 +236,11 @@ class Context(MutableMapping[str, Any]):
         tombstones = [name for name, section in self._sections.items() if section.value is None]
         for name in tombstones[:-TOMBSTONES_KEPT]:
             self._remove(name)
+
+
+def total_bytes(sections: Mapping[str, Section]) -> int:
+    """What these sections cost together."""
+    return sum(_cost(name, section) for name, section in sections.items())
 
 
 def is_section_name(name: Any) -> bool:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stui_supervisor.config import SECTIONS_MAX, TOMBSTONES_KEPT
-from stui_supervisor.context import METADATA_KEY, Section, encode_section, encode_value, is_section_name, is_tag
+from stui_supervisor.config import COPY_MAX_BYTES, SECTIONS_MAX, TOMBSTONES_KEPT
+from stui_supervisor.context import (
+    METADATA_KEY,
+    Section,
+    encode_section,
+    encode_value,
+    is_section_name,
+    is_tag,
+    total_bytes,
+)
 from stui_supervisor.errors import ConfigurationError
 
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
@@ -63,6 +71,12 @@ def sections_beyond(state: Any) -> int:
     tags = len(parts) - TOMBSTONES_KEPT if isinstance(parts, Mapping) else 0
     count = max(len(state) - (METADATA_KEY in state), tags)
     return count if count > SECTIONS_MAX else 0
+
+
+def bytes_beyond(sections: Mapping[str, Section]) -> int:
+    """What a copy's sections cost; 0 when a snapshot can hold whatever of it gives way."""
+    size = total_bytes(sections)
+    return size if size > COPY_MAX_BYTES else 0
 
 
 def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
 from stui_supervisor.effects import Knock, LookAtPath, SaveSnapshot
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -34,7 +34,7 @@ from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import encode_state_data, from_state_data, sections_beyond
+from stui_supervisor.state_data import bytes_beyond, encode_state_data, from_state_data, sections_beyond
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 
@@ -245,15 +245,18 @@ class Uplink(Retrying):
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
-        beyond = sections_beyond(state)
-        self._sharing.found(is_readable=not beyond)
-        if beyond:
-            hint = "the image's copy stays as it is, and the work context is kept on this machine only"
-            words = f"the image's copy of the work has {beyond:,} sections, and {SECTIONS_MAX:,} can be taken"
-            self._problem("too_many_sections", words, hint)
+        sections = sections_beyond(state)
+        remote = {} if sections else from_state_data(state)
+        size = bytes_beyond(remote)
+        self._sharing.found(is_readable=not sections and not size)
+        if sections:
+            self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
+            return False
+        if size:
+            self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
             return False
         context = self._session.context
-        remote, own = from_state_data(state), context.sections()
+        own = context.sections()
         if self._session.id is None:  # without a disk there is no place for the copy that would give way
             remote = {name: section for name, section in remote.items() if name not in own}
         merged = context.merge(remote)
@@ -265,6 +268,10 @@ class Uplink(Retrying):
             hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
             self._problem("context_differed", f"the image had another copy of: {names}", hint)
         return bool(merged.newer)
+
+    def _leave_copy(self, code: str, excess: str) -> None:
+        hint = "the image's copy stays as it is, and the work context is kept on this machine only"
+        self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
         state = encode_state_data(self._session.context.sections())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
-from stui_supervisor.config import SECTIONS_MAX, Settings
+from stui_supervisor.config import COPY_MAX_BYTES, SECTIONS_MAX, Settings
 from stui_supervisor.context import Section
 from stui_supervisor.effects import Effect, Save, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
@@ -437,16 +439,21 @@ def test_exactly_the_copies_that_give_way_are_kept_as_a_snapshot_and_said() -> N
     assert commands(effects)[-1] == "update_session_state"
 
 
-def test_a_copy_of_too_many_sections_is_left_as_it_is_and_said() -> None:
+TOO_MANY = {f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)}
+TOO_LARGE = {"theirs": section("t" * COPY_MAX_BYTES, 9)}
+
+
+@pytest.mark.parametrize(("copy", "code"), [(TOO_MANY, "too_many_sections"), (TOO_LARGE, "copy_too_large")])
+def test_a_copy_that_no_snapshot_could_hold_is_left_as_it_is_and_said(copy: dict[str, Section], code: str) -> None:
     world = pausing(at("connected"))
     world.answer()
     world.lost()
     world.wait_for_deadline()
     world.opened()
-    effects = world.shake_hands("one", {f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)})
+    effects = world.shake_hands("one", copy)
     world.context["work"] = "newer"
     effects += world.wait(9.9)
-    assert (codes(effects), only(SaveSnapshot, effects)) == (["too_many_sections"], [])
+    assert (codes(effects), only(SaveSnapshot, effects)) == ([code], [])
     assert "update_session_state" not in commands(effects)
     assert (world.state, dict(world.context)) == (State.CONNECTED, {"work": "newer"})
 
@@ -454,7 +461,7 @@ def test_a_copy_of_too_many_sections_is_left_as_it_is_and_said() -> None:
 def test_after_a_copy_that_was_left_alone_one_that_can_be_read_is_brought_up_to_date() -> None:
     world = at("connected")
     world.context["work"] = "new"
-    for copy in ({f"s{number}": section("theirs", 9) for number in range(SECTIONS_MAX + 1)}, {}):
+    for copy in (TOO_MANY, {}):
         world.lost()
         world.wait_for_deadline()
         world.opened()
