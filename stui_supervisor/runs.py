@@ -28,7 +28,7 @@ class Runs:
         self._make_driver = make_driver
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._leaving: tuple[Driver, Audience] | None = None
+        self._leaving: Driver | None = None
         self._stops = 0
         self.driver: Driver | None = None
         self.audience = Audience()
@@ -49,7 +49,7 @@ class Runs:
 
         Raises SupervisorError when the event loop has ended before the run.
         """
-        driver = self.driver if self._leaving is None else self._leaving[0]
+        driver = self.driver or self._leaving
         if driver is None:
             return False
         if self._loop is not None and self._loop.is_closed():
@@ -73,27 +73,26 @@ class Runs:
         driver, self.driver = self.here(), None
         self._stops += 1
         if driver is not None:
-            self._leaving, self.audience = (driver, self.audience), Audience(between_runs=True)
+            audience, self.audience = self.audience, Audience(between_runs=True)
+            self._leaving = driver
             try:
                 driver.feed(inputs.Stop())
             finally:  # a mistake in the core is told, and leaves nothing behind all the same
                 self._ending = asyncio.create_task(driver.close(), name="stui-stop")
-                self._ending.add_done_callback(lambda _: self._over())
+                self._ending.add_done_callback(lambda _: self._over(driver, audience))
         await self._ended()
 
     async def _ended(self) -> None:
         """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
         if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
-        self._over()  # in the turn in which its task ends nothing has been released yet
+        elif self._leaving is not None:
+            await asyncio.sleep(0)  # its task has ended in this turn, and is followed by what releases everything
 
-    def _over(self) -> None:
-        """Once for each run; also after a task that was cancelled before its first step."""
-        if self._leaving is None:
-            return
-        (driver, audience), self._leaving = self._leaving, None
+    def _over(self, driver: Driver, audience: Audience) -> None:
+        """Also after a task that was cancelled before its first step."""
         try:
             driver.release()
         finally:
-            self._loop = None
+            self._loop = self._leaving = None
             audience.close(SupervisorError("the supervisor was stopped", hint=START))

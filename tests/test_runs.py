@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import State, Supervisor, SupervisorError
+from stui_supervisor import ContextSaved, State, Supervisor, SupervisorError
 from stui_supervisor.config import LAST_PUSH_S
 from stui_supervisor.driver import Driver
 from stui_supervisor.inputs import ContextChanged, Start, Stop
@@ -130,6 +130,18 @@ async def test_a_start_just_before_the_stop_gives_everything_back_is_not_undone_
         await there.supervisor.start()
         await stop
         assert await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S) is State.CONNECTED
+
+
+async def test_a_start_and_a_stop_in_that_turn_are_a_run_of_their_own(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await ending(there)
+        await there.supervisor.start()
+        stream = there.supervisor.events()
+        there.supervisor.context["last"] = "words"
+        await there.supervisor.stop()
+        await stop
+        async with asyncio.timeout(LIMIT_S):
+            assert [event async for event in stream if isinstance(event, ContextSaved)]
 
 
 async def test_a_second_stop_in_that_turn_returns_when_everything_is_given_back(tmp_path: Path) -> None:
