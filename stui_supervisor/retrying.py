@@ -27,7 +27,7 @@ from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.troubles import Troubles
-from stui_supervisor.turn import Turn
+from stui_supervisor.turn import BEFORE_ALL, Turn
 
 
 class Retrying(Turn, ABC):
@@ -56,6 +56,7 @@ class Retrying(Turn, ABC):
         waits = attempt.phase is Phase.WAITING and attempt.until is not None
         return replace(
             self._status,
+            since=now.utc if self._status.since is BEFORE_ALL else self._status.since,
             endpoint=self._endpoint_text(),
             image_id=record.image_id,
             dialect=record.dialect,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from stui_supervisor.attempt import Attempt
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
@@ -16,6 +17,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.session import Session
 from stui_supervisor.states import State
 
+BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)  # nothing has happened yet
 STORE_HINT = "the work goes on in memory and is saved once the disk takes it again"
 
 
@@ -23,7 +25,7 @@ class Turn:
     """One input being handled: ``now`` is its moment, ``effects`` what it led to so far."""
 
     def __init__(self, session: Session, *, profile: str, pid: int) -> None:
-        self._now = Moment(0.0, datetime.min.replace(tzinfo=UTC))
+        self._now = Moment(0.0, BEFORE_ALL)
         self._effects: list[Effect] = []
         self._machine = LinkState()
         self._attempt = Attempt()

@@ -11,7 +11,9 @@ from stui_supervisor.secret import Secret
 from stui_supervisor.states import State
 from tests.support.core_places import PLACES, at
 from tests.support.core_world import (
+    BEGIN,
     DISK_FULL,
+    HERE,
     RESET,
     THERE,
     World,
@@ -261,3 +263,10 @@ def test_a_lost_link_makes_a_wanted_link_recover_and_no_other(place: str) -> Non
     before, had_link = world.state, world.open_link is not None
     world.lost()
     assert world.state is (State.RECOVERING if had_link else before)
+
+
+def test_before_the_start_nothing_has_lasted_yet() -> None:
+    world = World()
+    assert world.core.status(BEGIN).since == BEGIN.utc
+    world.start(HERE)
+    assert world.core.status(BEGIN.after(5.0)).since == BEGIN.utc
