@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -95,14 +96,20 @@ class RotatedFile:
         return self._opened()
 
 
-def remove_outlived(directory: Path, before_s: float, at_most: int) -> None:
-    """Remove log files that nobody has written to since that time, in seconds since 1970.
+def remove_outlived(directory: Path, names: re.Pattern[str], before_s: float, at_most: int) -> None:
+    """Remove the files of logs with these names that nobody has written to since that time, in seconds since 1970.
 
     Raises OSError. A supervisor that had nothing to say for so long makes its file anew.
     """
-    outlived = (path for path in directory.glob(f"*{_SUFFIX}") if _is_older(path, before_s))
+    outlived = (path for path in directory.glob(f"*{_SUFFIX}") if _is_of(names, path) and _is_older(path, before_s))
     for path in list(islice(outlived, at_most)):
         path.unlink(missing_ok=True)
+
+
+def _is_of(names: re.Pattern[str], path: Path) -> bool:
+    """Another program may keep files of its own in the same directory."""
+    name, _, age = path.name.removesuffix(_SUFFIX).partition(".")
+    return names.fullmatch(name) is not None and (age == "" or age.isdecimal())
 
 
 def _is_older(path: Path, before_s: float) -> bool:

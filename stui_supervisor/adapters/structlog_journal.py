@@ -30,6 +30,7 @@ from stui_supervisor.states import Outcome
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_MAX_LENGTH: Final = 100
+_OURS: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|unsaved-[0-9]+")  # sessions, and runs without one
 _ROUTINE_MAX: Final = JOURNAL_QUEUE_LENGTH // 4
 _KEPT_S: Final = timedelta(days=SESSION_KEPT_DAYS).total_seconds()
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
@@ -177,7 +178,7 @@ class _Scribe:
         self._file.close()
         self._file = None
         with suppress(OSError):  # those of sessions that are gone would fill the disk in the end
-            remove_outlived(self._logs, time.time() - _KEPT_S, LOGS_CLEANED)
+            remove_outlived(self._logs, _OURS, time.time() - _KEPT_S, LOGS_CLEANED)
 
     def _write(self, lines: Iterable[Line]) -> None:
         for line in lines:

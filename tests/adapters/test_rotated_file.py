@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -70,15 +71,16 @@ def test_a_line_longer_than_a_file_is_still_written_whole(tmp_path: Path) -> Non
 
 
 def test_so_many_of_the_files_that_nobody_wrote_to_for_long_go_and_nothing_else(tmp_path: Path) -> None:
-    for name, written_at in (("a.jsonl", 10), ("b.1.jsonl", 20), ("c.jsonl", 30), ("mine.txt", 10)):
+    theirs = ("mine.txt", "mine.jsonl", "a.b.jsonl", "ab.jsonl")
+    for name, written_at in (("a.jsonl", 10), ("b.1.jsonl", 20), ("c.jsonl", 30), *((name, 10) for name in theirs)):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (written_at, written_at))
-    (tmp_path / "directory.jsonl").mkdir()
-    os.utime(tmp_path / "directory.jsonl", (10, 10))
-    remove_outlived(tmp_path, 30.0, at_most=1)
-    assert len(list(tmp_path.iterdir())) == 4
-    remove_outlived(tmp_path, 30.0, at_most=5)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.jsonl", "directory.jsonl", "mine.txt"]
+    (tmp_path / "d.jsonl").mkdir()
+    os.utime(tmp_path / "d.jsonl", (10, 10))
+    for left, at_most in ((7, 1), (6, 5)):
+        remove_outlived(tmp_path, re.compile("[a-d]"), 30.0, at_most)
+        assert len(list(tmp_path.iterdir())) == left
+    assert {path.name for path in tmp_path.iterdir()} == {"c.jsonl", "d.jsonl", *theirs}
 
 
 @posix_only

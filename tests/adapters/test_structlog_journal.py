@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -157,16 +158,16 @@ def test_the_files_of_a_session_stay_within_their_bounds(tmp_path: Path, make: M
 
 def test_the_log_of_a_session_that_nobody_used_for_long_goes_at_the_end(tmp_path: Path, make: Make) -> None:
     (tmp_path / "logs").mkdir(mode=0o700)
-    old, recent = tmp_path / "logs" / "old.1.jsonl", tmp_path / "logs" / "recent.jsonl"
-    for file, days in ((old, SESSION_KEPT_DAYS + 1), (recent, SESSION_KEPT_DAYS - 1)):
-        file.write_text("x\n")
-        written_at = time.time() - days * 86_400
-        os.utime(file, (written_at, written_at))
+    old, recent = SESSION_KEPT_DAYS + 1, SESSION_KEPT_DAYS - 1
+    kept = {f"{uuid4()}.jsonl": recent, "theirs.jsonl": old}
+    for name, age in {f"{uuid4()}.1.jsonl": old, "unsaved-7.jsonl": old, **kept}.items():
+        (tmp_path / "logs" / name).write_text("x\n")
+        os.utime(tmp_path / "logs" / name, (time.time() - age * 86_400,) * 2)
     journal = make()
     journal.open("s", "p")
     journal.record(problem(), link=1)
     journal.close()
-    assert sorted(file.name for file in (tmp_path / "logs").iterdir()) == ["recent.jsonl", "s.jsonl"]
+    assert {file.name for file in (tmp_path / "logs").iterdir()} == {"s.jsonl", *kept}
 
 
 def test_a_session_id_never_leaves_the_directory(tmp_path: Path, make: Make) -> None:
