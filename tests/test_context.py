@@ -110,6 +110,13 @@ def test_true_and_one_are_different_values() -> None:
     assert context["x"] is not True
 
 
+def test_numbers_that_are_equal_but_written_otherwise_are_different_values_in_as_many_bytes_too() -> None:
+    context, changes = make()
+    context["x"] = [1.0, 1]
+    context["x"] = [1, 1.0]
+    assert (context.sections()["x"].value, changes.count) == (b"[1,1.0]", 2)
+
+
 def test_tuples_are_kept_as_lists() -> None:
     context, _ = make()
     context["cursor"] = (1, 6)
