@@ -74,8 +74,8 @@ class RotatedFile:
         return self._directory / (f"{self._name}.{age}{_SUFFIX}" if age else f"{self._name}{_SUFFIX}")
 
     def _opened(self) -> int:
-        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
-            self.close()  # somebody has removed the file
+        if self._descriptor is not None and _is_removed(self._descriptor):
+            self.close()
         if self._descriptor is None:
             _make_own_directory(self._directory)
             self._descriptor = _open_private_file(self._path(0))
@@ -94,6 +94,11 @@ class RotatedFile:
             if self._size > JOURNAL_SLACK * self._max_bytes:
                 raise
         return self._opened()
+
+
+def _is_removed(descriptor: int) -> bool:
+    """True when nobody can find the file any more; Windows removes none that is open."""
+    return sys.platform != "win32" and os.fstat(descriptor).st_nlink == 0
 
 
 def remove_outlived(directory: Path, names: re.Pattern[str], before_s: float, at_most: int) -> None:
