@@ -232,16 +232,17 @@ class Uplink(Retrying):
             self._push(Purpose.PUSH, self._attempt.dialect, session)
 
     def _gives_last_changes(self) -> bool:
-        """True while a push is under way, or a session is made for it again. A request is not kept waiting for it.
+        """True while the image has yet to get or to accept what changed. A request is not kept waiting for that.
 
-        A push begins where the image lacks something.
+        A push begins where the image lacks something, after what is under way that nobody waits for.
         """
-        if self._exchange.waiting:
+        if self._exchange.waiting or self._attempt.phase is not Phase.UP:
             return False
-        if self._attempt.phase is Phase.UP and self._sharing.next_deadline() is not None:
+        lacks_something = self._sharing.next_deadline() is not None
+        if lacks_something:
             self._share()
         flight = self._exchange.flight
-        return flight is not None and flight.purpose in (Purpose.PUSH, Purpose.SESSION)
+        return flight is not None and (lacks_something or flight.purpose in (Purpose.PUSH, Purpose.SESSION))
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""

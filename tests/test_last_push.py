@@ -126,6 +126,31 @@ def test_what_waits_behind_a_push_that_is_under_way_is_not_sent_at_the_end() -> 
     assert (commands(effects), only(Finish, effects), has_ended(world)) == ([], [], True)
 
 
+def test_the_last_push_follows_the_reply_to_a_ping() -> None:
+    world = at("connected")
+    assert commands(world.wait(10.0)) == ["ping"]
+    world.context["work"] = "new"
+    assert commands(world.tell(inputs.Stop())) == []
+    assert commands(world.answer()) == ["update_session_state"]
+    world.answer()
+    assert has_ended(world)
+
+
+def test_a_ping_alone_is_not_waited_for() -> None:
+    world = at("connected")
+    assert commands(world.wait(10.0)) == ["ping"]
+    world.tell(inputs.Stop())
+    assert has_ended(world)
+
+
+def test_a_request_that_was_given_up_is_not_waited_for() -> None:
+    world = at("connected")
+    world.submit(timeout=1.0)
+    world.wait(2.0)
+    world.tell(inputs.Stop())
+    assert has_ended(world)
+
+
 def test_where_the_image_has_everything_the_end_is_at_once() -> None:
     world = at("connected")
     assert commands(world.tell(inputs.Stop())) == []
