@@ -21,7 +21,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
@@ -158,17 +158,25 @@ def _header(fields: dict[str, Any]) -> Header:
         header = Header(
             kind=Kind(fields["kind"]),
             seq=fields["seq"],
-            saved_at=datetime.fromisoformat(fields["time"]),
+            saved_at=_moment(fields["time"]),
             profile=fields["profile"],
             live_sections=fields["live_sections"],
             writer=fields["writer"],
             minor=fields["minor"],
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise Damaged("its header is incomplete") from None
     numbers = (header.seq, header.live_sections, header.minor, fields.get("major"))
     texts = (header.profile, header.writer)
     right = all(type(number) is int for number in numbers) and all(isinstance(text, str) for text in texts)
-    if not right or fields["major"] != MAJOR or header.saved_at.tzinfo is None:
+    if not right or fields["major"] != MAJOR:
         raise Damaged("its header has a wrong shape")
     return header
+
+
+def _moment(text: str) -> datetime:
+    """Raises ValueError without a zone, and OverflowError for a time that UTC has not."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment.astimezone(UTC)

@@ -145,6 +145,7 @@ def test_an_older_major_than_the_first_is_damaged() -> None:
         {"length": 1},
         {"time": "yesterday"},
         {"time": "2026-01-31T12:00:00"},
+        {"time": "9999-12-31T23:59:59-12:00"},
         {"time": 5},
         {"magic": "other"},
     ],
