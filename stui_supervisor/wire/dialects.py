@@ -111,8 +111,8 @@ def _decode_command(message: dict[str, Any]) -> Reply:
         return Reply(Dialect.COMMAND, ok=True, result=_result_of(message, "result"))
     if status != "error":
         raise MalformedMessage(f"the status of the reply is {shown(status)}")
-    error_type = text_of(message, "error_type", "Error")
-    return Reply(Dialect.COMMAND, ok=False, result={}, error_type=error_type, message=text_of(message, "error", ""))
+    error_type, words = _words(message, "error_type", "Error"), _words(message, "error", "")
+    return Reply(Dialect.COMMAND, ok=False, result={}, error_type=error_type, message=words)
 
 
 def _decode_envelope(message: dict[str, Any]) -> Reply:
@@ -121,9 +121,17 @@ def _decode_envelope(message: dict[str, Any]) -> Reply:
         return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"))
     error = data if data.get("data") is None else data["data"]  # some servers write the code beside the type
     if not isinstance(error, dict):
-        raise MalformedMessage(f"the error of the reply is {_kind(error)}, not an object")
-    code = text_of(error, "code", "InternalError")
-    return Reply(Dialect.ENVELOPE, ok=False, result={}, error_type=code, message=text_of(error, "message", ""))
+        error = {"message": error}
+    code, words = _words(error, "code", "InternalError"), _words(error, "message", "")
+    return Reply(Dialect.ENVELOPE, ok=False, result={}, error_type=code, message=words)
+
+
+def _words(error: Mapping[str, Any], name: str, default: str) -> str:
+    """A part of an error: that it is one is certain, so what is no text is shown as the JSON that it is."""
+    value = error.get(name)
+    if value is None:
+        return default
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _result_of(message: dict[str, Any], name: str) -> dict[str, Any]:
