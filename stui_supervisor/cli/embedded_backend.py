@@ -23,7 +23,8 @@ class EmbeddedBackend:
     async def start(self) -> None:
         """Start it; returns when it listens. Raises SupervisorError when it does not."""
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "stui_supervisor.backend", "--json", "--until-eof", "--bind", self.endpoint),
+            *(sys.executable, "-P", "-m", "stui_supervisor.backend"),  # -P: no module of the working directory
+            *("--json", "--until-eof", "--bind", self.endpoint),
             env={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE},
             stdin=asyncio.subprocess.PIPE,  # nothing is written: it closes when we end, even by a kill
             stdout=asyncio.subprocess.PIPE,
