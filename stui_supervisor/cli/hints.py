@@ -14,6 +14,7 @@ from stui_supervisor.events import Status
 from stui_supervisor.failures import FAILURES, FailureKind
 
 _DEFAULT_PROFILES: Final = (None, "default")
+_UNANSWERED: Final = "see whether the backend runs there, and is not busy"
 
 
 def command(options: GlobalOptions, *words: str, profile: str | None = None) -> str:
@@ -35,3 +36,9 @@ def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Statu
     else:
         hint = f"give the right token with: {login}, or set {TOKEN_VARIABLE} for one run"
     return type(rejection)(rejection.message, hint=hint)
+
+
+def way_out(trouble: str | None) -> str:
+    """What to do about the ``last_error`` of a status; without one, about a backend that does not answer."""
+    known = (failure.hint for failure in FAILURES.values() if trouble and trouble.startswith(failure.meaning))
+    return next(known, _UNANSWERED)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stui_supervisor.cli.exit_codes import ExitCode
-from stui_supervisor.cli.hints import advised
+from stui_supervisor.cli.hints import advised, way_out
 from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import GlobalOptions, Terminal, error_object, read_stdin
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
@@ -66,10 +66,10 @@ async def _ask_over_own_link(options: GlobalOptions, command: str, parameters: M
         except ConnectionRejected as error:
             raise advised(error, options, supervisor.status()) from error
         except TimeoutError as error:
-            reason = supervisor.status().last_error or "the backend does not answer"
+            trouble = supervisor.status().last_error
+            reason = trouble or "the backend does not answer"
             raise NotSent(
-                f"no link to {endpoint} within {settings.link_wait_s:g} s: {reason}",
-                hint="see whether the backend runs there, and is not busy",
+                f"no link to {endpoint} within {settings.link_wait_s:g} s: {reason}", hint=way_out(trouble)
             ) from error
         return await supervisor.request(command, parameters)
 

@@ -12,6 +12,8 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.hints import command as command_line
+from stui_supervisor.cli.hints import way_out
+from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
@@ -102,3 +104,13 @@ def test_after_a_refusal_it_is_said_that_no_link_was_established_and_how_to_try_
 
     assert error["message"] == f"no link to {backend.endpoint} was ever established"
     assert error["hint"] == f"connect once with: stui-supervisor run {backend.endpoint}"
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_each_failure_has_its_own_way_out(kind: FailureKind) -> None:
+    assert way_out(str(Failure(kind, "what was seen"))) == FAILURES[kind].hint
+
+
+@pytest.mark.parametrize("trouble", [None, "", "no byte for 2.0 s"])
+def test_without_a_failure_the_backend_is_what_to_look_at(trouble: str | None) -> None:
+    assert way_out(trouble) == "see whether the backend runs there, and is not busy"

@@ -215,4 +215,5 @@ def test_without_a_backend_the_command_ends_with_3_and_says_that_nothing_was_sen
     ended = command("eval", "3 + 4", "--json")
 
     assert (ended.code, ended.answer["error"]["type"]) == (3, "NotSent")
+    assert ended.answer["error"]["hint"] == "start the image's STUI server, or check the port"
     assert endpoint in ended.answer["error"]["message"]
