@@ -108,7 +108,7 @@ def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.notifications is not None:
         settled["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
     if arguments.topic is not None:
-        settled["topics"] = tuple(dict.fromkeys(filter(None, arguments.topic)))
+        settled["topics"] = tuple(dict.fromkeys(_checked_topic(topic) for topic in arguments.topic if topic))
     for flag in ("failover", "allow_plaintext_token"):
         if getattr(arguments, flag) is not None:
             settled[flag] = getattr(arguments, flag)
@@ -133,6 +133,17 @@ def _checked_image(name: str) -> str:
             f"the image's name is longer than {REMOTE_NAME_MAX_BYTES} bytes", hint="give it as status shows it"
         )
     return name
+
+
+def _checked_topic(topic: str) -> str:
+    """No image publishes under a topic that is no UTF-8, and none can be subscribed to."""
+    try:
+        topic.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            f"{topic!a} cannot be a topic", hint="give it as the image names it, in the terminal's encoding"
+        ) from error
+    return topic
 
 
 def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:

@@ -16,7 +16,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.command import Command
-from tests.support.stored_files import contents, with_header
+from tests.support.stored_files import contents, posix, with_header
 
 A, B = "tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"
 DEFAULTS: dict[str, Any] = {
@@ -94,6 +94,7 @@ def test_an_endpoint_is_kept_in_its_normal_form_and_once(command: Command) -> No
         ((f"--pin-image={'x' * REMOTE_NAME_MAX_BYTES}",), "the image's name is longer"),
         (("--notifications=nowhere",), "has no scheme"),
         (("--no-such-option",), "unrecognized arguments"),
+        pytest.param(("--topic=\udcff",), r"'\udcff' cannot be a topic", marks=posix),
     ],
 )
 def test_what_cannot_be_is_a_usage_error_and_changes_nothing(
