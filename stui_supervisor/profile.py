@@ -51,5 +51,5 @@ def checked_name(name: str) -> str:
         return name
     raise ConfigurationError(
         f"{str(name)[:PROFILE_NAME_MAX_LENGTH]!a} cannot name a profile",
-        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} letters, digits, dots, dashes and underscores",
+        hint=f"use 1 to {PROFILE_NAME_MAX_LENGTH} of a-z, A-Z, 0-9, '.', '-' and '_', the first a letter or digit",
     )

@@ -42,5 +42,5 @@ def test_a_name_of_letters_digits_dots_dashes_and_underscores_is_taken(name: str
 
 @pytest.mark.parametrize("name", ["", ".", "-x", "a b", "a/b", "ü", "a\n", "x" * (PROFILE_NAME_MAX_LENGTH + 1)])
 def test_any_other_name_is_refused_with_what_a_right_one_looks_like(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="use 1 to 64 letters"):
+    with pytest.raises(ConfigurationError, match="use 1 to 64 of a-z, A-Z, 0-9"):
         checked_name(name)
