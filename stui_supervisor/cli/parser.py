@@ -148,7 +148,10 @@ def _shared_options(*, as_json: bool) -> _Parser:
         help="where sessions and logs are kept, in place of the system's directories",
     )
     options.add_argument(
-        "--profile", metavar="NAME", default=argparse.SUPPRESS, help="whose sessions (default: default)"
+        "--profile",
+        metavar="NAME",
+        default=argparse.SUPPRESS,
+        help="whose sessions (default: default; for the command sessions: all)",
     )
     options.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="print JSON on stdout, for programs"

@@ -39,7 +39,8 @@ def add_parsers(
     )
     known = sessions.add_subparsers(title="actions", metavar="ACTION", required=True)
     for name, function, operands, line in _COMMANDS:
-        command = known.add_parser(name, parents=[shared], allow_abbrev=False, help=line, description=line)
+        sentence = f"{line[0].upper()}{line[1:]}."
+        command = known.add_parser(name, parents=[shared], allow_abbrev=False, help=line, description=sentence)
         for operand in operands:
             word = operand.strip("[]")
             command.add_argument(

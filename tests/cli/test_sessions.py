@@ -337,6 +337,17 @@ def test_each_argument_explains_itself(action: str, command: Command) -> None:
     assert all(len(line.split()) > 1 for line in operands.splitlines() if line)
 
 
+@pytest.mark.parametrize("action", ["list", "show", "restore", "export", "import", "prune"])
+def test_each_action_explains_itself_in_a_sentence_and_says_whose_sessions_it_sees(
+    action: str, command: Command
+) -> None:
+    paragraphs = [" ".join(part.split()) for part in command("sessions", action, "--help").out.split("\n\n")]
+
+    assert paragraphs[1][0].isupper()
+    assert paragraphs[1].endswith(".")
+    assert "for the command sessions: all" in paragraphs[-1]
+
+
 def test_a_copy_that_the_session_has_not_is_wrong_usage(told: Told) -> None:
     session_id = leave(told, {"a": 1})
     for name in ("context.9", "endpoint.1", "../x"):
