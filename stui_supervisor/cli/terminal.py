@@ -52,6 +52,7 @@ STATE_WIDTH: Final = max(map(len, State))  # so that what follows a state stands
 
 _NOT_ASCII: Final = re.compile(r"[^ -~]")
 _CLEAR_LINE: Final = "\r\x1b[2K"
+_PAINT: Final = re.compile(r"\x1b\[[0-9]*m")
 
 
 class GlobalOptions(Protocol):
@@ -118,8 +119,9 @@ class Terminal:
         self._write(sys.stderr, text)
 
     def live(self, text: str) -> None:
-        """Show ``text`` below the last line until something else is written; on a terminal only."""
+        """Show ``text``, as far as it fits, below the last line until something else is written; on a terminal only."""
         is_behind = self._output is not None and self._output.is_behind
+        text = _fitting(text, sys.stdout)
         if self.is_live and text != self._live_text and not is_behind:
             self._put(sys.stdout, _CLEAR_LINE + text)
             self._live_text = text
@@ -187,6 +189,16 @@ def silence_stdout() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def _fitting(text: str, stream: TextIO) -> str:
+    """``text`` on one line of the terminal: what wraps cannot be taken away again. A cut text loses its colours."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return text
+    plain = _PAINT.sub("", text)
+    return plain[: columns - 1] if 0 < columns <= len(plain) else text
 
 
 def _takes_ansi(stream: TextIO) -> bool:

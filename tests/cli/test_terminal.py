@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ import pytest
 from stui_supervisor.cli.terminal import Colour, Terminal, error_object
 from stui_supervisor.errors import BackendError, NotSent
 from tests.support.command import Command
+from tests.support.stored_files import posix
 
 CLEAR = "\r\x1b[2K"
 
@@ -63,6 +65,28 @@ def test_a_live_line_gives_way_to_the_next_line(capsys: pytest.CaptureFixture[st
     terminal.line("more")
 
     assert capsys.readouterr().out == f"{CLEAR}waiting{CLEAR}done\nmore\n"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [(11, "wait for i"), (12, "\x1b[32mwait\x1b[0m for it"), (0, "\x1b[32mwait\x1b[0m for it")],
+    ids=["cut", "fits", "not told"],
+)
+def test_a_live_line_never_wraps(columns: int, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl  # noqa: PLC0415  not on Windows
+    import termios  # noqa: PLC0415  not on Windows
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    terminal = Terminal(as_json=False, is_live=True)
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        terminal.live(f"{terminal.paint('wait', Colour.GREEN)} for it")
+        written = os.read(ours, 100).decode()
+    os.close(ours)
+
+    assert written == CLEAR + shown
 
 
 def test_a_note_beside_a_live_line_leaves_no_rest_of_it(capsys: pytest.CaptureFixture[str]) -> None:
