@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stui_supervisor.adapters.host import directories
-from stui_supervisor.adapters.private_files import store_errors, write_whole
+from stui_supervisor.adapters.private_files import write_whole
 from stui_supervisor.adapters.session_archive import SessionArchive, StoredCopy, put_back
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
@@ -101,8 +101,10 @@ def export(arguments: argparse.Namespace) -> ExitCode:
     if arguments.file == _STDIN_OR_STDOUT:
         terminal.document(content)
         return ExitCode.DONE
-    with store_errors("export the session", str(path)):
+    try:
         write_whole(str(path.parent), path.name, (content,))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror})", hint="name another file") from error
     if terminal.as_json:
         terminal.answer({"session_id": session.session_id, "file": str(path), "bytes": len(content)})
     terminal.line(f"{printable(str(path))}: {len(content):,} bytes")
