@@ -23,7 +23,7 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
     if not refused.is_movable:
         return StoreNotice(
             code="unusable_file",
-            message=f"{what}. It stays where it is and an older state is used.",
+            message=f"{what}. It stays where it is and an older state is used",
             hint="see that the file belongs to you and that this version is not older than the one that wrote it",
         )
     try:
@@ -32,7 +32,7 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
         kept = f"It could not be set aside ({error.strerror})"
     return StoreNotice(
         code="damaged_file",
-        message=f"{what}. {kept}, and an older state is used.",
+        message=f"{what}. {kept}, and an older state is used",
         hint="look at what you worked on last; if this happens again, check the disk",
     )
 
@@ -55,7 +55,7 @@ def leave(session_id: str, refused: Refused) -> StoreNotice:
     """Tell of a damaged file in a session that is not ours to change."""
     return StoreNotice(
         code="damaged_file" if refused.is_movable else "unusable_file",
-        message=f"{_what(session_id, refused)}. It stays where it is and an older state is used.",
+        message=f"{_what(session_id, refused)}. It stays where it is and an older state is used",
         hint="look at what you worked on last; if this happens again, check the disk",
     )
 
