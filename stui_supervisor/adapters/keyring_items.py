@@ -117,7 +117,7 @@ def _get(backend: KeyringBackend, name: str) -> Secret | None:
     if text is None or text == "":
         return None
     if not isinstance(text, str):
-        raise CredentialError(f"the keyring gave a {type(text).__name__} in place of a text", hint=_HINT_BROKEN)
+        raise CredentialError(f"the keyring gave {type(text).__name__} in place of a text", hint=_HINT_BROKEN)
     if len(text) > TOKEN_MAX_LENGTH or not text.isprintable():
         raise CredentialError("what the keyring holds cannot be a credential", hint=_HINT_REPLACE)
     return Secret(text)

@@ -100,7 +100,7 @@ MISBEHAVING = {
     "denied": (Raising(PermissionError("no")), "the keyring does not let this program read"),
     "odd error": (Raising(ZeroDivisionError("odd")), "the keyring cannot be used (ZeroDivisionError)"),
     "ends the program": (Raising(SystemExit(3)), "the keyring cannot be used (SystemExit)"),
-    "bytes": (Giving(b"bytes"), "the keyring gave a bytes in place of a text"),
+    "bytes": (Giving(b"bytes"), "the keyring gave bytes in place of a text"),
     "huge": (Giving("x" * 50_000_000), "what the keyring holds cannot be a credential"),
     "control characters": (Giving("a\x1b[2Jb" * 4), "what the keyring holds cannot be a credential"),
     "half a character": (Giving("\udcff" * 16), "what the keyring holds cannot be a credential"),
