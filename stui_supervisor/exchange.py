@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from stui_supervisor import promises
@@ -15,7 +16,7 @@ from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, 
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome
 from stui_supervisor.wire.capabilities import with_parameters
-from stui_supervisor.wire.commands import naming_of_command
+from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN, naming_of_command
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
 from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.service import decode_request
@@ -40,6 +41,7 @@ class Exchange:
         self._outbox = Outbox(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
+        self._secret: Secret | None = None
         self._link = 0
         self._clock = ImageClock()
 
@@ -81,7 +83,7 @@ class Exchange:
         """Send a message of the supervisor's own; it takes the one place in flight. The caller adds ``more_bytes``."""
         self._use(link)
         if secret is not None:
-            operation = Operation(operation.command, {**operation.parameters, "auth_token": secret.reveal()})
+            operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
         self._outbox.sent(token, now.monotonic_s, purpose, size=len(body) + more_bytes)
@@ -104,7 +106,7 @@ class Exchange:
             if request.dialect is not dialect:
                 request.body = _translated(request, dialect, now)
                 request.dialect = dialect
-            body = promises.body_for(request, self._capabilities, self._clock, now)
+            body = self._with_token(request, promises.body_for(request, self._capabilities, self._clock, now))
         except (ConfigurationError, MalformedMessage) as error:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]
@@ -128,9 +130,9 @@ class Exchange:
         landed = Landed(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
         return landed, self._finish(flight.request, reply, now) if flight.request else []
 
-    def link_up(self, capabilities: frozenset[str] = frozenset()) -> None:
-        """A link is there to send on, to a backend with these capabilities."""
-        self._capabilities = capabilities
+    def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:
+        """A link is there to send on, to a backend with these capabilities, which may want this token."""
+        self._capabilities, self._secret = capabilities, secret
         self._outbox.link_up()
 
     def woke(self) -> None:
@@ -169,8 +171,19 @@ class Exchange:
             is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
             problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
             return [*_end(Ended(request, kept), now), *problem]
-        refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
+        words = reply.message or ""
+        refused = BackendError(
+            words if self._secret is None else self._secret.hidden_in(words), error_type=reply.error_type or "Error"
+        )
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
+    def _with_token(self, request: Request, body: bytes) -> bytes:
+        """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
+        command, given = request.operation.command, request.operation.parameters
+        if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
+            return body
+        member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'
+        return with_parameters(body, request.dialect, member.encode())
 
     def _use(self, link: int) -> None:
         """Something goes out on this link; who answers on another one may have another clock."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, REMOTE_NAME_MAX_BYTES
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.secret import MASK, Secret
+from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
@@ -368,7 +368,7 @@ def words_of(reply: Reply | MalformedMessage, secret: Secret | None = None) -> s
     if reply.ok:
         return "an answer without what it should hold"
     words = f"{reply.error_type}: {reply.message}"
-    return (words if secret is None else words.replace(secret.reveal(), MASK))[:ERROR_TEXT_MAX_LENGTH]
+    return (words if secret is None else secret.hidden_in(words))[:ERROR_TEXT_MAX_LENGTH]
 
 
 def _other(dialect: Dialect) -> Dialect:

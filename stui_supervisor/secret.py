@@ -19,6 +19,10 @@ class Secret:
         """The text itself, for the one place that sends it."""
         return self._text
 
+    def hidden_in(self, text: str) -> str:
+        """The text without this one, for what somebody repeats."""
+        return text.replace(self._text, MASK)
+
     def __repr__(self) -> str:
         return f"Secret({MASK!r})"
 

@@ -107,7 +107,7 @@ class Uplink(Retrying):
             self._no_backend_session(step.refusal)
         self._arrive()
         self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
-        self._exchange.link_up(step.capabilities)
+        self._exchange.link_up(step.capabilities, self._attempt.secret)
         self._send_next()
 
     # Another image's session

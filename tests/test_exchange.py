@@ -175,6 +175,27 @@ def test_no_bytes_whatever_leave_a_request_waiting(body: bytes) -> None:
     assert one.waiting == 0
 
 
+@BOTH
+@pytest.mark.parametrize("command", ["ping", "create_session", "restore_session"])
+def test_the_token_goes_with_each_message_that_needs_it(command: str, dialect: Dialect) -> None:
+    one = exchange(request(1, command))
+    one.link_up(secret=Secret("a token of some length"))
+    send, received = sent(one.send_next(LINK, dialect, BEGIN))
+    assert received.parameters == {"auth_token": "a token of some length"}
+    body = encode_error(received, "PermissionDenied", "not with a token of some length", at=LATER.utc)
+    error = error_of(one.received(send.token, body, LATER)[1])
+    assert (type(error), str(error)) == (BackendError, "PermissionDenied: not with ********")
+
+
+def test_the_token_goes_with_nothing_else_and_in_place_of_none_that_was_given() -> None:
+    one = exchange(request(1, "evaluate", {"code": "1"}), request(2, "ping", {"auth_token": "mine"}))
+    one.link_up(secret=Secret("a token of some length"))
+    send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
+    assert received.parameters == {"code": "1"}
+    one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
+    assert sent(one.send_next(LINK, COMMAND, BEGIN))[1].parameters == {"auth_token": "mine"}
+
+
 def test_a_late_reply_is_dropped_unread_and_never_taken_for_the_nexts() -> None:
     one = exchange(request(1), request(2))
     first, _ = sent(one.send_next(LINK, COMMAND, BEGIN))

@@ -34,7 +34,8 @@ NAMINGS: Final = (
     Naming("load_context", "LoadContext"),
 )
 
-WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # as ``auth_token``
+TOKEN_PARAMETER: Final = "auth_token"  # noqa: S105  # a name
+WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # which carry it
 
 _BY_COMMAND: Final = {naming.command: naming for naming in NAMINGS}
 _BY_REQUEST_TYPE: Final = {naming.request_type: naming for naming in reversed(NAMINGS)}

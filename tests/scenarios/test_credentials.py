@@ -94,6 +94,7 @@ async def test_the_variable_gives_the_token_of_one_run(tmp_path: Path, monkeypat
     async with guarded(tmp_path) as server, Supervisor(server.endpoint, home=tmp_path / "home") as supervisor:
         await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
         assert supervisor.status().credential_source == "environment"
+        assert (await supervisor.request("ping"))["message"] == "pong"
 
 
 async def test_no_file_and_no_text_ever_holds_the_token(tmp_path: Path) -> None:
