@@ -222,6 +222,8 @@ class Retrying(Turn, ABC):
         self._announce(
             AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=at - now, failure=words)
         )
+        if self._backoff.attempt.bit_count() == 1:  # ever more rarely: an outage may last for thousands of attempts
+            self._note_status()
 
     def _reject(self, error: ConnectionRejected) -> None:
         self._end_link(str(error), keep_waiting=False)

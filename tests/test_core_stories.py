@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from stui_supervisor import inputs
@@ -246,6 +248,16 @@ def test_a_reconnect_ends_a_handshake_that_hangs(place: str) -> None:
     assert triggers(effects) == []
     assert only(CloseLink, effects) == [CloseLink(old)]
     assert [effect.link for effect in effects if isinstance(effect, OpenLink)] == [old + 1]
+
+
+def test_other_processes_are_told_of_the_attempts_of_an_outage_ever_more_rarely() -> None:
+    world = at("recovering, waiting")
+    told_on_disk = [save.record.status["attempt"] for save in only(Save, world.wait(3_600.0))]
+    assert told_on_disk[:3] == [3, 5, 9]
+    assert all(one < other <= 2 * one for one, other in pairwise(told_on_disk))
+    attempt = world.core.status(world.now).attempt
+    assert attempt > 400
+    assert told_on_disk[-1] * 2 > attempt
 
 
 # Giving up

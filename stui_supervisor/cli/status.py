@@ -51,12 +51,19 @@ def _known(session: StoredSession | None, profile: str) -> dict[str, Any]:
     if known["state"] not in tuple(State):
         known["state"] = State.DISCONNECTED
     if session.live:
-        return known
+        return known | {
+            "next_attempt_in_s": _left(known["next_attempt_in_s"], (now - session.saved_at).total_seconds())
+        }
     if known["state"] != State.DISCONNECTED:
         known["last_error"] = f"the supervisor ended without stopping while {known['state']}"
         known["state"], known["since"] = State.DISCONNECTED, session.saved_at.isoformat()
     gone_with_the_process = ("next_attempt_in_s", "degraded_reason", "rtt_ms", "front", "pid")
     return known | dict.fromkeys(gone_with_the_process) | {"attempt": 0, "waiting_requests": 0}
+
+
+def _left(wait_s: Any, age_s: float) -> float | None:
+    """What is left of a wait that was written so long ago; None when it is over, and who knows what came after."""
+    return wait_s - age_s if isinstance(wait_s, int | float) and 0 <= age_s < wait_s else None
 
 
 def _print(known: dict[str, Any], terminal: Terminal) -> None:

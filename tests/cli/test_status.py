@@ -121,6 +121,16 @@ def test_after_a_stop_the_last_known_truth_is_shown_with_a_note(command: Command
     assert "No supervisor runs" in ended.err
 
 
+@pytest.mark.parametrize(("written", "shown"), [(30.0, True), (0.0, False), ("soon", False), (None, False)])
+def test_a_wait_for_the_next_attempt_is_told_as_what_is_left_of_it(written: Any, shown: bool, command: Command) -> None:
+    with owned(command.home, known("recovering", attempt=3, next_attempt_in_s=written)):
+        ended = command("status", "--json")
+
+    assert ended.answer["attempt"] == 3
+    left = ended.answer["next_attempt_in_s"]
+    assert 20.0 < left < 30.0 if shown else left is None
+
+
 def test_a_person_sees_a_measured_time_with_one_decimal_and_a_program_all_of_it(command: Command) -> None:
     with owned(command.home, known("connected", rtt_ms=0.9792800001378055)):
         plain, as_json = command("status"), command("status", "--json")
