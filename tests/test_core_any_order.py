@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.config import LAST_PUSH_S, Settings
 from stui_supervisor.effects import Effect, Finish
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.events import Transition
@@ -84,6 +84,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.running = False
         self.written.clear()  # what a stop takes along is a matter of moments
         self.tell(inputs.Stop())
+        if self.world.core.is_running:
+            self.see(self.world.wait(LAST_PUSH_S))
+        assert not self.world.core.is_running
         assert set(self.ended) == set(range(1, self.world._requests + 1))
 
     @precondition(lambda self: self.running)

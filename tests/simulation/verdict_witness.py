@@ -53,6 +53,10 @@ class VerdictWitness:
         if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
             self._with_heartbeats = link
             self._without_heartbeats.discard(link.site)
+        elif (
+            link is self._with_heartbeats and link is not self._established and link.heard_reply_at > link.heard_beat_at
+        ):
+            self._with_heartbeats = None  # what came so far may have been that reply, which dripped
         self._check_patience(link)
         if any(isinstance(effect, CloseLink) for effect in effects):
             is_time = (
