@@ -247,14 +247,14 @@ def is_section_name(name: Any) -> bool:
     """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
     if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
         return False
-    return _is_encodable(name)
+    return is_encodable(name)
 
 
 def is_tag(counter: Any, writer: Any) -> bool:
     """True for a counter and a writer that a section may carry."""
     if type(counter) is not int or not 0 <= counter <= _COUNTER_MAX:
         return False
-    return isinstance(writer, str) and len(writer) <= SECTION_NAME_MAX_LENGTH and _is_encodable(writer)
+    return isinstance(writer, str) and len(writer) <= SECTION_NAME_MAX_LENGTH and is_encodable(writer)
 
 
 def encode_value(value: Any) -> bytes:
@@ -263,7 +263,7 @@ def encode_value(value: Any) -> bytes:
     return text.encode()
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
     try:
         text.encode()

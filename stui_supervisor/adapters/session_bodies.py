@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.config import KNOWN_COPIES, KNOWN_COPIES_STORED
-from stui_supervisor.context import Section, encode_value, is_checksum, is_section_name, is_tag
+from stui_supervisor.context import Section, encode_value, is_checksum, is_encodable, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
 
 _RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
@@ -45,7 +45,7 @@ def decode_record(body: bytes) -> SessionRecord:
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
     if not isinstance(profile, str) or not isinstance(wanted, bool) or not isinstance(status, dict):
         raise Damaged("it is not the record of a session")
-    if not all(text is None or isinstance(text, str) for text in texts.values()):
+    if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise Damaged("it is not the record of a session")
     extra = {name: value for name, value in values.items() if name not in _RECORD_KEYS}
     return SessionRecord(profile=profile, wanted=wanted, status=status, extra=extra, **texts)

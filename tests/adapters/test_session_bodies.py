@@ -131,6 +131,7 @@ def test_a_record_that_is_not_json_is_refused() -> None:
         b'{"profile":"p","wanted":1}',
         b'{"profile":"p","wanted":true,"status":[]}',
         b'{"profile":"p","wanted":true,"endpoint":5}',
+        b'{"profile":"p","wanted":true,"image_id":"\\ud800"}',
         b'{"profile":"p","wanted":true,"status":{"x":NaN}}',
         b"[" * 100_000,
     ],
