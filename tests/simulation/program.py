@@ -106,7 +106,7 @@ class Program:
         self.is_leaving = True
         self.feed(inputs.Stop())
         store, run = self._store, self._run
-        self._agenda.after(STOP_TIMEOUT_S, lambda: self._end(store, run))
+        self._agenda.after(STOP_TIMEOUT_S, lambda: self._when_awake(lambda: self._end(store, run)))
 
     def kill(self) -> None:
         """End without a word."""
