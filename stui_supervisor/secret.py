@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 MASK: Final = "********"
@@ -20,8 +21,12 @@ class Secret:
         return self._text
 
     def hidden_in(self, text: str) -> str:
-        """The text without this one, for what somebody repeats."""
-        return text.replace(self._text, MASK)
+        """The text without this one, for what somebody repeats, also within JSON that it quotes."""
+        escaped = json.dumps(self._text)[1:-1]
+        # The longest escapes first, as in redaction.py.
+        for form in (json.dumps(escaped)[1:-1], escaped, json.dumps(self._text, ensure_ascii=False)[1:-1], self._text):
+            text = text.replace(form, MASK)
+        return text
 
     def __repr__(self) -> str:
         return f"Secret({MASK!r})"

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import traceback
+from collections.abc import Callable
 
 import pytest
 
@@ -35,6 +36,20 @@ def test_only_revealing_gives_the_text_away() -> None:
 def test_no_way_of_showing_it_shows_the_text(shown: str) -> None:
     assert CANARY not in shown
     assert MASK in shown
+
+
+@pytest.mark.parametrize("text", [CANARY, 'quo"ted\\canary', "kanarienvögel", 'vö"gel'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda text: f"not with {text}",
+        lambda text: json.dumps({"got": text}),
+        lambda text: json.dumps({"got": text}, ensure_ascii=False),
+        lambda text: json.dumps({"error": json.dumps({"got": text})}),
+    ],
+)
+def test_what_somebody_repeats_is_without_it_also_within_json(text: str, said: Callable[[str], str]) -> None:
+    assert Secret(text).hidden_in(said(text)) == said(MASK)
 
 
 def test_it_has_no_attributes_to_walk_through() -> None:
