@@ -171,11 +171,12 @@ class Exchange:
             is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
             problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
             return [*_end(Ended(request, kept), now), *problem]
-        words = reply.message or ""
-        refused = BackendError(
-            words if self._secret is None else self._secret.hidden_in(words), error_type=reply.error_type or "Error"
-        )
+        error_type, words = self._without_token(reply.error_type or "Error"), self._without_token(reply.message or "")
+        refused = BackendError(words, error_type=error_type)
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
+    def _without_token(self, text: str) -> str:
+        return text if self._secret is None else self._secret.hidden_in(text)
 
     def _with_token(self, request: Request, body: bytes) -> bytes:
         """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""

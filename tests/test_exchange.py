@@ -182,9 +182,9 @@ def test_the_token_goes_with_each_message_that_needs_it(command: str, dialect: D
     one.link_up(secret=Secret("a token of some length"))
     send, received = sent(one.send_next(LINK, dialect, BEGIN))
     assert received.parameters == {"auth_token": "a token of some length"}
-    body = encode_error(received, "PermissionDenied", "not with a token of some length", at=LATER.utc)
+    body = encode_error(received, "No a token of some length", "not with a token of some length", at=LATER.utc)
     error = error_of(one.received(send.token, body, LATER)[1])
-    assert (type(error), str(error)) == (BackendError, "PermissionDenied: not with ********")
+    assert (type(error), str(error)) == (BackendError, "No ********: not with ********")
 
 
 def test_the_token_goes_with_nothing_else_and_in_place_of_none_that_was_given() -> None:
