@@ -119,9 +119,8 @@ def _decode_envelope(message: dict[str, Any]) -> Reply:
     data = envelope_data(message, "Response")
     if text_of(data, "response_type") != "Error":
         return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"))
-    error = data if data.get("data") is None else data["data"]  # some servers write the code beside the type
-    if not isinstance(error, dict):
-        error = {"message": error}
+    inner = data.get("data")  # some servers write the code beside the type
+    error = {**data, **inner} if isinstance(inner, dict) else {"message": inner, **data}
     code, words = _words(error, "code", "InternalError"), _words(error, "message", "")
     return Reply(Dialect.ENVELOPE, ok=False, result={}, error_type=code, message=words)
 

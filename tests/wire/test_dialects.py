@@ -234,6 +234,9 @@ def test_what_servers_leave_out_is_not_missed(body: bytes, expected: Reply) -> N
         (b'{"status":"error","error":{"message":"gone"},"error_type":404}', "404", '{"message": "gone"}'),
         (b'{"payload":{"data":{"response_type":"Error","data":["late"]}}}', "InternalError", '["late"]'),
         (b'{"payload":{"data":{"response_type":"Error","data":{"code":1,"message":[]}}}}', "1", "[]"),
+        (b'{"payload":{"data":{"response_type":"Error","code":"A","data":{"message":"late"}}}}', "A", "late"),
+        (b'{"payload":{"data":{"response_type":"Error","code":"Timeout","data":"late"}}}', "Timeout", "late"),
+        (b'{"payload":{"data":{"response_type":"Error","code":"A","message":"late","data":[]}}}', "A", "late"),
     ],
 )
 def test_an_error_is_one_however_it_is_put(body: bytes, error_type: str, message: str) -> None:
