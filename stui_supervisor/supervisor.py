@@ -157,7 +157,7 @@ class Supervisor:
         self._runs.here()
         audience = self._runs.audience
         future = audience.wait(wanted)
-        if self.state in wanted:
+        if self.state in wanted and (self.state is State.DISCONNECTED or not self._runs.has_stopped):
             future.set_result(self.state)
         elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
             refuse(future, self._core.rejection)

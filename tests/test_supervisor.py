@@ -83,6 +83,18 @@ async def test_a_stop_ends_a_wait(tmp_path: Path) -> None:
         assert await for_the_end is State.DISCONNECTED
 
 
+async def test_a_wait_that_begins_while_a_run_ends_is_not_for_the_link_that_ends(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        there.supervisor.context["work"] = 1
+        there.image.silent = True
+        stop = asyncio.create_task(there.supervisor.stop())
+        await asyncio.sleep(0)
+        assert there.supervisor.state is State.CONNECTED
+        with pytest.raises(SupervisorError, match="stopped"):
+            await there.supervisor.wait_for(State.CONNECTED)
+        await stop
+
+
 async def test_a_wait_nobody_awaited_leaves_no_complaint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with scene(State.CONNECTING, tmp_path) as there:
         waiting = there.supervisor.wait_for(State.CONNECTED, timeout=0.001)
