@@ -223,12 +223,13 @@ class Supervisor:
         self._requests += 1
         message_id = f"{self._writer}-{self._requests}"
         operation = Operation(command, {} if parameters is None else parameters)
+        body = encode(dialect, operation, message_id=message_id, at=now.utc)
         return Request(
             number=self._requests,
             message_id=message_id,
-            operation=operation,
+            operation=Operation(command, dict(operation.parameters)),  # the caller may change its own meanwhile
             dialect=dialect,
-            body=encode(dialect, operation, message_id=message_id, at=now.utc),
+            body=body,
             repeatable=is_repeatable(command) if repeatable is None else repeatable,
             submitted_at=now.monotonic_s,
             deadline=None if limit_s is None else now.monotonic_s + limit_s,

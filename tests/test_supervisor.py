@@ -32,7 +32,8 @@ from stui_supervisor import (
 )
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.testing import FakePeer, Reach
+from stui_supervisor.secret import Secret
+from stui_supervisor.testing import FakePeer, MemoryCredentials, Reach
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene
 from tests.support.watching import LIMIT_S, entering, next_of, queued, until
@@ -309,6 +310,18 @@ async def test_a_timeout_that_is_none_is_the_callers_mistake(seconds: float, tmp
         with pytest.raises(ConfigurationError, match="a timeout of"):
             await there.supervisor.request(*EVALUATE, timeout=seconds)
         assert there.image.asked("evaluate") == []
+
+
+async def test_what_the_caller_does_to_its_parameters_after_the_call_changes_nothing(tmp_path: Path) -> None:
+    image, credentials = EmbeddedImage(), MemoryCredentials()
+    credentials.tokens[ENDPOINT] = Secret("that of the profile")
+    given = {"auth_token": "that of the caller"}
+    async with Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(image), credentials=credentials) as supervisor:
+        waiting = asyncio.create_task(supervisor.request("ping", given))
+        await asyncio.sleep(0)
+        given.clear()
+        await waiting
+    assert [asked["auth_token"] for asked in image.asked("ping")] == ["that of the profile", "that of the caller"]
 
 
 # The context and the rest
