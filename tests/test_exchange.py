@@ -196,6 +196,16 @@ def test_the_token_goes_with_nothing_else_and_in_place_of_none_that_was_given() 
     assert sent(one.send_next(LINK, COMMAND, BEGIN))[1].parameters == {"auth_token": "mine"}
 
 
+def test_a_request_that_goes_out_again_carries_the_token_of_the_link_that_it_goes_out_on() -> None:
+    one, given = exchange(request(1, "ping")), []
+    for secret in (Secret("that of one link"), Secret("that of another"), None):
+        one.link_up(secret=secret)
+        send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
+        given.append(received.parameters)
+        one.not_taken(send.token)
+    assert given == [{"auth_token": "that of one link"}, {"auth_token": "that of another"}, {}]
+
+
 def test_a_late_reply_is_dropped_unread_and_never_taken_for_the_nexts() -> None:
     one = exchange(request(1), request(2))
     first, _ = sent(one.send_next(LINK, COMMAND, BEGIN))

@@ -122,6 +122,7 @@ def test_what_waits_behind_a_push_that_is_under_way_is_not_sent_at_the_end() -> 
     world.submit()
     effects = world.tell(inputs.Stop())
     assert [type(finish.error) for finish in only(Finish, effects)] == [NotSent]
+    assert not has_ended(world)
     effects = world.answer()
     assert (commands(effects), only(Finish, effects), has_ended(world)) == ([], [], True)
 

@@ -294,6 +294,19 @@ async def test_a_stop_that_is_ended_from_outside_keeps_no_start_from_beginning(t
         await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
 
 
+async def test_a_stop_that_is_ended_from_outside_while_the_image_keeps_it_waiting_ends_the_link(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        there.image.silent = True
+        stop = await stopping(there)
+        (ending,) = [task for task in asyncio.all_tasks() if task.get_name() == "stui-stop"]
+        ending.cancel()
+        await asyncio.wait([stop])
+        there.image.silent = False
+        await there.supervisor.start()
+        await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert len(there.peer.links) == 2
+
+
 def test_a_start_that_fails_is_tied_to_no_event_loop() -> None:
     def broken(_: object) -> Driver:
         raise ZeroDivisionError
