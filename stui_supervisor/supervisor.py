@@ -200,7 +200,8 @@ class Supervisor:
 
         ``command`` is a name of the ``command`` dialect whatever the backend speaks. ``timeout`` in seconds; None waits
         Settings.link_wait_s for a link and then as long as the link lives. ``repeatable`` True allows sending it
-        again by itself when a link is lost; None: as STUI's protocol says for this command.
+        again by itself when a link is lost; None: as STUI's protocol says for this command. A ping, create_session or
+        restore_session carries the token, if there is one, unless ``auth_token`` is among the parameters.
 
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
         ConfigurationError (parameters that are not JSON, or more than 10 MB).
