@@ -108,7 +108,8 @@ def remove_outlived(directory: Path, names: re.Pattern[str], before_s: float, at
     """
     outlived = (path for path in directory.glob(f"*{_SUFFIX}") if _is_of(names, path) and _is_older(path, before_s))
     for path in list(islice(outlived, at_most)):
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows removes none that is open
+            path.unlink(missing_ok=True)
 
 
 def _is_of(names: re.Pattern[str], path: Path) -> bool:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
-from tests.support.intercepted import Refusing, intercepted
+from tests.support.intercepted import Call, Refusing, intercepted
 from tests.support.scratch import scratch
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: modes and links")
@@ -81,6 +82,21 @@ def test_so_many_of_the_files_that_nobody_wrote_to_for_long_go_and_nothing_else(
         remove_outlived(tmp_path, re.compile("[a-d]"), 30.0, at_most)
         assert len(list(tmp_path.iterdir())) == left
     assert {path.name for path in tmp_path.iterdir()} == {"c.jsonl", "d.jsonl", *theirs}
+
+
+@pytest.mark.parametrize("denied", ["a.jsonl", "b.jsonl"])
+def test_a_file_that_cannot_be_removed_keeps_no_other_from_going(denied: str, tmp_path: Path) -> None:
+    def is_open(name: str, arguments: tuple[Any, ...], call: Call) -> Any:
+        if name == "unlink" and Path(arguments[0]).name == denied:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return call()
+
+    for name in ("a.jsonl", "b.jsonl"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (10, 10))
+    with intercepted(is_open):
+        remove_outlived(tmp_path, re.compile("[a-d]"), 30.0, 5)
+    assert [path.name for path in tmp_path.iterdir()] == [denied]
 
 
 @posix_only
