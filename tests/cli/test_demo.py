@@ -51,7 +51,8 @@ def test_a_demo_that_cannot_start_its_backend_fails_and_says_why(command: Comman
     broken.mkdir()
     (broken / "zmq.py").write_text("raise ImportError('broken on purpose')\n")
 
-    ended = command("demo", "--json", environment={"PYTHONPATH": str(broken)})
+    found = os.pathsep.join(filter(None, (str(broken), os.environ.get("PYTHONPATH"))))
+    ended = command("demo", "--json", environment={"PYTHONPATH": found})
 
     assert (ended.code, ended.err) == (1, "")
     assert ended.answer == {
