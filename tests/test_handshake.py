@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.errors import AuthenticationFailed, DifferentImage, IncompatibleBackend
+from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.handshake import (
     Ask,
@@ -16,82 +16,30 @@ from stui_supervisor.handshake import (
     Merge,
     PushContext,
     Rejected,
-    Step,
-    SwitchSession,
     words_of,
 )
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
-from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
+from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.limits import MalformedMessage
-
-COMMAND, ENVELOPE = Dialect.COMMAND, Dialect.ENVELOPE
-NEW = Known(client_id="c")
-BOTH = pytest.mark.parametrize("dialect", Dialect)
-REFUSALS = pytest.mark.parametrize("refusal", ["AuthenticationFailed", "PermissionDenied"])
-GARBAGE = MalformedMessage("not JSON at character 0")
-
-
-def exact(step: Step | None) -> tuple[object, ...]:
-    """A step with its kind: two steps of different kinds may hold the same values."""
-    return type(step), step
-
-
-def ok(dialect: Dialect = COMMAND, **result: Any) -> Reply:
-    return Reply(dialect, ok=True, result=result)
-
-
-def error(dialect: Dialect = COMMAND, error_type: str = "Error", message: str = "no") -> Reply:
-    return Reply(dialect, ok=False, result={}, error_type=error_type, message=message)
-
-
-def ask(dialect: Dialect, command: str, secret: Secret | None = None, **parameters: str) -> tuple[object, ...]:
-    return exact(Ask(dialect, Operation(command, parameters), secret))
-
-
-def known(
-    dialect: Dialect = COMMAND, image_id: str | None = None, backend_session: str | None = None, client_id: str = "c"
-) -> Known:
-    return Known(dialect=dialect, image_id=image_id, backend_session=backend_session, client_id=client_id)
-
-
-def established(
-    learnt: Known,
-    verdict: BackendVerdict = BackendVerdict.UNKNOWN,
-    refusal: str | None = None,
-    *,
-    may_ask_again: bool = False,
-) -> tuple[object, ...]:
-    return exact(Established(learnt, verdict, refusal, may_ask_again=may_ask_again))
-
-
-def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
-    """A handshake whose ping is on its way."""
-    handshake = Handshake(start, with_session=with_session, secret=secret)
-    handshake.begin()
-    return handshake
-
-
-def pinned(pin: str, *, with_session: bool = True) -> Handshake:
-    """The same for a profile that takes this image only; another one was known before."""
-    handshake = Handshake(known(image_id="zero"), with_session=with_session, pin=pin)
-    handshake.begin()
-    return handshake
-
-
-def creating(dialect: Dialect = COMMAND) -> Handshake:
-    """A handshake that has asked for a new session."""
-    handshake = begun(known(dialect))
-    handshake.answered(ok(dialect))
-    return handshake
-
-
-def restoring(dialect: Dialect = COMMAND) -> Handshake:
-    """A handshake that has asked for the session s1."""
-    handshake = begun(known(dialect, "one", "s1"))
-    handshake.answered(ok(dialect, image_id="one"))
-    return handshake
-
+from tests.support.handshakes import (
+    BOTH,
+    COMMAND,
+    ENVELOPE,
+    GARBAGE,
+    NEW,
+    REFUSALS,
+    ask,
+    begun,
+    creating,
+    error,
+    established,
+    exact,
+    known,
+    loading,
+    ok,
+    restoring,
+)
 
 # A first session
 
@@ -241,53 +189,6 @@ def test_a_refused_push_does_not_prevent_the_link(answer: Reply | MalformedMessa
     assert exact(handshake.answered(answer)) == established(known(COMMAND, None, "s1"), refusal=why)
 
 
-# Which image
-
-
-@pytest.mark.parametrize("evidence", [{}, {"image_id": None}, {"image_id": ""}, {"image_id": 12}, {"version": "9"}])
-def test_without_evidence_to_the_contrary_it_is_the_same_image(evidence: dict[str, Any]) -> None:
-    handshake = begun(known(COMMAND, "one", "s1"))
-    step = handshake.answered(Reply(COMMAND, ok=True, result=evidence))
-    assert exact(step) == ask(COMMAND, "restore_session", session_id="s1", client_id="c")
-
-
-def test_the_first_image_that_is_met_is_the_one() -> None:
-    handshake = begun()
-    handshake.answered(ok(image_id="one"))
-    handshake.answered(ok(session_id="s1"))
-    assert exact(handshake.merged(ours_is_newer=False)) == established(known(COMMAND, "one", "s1"))
-
-
-@BOTH
-def test_another_image_gets_another_session(dialect: Dialect) -> None:
-    handshake = begun(known(dialect, "one", "s1", "c1"))
-    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
-    step = handshake.switched(known(dialect, "two", "s2", "c2"))
-    assert exact(step) == ask(dialect, "restore_session", session_id="s2", client_id="c2")
-    assert exact(handshake.answered(ok(dialect, state={"work": 2}))) == exact(Merge({"work": 2}))
-    assert exact(handshake.merged(ours_is_newer=False)) == established(
-        known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE
-    )
-
-
-def test_another_image_whose_session_is_gone_or_never_was_gets_a_new_one() -> None:
-    handshake = begun(known(COMMAND, "one", "s1"))
-    handshake.answered(ok(image_id="two"))
-    handshake.switched(known(COMMAND, "two", "s2", "c2"))
-    handshake.answered(error())
-    assert exact(handshake.answered(ok(image_id="two"))) == ask(COMMAND, "create_session", client_id="c2")
-    handshake.answered(ok(session_id="s3"))
-    assert exact(handshake.merged(ours_is_newer=False)) == established(
-        known(COMMAND, "two", "s3", "c2"), BackendVerdict.DIFFERENT_IMAGE
-    )
-
-
-def test_what_a_stored_session_remembers_of_the_dialect_does_not_outweigh_what_was_found() -> None:
-    handshake = begun(known(COMMAND, "one", "s1"))
-    handshake.answered(ok(image_id="two"))
-    assert exact(handshake.switched(known(ENVELOPE, "two", None))) == ask(COMMAND, "create_session", client_id="c")
-
-
 # Which dialect
 
 
@@ -355,129 +256,6 @@ def test_an_answer_to_one_of_two_pings_that_cannot_be_read_refuses_neither_diale
     handshake.answered(GARBAGE)
     assert exact(handshake.answered(GARBAGE)) == ask(ENVELOPE, "ping")
     assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "create_session", client_id="c")
-
-
-# A reply that does not come
-
-
-def loading() -> Handshake:
-    """A handshake that has asked for the context of the session s1."""
-    handshake = restoring(ENVELOPE)
-    handshake.answered(ok(ENVELOPE))
-    return handshake
-
-
-def pushing() -> Handshake:
-    """A handshake that has pushed the context to the session s1."""
-    handshake = restoring()
-    handshake.answered(ok(session_state={"work": 1}))
-    handshake.merged(ours_is_newer=True)
-    return handshake
-
-
-def remaking() -> Handshake:
-    """A handshake that has asked for a new session in place of one that is gone."""
-    handshake = restoring()
-    handshake.answered(error(error_type="SessionNotFound"))
-    handshake.answered(ok(image_id="one"))
-    return handshake
-
-
-WITHOUT_REPLY = {
-    "create_session": (creating, known(), BackendVerdict.UNKNOWN),
-    "restore_session": (restoring, known(COMMAND, "one", "s1"), BackendVerdict.UNKNOWN),
-    "load_context": (loading, known(ENVELOPE, "one", "s1"), BackendVerdict.RESUMED),
-    "update_session_state": (pushing, known(COMMAND, "one", "s1"), BackendVerdict.RESUMED),
-}
-
-
-def asked_again(handshake: Handshake) -> Handshake:
-    """It has waited so long that a ping is on its way behind what it asked."""
-    handshake.silence()
-    handshake.silence()
-    return handshake
-
-
-@pytest.mark.parametrize("command", WITHOUT_REPLY)
-def test_a_ping_is_sent_once_behind_what_is_not_answered_for_long(command: str) -> None:
-    handshake, learnt = WITHOUT_REPLY[command][0](), WITHOUT_REPLY[command][1]
-    assert handshake.silence() is None
-    assert exact(handshake.silence()) == ask(learnt.dialect or COMMAND, "ping")
-    assert [handshake.silence() for _ in range(20)] == [None] * 20
-
-
-@pytest.mark.parametrize("command", WITHOUT_REPLY)
-def test_a_backend_that_answers_the_ping_behind_it_is_linked_without_a_session(command: str) -> None:
-    before, learnt, verdict = WITHOUT_REPLY[command]
-    handshake = asked_again(before())
-    reply = ok(learnt.dialect or COMMAND, image_id=learnt.image_id)
-    assert exact(handshake.answered(reply)) == established(learnt, verdict, f"no answer to {command}")
-
-
-def test_a_session_that_is_gone_and_not_made_again_is_not_said_to_be() -> None:
-    step = asked_again(remaking()).answered(ok(image_id="one"))
-    assert exact(step) == established(known(COMMAND, "one"), refusal="no answer to create_session")
-
-
-def test_a_busy_image_that_answers_in_turn_is_followed_as_if_no_ping_had_been_sent_behind() -> None:
-    handshake = asked_again(creating())
-    step = handshake.answered(ok(session_id="s1"), is_to_latest=False)
-    assert exact(step) == exact(Merge(None, made="s1"))
-    assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(COMMAND, "s1"))
-    assert handshake.silence() is None
-    assert exact(handshake.silence()) == ask(COMMAND, "ping")
-
-
-def test_each_answer_begins_a_new_wait() -> None:
-    handshake = restoring()
-    handshake.silence()
-    handshake.answered(error(error_type="SessionNotFound"))
-    assert handshake.silence() is None
-
-
-def test_the_ping_behind_carries_the_token() -> None:
-    secret = Secret("a token of some length")
-    handshake = begun(secret=secret)
-    handshake.answered(ok())
-    handshake.silence()
-    assert exact(handshake.silence()) == ask(COMMAND, "ping", secret)
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (GARBAGE, FailureKind.PROTOCOL),
-        (ok(ENVELOPE), FailureKind.PROTOCOL),
-        (ok(image_id="two"), FailureKind.RESET),
-    ],
-)
-def test_an_answer_to_the_ping_behind_that_is_of_somebody_else_fails_the_attempt(
-    reply: Reply | MalformedMessage, kind: FailureKind
-) -> None:
-    step = asked_again(restoring()).answered(reply)
-    assert isinstance(step, Failed)
-    assert step.failure.kind is kind
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        (IncompatibleVersion("2.0.0"), IncompatibleBackend),
-        (error(error_type="PermissionDenied"), AuthenticationFailed),
-    ],
-)
-def test_an_answer_to_the_ping_behind_may_need_a_person(reply: Reply | MalformedMessage, kind: type) -> None:
-    step = asked_again(restoring()).answered(reply)
-    assert isinstance(step, Rejected)
-    assert isinstance(step.error, kind)
-
-
-@BOTH
-def test_another_major_version_needs_a_person(dialect: Dialect) -> None:
-    step = begun(known(dialect)).answered(IncompatibleVersion("2.0.0"))
-    assert isinstance(step, Rejected)
-    assert isinstance(step.error, IncompatibleBackend)
-    assert "2.0.0" in str(step.error)
 
 
 # Credentials
@@ -551,85 +329,3 @@ def test_a_backend_that_repeats_the_token_is_not_quoted_on_it(refusal: str) -> N
 def test_long_words_are_cut() -> None:
     words = words_of(error(error_type="SessionError", message="x" * 100_000))
     assert (len(words), words[:17]) == (ERROR_TEXT_MAX_LENGTH, "SessionError: xxx")
-
-
-# An image that is replaced during the handshake
-
-
-def gone(dialect: Dialect = COMMAND) -> Handshake:
-    """A handshake that has asked who answers now, as the session s1 is gone."""
-    handshake = restoring(dialect)
-    handshake.answered(error(dialect, "SessionNotFound"))
-    return handshake
-
-
-@BOTH
-def test_an_image_that_took_the_place_of_the_first_gets_nothing_of_its_work(dialect: Dialect) -> None:
-    handshake = gone(dialect)
-    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
-    step = handshake.switched(known(dialect, "two", None, "c2"))
-    assert exact(step) == ask(dialect, "create_session", client_id="c2")
-    handshake.answered(ok(dialect, session_id="s2"))
-    step = handshake.merged(ours_is_newer=False)
-    assert exact(step) == established(known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE)
-
-
-def test_images_that_replace_each_other_all_the_time_fail_the_attempt() -> None:
-    handshake = gone()
-    handshake.answered(ok(image_id="two"))
-    handshake.switched(known(COMMAND, "two", "s2"))
-    handshake.answered(error(error_type="SessionNotFound"))
-    step = handshake.answered(ok(image_id="three"))
-    assert isinstance(step, Failed)
-    assert step.failure.kind is FailureKind.RESET
-
-
-def test_an_image_without_a_name_is_not_asked_for_it_again() -> None:
-    handshake = begun(known(COMMAND, None, "s1"))
-    handshake.answered(ok())
-    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c")
-
-
-def test_what_the_new_image_advertises_counts() -> None:
-    handshake = gone()
-    handshake.answered(ok(image_id="two", capabilities=["deadline"]))
-    handshake.switched(known(COMMAND, "two"))
-    step = handshake.answered(error())
-    assert isinstance(step, Established)
-    assert step.capabilities == {"deadline"}
-
-
-def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() -> None:
-    assert isinstance(gone().answered(GARBAGE), Failed)
-
-
-def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:
-    step = asked_again(gone()).answered(ok(image_id="one"))
-    assert isinstance(step, Ask)
-    assert step.operation.command == "create_session"
-
-
-# A pinned image
-
-
-@pytest.mark.parametrize("with_session", [True, False])
-def test_another_image_than_the_pinned_one_is_rejected_by_name(with_session: bool) -> None:
-    step = pinned("one", with_session=with_session).answered(ok(COMMAND, image_id="two"))
-    assert isinstance(step, Rejected)
-    assert isinstance(step.error, DifferentImage)
-    assert step.error.message == "another image answers than the one the profile is pinned to ('two', not 'one')"
-
-
-def test_the_pinned_image_gets_its_session() -> None:
-    assert exact(pinned("one").answered(ok(COMMAND, image_id="one"))) == exact(SwitchSession("one"))
-
-
-@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": "x" * 300}])
-def test_weak_evidence_rejects_no_image(result: dict[str, Any]) -> None:
-    assert not isinstance(pinned("one").answered(ok(COMMAND, **result)), Rejected)
-
-
-def test_what_an_image_calls_itself_cannot_write_to_the_terminal() -> None:
-    step = pinned("one").answered(ok(COMMAND, image_id="\x1b[2Jtwo"))
-    assert isinstance(step, Rejected)
-    assert step.error.message.isprintable()

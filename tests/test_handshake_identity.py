@@ -1,0 +1,165 @@
+"""Which image answers a handshake, and what becomes of the work of another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stui_supervisor.errors import DifferentImage
+from stui_supervisor.failures import FailureKind
+from stui_supervisor.handshake import (
+    Ask,
+    Established,
+    Failed,
+    Handshake,
+    Merge,
+    Rejected,
+    SwitchSession,
+)
+from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.dialects import Dialect, Reply
+from tests.support.handshakes import (
+    BOTH,
+    COMMAND,
+    ENVELOPE,
+    GARBAGE,
+    ask,
+    asked_again,
+    begun,
+    error,
+    established,
+    exact,
+    known,
+    ok,
+    pinned,
+    restoring,
+)
+
+# Which image
+
+
+@pytest.mark.parametrize("evidence", [{}, {"image_id": None}, {"image_id": ""}, {"image_id": 12}, {"version": "9"}])
+def test_without_evidence_to_the_contrary_it_is_the_same_image(evidence: dict[str, Any]) -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    step = handshake.answered(Reply(COMMAND, ok=True, result=evidence))
+    assert exact(step) == ask(COMMAND, "restore_session", session_id="s1", client_id="c")
+
+
+def test_the_first_image_that_is_met_is_the_one() -> None:
+    handshake = begun()
+    handshake.answered(ok(image_id="one"))
+    handshake.answered(ok(session_id="s1"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(known(COMMAND, "one", "s1"))
+
+
+@BOTH
+def test_another_image_gets_another_session(dialect: Dialect) -> None:
+    handshake = begun(known(dialect, "one", "s1", "c1"))
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    step = handshake.switched(known(dialect, "two", "s2", "c2"))
+    assert exact(step) == ask(dialect, "restore_session", session_id="s2", client_id="c2")
+    assert exact(handshake.answered(ok(dialect, state={"work": 2}))) == exact(Merge({"work": 2}))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE
+    )
+
+
+def test_another_image_whose_session_is_gone_or_never_was_gets_a_new_one() -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    handshake.answered(ok(image_id="two"))
+    handshake.switched(known(COMMAND, "two", "s2", "c2"))
+    handshake.answered(error())
+    assert exact(handshake.answered(ok(image_id="two"))) == ask(COMMAND, "create_session", client_id="c2")
+    handshake.answered(ok(session_id="s3"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(COMMAND, "two", "s3", "c2"), BackendVerdict.DIFFERENT_IMAGE
+    )
+
+
+def test_what_a_stored_session_remembers_of_the_dialect_does_not_outweigh_what_was_found() -> None:
+    handshake = begun(known(COMMAND, "one", "s1"))
+    handshake.answered(ok(image_id="two"))
+    assert exact(handshake.switched(known(ENVELOPE, "two", None))) == ask(COMMAND, "create_session", client_id="c")
+
+
+# An image that is replaced during the handshake
+
+
+def gone(dialect: Dialect = COMMAND) -> Handshake:
+    """A handshake that has asked who answers now, as the session s1 is gone."""
+    handshake = restoring(dialect)
+    handshake.answered(error(dialect, "SessionNotFound"))
+    return handshake
+
+
+@BOTH
+def test_an_image_that_took_the_place_of_the_first_gets_nothing_of_its_work(dialect: Dialect) -> None:
+    handshake = gone(dialect)
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    step = handshake.switched(known(dialect, "two", None, "c2"))
+    assert exact(step) == ask(dialect, "create_session", client_id="c2")
+    handshake.answered(ok(dialect, session_id="s2"))
+    step = handshake.merged(ours_is_newer=False)
+    assert exact(step) == established(known(dialect, "two", "s2", "c2"), BackendVerdict.DIFFERENT_IMAGE)
+
+
+def test_images_that_replace_each_other_all_the_time_fail_the_attempt() -> None:
+    handshake = gone()
+    handshake.answered(ok(image_id="two"))
+    handshake.switched(known(COMMAND, "two", "s2"))
+    handshake.answered(error(error_type="SessionNotFound"))
+    step = handshake.answered(ok(image_id="three"))
+    assert isinstance(step, Failed)
+    assert step.failure.kind is FailureKind.RESET
+
+
+def test_an_image_without_a_name_is_not_asked_for_it_again() -> None:
+    handshake = begun(known(COMMAND, None, "s1"))
+    handshake.answered(ok())
+    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c")
+
+
+def test_what_the_new_image_advertises_counts() -> None:
+    handshake = gone()
+    handshake.answered(ok(image_id="two", capabilities=["deadline"]))
+    handshake.switched(known(COMMAND, "two"))
+    step = handshake.answered(error())
+    assert isinstance(step, Established)
+    assert step.capabilities == {"deadline"}
+
+
+def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() -> None:
+    assert isinstance(gone().answered(GARBAGE), Failed)
+
+
+def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:
+    step = asked_again(gone()).answered(ok(image_id="one"))
+    assert isinstance(step, Ask)
+    assert step.operation.command == "create_session"
+
+
+# A pinned image
+
+
+@pytest.mark.parametrize("with_session", [True, False])
+def test_another_image_than_the_pinned_one_is_rejected_by_name(with_session: bool) -> None:
+    step = pinned("one", with_session=with_session).answered(ok(COMMAND, image_id="two"))
+    assert isinstance(step, Rejected)
+    assert isinstance(step.error, DifferentImage)
+    assert step.error.message == "another image answers than the one the profile is pinned to ('two', not 'one')"
+
+
+def test_the_pinned_image_gets_its_session() -> None:
+    assert exact(pinned("one").answered(ok(COMMAND, image_id="one"))) == exact(SwitchSession("one"))
+
+
+@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": "x" * 300}])
+def test_weak_evidence_rejects_no_image(result: dict[str, Any]) -> None:
+    assert not isinstance(pinned("one").answered(ok(COMMAND, **result)), Rejected)
+
+
+def test_what_an_image_calls_itself_cannot_write_to_the_terminal() -> None:
+    step = pinned("one").answered(ok(COMMAND, image_id="\x1b[2Jtwo"))
+    assert isinstance(step, Rejected)
+    assert step.error.message.isprintable()
