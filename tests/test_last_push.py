@@ -9,20 +9,15 @@ import pytest
 
 from stui_supervisor import State, Supervisor, inputs
 from stui_supervisor.config import LAST_PUSH_S, STOP_TIMEOUT_S
-from stui_supervisor.effects import CloseLink, Effect, Finish, Release, Save, Send
+from stui_supervisor.effects import CloseLink, Finish, Release, Save
 from stui_supervisor.errors import NotSent
 from stui_supervisor.testing import FakePeer
-from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at
 from tests.support.core_world import RESET, World, only, triggers
 from tests.support.driver_life import ENDPOINT
 from tests.support.embedded_image import EmbeddedImage
+from tests.support.pushes import commands
 from tests.support.watching import LIMIT_S, own_threads
-
-
-def commands(effects: list[Effect]) -> list[str]:
-    """What was said on the link, in order."""
-    return [decode_request(send.body).command for send in only(Send, effects)]
 
 
 def changed() -> World:
