@@ -24,6 +24,7 @@ from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operatio
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
+_PASSING: Final = frozenset({"InternalError", "Timeout"})  # how it fails to do what it can do at other times
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -162,7 +163,7 @@ class Handshake:
                 return self._identify_again(reply)
             case "create_session":
                 return self._create_answered(reply)
-            case "load_context" if not isinstance(reply, MalformedMessage):
+            case "load_context" if not _may_hide_a_copy(reply):
                 return Merge(_state_in(reply))
             case _:  # a copy that cannot be read is left alone, as a push would take its place
                 self._note_refusal(reply)
@@ -353,6 +354,11 @@ def session_in(reply: Reply | MalformedMessage) -> str | None:
 def _is_name(value: object) -> TypeGuard[str]:
     """True for a text that names something and, written as JSON, fits its place in the record."""
     return isinstance(value, str) and value != "" and len(json.dumps(value)) <= REMOTE_NAME_MAX_BYTES
+
+
+def _may_hide_a_copy(reply: Reply | MalformedMessage) -> bool:
+    """True when reading the copy failed this time; a server that knows no such request says so otherwise."""
+    return isinstance(reply, MalformedMessage) or (not reply.ok and reply.error_type in _PASSING)
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:

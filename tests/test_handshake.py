@@ -97,6 +97,7 @@ def test_what_is_newer_here_is_pushed_to_a_resumed_session(dialect: Dialect) -> 
         (ok(ENVELOPE, loaded=True, context={"work": 1}), {"work": 1}),
         (ok(ENVELOPE, loaded=False, context=None), None),
         (error(ENVELOPE, "UnsupportedOperation"), None),
+        (error(ENVELOPE, "InvalidRequest"), None),
     ],
 )
 def test_an_envelope_backend_whose_session_comes_without_a_state_is_asked_for_it(answer: Reply, state: Any) -> None:
@@ -105,9 +106,18 @@ def test_an_envelope_backend_whose_session_comes_without_a_state_is_asked_for_it
     assert exact(handshake.answered(answer)) == exact(Merge(state))
 
 
-def test_a_state_that_cannot_be_read_is_not_replaced_by_ours() -> None:
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (GARBAGE, str(GARBAGE)),
+        (error(ENVELOPE, "InternalError"), "InternalError: no"),
+        (error(ENVELOPE, "Timeout"), "Timeout: no"),
+    ],
+    ids=["garbage", "InternalError", "Timeout"],
+)
+def test_a_state_that_cannot_be_read_is_not_replaced_by_ours(reply: Reply | MalformedMessage, words: str) -> None:
     learnt = known(ENVELOPE, "one", "s1")
-    assert exact(loading().answered(GARBAGE)) == established(learnt, BackendVerdict.RESUMED, str(GARBAGE))
+    assert exact(loading().answered(reply)) == established(learnt, BackendVerdict.RESUMED, words)
 
 
 def test_a_command_backend_whose_session_comes_without_a_state_gets_ours() -> None:
