@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable
@@ -27,16 +26,15 @@ def redact(line: str, secrets: Iterable[Secret] = ()) -> str:
     quotes a text: JSON within JSON, percent-encoded, in base64 and in hex.
     """
     for secret in secrets:
-        for form in _forms(secret.reveal()):
+        for form in _forms(secret):
             line = line.replace(form, MASK)
     line = _MEMBER.sub(rf'\1"{MASK}"', line)
     return _IN_TEXT.sub(rf"\1{MASK}", line)
 
 
-def _forms(text: str) -> Iterable[str]:
-    if not text:
+def _forms(secret: Secret) -> Iterable[str]:
+    raw = secret.reveal().encode("utf-8", "surrogatepass")
+    if not raw:
         return ()
-    escaped, raw = json.dumps(text)[1:-1], text.encode("utf-8", "surrogatepass")
     base64 = b2a_base64(raw, newline=False).decode().rstrip("=")
-    # The longest escapes first: within them the shorter ones stand, and would leave the rest behind.
-    return json.dumps(escaped)[1:-1], escaped, quote(raw, safe=""), base64, raw.hex(), raw.hex().upper()
+    return *secret.spellings(), quote(raw, safe=""), base64, raw.hex(), raw.hex().upper()

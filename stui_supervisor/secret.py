@@ -20,12 +20,18 @@ class Secret:
         """The text itself, for the one place that sends it."""
         return self._text
 
+    def spellings(self) -> tuple[str, ...]:
+        """How JSON within JSON, JSON and a plain text write it.
+
+        The longest escapes come first: within them the shorter ones stand, and would leave the rest behind.
+        """
+        escaped = json.dumps(self._text)[1:-1]
+        return json.dumps(escaped)[1:-1], escaped, json.dumps(self._text, ensure_ascii=False)[1:-1], self._text
+
     def hidden_in(self, text: str) -> str:
         """The text without this one, for what somebody repeats, also within JSON that it quotes."""
-        escaped = json.dumps(self._text)[1:-1]
-        # The longest escapes first, as in redaction.py.
-        for form in (json.dumps(escaped)[1:-1], escaped, json.dumps(self._text, ensure_ascii=False)[1:-1], self._text):
-            text = text.replace(form, MASK)
+        for spelling in self.spellings():
+            text = text.replace(spelling, MASK)
         return text
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.two_images import loses_the_session
 
 # When the image gets its copy
 
@@ -349,13 +350,7 @@ def test_after_a_refused_push_a_later_link_tries_again() -> None:
     world = pausing(at("connected"))
     world.refuse("SessionNotFound")
     world.refuse("SessionError", "too many")
-    world.lost()
-    world.wait_for_deadline()
-    world.opened()
-    world.answer({"image_id": "one"})
-    world.refuse("SessionNotFound")
-    world.answer({"image_id": "one"})
-    world.answer({"session_id": "s2"})
+    loses_the_session(world, "s2")
     assert pushed(world) == {"session": "s2", "work": "new"}
     assert triggers(world.answer()) == [Trigger.ESTABLISHED]
     world.context["work"] = "newer"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -151,18 +150,6 @@ async def test_a_second_stop_in_that_turn_returns_when_everything_is_given_back(
         assert own_threads() == []
 
 
-async def test_what_is_changed_while_the_image_keeps_a_stop_waiting_is_saved_too(tmp_path: Path) -> None:
-    async with scene(State.CONNECTED, tmp_path) as there:
-        there.image.silent = True
-        stop = await stopping(there)
-        time.sleep(LAST_PUSH_S)  # noqa: ASYNC251  # the loop stands still until the image's time is over
-        there.supervisor.context["last"] = "words"
-        await stop
-        assert (there.supervisor.state, there.peer.links[-1]._is_up) == (State.DISCONNECTED, False)
-    async with scene(State.CONNECTED, tmp_path) as there:
-        assert there.supervisor.context["last"] == "words"
-
-
 async def test_what_is_changed_while_a_run_ends_is_told_to_its_driver_which_carries_out_what_follows() -> None:
     async with life() as one:
         runs = Runs(lambda _audience: one.driver)
@@ -177,6 +164,7 @@ async def test_what_is_changed_while_a_run_ends_is_told_to_its_driver_which_carr
         assert not one.core.is_running
         assert not one.peer.links[-1].send(b"late", b"{}")
         await stop
+        assert [session.owner for session in one.disk.sessions.values()] == [None]
         assert not runs.tell(ContextChanged())
 
 

@@ -24,7 +24,7 @@ from tests.support.core_world import (
     told,
     triggers,
 )
-from tests.support.two_images import ONE, TWO, linked, meet, switched, work_of, written_for
+from tests.support.two_images import ONE, TWO, linked, loses_the_session, meet, switched, work_of, written_for
 
 
 def test_another_image_gets_its_own_session_and_the_user_is_told() -> None:
@@ -193,11 +193,5 @@ def test_a_session_that_its_own_endpoint_has_lost_was_restarted() -> None:
     world.start(HERE)
     world.loaded(stored())
     world.link("one")
-    world.lost()
-    world.wait_for_deadline()
-    world.opened()
-    world.answer({"image_id": "one"})
-    world.refuse("SessionNotFound")
-    world.answer({"image_id": "one"})
-    world.answer({"session_id": "made again"})
+    loses_the_session(world, "made again")
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED

@@ -15,7 +15,7 @@ from stui_supervisor.ports import Link, LinkTimes
 from stui_supervisor.testing import FakePeer, Reach
 from tests.support.link_listener import SHORT, TIMES, HeardKinds
 from tests.support.strange_servers import Frames, ScriptedServer, silent, tcp_server
-from tests.support.watching import until
+from tests.support.watching import settle, until
 
 QUIET = b"keep silent"
 
@@ -132,12 +132,6 @@ async def opened(peer: Peer) -> tuple[Link, Listener]:
     link.open(listener)
     await listener.hears_just("opened")
     return link, listener
-
-
-async def settle() -> None:
-    """Give what must not come the time in which it would."""
-    for _ in range(20):
-        await asyncio.sleep(0.001)
 
 
 async def test_a_message_is_answered_under_its_token(peer: Peer) -> None:

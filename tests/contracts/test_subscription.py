@@ -16,7 +16,7 @@ from stui_supervisor.testing import FakePublisher, Reach
 from tests.support.link_listener import SHORT, TIMES, HeardKinds
 from tests.support.publisher import Publisher
 from tests.support.strange_servers import silent, tcp_server
-from tests.support.watching import until
+from tests.support.watching import settle, until
 
 
 class Source(Protocol):
@@ -107,12 +107,6 @@ async def opened(source: Source, *topics: str) -> tuple[Subscription, HeardKinds
     subscription.open(listener)
     await listener.hears_just("opened")
     return subscription, listener
-
-
-async def settle() -> None:
-    """Give what must not come the time in which it would."""
-    for _ in range(20):
-        await asyncio.sleep(0.001)
 
 
 async def test_what_is_published_comes_in_order_with_all_its_frames(source: Source) -> None:

@@ -20,7 +20,7 @@ from stui_supervisor.path import PathSample
 from stui_supervisor.ports import Link, LinkListener, LinkTimes
 from tests.support.backend_process import BackendProcess
 from tests.support.tunnel import tunnel
-from tests.support.watching import LIMIT_S, entering, queued, until
+from tests.support.watching import LIMIT_S, entering, queued, settle, until
 from tests.support.zmtp_peer import busy_without_heartbeats, without_heartbeats
 
 ATTENTIVE = Settings(
@@ -121,6 +121,12 @@ async def test_a_busy_image_behind_ipc_is_waited_for(tmp_path: Path) -> None:
         assert answer["result"] == "7"
 
 
+async def a_ping(supervisor: Supervisor) -> None:
+    """Wait until the next ping is answered."""
+    before = supervisor.status().rtt_ms
+    await until(lambda: supervisor.status().rtt_ms != before)
+
+
 async def test_a_peer_that_answers_no_heartbeat_is_not_taken_for_a_frozen_one(tmp_path: Path) -> None:
     lasting = Settings(heartbeat_interval_s=0.1, silent_after_s=0.3, dead_after_s=0.5, ping_interval_s=1.5)
     with without_heartbeats() as endpoint:
@@ -129,8 +135,9 @@ async def test_a_peer_that_answers_no_heartbeat_is_not_taken_for_a_frozen_one(tm
             stream = supervisor.events()
             for _ in range(20):
                 assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
-                await asyncio.sleep(0.02)
-            await asyncio.sleep(4.0)  # idle for longer than any verdict takes, with two pings
+                await settle()  # so that many a look comes between two replies
+            for _ in range(2):
+                await a_ping(supervisor)  # idle for longer than any verdict takes
             assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
             assert [event for event in queued(stream) if isinstance(event, Transition)] == []
 

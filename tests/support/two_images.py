@@ -26,6 +26,17 @@ def meet(world: World, image_id: str) -> list[Load]:
     return only(Load, world.answer({"image_id": image_id}))
 
 
+def loses_the_session(world: World, made: str) -> None:
+    """Image one answers at the next link, has lost the session, and makes this one."""
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer({"image_id": "one"})
+    world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
+    world.answer({"session_id": made})
+
+
 def switched() -> World:
     """Image two answers where image one did, and its own session is in use."""
     world = linked()

@@ -38,6 +38,12 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def settle() -> None:
+    """Give what must not come the time in which it would."""
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+
+
 def until_now(condition: Callable[[], Any]) -> None:
     """The same where no loop runs."""
     deadline = time.monotonic() + LIMIT_S
