@@ -116,7 +116,12 @@ class WorkWitness:
     def _taken_over(self, claimed: Claimed) -> None:
         image = self._image if claimed.session_id == self._core.session.id else claimed.record.image_id
         self._acknowledged[claimed.session_id] = (claimed.record.image_id, claimed.sections)
-        self._remember(image, {**self._on_disk_only.pop(image, {}), **claimed.sections})
+        awaited = self._on_disk_only.pop(image, {})
+        if _has_work(claimed.sections) and not _holds(claimed.sections, awaited):
+            # Another window has left newer work meanwhile, and a start goes on with the newest.
+            self.must_be_on_disk(awaited, "another session of its image is gone on with")
+            awaited = {}
+        self._remember(image, {**awaited, **claimed.sections})
 
     def _follow_image(self, event: Input, effects: Sequence[Effect]) -> None:
         image, before = self._core.session.record.image_id, self._image
@@ -138,9 +143,7 @@ class WorkWitness:
     def _is_elsewhere(self, event: Input, work: Sections) -> bool:
         """The work is safe in a session that another process holds, or that is older than another window's work."""
         holding = [stored for stored in self._disk.sessions.values() if _holds(stored.sections, work)]
-        has_other_work = isinstance(event, inputs.Loaded) and any(
-            section.value is not None for section in event.claimed.sections.values()
-        )
+        has_other_work = isinstance(event, inputs.Loaded) and _has_work(event.claimed.sections)
         return any(has_other_work or self._is_of_another(stored.owner) for stored in holding)
 
     def _check_work(self) -> None:
@@ -221,6 +224,10 @@ def _is_push(body: bytes) -> bool:
 
 def _switches(effects: Sequence[Effect]) -> bool:
     return any(isinstance(effect, Announce) and isinstance(effect.event, SessionSwitched) for effect in effects)
+
+
+def _has_work(sections: Sections) -> bool:
+    return any(section.value is not None for section in sections.values())
 
 
 def _holds(present: Sections, wanted: Sections) -> bool:
