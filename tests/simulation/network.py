@@ -39,6 +39,7 @@ _SLOW = {Reach.SILENT: FailureKind.TIMEOUT, Reach.NOT_ZEROMQ: FailureKind.NOT_ZE
 
 
 _PONG_BYTES: Final = 7
+_MISSED: Final = 1.5  # so many intervals without a heartbeat: the next ones come together
 
 
 class Process(Protocol):
@@ -114,14 +115,19 @@ class Site:
 
 
 class SimulatedLink:
-    """See ports.Link. Some talk on after ``close``, which no listener may mind."""
+    """See ports.Link. Some talk on after ``close``, which no listener may mind.
+
+    ``beats_since`` is when the present run of single heartbeats began: after the last reply, and after the last time
+    that several came at once, as they do from behind a large message. ``knocked_in_vain`` is True once a knock met
+    nobody who would ever answer it.
+    """
 
     def __init__(self, site: Site, times: LinkTimes, process: Process) -> None:
         self.site = site
         self.connection = Connection(site.out, site.back)
         self.is_over = False
-        self.has_greeted = False
-        self.heard_beat_at = self.heard_reply_at = 0.0
+        self.has_greeted = self.knocked_in_vain = False
+        self.heard_beat_at = self.heard_reply_at = self.beats_since = 0.0
         self._agenda = site.agenda
         self._times = times
         self._process = process
@@ -171,6 +177,8 @@ class SimulatedLink:
         elif site.image.is_up and site.reach in (Reach.GOOD, Reach.OPENS_AND_BREAKS):
             thawed_at = max(clear_at, site.image.frozen_until)
             self._agenda.at(thawed_at + self._round_trip_s() + self._round_trip_s(), self._greet)
+        else:
+            self.knocked_in_vain = True
 
     def _greet(self) -> None:
         image = self.site.image
@@ -220,7 +228,7 @@ class SimulatedLink:
             return
         self._is_open, self._boot = True, site.image.boot
         self.connection = Connection(site.out, site.back)
-        self.heard_beat_at = self.heard_reply_at = self._agenda.awake_s
+        self.heard_beat_at = self.heard_reply_at = self.beats_since = self._agenda.awake_s
         self._later(self._times.heartbeat_interval_s, self._beat)
         self._listen(listener.opened)
         if site.reach is Reach.OPENS_AND_BREAKS:
@@ -259,7 +267,10 @@ class SimulatedLink:
             self.connection.answer(_PONG_BYTES, self._heard_beat)
 
     def _heard_beat(self) -> None:
-        self.heard_beat_at = self._agenda.awake_s
+        now, interval_s = self._agenda.awake_s, self._times.heartbeat_interval_s
+        if self.heard_beat_at <= self.heard_reply_at or now - self.heard_beat_at > _MISSED * interval_s:
+            self.beats_since = now
+        self.heard_beat_at = now
 
     # Messages
 

@@ -18,7 +18,7 @@ _FOUND_S = 3.5  # what is promised of a silent drop and of a frozen process
 _SLOW_ROUND_TRIP_S = 0.6  # above it something of ours is always under way, which a frozen process has acknowledged
 _UNHEARD_ROUND_TRIP_S = 0.2  # above it what is under way may hold up the knock at a peer never heard, and the verdict
 _LATE_S = 1.5  # the first heartbeat is missed after this; who answers then lives without
-_QUIET_S = 6.5  # without replies there are three looks within this, and heartbeats between them
+_QUIET_S = 5.5  # of heartbeats one by one, without replies: there are three looks within this, and some between them
 _ROUNDED_S = 1e-6
 
 
@@ -50,7 +50,7 @@ class VerdictWitness:
         self._follow_silence(link)
         if not link.is_up:
             return
-        if link.heard_beat_at - max(link.heard_reply_at, self._undisturbed_since) > _QUIET_S:
+        if link.heard_beat_at - max(link.beats_since, self._undisturbed_since) > _QUIET_S:
             self._with_heartbeats = link
             self._without_heartbeats.discard(link.site)
         elif (
@@ -112,7 +112,9 @@ class VerdictWitness:
             stuck_s = self._clock() - connection.progressed_at + self._settings.heartbeat_interval_s
             demand(stuck_s >= least_s, f"what is acknowledged gets through: {stuck_s:.3f} s")
         is_well = not connection.is_cut and link.site.is_well(self._settings.dead_after_s)
-        demand(not is_well, "a path that works to a process that lives is never given up")
+        # A peer without heartbeats that is slow to answer and lets no new connection in looks like a frozen one.
+        looks_frozen = link.knocked_in_vain and not link.site.has_heartbeats and not seen.has_outstanding
+        demand(not is_well or looks_frozen, "a path that works to a process that lives is never given up")
 
 
 def _shows(trigger: Trigger, effects: Sequence[Effect]) -> bool:
