@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import secrets
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,8 @@ from stui_supervisor.states import State, Trigger
 from tests.simulation.world import lived
 
 _SEEDS_PER_TASK = 10
+_FRESH_FROM = 10**9  # whoever names a seed names a smaller one
+_FRESH_BITS = 32
 
 
 @dataclass
@@ -28,6 +31,12 @@ class Lives:
         self.failures += other.failures
         self.walked |= other.walked
         self.shares += other.shares
+
+
+def fresh(count: int) -> range:
+    """So many seeds in a row that nobody has lived before, as good as certainly: drawn by the system."""
+    first = _FRESH_FROM + secrets.randbits(_FRESH_BITS) * count
+    return range(first, first + count)
 
 
 def live(seeds: Iterable[int]) -> Lives:

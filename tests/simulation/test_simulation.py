@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 
 import pytest
 
 from stui_supervisor.adapters.journal_lines import Digest
 from stui_supervisor.table import ALLOWED
-from tests.simulation.lives import Lives, live_side_by_side
+from tests.simulation.lives import Lives, fresh, live_side_by_side
 from tests.simulation.network import Reach
 from tests.simulation.world import World, lived
 
 SEEDS = 1_000
 SOAK_SEEDS = 20_000
 SOAK_SEEDS_PER_TEST = 1_000
+FRESH_SEEDS = 10_000
 LINES_A_DAY = 200
 
 _LIMIT_S = 1_200  # on a machine that does much else, or with many more seeds
@@ -63,6 +65,32 @@ def test_a_day_without_a_backend_is_told_in_few_lines_and_over_at_once(reach: Re
 @pytest.mark.parametrize("first", range(SEEDS, SEEDS + SOAK_SEEDS, SOAK_SEEDS_PER_TEST))
 def test_every_promise_is_kept_in_many_more_lives(first: int) -> None:
     assert live_side_by_side(range(first, first + SOAK_SEEDS_PER_TEST)).failures == []
+
+
+@cache
+def fresh_seeds() -> range:
+    return fresh(FRESH_SEEDS)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(_LIMIT_S)
+@pytest.mark.parametrize("first", range(0, FRESH_SEEDS, SOAK_SEEDS_PER_TEST))
+def test_every_promise_is_kept_in_lives_that_nobody_has_lived(
+    first: int, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
+    seeds = fresh_seeds()[first : first + SOAK_SEEDS_PER_TEST]
+    told = f"{seeds.start} to {seeds.stop - 1}"
+    record_property("seeds", told)
+    with capsys.disabled():  # before they begin: a run that is cut off has said what it lived
+        print(f"\nseeds {told} ", end="", flush=True)  # noqa: T201
+    assert live_side_by_side(seeds).failures == []
+
+
+def test_fresh_seeds_are_others_each_time_and_none_that_anybody_names() -> None:
+    one, other = fresh(FRESH_SEEDS), fresh(FRESH_SEEDS)
+    assert (len(one), len(other)) == (FRESH_SEEDS, FRESH_SEEDS)
+    assert one.stop <= other.start or other.stop <= one.start
+    assert min(one.start, other.start) > SEEDS + SOAK_SEEDS
 
 
 @pytest.mark.parametrize("words", [[], ["one"]], ids=["none", "a word"])
