@@ -10,8 +10,9 @@ from typing import Any, Final
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
 from tests.simulation.agenda import Agenda
+from tests.simulation.identities import USUAL, canonical, named
+from tests.simulation.image_sessions import ImageSessions
 
-IMAGES: Final = ("Pharo 12.0", "Pharo 13.0", None)
 QUICK_S: Final = (0.0005, 0.01)
 TOKEN: Final = "the-right-token-of-this-image"  # noqa: S105  # of a simulated image
 _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
@@ -50,7 +51,7 @@ class Refused(Exception):
 class Character:
     """What kind of server an image runs. A restart may bring another one."""
 
-    image_id: str | None
+    image_id: Any
     dialects: frozenset[Dialect] = frozenset({Dialect.COMMAND})
     has_sessions: bool = True
     ignores_other_dialect: bool = False
@@ -64,7 +65,8 @@ class Character:
 class SimulatedImage:
     """One backend. ``ledger`` holds the id of each user request whose execution has begun, ever.
 
-    ``false_sessions`` and ``false_identity`` are how often it claims a session that it has not, and another name.
+    ``false_sessions`` and ``false_identity`` are how often it claims a session that it has not, and another name out
+    of ``names``. ``kept`` are the sessions of the image that answers now.
     """
 
     agenda: Agenda
@@ -77,11 +79,29 @@ class SimulatedImage:
     false_sessions: float = 0.0
     false_identity: float = 0.0
     refuses_everyone: bool = False
+    names: tuple[Any, ...] = USUAL
     ledger: list[str] = field(default_factory=list)
-    sessions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    kept: ImageSessions = field(default_factory=ImageSessions)
+    _elsewhere: dict[str | None, ImageSessions] = field(default_factory=dict)
+    _change: tuple[int, Any] = (0, None)
     _sessions_made: int = 0
     _queue: deque[tuple[bytes, Callable[[bytes], None]]] = field(default_factory=deque)
     _is_serving: bool = False
+
+    @property
+    def sessions(self) -> dict[str, Mapping[str, Any]]:
+        """The state of each session."""
+        return self.kept.states
+
+    def become(self, image_id: Any) -> None:
+        """Another image answers from now on, with sessions of its own."""
+        self._elsewhere[canonical(self.character.image_id)] = self.kept
+        self.character = replace(self.character, image_id=image_id)
+        self.kept = self._elsewhere.pop(canonical(image_id), ImageSessions())
+
+    def changes_after(self, messages: int, image_id: Any) -> None:
+        """The same after so many more messages; 0 for never."""
+        self._change = messages, image_id
 
     def arrive(self, body: bytes, answer: Callable[[bytes], None]) -> None:
         """A message is here and waits for its turn."""
@@ -101,7 +121,8 @@ class SimulatedImage:
         self.is_up = True
         self.frozen_until = 0.0
         if not keeps_sessions:
-            self.sessions.clear()
+            self.kept.clear()
+            self._elsewhere.clear()
 
     def freeze(self, seconds: float) -> None:
         """Stop the process for a while without ending it; its kernel goes on."""
@@ -133,9 +154,16 @@ class SimulatedImage:
             return
         self._is_serving = False
         reply = self._reply(body)
+        self._count()
         if reply is not None:
             answer(self.agenda.rng.choice(_HOSTILE) if self.agenda.chance(self.hostility) else reply)
         self._serve()
+
+    def _count(self) -> None:
+        messages, image_id = self._change
+        self._change = max(0, messages - 1), image_id
+        if messages == 1:
+            self.become(image_id)
 
     def _reply(self, body: bytes) -> bytes | None:
         at = self.agenda.clock.utc()
@@ -178,9 +206,8 @@ class SimulatedImage:
             case "ping":
                 image_id = self.character.image_id
                 if self.agenda.chance(self.false_identity):
-                    image_id = self.agenda.rng.choice(IMAGES)
-                named = {"image_id": image_id} if image_id else {}
-                return {"message": "pong", "status": "ready", **named}
+                    image_id = self.agenda.rng.choice(self.names)
+                return {"message": "pong", "status": "ready", **named(image_id)}
             case command if command in _SESSION_COMMANDS:
                 return self._session_result(request)
             case _:
@@ -191,10 +218,11 @@ class SimulatedImage:
         match request.command:
             case "create_session":
                 self._sessions_made += 1
-                session = f"{self.character.image_id}-{self._sessions_made}"
+                session = f"{self.character.image_id!s:.20}-{self._sessions_made}"
+                client = str(request.parameters.get("client_id"))
                 if not self._claims_it():
-                    self.sessions[session] = {}
-                return {"session_id": session, "client_id": request.parameters.get("client_id")}
+                    self.sessions[session], self.kept.owners[session] = {}, client
+                return {"session_id": session, "client_id": client}
             case "restore_session":
                 name = "session_state" if request.dialect is Dialect.COMMAND else "state"
                 state = self.sessions.get(session, {}) if self.character.state_with_restore else {}

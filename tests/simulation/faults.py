@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from random import Random
 
 from tests.simulation.agenda import Agenda
+from tests.simulation.identity_faults import IdentityFaults
 from tests.simulation.image_faults import ImageFaults
 from tests.simulation.network import Site
 from tests.simulation.network_faults import NetworkFaults
 from tests.simulation.own_faults import OwnFaults
+from tests.simulation.profile_faults import ProfileFaults
 from tests.simulation.program import Program
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
+
+_OFTEN = 0.35
+
+
+class _Turns:
+    """Some of the kinds of faults in a life, one after the other, as ``rng`` draws them."""
+
+    def __init__(
+        self, agenda: Agenda, rng: Random, kinds: Sequence[Callable[[], None]], spare: Sequence[Callable[[], None]]
+    ) -> None:
+        self._agenda = agenda
+        self._rng = rng
+        self._kinds = [kind for kind in kinds if rng.random() < _OFTEN] or spare
+        self._mean_s = rng.uniform(2.0, 12.0)
+        self._ends_at = 0.0
+
+    def begin(self, until_s: float) -> None:
+        """Go on breaking things until the machine was awake for so long."""
+        self._ends_at = until_s
+        if self._kinds:
+            self._wait()
+
+    def _next(self) -> None:
+        if self._agenda.awake_s < self._ends_at:
+            self._rng.choice(self._kinds)()
+            self._wait()
+
+    def _wait(self) -> None:
+        starts_at = max(self._agenda.now, self._agenda.asleep_until)
+        self._agenda.at(starts_at + self._rng.expovariate(1 / self._mean_s), self._next)
 
 
 class Faults:
@@ -27,6 +60,9 @@ class Faults:
     ) -> None:
         self._agenda = agenda
         self._note = note
+        self._identities = IdentityFaults(agenda, sites, note, agenda.side_rng)
+        self._profiles = ProfileFaults(agenda, sites, disk.profiles, note, agenda.side_rng)
+        self._beside = (self._identities, self._profiles)
         self._images = ImageFaults(agenda, sites, note)
         self._all = (
             self._images,
@@ -34,19 +70,21 @@ class Faults:
             OwnFaults(agenda, sites, disk, keyring, programs, note),
         )
         kinds = [kind for some in self._all for kind in some.kinds]
-        self._kinds = [kind for kind in kinds if agenda.chance(0.35)] or kinds
-        self._mean_s = agenda.between(2.0, 12.0)
-        self._ends_at = 0.0
+        self._turns = _Turns(agenda, agenda.rng, kinds, kinds)
+        # Drawn beside the others, so that a life without them goes on as it did.
+        kinds_beside = [kind for some in self._beside for kind in some.kinds]
+        self._turns_beside = _Turns(agenda, agenda.side_rng, kinds_beside, ())
 
     @property
     def have_lied(self) -> bool:
         """True once an image has said what is not so."""
-        return self._images.has_lied
+        return self._images.has_lied or self._identities.has_changed
 
     def begin(self, until_s: float) -> None:
         """Go on breaking things until the machine was awake for so long."""
-        self._ends_at = until_s
-        self._wait()
+        self._turns.begin(until_s)
+        self._turns_beside.begin(until_s)
+        self._profiles.begin()
 
     def established(self, site: Site) -> None:
         """A link to it is up."""
@@ -55,14 +93,5 @@ class Faults:
     def end(self) -> None:
         """Everything works from now on."""
         self._note("calm: everything works from now on")
-        for some in self._all:
+        for some in (*self._all, *self._beside):
             some.end()
-
-    def _next(self) -> None:
-        if self._agenda.awake_s < self._ends_at:
-            self._agenda.rng.choice(self._kinds)()
-            self._wait()
-
-    def _wait(self) -> None:
-        starts_at = max(self._agenda.now, self._agenda.asleep_until)
-        self._agenda.at(starts_at + self._agenda.rng.expovariate(1 / self._mean_s), self._next)

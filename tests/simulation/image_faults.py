@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from stui_supervisor.wire.dialects import Dialect
 from tests.simulation.agenda import Agenda
-from tests.simulation.backend import IMAGES, QUICK_S, Character, SimulatedImage
+from tests.simulation.backend import QUICK_S, Character, SimulatedImage
 from tests.simulation.network import Site
 from tests.simulation.trouble import Trouble
 
@@ -26,7 +27,7 @@ _SLOWLY_S = (6.0, 12.0)  # later than an answer is waited for
 _SLOW_S = (0.1, 3.0)
 
 
-def some_character(agenda: Agenda, *, wants_token: bool, image_id: str | None) -> Character:
+def some_character(agenda: Agenda, *, wants_token: bool, image_id: Any) -> Character:
     """A server that an image might run."""
     dialects, has_sessions = agenda.rng.choice(_DIALECTS), agenda.chance(0.85)
     return Character(
@@ -91,7 +92,7 @@ class ImageFaults(Trouble):
         image.go_down()
         character, keeps = image.character, chance(0.5)
         if chance(0.2):
-            image_id = self._agenda.rng.choice(IMAGES)
+            image_id = self._agenda.rng.choice(image.names)
             character = some_character(self._agenda, wants_token=character.wants_token, image_id=image_id)
             keeps = False
         self._for_a_while(
@@ -103,7 +104,7 @@ class ImageFaults(Trouble):
 
     def _lose_sessions(self) -> None:
         self._note("the image forgets its sessions")
-        self._site().image.sessions.clear()
+        self._site().image.kept.clear()
 
     def _freeze(self) -> None:
         seconds = self._agenda.between(0.5, 60.0)

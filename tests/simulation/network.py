@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from stui_supervisor.config import FRAME_SMALL_BYTES
+from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -55,13 +56,15 @@ class Site:
     """One endpoint: the image behind it, the way there and the way back.
 
     ``shows_kernel`` is False where nobody can look at a connection; a peer without heartbeats does not answer them.
-    ``heard_late`` is True once something has come from a link that was over.
+    ``heard_late`` is True once something has come from a link that was over. ``server_key`` is what a link has to
+    be encrypted for, if it is.
     """
 
     agenda: Agenda
     image: SimulatedImage
     shows_kernel: bool = True
     has_heartbeats: bool = True
+    server_key: str | None = None
     reach: Reach = Reach.GOOD
     not_taken: float = 0.0
     late_talk: float = 0.0
@@ -87,10 +90,10 @@ class Site:
         """How long ago a packet last had to wait."""
         return max(0.0, self.agenda.now - max(way.troubled_until for way in self.ways))
 
-    def link(self, times: LinkTimes, process: Process) -> SimulatedLink:
+    def link(self, times: LinkTimes, process: Process, server_key: str | None) -> SimulatedLink:
         """A new link, not yet opened."""
         self.links = [link for link in self.links if not link.is_over]
-        self.links.append(SimulatedLink(self, times, process))
+        self.links.append(SimulatedLink(self, times, process, server_key))
         return self.links[-1]
 
     def break_links(self) -> None:
@@ -122,7 +125,7 @@ class SimulatedLink:
     nobody who would ever answer it.
     """
 
-    def __init__(self, site: Site, times: LinkTimes, process: Process) -> None:
+    def __init__(self, site: Site, times: LinkTimes, process: Process, server_key: str | None) -> None:
         self.site = site
         self.connection = Connection(site.out, site.back)
         self.is_over = False
@@ -131,6 +134,7 @@ class SimulatedLink:
         self._agenda = site.agenda
         self._times = times
         self._process = process
+        self._server_key = server_key
         self._listener: LinkListener | None = None
         self._is_open = False
         self._is_closed = False
@@ -226,6 +230,9 @@ class SimulatedLink:
         if not site.image.is_up or listener is None:
             self._tell_lost(Failure(FailureKind.REFUSED))
             return
+        if self._server_key != site.server_key:
+            self._tell_lost(Failure(FailureKind.KEY_REFUSED, "the handshake was refused"))
+            return
         self._is_open, self._boot = True, site.image.boot
         self.connection = Connection(site.out, site.back)
         self.heard_beat_at = self.heard_reply_at = self.beats_since = self._agenda.awake_s
@@ -312,9 +319,9 @@ class SimulatedNetwork:
     sites: dict[Endpoint, Site]
     process: Process
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes) -> SimulatedLink:
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> SimulatedLink:
         """See ports.LinkFactory."""
-        return self.sites[endpoint].link(times, self.process)
+        return self.sites[endpoint].link(times, self.process, curve.server if curve else None)
 
 
 def _framed(token: bytes, body: bytes) -> int:

@@ -20,6 +20,7 @@ from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
 from tests.simulation.agenda import Agenda
 from tests.simulation.network import SimulatedLink, SimulatedNetwork, Site
+from tests.simulation.profile_shelf import ProfileQueue
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring, StoreCall, StoreQueue
 from tests.simulation.witness import Witness
 
@@ -29,9 +30,8 @@ _OF_THE_STORE = (
     effects.Save,
     effects.SaveSnapshot,
     effects.Release,
-    effects.ReadProfile,
-    effects.NoteLink,
 )
+_OF_PROFILES = effects.ReadProfile, effects.NoteLink
 
 
 class Program:
@@ -48,7 +48,7 @@ class Program:
         settings: Settings,
         disk: SimulatedDisk,
         sites: dict[Endpoint, Site],
-        keyring: SimulatedKeyring | None,
+        keyring: SimulatedKeyring,
         tell: Callable[[Program, Input, list[Effect], float | None], None],
         is_of_another: Callable[[Program, object], bool],
     ) -> None:
@@ -64,7 +64,7 @@ class Program:
             rng=Random(agenda.rng.getrandbits(64)),  # noqa: S311  # a story has to be the same every time
             context=self.context,
             pid=number,
-            has_credentials=keyring is not None,
+            has_credentials=keyring.is_brought,
         )
         self.witness = Witness(
             self.core,
@@ -88,6 +88,7 @@ class Program:
         self._link: SimulatedLink | None = None
         self._held: list[Callable[[], None]] = []
         self._store = StoreQueue(disk, self._stored)
+        self._profiles = self._profile_queue()
 
     # What the user does
 
@@ -96,6 +97,7 @@ class Program:
         self._run += 1
         self.is_running = True
         self._store = StoreQueue(self._disk, self._stored)
+        self._profiles = self._profile_queue()
         self.feed(inputs.Start(endpoint))
 
     def stop(self) -> None:
@@ -107,12 +109,14 @@ class Program:
         self.feed(inputs.Stop())
         store, run = self._store, self._run
         self._agenda.after(STOP_TIMEOUT_S, lambda: self._when_awake(lambda: self._end(store, run)))
+        self._profiles.abandon()
 
     def kill(self) -> None:
         """End without a word."""
         self.is_running = self.is_leaving = False
         self._run += 1
         self._store.die()
+        self._profiles.die()
         if self._link is not None:
             self._link.close()
         self._held.clear()
@@ -243,22 +247,30 @@ class Program:
                 self._inputs.append(inputs.PathSeen(link, self._link.look() if self._link is not None else None))
             case effects.Knock() if self._link is not None:
                 self._link.knock()
-            case effects.OpenLink(link, endpoint, timeout_s):
+            case effects.OpenLink(link, endpoint, timeout_s, curve):
                 settings = self._settings
                 times = LinkTimes(timeout_s, settings.heartbeat_interval_s, settings.heartbeat_timeout_s)
-                self._link = self._network(endpoint, times)
+                self._link = self._network(endpoint, times, curve)
                 self._link.open(_Listener(self, link, self._run))
             case effects.CloseLink():
                 link_to_close, self._link = self._link, None
                 if link_to_close is not None:
                     link_to_close.close()
-            case effects.ReadCredential() if self._keyring is not None:
+            case effects.ReadCredential():
                 run = self._run
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))
-            case _ if isinstance(effect, _OF_THE_STORE):
-                self._store.do(effect)
             case _:
-                pass
+                self._ask_disk(effect)
+
+    def _ask_disk(self, effect: Effect) -> None:
+        if isinstance(effect, _OF_THE_STORE):
+            self._store.do(effect)
+        elif isinstance(effect, _OF_PROFILES):
+            self._profiles.do(effect)
+
+    def _profile_queue(self) -> ProfileQueue:
+        run = self._run
+        return ProfileQueue(self._disk.profiles, lambda answer: self.hear(answer, run))
 
     def _stored(self, call: StoreCall, answer: Input | None) -> None:
         self.witness.stored(call, answer)

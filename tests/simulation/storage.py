@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Load, NoteLink, ReadCredential, ReadProfile, Release, Save, SaveSnapshot
+from stui_supervisor.curve import CurveKeys
+from stui_supervisor.effects import Load, ReadCredential, Release, Save, SaveSnapshot
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.inputs import Input
 from stui_supervisor.secret import Secret
-from stui_supervisor.testing import MemoryDisk, MemoryProfiles, MemoryStore
+from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import TOKEN
+from tests.simulation.profile_shelf import ProfileShelf
 
-StoreCall = Load | Save | SaveSnapshot | Release | ReadProfile | NoteLink
+StoreCall = Load | Save | SaveSnapshot | Release
 FULL = StoreError("the disk is full", hint="make room")
 
 
@@ -25,8 +27,8 @@ class SimulatedDisk:
     """What survives every process. ``half_written`` is how often a save fails between its two files."""
 
     agenda: Agenda
+    profiles: ProfileShelf
     memory: MemoryDisk = field(default_factory=MemoryDisk)
-    profiles: MemoryProfiles = field(default_factory=MemoryProfiles)
     call_s: tuple[float, float] = (0.001, 0.02)
     half_written: float = 0.0
 
@@ -118,10 +120,6 @@ class StoreQueue:
                 self.store.save_snapshot(session_id, sections)
             case Release(session_id):
                 self.store.release(session_id)
-            case ReadProfile(read, name):
-                return inputs.ProfileRead(read, *self._disk.profiles.read(name))
-            case NoteLink(name, endpoint):
-                self._disk.profiles.note_link(name, endpoint)
         return None
 
 
@@ -133,8 +131,6 @@ def _failed(call: StoreCall) -> Input | None:
             return inputs.SaveFailed(session_id, FULL)
         case SaveSnapshot():
             return inputs.SnapshotFailed(FULL)
-        case ReadProfile(read):
-            return inputs.ProfileFailed(read, FULL)
         case _:
             return None
 
@@ -152,9 +148,13 @@ class Mood(StrEnum):
 
 @dataclass
 class SimulatedKeyring:
-    """One process's keyring and its thread. One call at a time; a call meanwhile is not answered, as in the driver."""
+    """One process's keyring and its thread. One call at a time; a call meanwhile is not answered, as in the driver.
+
+    A program that has brought it asks it at every attempt, any other where the profile says so.
+    """
 
     agenda: Agenda
+    is_brought: bool
     mood: Mood = Mood.RIGHT
     _is_reading: bool = False
 
@@ -174,7 +174,7 @@ class SimulatedKeyring:
                 delay_s = self.agenda.between(3.0, 9.0)
             case _:
                 delay_s = self.agenda.between(0.001, 0.05)
-        answer = self._answer(effect.link)
+        answer = self._answer(effect)
 
         def tell() -> None:
             self._is_reading = False
@@ -182,13 +182,15 @@ class SimulatedKeyring:
 
         self.agenda.after(delay_s, tell)
 
-    def _answer(self, link: int) -> Input:
+    def _answer(self, asked: ReadCredential) -> Input:
+        key = asked.server_key
+        curve = CurveKeys(key, "our public key", Secret("our secret key of some length")) if key else None
         match self.mood:
             case Mood.LOCKED:
-                return inputs.CredentialFailed(link, CredentialError("the keyring is locked", hint="unlock it"))
-            case Mood.EMPTY:
-                return inputs.CredentialRead(link, None, "keyring")
-            case Mood.WRONG:
-                return inputs.CredentialRead(link, Secret("a-wrong-token-of-some-length"), "keyring")
+                return inputs.CredentialFailed(asked.link, CredentialError("the keyring is locked", hint="unlock it"))
+            case Mood.WRONG if asked.with_token:
+                return inputs.CredentialRead(asked.link, Secret("a-wrong-token-of-some-length"), "keyring", curve)
+            case mood if asked.with_token and mood is not Mood.EMPTY:
+                return inputs.CredentialRead(asked.link, Secret(TOKEN), "keyring", curve)
             case _:
-                return inputs.CredentialRead(link, Secret(TOKEN), "keyring")
+                return inputs.CredentialRead(asked.link, None, "keyring", curve)

@@ -16,7 +16,9 @@ from stui_supervisor.saver import Saver
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.table import ALLOWED
 from stui_supervisor.testing import MemoryDisk
+from tests.simulation.identity_witness import IdentityWitness
 from tests.simulation.request_witness import RequestWitness
+from tests.simulation.settled_witness import SettledWitness
 from tests.simulation.storage import StoreCall
 from tests.simulation.verdict_witness import VerdictWitness
 from tests.simulation.violation import demand
@@ -42,6 +44,8 @@ class Witness:
         self.work = WorkWitness(core, context, settings, disk, is_of_another)
         self.verdicts = VerdictWitness(settings, clock)
         self.waits = WaitWitness(settings)
+        self.identities = IdentityWitness(core)
+        self.settled = SettledWitness()
         self.walked: set[tuple[State, Trigger]] = set()
         self._core = core
         self._clock = clock
@@ -86,6 +90,8 @@ class Witness:
         self._check_timer(event, effects, now.monotonic_s, deadline)
         self.requests.saw(event, effects, now.monotonic_s, before, deadline)
         self.waits.saw(effects, now.monotonic_s)
+        self.identities.saw(event, effects, now.monotonic_s)
+        self.settled.saw(event, effects, now.monotonic_s, self._state, deadline)
         self.work.saw(event, effects, now.monotonic_s, deadline)
 
     def stopped(self) -> None:

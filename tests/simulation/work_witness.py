@@ -18,6 +18,7 @@ from stui_supervisor.record import Claimed
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.testing import MemoryDisk
 from stui_supervisor.wire.service import decode_request
+from tests.simulation.identities import known_as
 from tests.simulation.storage import StoreCall
 from tests.simulation.violation import demand
 
@@ -60,7 +61,7 @@ class WorkWitness:
     def assigned(self, now: float) -> None:
         """The user has changed a section."""
         self._follow_changes()
-        self._remember(self._core.session.record.image_id, self._context.sections())
+        self._remember(known_as(self._core.session.record), self._context.sections())
         if self._unsaved_since is None:
             self._unsaved_since = now
 
@@ -72,7 +73,7 @@ class WorkWitness:
         """The disk has answered, and the core does not know yet."""
         if isinstance(call, Save) and isinstance(event, inputs.Saved):
             image, sections = self._acknowledged.get(call.session_id, (None, {}))
-            self._acknowledged[call.session_id] = (call.record.image_id or image, call.sections or sections)
+            self._acknowledged[call.session_id] = (known_as(call.record) or image, call.sections or sections)
 
     def saw(self, event: Input, effects: Sequence[Effect], now: float, deadline: float | None) -> None:
         """Judge one step."""
@@ -95,7 +96,7 @@ class WorkWitness:
         for session_id, (image, sections) in self._acknowledged.items():
             stored = self._disk.sessions[session_id]
             demand(_holds(stored.sections, sections), f"acknowledged work is still in session {session_id[-4:]}")
-            right_image = image is None or stored.record.image_id == image
+            right_image = image is None or known_as(stored.record) == image
             demand(right_image, f"session {session_id[-4:]} stays the one of image {image}")
 
     def must_be_on_disk(self, sections: Sections, why: str) -> None:
@@ -114,8 +115,8 @@ class WorkWitness:
                 known[name] = section
 
     def _taken_over(self, claimed: Claimed) -> None:
-        image = self._image if claimed.session_id == self._core.session.id else claimed.record.image_id
-        self._acknowledged[claimed.session_id] = (claimed.record.image_id, claimed.sections)
+        image = self._image if claimed.session_id == self._core.session.id else known_as(claimed.record)
+        self._acknowledged[claimed.session_id] = (known_as(claimed.record), claimed.sections)
         awaited = self._on_disk_only.pop(image, {})
         if _has_work(claimed.sections) and not _holds(claimed.sections, awaited):
             # Another window has left newer work meanwhile, and a start goes on with the newest.
@@ -124,7 +125,7 @@ class WorkWitness:
         self._remember(image, {**awaited, **claimed.sections})
 
     def _follow_image(self, event: Input, effects: Sequence[Effect]) -> None:
-        image, before = self._core.session.record.image_id, self._image
+        image, before = known_as(self._core.session.record), self._image
         if image == before:
             return
         self._image = image

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from stui_supervisor import inputs
 from stui_supervisor.config import HANDSHAKE_SILENCES, Settings
 from stui_supervisor.effects import Announce, Effect
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import AuthenticationFailed
+from stui_supervisor.errors import AuthenticationFailed, DifferentImage
 from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
-from stui_supervisor.profile import Profile
 from stui_supervisor.state_data import from_state_data
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
-from tests.simulation.backend import IMAGES, SimulatedImage
+from tests.simulation.backend import SimulatedImage
 from tests.simulation.faults import Faults
+from tests.simulation.identities import some_names
 from tests.simulation.image_faults import some_character
 from tests.simulation.network import Reach, Site
+from tests.simulation.profile_shelf import ProfileShelf
 from tests.simulation.program import PROFILE, Program
+from tests.simulation.settled import something_settled
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 from tests.simulation.story import Note, Step, Story
 from tests.simulation.user import User
@@ -35,6 +38,7 @@ _IGNORED_WITHIN_S = HANDSHAKE_SILENCES * Settings().handshake_notice_s  # until 
 _CONNECTED_WITHIN_S = 60.0  # the longest wait is 30 s, an image may be busy for 20 s
 _HEALTHY_S = 12.0
 _SETTLED_S = 2.0
+_MOSTLY = 0.8
 _ARRIVED_S = 8.0  # what was on its way when calm began: an answer, a claim, a credential
 
 
@@ -53,13 +57,14 @@ class World:
             keeps_session=chance(0.95),
         )
         self._has_token = chance(0.3)
-        self._disk = SimulatedDisk(self.agenda)
-        self._keyring = SimulatedKeyring(self.agenda)
+        self._names = some_names(self.agenda.side_rng)
+        self._settled = something_settled(self.agenda.side_rng, self._names, has_token=self._has_token)
+        self._disk = SimulatedDisk(self.agenda, ProfileShelf(self.agenda))
+        self._keyring = SimulatedKeyring(self.agenda, self._has_token and not self._settled.uses_token)
         endpoints = [HERE, BESIDE] if self._has_token and chance(0.8) else [HERE, BESIDE, THERE]
         self._sites = {endpoint: self._make_site() for endpoint in endpoints}
-        if chance(0.2):
-            profile = Profile(name=PROFILE, endpoints=tuple(map(str, endpoints)), failover=True)
-            self._disk.profiles.profiles[PROFILE] = profile
+        profile = self._settled.profile(PROFILE, endpoints, has_failover=chance(0.2))
+        self._disk.profiles.memory.profiles[PROFILE] = profile
         self._programs: list[Program] = []
         self._user, self._second_user = (
             User(self.agenda, self._new_program(), endpoints, self._new_program, self._note) for _ in range(2)
@@ -85,6 +90,7 @@ class World:
         while self.agenda.awake_s < turmoil_s:
             self.agenda.run(max(self.agenda.now, self.agenda.asleep_until) + _SETTLED_S)
         self._faults.end()
+        self._settle_images()
         self._wait_until_awake()
         self._second_user.leave()
         self._find_calm()
@@ -114,14 +120,23 @@ class World:
 
     def _make_site(self) -> Site:
         wants_token = self._has_token and self.agenda.chance(0.7)
-        image_id = self.agenda.rng.choice(IMAGES)
+        image_id = self.agenda.rng.choice(self._names)
         character = some_character(self.agenda, wants_token=wants_token, image_id=image_id)
+        if self._settled.pin and self.agenda.side_rng.random() < _MOSTLY:
+            character = replace(character, image_id=self._settled.pin[0])
         return Site(
             self.agenda,
-            SimulatedImage(self.agenda, character),
+            SimulatedImage(self.agenda, character, names=self._names),
             shows_kernel=self.agenda.chance(0.75),
             has_heartbeats=self.agenda.chance(0.8),
+            server_key=self._settled.key,
         )
+
+    def _settle_images(self) -> None:
+        """Where an image is pinned, it answers again."""
+        for site in self._sites.values():
+            if self._settled.pin:
+                site.image.become(self._settled.pin[0])
 
     def _new_program(self) -> Program:
         program = Program(
@@ -130,7 +145,7 @@ class World:
             self._settings,
             self._disk,
             self._sites,
-            self._keyring if self._has_token else None,
+            self._keyring,
             self._tell,
             self._is_of_another,
         )
@@ -175,7 +190,7 @@ class World:
             program.feed(inputs.Connect(HERE))
         elif self._has_token and THERE in self._sites:
             program.feed(inputs.Connect(HERE))  # a token does not travel over a network in the clear
-        elif self._faults.have_lied:
+        elif self._faults.have_lied or self._settled.pin:
             program.feed(inputs.Reconnect())  # what an image has lied about is found out with a new link
         invariant = "with everything working it is connected in the end"
         self._go_on_until(lambda: self._is_connected() or self._is_refused(), _CONNECTED_WITHIN_S, invariant)
@@ -187,7 +202,7 @@ class World:
         return self._user.program.core.state is State.CONNECTED
 
     def _is_refused(self) -> bool:
-        return isinstance(self._user.program.core.rejection, AuthenticationFailed)
+        return isinstance(self._user.program.core.rejection, AuthenticationFailed | DifferentImage)
 
     def _check_link(self) -> None:
         """It stays connected, and it works."""
@@ -255,7 +270,8 @@ class World:
 
     def _check_disk_use(self) -> None:
         """However often a program starts, there is one session for each window and image, and one of no image yet."""
-        most = (1 + self._has_second_window) * (len(IMAGES) + 1)
+        # Images with a name, one that a hostile reply has named, and none yet.
+        most = (1 + self._has_second_window) * (len(self._names) + 1)
         made = len(self._disk.memory.sessions)
         demand(made <= most, f"{made} sessions are made and {most} would do")
 

@@ -1,0 +1,62 @@
+"""Closed until known: what the profile settles holds from the first packet, and is asked for until it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stui_supervisor import inputs
+from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential, ReadProfile
+from stui_supervisor.events import Transition
+from stui_supervisor.inputs import Input
+from stui_supervisor.profile import Profile
+from stui_supervisor.states import State, Trigger
+from tests.simulation.violation import demand
+
+_LEAST_S = 2.0  # between a reading that failed and the next
+_MOST_S = 30.0
+_ROUNDED_S = 1e-6
+
+
+class SettledWitness:
+    """Knows what one process has read of its profile."""
+
+    def __init__(self) -> None:
+        self._profile: Profile | None = None
+        self._reading: int | None = None
+        self._failed_at: float | None = None
+
+    def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float | None) -> None:
+        """Judge one step."""
+        self._heard(event, now)
+        for effect in effects:
+            match effect:
+                case ReadProfile(read):
+                    self._asks(event, read, now)
+                case ReadCredential(_, endpoint):
+                    demand(self._profile is not None, f"nothing is begun with {endpoint} before the profile is known")
+                case OpenLink(_, endpoint, _, curve):
+                    demand(self._profile is not None, f"nothing is sent to {endpoint} before the profile is known")
+                    key = self._profile.server_keys.get(str(endpoint)) if self._profile else None
+                    demand((curve.server if curve else None) == key, f"a link to {endpoint} has its pinned key")
+                case Announce(Transition(trigger=Trigger.REJECTED, reason=reason)):
+                    demand(self._profile is not None, f"nobody is rejected before the profile is known: {reason}")
+        is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
+        if state is State.RECOVERING and not is_asking:
+            due = (self._failed_at or 0.0) + _MOST_S + _ROUNDED_S
+            demand(deadline is not None and deadline <= due, f"the profile is asked for again by {due:.3f}")
+
+    def _heard(self, event: Input, now: float) -> None:
+        match event:
+            case inputs.Start():
+                self._reading = self._failed_at = None
+            case inputs.ProfileRead(read, profile) if read == self._reading:
+                self._reading, self._profile = None, profile
+            case inputs.ProfileFailed(read) if read == self._reading:
+                self._reading, self._failed_at = None, now
+
+    def _asks(self, event: Input, read: int, now: float) -> None:
+        demand(self._reading is None, f"reading {self._reading} of the profile is waited for before {read} is begun")
+        self._reading = read
+        if isinstance(event, inputs.TimePassed) and self._failed_at is not None and self._profile is None:
+            waited_s = now - self._failed_at
+            demand(waited_s >= _LEAST_S - _ROUNDED_S, f"{waited_s:.3f} s are too soon to ask for the profile again")
