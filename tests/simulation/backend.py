@@ -11,7 +11,7 @@ from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
 from tests.simulation.agenda import Agenda
 from tests.simulation.identities import USUAL, canonical, named
-from tests.simulation.image_sessions import ImageSessions
+from tests.simulation.image_sessions import USUAL_MANNERS, ImageSessions, Manners
 
 QUICK_S: Final = (0.0005, 0.01)
 TOKEN: Final = "the-right-token-of-this-image"  # noqa: S105  # of a simulated image
@@ -19,6 +19,7 @@ _WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})
 _SESSION_COMMANDS: Final = frozenset(
     {"create_session", "restore_session", "update_session_state", "save_context", "load_context"}
 )
+_PASSING: Final = ("InternalError", "Timeout")
 _HOSTILE: Final = (
     b"",
     b"\xff\xfe\x00",
@@ -66,7 +67,9 @@ class SimulatedImage:
     """One backend. ``ledger`` holds the id of each user request whose execution has begun, ever.
 
     ``false_sessions`` and ``false_identity`` are how often it claims a session that it has not, and another name out
-    of ``names``. ``kept`` are the sessions of the image that answers now.
+    of ``names``. ``kept`` are the sessions of the image that answers now. ``passing`` is how often it fails to do what
+    it can do at other times. ``has_misled`` is True once it has said what is not so, or another image was in its place.
+    ``forgot_in`` is the latest boot that began without the sessions of the one before.
     """
 
     agenda: Agenda
@@ -81,12 +84,18 @@ class SimulatedImage:
     refuses_everyone: bool = False
     names: tuple[Any, ...] = USUAL
     ledger: list[str] = field(default_factory=list)
-    kept: ImageSessions = field(default_factory=ImageSessions)
+    manners: Manners = USUAL_MANNERS
+    passing: float = 0.0
+    has_misled: bool = False
+    forgot_in: int = 0
+    kept: ImageSessions = field(init=False)
     _elsewhere: dict[str | None, ImageSessions] = field(default_factory=dict)
     _change: tuple[int, Any] = (0, None)
-    _sessions_made: int = 0
     _queue: deque[tuple[bytes, Callable[[bytes], None]]] = field(default_factory=deque)
     _is_serving: bool = False
+
+    def __post_init__(self) -> None:
+        self.kept = ImageSessions(self.manners)
 
     @property
     def sessions(self) -> dict[str, Mapping[str, Any]]:
@@ -95,9 +104,14 @@ class SimulatedImage:
 
     def become(self, image_id: Any) -> None:
         """Another image answers from now on, with sessions of its own."""
+        self.has_misled = True
         self._elsewhere[canonical(self.character.image_id)] = self.kept
         self.character = replace(self.character, image_id=image_id)
-        self.kept = self._elsewhere.pop(canonical(image_id), ImageSessions())
+        self.kept = self._elsewhere.pop(canonical(image_id), ImageSessions(self.manners, made=self._next_made()))
+
+    def _next_made(self) -> int:
+        """Ids that no other image at this endpoint has used."""
+        return max(kept.made for kept in (self.kept, *self._elsewhere.values()))
 
     def changes_after(self, messages: int, image_id: Any) -> None:
         """The same after so many more messages; 0 for never."""
@@ -121,7 +135,8 @@ class SimulatedImage:
         self.is_up = True
         self.frozen_until = 0.0
         if not keeps_sessions:
-            self.kept.clear()
+            self.forgot_in = self.boot
+            self.kept.begin_anew()
             self._elsewhere.clear()
 
     def freeze(self, seconds: float) -> None:
@@ -156,7 +171,9 @@ class SimulatedImage:
         reply = self._reply(body)
         self._count()
         if reply is not None:
-            answer(self.agenda.rng.choice(_HOSTILE) if self.agenda.chance(self.hostility) else reply)
+            is_hostile = self.agenda.chance(self.hostility)
+            self.has_misled |= is_hostile
+            answer(self.agenda.rng.choice(_HOSTILE) if is_hostile else reply)
         self._serve()
 
     def _count(self) -> None:
@@ -187,6 +204,9 @@ class SimulatedImage:
             raise Refused("Error")
         if request.command in _WITH_TOKEN and not self._lets_in(request):
             raise Refused("AuthenticationFailed")
+        is_own = is_for_session or request.command == "ping"
+        if is_own and self.passing and self.agenda.side_rng.random() < self.passing:
+            raise Refused(self.agenda.side_rng.choice(_PASSING))
         if request.parameters.get("fails"):
             raise Refused("PermissionDenied")
         is_old = is_for_session and request.command != "create_session"
@@ -194,7 +214,9 @@ class SimulatedImage:
             raise Refused("SessionNotFound")
 
     def _claims_it(self) -> bool:
-        return self.agenda.chance(self.false_sessions)
+        claims_it = self.agenda.chance(self.false_sessions)
+        self.has_misled |= claims_it
+        return claims_it
 
     def _lets_in(self, request: Request) -> bool:
         if self.refuses_everyone:
@@ -206,6 +228,7 @@ class SimulatedImage:
             case "ping":
                 image_id = self.character.image_id
                 if self.agenda.chance(self.false_identity):
+                    self.has_misled = True
                     image_id = self.agenda.rng.choice(self.names)
                 return {"message": "pong", "status": "ready", **named(image_id)}
             case command if command in _SESSION_COMMANDS:
@@ -217,22 +240,22 @@ class SimulatedImage:
         session = str(request.parameters.get("session_id"))
         match request.command:
             case "create_session":
-                self._sessions_made += 1
-                session = f"{self.character.image_id!s:.20}-{self._sessions_made}"
                 client = str(request.parameters.get("client_id"))
-                if not self._claims_it():
-                    self.sessions[session], self.kept.owners[session] = {}, client
-                return {"session_id": session, "client_id": client}
+                session = self.kept.make(f"{self.character.image_id!s:.20}", client)
+                answer = {"session_id": session, "client_id": self.kept.owners[session]}
+                if self._claims_it():
+                    del self.sessions[session], self.kept.owners[session]
+                return answer
             case "restore_session":
                 name = "session_state" if request.dialect is Dialect.COMMAND else "state"
                 state = self.sessions.get(session, {}) if self.character.state_with_restore else {}
-                return {"session_id": session, name: state}
+                return {"session_id": session, name: state, **self.kept.owner_named(session)}
             case "load_context":
                 return {"loaded": True, "context": self.sessions.get(session) or None}
             case _:
                 if session in self.sessions:
-                    self.sessions[session] = dict(request.parameters["state_data"])
-                return {"session_id": session, "update_successful": True}
+                    self.kept.write(session, request.parameters["state_data"])
+                return {"session_id": session, "update_successful": True, **self.kept.owner_named(session)}
 
     def _in_own_terms(self, request: Request) -> Request:
         dialects = self.character.dialects

@@ -13,6 +13,7 @@ from tests.simulation.network_faults import NetworkFaults
 from tests.simulation.own_faults import OwnFaults
 from tests.simulation.profile_faults import ProfileFaults
 from tests.simulation.program import Program
+from tests.simulation.session_faults import SessionFaults
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 
 _OFTEN = 0.35
@@ -62,7 +63,7 @@ class Faults:
         self._note = note
         self._identities = IdentityFaults(agenda, sites, note, agenda.side_rng)
         self._profiles = ProfileFaults(agenda, sites, disk.profiles, note, agenda.side_rng)
-        self._beside = (self._identities, self._profiles)
+        self._beside = (self._identities, self._profiles, SessionFaults(agenda, sites, note, agenda.side_rng))
         self._images = ImageFaults(agenda, sites, note)
         self._all = (
             self._images,

@@ -22,6 +22,8 @@ class IdentityFaults(Trouble):
         super().__init__(agenda, sites, note, rng)
         self.has_changed = self._is_over = False
         self.kinds = [self._another_answers, self._another_answers_from_a_step_on]
+        if any(site.image.manners.numbers_sessions for site in sites):
+            self.kinds = []  # a session of the same number in another image: nothing could tell it, until the next look
 
     def end(self) -> None:
         """Whoever answers now goes on."""

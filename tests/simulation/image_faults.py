@@ -104,7 +104,7 @@ class ImageFaults(Trouble):
 
     def _lose_sessions(self) -> None:
         self._note("the image forgets its sessions")
-        self._site().image.kept.clear()
+        self._site().image.kept.forget()
 
     def _freeze(self) -> None:
         seconds = self._agenda.between(0.5, 60.0)

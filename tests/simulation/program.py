@@ -70,7 +70,8 @@ class Program:
             self.core,
             self.context,
             settings,
-            disk.memory,
+            disk,
+            sites,
             lambda: agenda.awake_s,
             lambda owner: is_of_another(self, owner),
         )
@@ -147,7 +148,8 @@ class Program:
         """See Supervisor.request."""
         self._requests += 1
         now = self.now()
-        operation, dialect = Operation(command, {"fails": fails}), self.core.dialect
+        named = {"objectId": str(self._requests)} if command == "inspect" else {}
+        operation, dialect = Operation(command, {"fails": fails, **named}), self.core.dialect
         message_id = f"{self.number}-{self._requests}"
         request = Request(
             number=self._requests,

@@ -24,13 +24,17 @@ FULL = StoreError("the disk is full", hint="make room")
 
 @dataclass
 class SimulatedDisk:
-    """What survives every process. ``half_written`` is how often a save fails between its two files."""
+    """What survives every process. ``half_written`` is how often a save fails between its two files.
+
+    ``kept_copies`` are the values that lost against others, for a witness.
+    """
 
     agenda: Agenda
     profiles: ProfileShelf
     memory: MemoryDisk = field(default_factory=MemoryDisk)
     call_s: tuple[float, float] = (0.001, 0.02)
     half_written: float = 0.0
+    kept_copies: set[bytes] = field(default_factory=set)
 
 
 class StoreQueue:

@@ -13,6 +13,10 @@ from tests.simulation.program import Program
 _SECTIONS = ("notes", "workspaces", "windows")
 _BETWEEN_RUNS_S = (0.9, 5.0)  # the end of a stop may take 0.8 s
 
+_TIDIES = 0.04  # of the users fill many sections, and delete them after
+_TIDIES_S = (1.0, 30.0)
+_MANY = 120  # more than a program needs to remember if it forgets the oldest deletions
+
 
 class User:
     """Does things at random, some seldom. ``replace_program`` gives the process after a kill."""
@@ -55,6 +59,11 @@ class User:
         """Start the program and use it until the machine was awake for so long."""
         self._ends_at = until_s
         self.start()
+        rng = self._agenda.side_rng
+        if rng.random() < _TIDIES:
+            fills_at = rng.uniform(0.0, until_s)
+            self._agenda.after(fills_at, lambda: self._when_awake(self._fill))
+            self._agenda.after(fills_at + rng.uniform(*_TIDIES_S), lambda: self._when_awake(self._tidy))
         self._agenda.after(self._agenda.rng.expovariate(1 / self._mean_s), self._next)
 
     def start(self) -> None:
@@ -106,6 +115,23 @@ class User:
 
     def _delete(self) -> None:
         self.program.delete(self._agenda.rng.choice(_SECTIONS))
+
+    def _when_awake(self, action: Callable[[], None]) -> None:
+        """A program whose loop stands still takes nothing in."""
+        if self.program.held_until > self._agenda.now:
+            self._agenda.at(self.program.held_until, lambda: self._when_awake(action))
+        else:
+            action()
+
+    def _fill(self) -> None:
+        self._note(f"the user makes {_MANY} sections")
+        for number in range(_MANY):
+            self.program.assign(f"page {number}", number)
+
+    def _tidy(self) -> None:
+        self._note("the user deletes every page")
+        for number in range(_MANY):
+            self.program.delete(f"page {number}")
 
     def _save(self) -> None:
         self.program.save()

@@ -9,17 +9,20 @@ from stui_supervisor.config import LINK_GRACE_S, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.core import Core
 from stui_supervisor.effects import Announce, CloseLink, Effect, Load, OpenLink, ReadCredential, Save, Send
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.saver import Saver
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.table import ALLOWED
-from stui_supervisor.testing import MemoryDisk
+from tests.simulation.copy_witness import CopyWitness
 from tests.simulation.identity_witness import IdentityWitness
+from tests.simulation.network import Site
 from tests.simulation.request_witness import RequestWitness
+from tests.simulation.session_witness import SessionWitness
 from tests.simulation.settled_witness import SettledWitness
-from tests.simulation.storage import StoreCall
+from tests.simulation.storage import SimulatedDisk, StoreCall
 from tests.simulation.verdict_witness import VerdictWitness
 from tests.simulation.violation import demand
 from tests.simulation.wait_witness import WaitWitness
@@ -36,16 +39,19 @@ class Witness:
         core: Core,
         context: Context,
         settings: Settings,
-        disk: MemoryDisk,
+        disk: SimulatedDisk,
+        sites: Mapping[Endpoint, Site],
         clock: Callable[[], float],
         is_of_another: Callable[[object], bool],
     ) -> None:
         self.requests = RequestWitness(core, settings)
-        self.work = WorkWitness(core, context, settings, disk, is_of_another)
+        self.work = WorkWitness(core, context, settings, disk.memory, is_of_another)
         self.verdicts = VerdictWitness(settings, clock)
         self.waits = WaitWitness(settings)
         self.identities = IdentityWitness(core)
         self.settled = SettledWitness()
+        self.sessions = SessionWitness(core, sites)
+        self.copies = CopyWitness(core, disk.kept_copies)
         self.walked: set[tuple[State, Trigger]] = set()
         self._core = core
         self._clock = clock
@@ -92,6 +98,8 @@ class Witness:
         self.waits.saw(effects, now.monotonic_s)
         self.identities.saw(event, effects, now.monotonic_s)
         self.settled.saw(event, effects, now.monotonic_s, self._state, deadline)
+        self.sessions.saw(event, effects)
+        self.copies.saw(event, effects)
         self.work.saw(event, effects, now.monotonic_s, deadline)
 
     def stopped(self) -> None:

@@ -30,7 +30,8 @@ class WorkWitness:
     """Follows the context of one program, image by image, and what of it the disk has acknowledged.
 
     ``is_of_another`` tells the owners of sessions apart: what another process holds is not to be had.
-    A section is there when it has at least the counter that was seen: counters only grow.
+    A section is there when it has at least the counter that was seen, as counters only grow, and with the same one from
+    the same writer the same value: what was deleted stays deleted, and nobody else writes under a tag of ours.
     """
 
     def __init__(
@@ -237,4 +238,8 @@ def _holds(present: Sections, wanted: Sections) -> bool:
 
 def _is_there(present: Sections, name: str, section: Section) -> bool:
     found = present.get(name)
-    return found is not None and found.counter >= section.counter
+    if found is None:
+        return section.value is None  # so old a deletion that it was forgotten
+    is_same = (found.counter, found.writer) == (section.counter, section.writer)
+    is_signed = section.writer != ""  # what other clients have written may give way to what they write next
+    return found.value == section.value if is_same and is_signed else found.counter >= section.counter

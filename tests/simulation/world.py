@@ -20,6 +20,7 @@ from tests.simulation.backend import SimulatedImage
 from tests.simulation.faults import Faults
 from tests.simulation.identities import some_names
 from tests.simulation.image_faults import some_character
+from tests.simulation.image_sessions import Merging, some_manners
 from tests.simulation.network import Reach, Site
 from tests.simulation.profile_shelf import ProfileShelf
 from tests.simulation.program import PROFILE, Program
@@ -58,6 +59,7 @@ class World:
         )
         self._has_token = chance(0.3)
         self._names = some_names(self.agenda.side_rng)
+        self._manners = some_manners(self.agenda.side_rng)
         self._settled = something_settled(self.agenda.side_rng, self._names, has_token=self._has_token)
         self._disk = SimulatedDisk(self.agenda, ProfileShelf(self.agenda))
         self._keyring = SimulatedKeyring(self.agenda, self._has_token and not self._settled.uses_token)
@@ -126,7 +128,7 @@ class World:
             character = replace(character, image_id=self._settled.pin[0])
         return Site(
             self.agenda,
-            SimulatedImage(self.agenda, character, names=self._names),
+            SimulatedImage(self.agenda, character, names=self._names, manners=self._manners),
             shows_kernel=self.agenda.chance(0.75),
             has_heartbeats=self.agenda.chance(0.8),
             server_key=self._settled.key,
@@ -247,6 +249,8 @@ class World:
             self._reconnect(program)  # the next link mends what a copy on its way for long has undone
             self._compare_with_image(program)
             return
+        if image.manners.merging is not Merging.REPLACES:
+            theirs = {name: section for name, section in theirs.items() if name in ours}  # the rest is not ours
         demand(theirs == ours, f"the image has the context: {theirs} and here {ours}")
 
     def _check_next_process(self) -> None:

@@ -1,0 +1,95 @@
+"""The sessions in the images: none that is there is given up, none of somebody else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stui_supervisor import inputs
+from stui_supervisor.core import Core
+from stui_supervisor.effects import Effect, OpenLink, Send
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.inputs import Input
+from stui_supervisor.requests import Request
+from stui_supervisor.states import State
+from stui_supervisor.wire.service import decode_request
+from tests.simulation.identities import known_as
+from tests.simulation.image_sessions import STRANGER
+from tests.simulation.network import Site
+from tests.simulation.violation import demand
+
+_THEIRS = f'"{STRANGER}'.encode()
+_PUSHES = frozenset({"update_session_state", "save_context"})
+_WITH_CLIENT = frozenset({"create_session", "restore_session"})
+_UP = (State.CONNECTED, State.DEGRADED)
+
+
+class SessionWitness:
+    """Knows what is in every image. Nothing is held against a core that was misled, or could not have known."""
+
+    def __init__(self, core: Core, sites: Mapping[Endpoint, Site]) -> None:
+        self._core = core
+        self._sites = sites
+        self._site: Site | None = None
+        self._had: dict[tuple[str | None, str | None, Endpoint], str] = {}
+        self._endpoint: Endpoint | None = None
+        self._client: str | None = None
+        self._link = 0
+        self._objects: dict[str, tuple[int, Site, int]] = {}
+
+    def saw(self, event: Input, effects: Sequence[Effect]) -> None:
+        """Judge one step."""
+        if isinstance(event, inputs.Submit):
+            self._submitted(event.request)
+        for effect in effects:
+            match effect:
+                case OpenLink(link, endpoint):
+                    self._link, self._endpoint, self._site, self._client = link, endpoint, self._sites[endpoint], None
+                case Send(_, _, body):
+                    self._sent(body)
+        if isinstance(event, inputs.Received) and self._site is not None:
+            if self._tells_whose:
+                values = (section.value for section in self._core.session.context.sections().values())
+                theirs = [value for value in values if value is not None and value.startswith(_THEIRS)]
+                demand(not theirs, f"no work of another user gets into the context: {theirs}")
+            if self._core.state in _UP:
+                self._follow_session(self._site)
+
+    def _submitted(self, request: Request) -> None:
+        if "objectId" in request.operation.parameters and self._core.state in _UP and self._site is not None:
+            self._objects[request.message_id] = self._link, self._site, self._site.image.boot
+
+    @property
+    def _tells_whose(self) -> bool:
+        """True where every server says whose a session is, and none has misled us."""
+        sites = self._sites.values()
+        return all(site.image.manners.names_clients and not site.image.has_misled for site in sites)
+
+    def _sent(self, body: bytes) -> None:
+        request = decode_request(body)
+        if request.id in self._objects:
+            self._check_object(*self._objects[request.id])
+        if request.command in _WITH_CLIENT:
+            self._client = str(request.parameters["client_id"])
+        if request.command in _PUSHES and self._client is not None and self._site is not None and self._tells_whose:
+            kept = self._site.image.kept
+            ours, owner = kept.manners.called(self._client), kept.owners.get(str(request.parameters["session_id"]))
+            demand(owner in {None, ours}, f"the work of {ours} does not get into a session of {owner}")
+
+    def _check_object(self, link: int, site: Site, boot: int) -> None:
+        """After another link, an object of a process that has ended with all its sessions is not asked for."""
+        image = site.image
+        could_tell = not image.has_misled and (image.manners.names_clients or not image.manners.numbers_sessions)
+        is_gone = link != self._link and site is self._site and image.forgot_in > boot
+        demand(not (is_gone and could_tell), "an object of an earlier process is not asked for in the next")
+
+    def _follow_session(self, site: Site) -> None:
+        record, endpoint = self._core.session.record, self._endpoint
+        if self._core.session.id is None or record.backend_session is None or endpoint is None:
+            return
+        held = self._core.session.id, known_as(record), endpoint
+        before = self._had.get(held)
+        self._had[held] = record.backend_session
+        owner = site.image.kept.owners.get(before or "", STRANGER)
+        is_there = before in site.image.sessions and STRANGER not in owner
+        if before not in {None, record.backend_session} and not site.image.has_misled:
+            demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
