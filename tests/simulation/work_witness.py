@@ -18,20 +18,23 @@ from stui_supervisor.record import Claimed
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.testing import MemoryDisk
 from stui_supervisor.wire.service import decode_request
+from tests.simulation.copy_witness import FOREIGN
 from tests.simulation.identities import known_as
+from tests.simulation.image_sessions import STRANGER
 from tests.simulation.storage import StoreCall
 from tests.simulation.violation import demand
 
 Sections = Mapping[str, Section]
 _TICK_S = 0.001
+_OF_OTHERS = f'"{FOREIGN}'.encode(), f'"{STRANGER}'.encode()
 
 
 class WorkWitness:
     """Follows the context of one program, image by image, and what of it the disk has acknowledged.
 
     ``is_of_another`` tells the owners of sessions apart: what another process holds is not to be had.
-    A section is there when it has at least the counter that was seen, as counters only grow, and with the same one from
-    the same writer the same value: what was deleted stays deleted, and nobody else writes under a tag of ours.
+    A section is there when it has at least the counter that was seen: counters only grow. Under the same tag what was
+    deleted stays deleted, and nobody else has written.
     """
 
     def __init__(
@@ -228,6 +231,10 @@ def _switches(effects: Sequence[Effect]) -> bool:
     return any(isinstance(effect, Announce) and isinstance(effect.event, SessionSwitched) for effect in effects)
 
 
+def _is_of_others(section: Section) -> bool:
+    return (section.value or b"").startswith(_OF_OTHERS)
+
+
 def _has_work(sections: Sections) -> bool:
     return any(section.value is not None for section in sections.values())
 
@@ -240,6 +247,7 @@ def _is_there(present: Sections, name: str, section: Section) -> bool:
     found = present.get(name)
     if found is None:
         return section.value is None  # so old a deletion that it was forgotten
-    is_same = (found.counter, found.writer) == (section.counter, section.writer)
-    is_signed = section.writer != ""  # what other clients have written may give way to what they write next
-    return found.value == section.value if is_same and is_signed else found.counter >= section.counter
+    if section.writer and (found.counter, found.writer) == (section.counter, section.writer):
+        is_back = section.value is None and found.value is not None
+        return not is_back and _is_of_others(found) <= _is_of_others(section)
+    return found.counter >= section.counter
