@@ -12,7 +12,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
-_LEAST_S = 2.0  # between a reading that failed and the next
+_LEAST_S = 2.0  # from the beginning of a reading that failed to that of the next
 _MOST_S = 30.0
 _ROUNDED_S = 1e-6
 
@@ -23,6 +23,7 @@ class SettledWitness:
     def __init__(self) -> None:
         self._profile: Profile | None = None
         self._reading: int | None = None
+        self._asked_at = 0.0
         self._failed_at: float | None = None
 
     def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float | None) -> None:
@@ -56,7 +57,7 @@ class SettledWitness:
 
     def _asks(self, event: Input, read: int, now: float) -> None:
         demand(self._reading is None, f"reading {self._reading} of the profile is waited for before {read} is begun")
-        self._reading = read
+        asked_at, self._reading, self._asked_at = self._asked_at, read, now
         if isinstance(event, inputs.TimePassed) and self._failed_at is not None and self._profile is None:
-            waited_s = now - self._failed_at
+            waited_s = now - asked_at
             demand(waited_s >= _LEAST_S - _ROUNDED_S, f"{waited_s:.3f} s are too soon to ask for the profile again")

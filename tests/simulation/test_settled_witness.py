@@ -65,4 +65,4 @@ def test_a_profile_that_could_not_be_read_is_asked_for_again_in_time_and_not_too
     with pytest.raises(Violation, match="is asked for again by 31"):
         saw(witness, inputs.TimePassed(), now=2.0, deadline=31.1)
     with pytest.raises(Violation, match="too soon"):
-        saw(witness, inputs.TimePassed(), ReadProfile(2, "default"), now=2.9)
+        saw(witness, inputs.TimePassed(), ReadProfile(2, "default"), now=1.9)
