@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from stui_supervisor import inputs
@@ -23,7 +24,7 @@ class SettledWitness:
     def __init__(self) -> None:
         self._profile: Profile | None = None
         self._reading: int | None = None
-        self._asked_at = 0.0
+        self._asked_at = -math.inf
         self._failed_at: float | None = None
 
     def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float | None) -> None:
@@ -57,7 +58,9 @@ class SettledWitness:
 
     def _asks(self, event: Input, read: int, now: float) -> None:
         demand(self._reading is None, f"reading {self._reading} of the profile is waited for before {read} is begun")
-        asked_at, self._reading, self._asked_at = self._asked_at, read, now
-        if isinstance(event, inputs.TimePassed) and self._failed_at is not None and self._profile is None:
+        is_by_itself = isinstance(event, inputs.TimePassed)
+        asked_at, self._reading = self._asked_at, read
+        self._asked_at = now if is_by_itself else -math.inf  # the user may ask whenever they like
+        if is_by_itself and self._failed_at is not None and self._profile is None:
             waited_s = now - asked_at
             demand(waited_s >= _LEAST_S - _ROUNDED_S, f"{waited_s:.3f} s are too soon to ask for the profile again")

@@ -60,7 +60,7 @@ def test_a_reading_under_way_is_waited_for() -> None:
 
 def test_a_profile_that_could_not_be_read_is_asked_for_again_in_time_and_not_too_soon() -> None:
     witness = SettledWitness()
-    saw(witness, inputs.Start(HERE), ReadProfile(1, "default"))
+    saw(witness, inputs.TimePassed(), ReadProfile(1, "default"))
     saw(witness, inputs.ProfileFailed(1, StoreError("EIO")), now=1.0, deadline=31.0)
     with pytest.raises(Violation, match="is asked for again by 31"):
         saw(witness, inputs.TimePassed(), now=2.0, deadline=31.1)
