@@ -72,8 +72,9 @@ class SessionWitness:
             self._client = str(request.parameters["client_id"])
         if request.command in _PUSHES and self._client is not None and self._site is not None and self._tells_whose:
             kept = self._site.image.kept
-            ours, owner = kept.manners.called(self._client), kept.owners.get(str(request.parameters["session_id"]))
-            demand(owner in {None, ours}, f"the work of {ours} does not get into a session of {owner}")
+            ours = {self._client, kept.manners.called(self._client)}  # in its own words or in the server's
+            owner = kept.owners.get(str(request.parameters["session_id"]))
+            demand(owner in {None, *ours}, f"the work of {ours} does not get into a session of {owner}")
 
     def _check_object(self, link: int, site: Site, boot: int) -> None:
         """After another link, an object of a process that has ended with all its sessions is not asked for."""
@@ -88,7 +89,7 @@ class SessionWitness:
             return
         held = self._core.session.id, known_as(record), endpoint
         before = self._had.get(held)
-        self._had[held] = record.backend_session
+        self._had[held] = str(record.backend_session)
         owner = site.image.kept.owners.get(before or "", STRANGER)
         is_there = before in site.image.sessions and STRANGER not in owner
         if before not in {None, record.backend_session} and not site.image.has_misled:
