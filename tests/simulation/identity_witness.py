@@ -72,7 +72,8 @@ class IdentityWitness:
             return
         name = _name_in(reply)
         self._told = canonical(name)
-        self._last_told = self._told or self._last_told
+        if self._core.state in _UP:
+            self._last_told = self._told or self._last_told
         pin = self._profile.pin_image if self._profile else None
         self._is_pinned = self._told is not None and pin in spellings(name)
 
@@ -80,11 +81,15 @@ class IdentityWitness:
         """Each image is known by one name, and no other image by that."""
         if self._told is None:
             return
+        self._last_told = self._told
         image_id = known_as(self._core.session.record)
         demand(image_id is not None, f"an image that says who it is ({self._told:.40}) is known")
-        known = self._known_as.setdefault(self._told, str(image_id))
-        others = [told for told, other in self._known_as.items() if other == image_id and told != self._told]
-        demand(known == image_id and not others, f"{self._told:.40} is one image and is not {others}")
+        self._compare(self._told, str(image_id))
+
+    def _compare(self, told: str, image_id: str) -> None:
+        known = self._known_as.setdefault(told, image_id)
+        others = [other for other, name in self._known_as.items() if name == image_id and other != told]
+        demand(known == image_id and not others, f"{told:.40} is one image and is not {others or image_id}")
 
     def _sent(self, token: bytes, body: bytes, now: float) -> None:
         message = decode_request(body)
@@ -95,8 +100,8 @@ class IdentityWitness:
             demand(self._is_pinned, f"{message.command} goes to the pinned image only, not to {self._told}")
         if message.command in _PUSHES and self._core.state in _UP and self._told is not None:
             image_id = known_as(self._core.session.record)
-            known = self._known_as.get(self._told)
-            demand(known == image_id, f"the work of {image_id} does not go to {self._told:.40}")
+            if image_id is not None:
+                self._compare(self._told, image_id)
         if message.command in _OF_SESSIONS:
             return
         age_s = now - self._looked_at

@@ -15,7 +15,6 @@ from stui_supervisor.effects import Effect, OpenLink, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
-from stui_supervisor.requests import Request
 from stui_supervisor.testing import VirtualClock
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from stui_supervisor.wire.service import Request as Asked
@@ -47,21 +46,16 @@ class Watched:
     def saw(self, event: Input, *effects: Effect, now: float = 0.0) -> None:
         self._witness.saw(event, effects, now)
 
-    def says(self, command: str, *, now: float = 0.0, message_id: str = "1") -> bytes:
+    def says(self, command: str, *, now: float = 0.0) -> bytes:
         self._tokens += 1
         token = bytes([self._tokens])
-        body = encode(Dialect.COMMAND, Operation(command, {"session_id": "s"}), message_id=message_id, at=AT)
+        body = encode(Dialect.COMMAND, Operation(command, {"session_id": "s"}), message_id="1", at=AT)
         self.saw(inputs.TimePassed(), Send(1, token, body), now=now)
         return token
 
     def pings(self, image_id: Any, *, now: float = 0.0) -> None:
         reply = encode_result(Asked(Dialect.COMMAND, "1", "ping", {}), named(image_id), at=AT)
         self.saw(inputs.Received(1, self.says("ping", now=now), reply), now=now)
-
-    def submits(self, message_id: str) -> None:
-        operation = Operation("evaluate", {})
-        body = encode(Dialect.COMMAND, operation, message_id=message_id, at=AT)
-        self.saw(inputs.Submit(Request(1, message_id, operation, Dialect.COMMAND, body, False, 0.0, None)))
 
 
 @pytest.mark.parametrize("image_id", ["8", 7.5, None, NULL, "", {"name": 7}], ids=repr)
@@ -80,15 +74,6 @@ def test_no_request_goes_out_on_a_look_older_than_ten_seconds() -> None:
     watched.says("evaluate", now=15.0)
     with pytest.raises(Violation, match=r"no request goes out on a look that is 10\.001 s old"):
         watched.says("evaluate", now=15.001)
-
-
-def test_what_waits_for_one_image_does_not_go_to_another() -> None:
-    watched = Watched()
-    watched.pings(7)
-    watched.submits("mine")
-    watched.pings("7")
-    with pytest.raises(Violation, match='what waits for 7 does not go to "7"'):
-        watched.says("evaluate", message_id="mine")
 
 
 def test_equal_names_have_one_form_and_no_name_has_none() -> None:
