@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stui_supervisor import inputs
 from stui_supervisor.core import Core
 from stui_supervisor.effects import Announce, CloseLink, Effect, OpenLink, Send
-from stui_supervisor.events import Transition
+from stui_supervisor.events import SessionSwitched, Transition
 from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
 from stui_supervisor.states import State, Trigger
@@ -59,6 +59,8 @@ class IdentityWitness:
                     self._told, self._is_pinned = None, False
                 case Send(_, token, body):
                     self._sent(token, body, now)
+                case Announce(SessionSwitched()):
+                    self._last_told = self._told or self._last_told
                 case Announce(Transition(trigger=Trigger.ESTABLISHED)):
                     self._established()
 
