@@ -53,16 +53,19 @@ class IdentityWitness:
                 if is_ping:
                     self._look(body, now)
         for effect in effects:
-            match effect:
-                case OpenLink() | CloseLink():
-                    self._in_flight.clear()
-                    self._told, self._is_pinned = None, False
-                case Send(_, token, body):
-                    self._sent(token, body, now)
-                case Announce(SessionSwitched()):
-                    self._last_told = self._told or self._last_told
-                case Announce(Transition(trigger=Trigger.ESTABLISHED)):
-                    self._established()
+            self._does(effect, now)
+
+    def _does(self, effect: Effect, now: float) -> None:
+        match effect:
+            case OpenLink() | CloseLink():
+                self._in_flight.clear()
+                self._told, self._is_pinned = None, False
+            case Send(_, token, body):
+                self._sent(token, body, now)
+            case Announce(SessionSwitched()):
+                self._last_told = self._told or self._last_told
+            case Announce(Transition(trigger=Trigger.ESTABLISHED)):
+                self._established()
 
     def _look(self, body: bytes, now: float) -> None:
         self._looked_at = now
