@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from stui_supervisor import inputs
 from stui_supervisor.core import Core
-from stui_supervisor.effects import Effect, OpenLink, Send
+from stui_supervisor.effects import Effect, OpenLink, Release, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.inputs import Input
 from stui_supervisor.requests import Request
@@ -46,6 +46,8 @@ class SessionWitness:
                     self._link, self._endpoint, self._site, self._client = link, endpoint, self._sites[endpoint], None
                 case Send(_, _, body):
                     self._sent(body)
+                case Release(session_id):  # another process may have it meanwhile
+                    self._had = {held: session for held, session in self._had.items() if held[0] != session_id}
         if isinstance(event, inputs.Received) and self._site is not None:
             if self._tells_whose:
                 values = (section.value for section in self._core.session.context.sections().values())

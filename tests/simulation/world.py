@@ -188,20 +188,26 @@ class World:
         self._user.start()
         self._go_on(_ARRIVED_S)
         program = self._user.program
-        if program.core.state is State.DISCONNECTED:
+        if self._is_idle():
             program.feed(inputs.Connect(HERE))
         elif self._has_token and THERE in self._sites:
             program.feed(inputs.Connect(HERE))  # a token does not travel over a network in the clear
         elif self._faults.have_lied or self._settled.pin:
             program.feed(inputs.Reconnect())  # what an image has lied about is found out with a new link
         invariant = "with everything working it is connected in the end"
-        self._go_on_until(lambda: self._is_connected() or self._is_refused(), _CONNECTED_WITHIN_S, invariant)
+        self._go_on_until(lambda: self._is_connected() or self._is_idle(), _CONNECTED_WITHIN_S, invariant)
+        if self._is_idle() and not self._is_refused():  # the profile was read late, and no endpoint was found
+            program.feed(inputs.Connect(HERE))
+            self._go_on_until(lambda: self._is_connected() or self._is_refused(), _CONNECTED_WITHIN_S, invariant)
         if self._is_refused():  # a wrong token was under way still when the calm began
             program.feed(inputs.Reconnect())
             self._go_on_until(self._is_connected, _CONNECTED_WITHIN_S, invariant)
 
     def _is_connected(self) -> bool:
         return self._user.program.core.state is State.CONNECTED
+
+    def _is_idle(self) -> bool:
+        return self._user.program.core.state is State.DISCONNECTED
 
     def _is_refused(self) -> bool:
         return isinstance(self._user.program.core.rejection, AuthenticationFailed | DifferentImage)
