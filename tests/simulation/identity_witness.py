@@ -32,6 +32,7 @@ class IdentityWitness:
         self._profile: Profile | None = None
         self._in_flight: dict[bytes, str] = {}
         self._told: str | None = None
+        self._spellings: tuple[str, ...] = ()
         self._is_pinned = False
         self._last_told: str | None = None
         self._looked_at = 0.0
@@ -43,6 +44,7 @@ class IdentityWitness:
         match event:
             case inputs.ProfileRead(_, profile):
                 self._profile = profile
+                self._is_pinned = self._told is not None and profile.pin_image in self._spellings
             case inputs.Connect():
                 self._last_told = None
             case inputs.Submit(request):
@@ -80,7 +82,8 @@ class IdentityWitness:
         if self._core.state in _UP:
             self._last_told = self._told or self._last_told
         pin = self._profile.pin_image if self._profile else None
-        self._is_pinned = self._told is not None and pin in spellings(name)
+        self._spellings = spellings(name)
+        self._is_pinned = self._told is not None and pin in self._spellings
 
     def _established(self) -> None:
         """Each image is known by one name, and no other image by that."""

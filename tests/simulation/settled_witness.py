@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential, ReadProfile
+from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential, ReadProfile, Send
 from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
@@ -26,6 +26,7 @@ class SettledWitness:
         self._reading: int | None = None
         self._asked_at = -math.inf
         self._failed_at: float | None = None
+        self._link: tuple[str, str | None] = "", None
 
     def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float | None) -> None:
         """Judge one step."""
@@ -39,7 +40,11 @@ class SettledWitness:
                 case OpenLink(_, endpoint, _, curve):
                     demand(self._profile is not None, f"nothing is sent to {endpoint} before the profile is known")
                     key = self._profile.server_keys.get(str(endpoint)) if self._profile else None
-                    demand((curve.server if curve else None) == key, f"a link to {endpoint} has its pinned key")
+                    self._link = str(endpoint), curve.server if curve else None
+                    demand(self._link[1] == key, f"a link to {endpoint} has its pinned key")
+                case Send():
+                    key = self._profile.server_keys.get(self._link[0]) if self._profile else None
+                    demand(self._link[1] == key, f"nothing is sent on a link to {self._link[0]} without its pinned key")
                 case Announce(Transition(trigger=Trigger.REJECTED, reason=reason)):
                     demand(self._profile is not None, f"nobody is rejected before the profile is known: {reason}")
         is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
