@@ -39,19 +39,22 @@ class SettledWitness:
                     demand(self._profile is not None, f"nothing is begun with {endpoint} before the profile is known")
                 case OpenLink(_, endpoint, _, curve):
                     demand(self._profile is not None, f"nothing is sent to {endpoint} before the profile is known")
-                    key = self._profile.server_keys.get(str(endpoint)) if self._profile else None
                     self._link = str(endpoint), curve.server if curve else None
-                    demand(self._link[1] == key, f"a link to {endpoint} has its pinned key")
+                    demand(self._is_keyed, f"a link to {endpoint} has its pinned key")
                 case Send():
-                    key = self._profile.server_keys.get(self._link[0]) if self._profile else None
-                    is_held = key in {None, self._link[1]}  # with a key that is pinned no more it is as safe as before
-                    demand(is_held, f"nothing is sent on a link to {self._link[0]} without its pinned key")
+                    demand(self._is_keyed, f"nothing is sent on a link to {self._link[0]} without its pinned key")
                 case Announce(Transition(trigger=Trigger.REJECTED, reason=reason)):
                     demand(self._profile is not None, f"nobody is rejected before the profile is known: {reason}")
         is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
         if state is State.RECOVERING and not is_asking:
             due = (self._failed_at or 0.0) + _MOST_S + _ROUNDED_S
             demand(deadline is not None and deadline <= due, f"the profile is asked for again by {due:.3f}")
+
+    @property
+    def _is_keyed(self) -> bool:
+        """True for a link with the pinned key; with one that is pinned no more it is as safe as before."""
+        endpoint, key = self._link
+        return self._profile is None or self._profile.server_keys.get(endpoint) in {None, key}
 
     def _heard(self, event: Input, now: float) -> None:
         match event:
