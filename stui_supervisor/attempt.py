@@ -18,6 +18,7 @@ class Phase(Enum):
 
     IDLE = auto()
     LOADING = auto()
+    PROFILE = auto()
     WAITING = auto()
     CREDENTIAL = auto()
     OPENING = auto()

@@ -37,7 +37,8 @@ CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim t
 LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often
 PROFILES_MAX_BYTES: Final = 1_000_000  # of the file that holds every profile; one takes a few hundred
 PROFILES_WAIT_S: Final = 10.0  # a command that changes a profile waits so long for the others that do
-RECENT_WAIT_S: Final = 0.1  # a supervisor waits so long to note an endpoint: its own saves come behind
+RECENT_WAIT_S: Final = 0.1  # a supervisor waits so long to note an endpoint
+PROFILE_LOOK_S: Final = 1.0  # while a link is wanted, it is seen so often whether somebody has changed the profile
 RECENT_ENDPOINTS_KEPT: Final = 5  # of a profile; what STUI offers beside its favourites
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go
@@ -168,6 +169,7 @@ class Settings:
     save_retry_s: float = 5.0  # a disk that failed is tried again after this
     restore_timeout_s: float = 2.0  # a slow disk delays a start by no more
     keeps_session: bool = True  # False: claim no session, neither on disk nor in the image (one-off requests)
+    uses_profile: bool = True  # False: what is settled for the profile does not count in this run
 
     # Credentials
     credential_timeout_s: float = 2.0  # a keyring that hangs fails the attempt after this

@@ -51,10 +51,11 @@ class ReadProfile(NamedTuple):
 
 
 class NoteLink(NamedTuple):
-    """Keep the endpoint as the profile's most recent one; there is no answer."""
+    """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted; no answer."""
 
     profile: str
-    endpoint: str
+    endpoint: str | None
+    wanted: bool = True
 
 
 class ReadCredential(NamedTuple):

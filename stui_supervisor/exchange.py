@@ -152,9 +152,9 @@ class Exchange:
         """What waits is sent no more."""
         return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
 
-    def expire(self, now: Moment, trouble: str | None = None) -> list[Effect]:
-        """End what has waited long enough, because of the ``trouble``, if any."""
-        return [effect for one in self._outbox.expire(now.monotonic_s, trouble) for effect in _end(one, now)]
+    def expire(self, now: Moment, trouble: str | None = None, failure: str | None = None) -> list[Effect]:
+        """End what has waited long enough, because of the ``trouble``, if any, and of its kind."""
+        return [effect for one in self._outbox.expire(now.monotonic_s, trouble, failure) for effect in _end(one, now)]
 
     def next_deadline(self) -> float | None:
         """When ``expire`` has something to do."""

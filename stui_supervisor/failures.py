@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
     SILENT = "silent"
     FROZEN = "frozen"
     PROTOCOL = "protocol_error"
+    PROFILE = "profile_not_readable"
     CREDENTIAL = "credential_not_readable"
     BUSY_HANDSHAKE = "busy_handshake"
     KEY_REFUSED = "key_refused"
@@ -104,6 +105,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "check that the port is the STUI server's",
         Curve(1.0, 1.0, 30.0),
     ),
+    FailureKind.PROFILE: FailureClass(
+        "the profile cannot be read, and nothing is sent before it is known what it asks for",
+        "see that profiles.json can be read, decide with 'profiles confirm', or run once with --without-profile",
+        Curve(2.0, 2.0, 30.0),
+    ),
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read",
         "look at the keyring; a token may also come from STUI_TOKEN",
@@ -140,6 +146,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         DifferentImage,
     ),
 }
+
+
+def kind_of(rejection: ConnectionRejected) -> FailureKind | None:
+    """The kind that a rejection of this class mostly is."""
+    return next((kind for kind, row in FAILURES.items() if row.rejection is type(rejection)), None)
 
 
 class Failure(NamedTuple):

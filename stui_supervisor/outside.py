@@ -55,7 +55,7 @@ class Keyring:
 class Outside:
     """The adapters of one run.
 
-    ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
     Without ``make_subscription`` nobody hears notifications.
     """
 
@@ -110,7 +110,11 @@ def assemble(
     def open_profiles() -> ProfileStore:
         from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop
 
-        return ProfileFile(places.profiles)
+        if home is None:
+            return ProfileFile(places.profiles)
+        from shlex import quote  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles, confirm=f"stui-supervisor --home {quote(str(home))} profiles confirm")
 
     return Outside(
         SystemClock(),
@@ -167,7 +171,7 @@ class _Transport:
 
 
 class NoDisk:
-    """The stores of a machine that has no place for them: every call says why."""
+    """The stores of a machine that has no place for them: every call that needs one says why."""
 
     def __init__(self, error: StoreError) -> None:
         self._error = error
@@ -191,10 +195,14 @@ class NoDisk:
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
 
-    def read(self, _name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Where there is no place for profiles, none is settled."""
+        return Profile(name=name), ()
+
+    def note_link(self, _name: str, _endpoint: str | None, *, wanted: bool) -> None:  # noqa: ARG002  # nowhere to put it
         """Raises StoreError."""
         raise self._error
 
-    def note_link(self, _name: str, _endpoint: str) -> None:
-        """Raises StoreError."""
-        raise self._error
+    def signature(self) -> object:
+        """Nothing ever changes."""
+        return None

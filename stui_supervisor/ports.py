@@ -158,16 +158,22 @@ class SessionStore(Protocol):
 
 
 class ProfileStore(Protocol):
-    """What is settled for each profile. Called from the store's worker thread; every call may block.
+    """What is settled for each profile. Called from a worker thread of its own; every call may block.
 
     Each method raises StoreError, and nothing else, when the disk does not do its part.
     """
 
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
-        """The profile, and what the user has to know; one that nobody has set up has the defaults."""
+        """The profile, and what the user has to know; one that nobody has set up has the defaults.
 
-    def note_link(self, name: str, endpoint: str) -> None:
-        """Keep the endpoint as the profile's most recent one."""
+        Raises StoreError also for one that may be set up and cannot be read: that is not known, and not the defaults.
+        """
+
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
+        """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted."""
+
+    def signature(self) -> object:
+        """Something that differs once a profile has changed; never raises."""
 
 
 class Credentials(Protocol):

@@ -155,8 +155,8 @@ class Outbox:
         """Nobody waits for this request any more; the answer says whether it was sent."""
         return self._end_one(lambda request: request.number == number, "it was cancelled")
 
-    def expire(self, now: float, trouble: str | None = None) -> list[Ended]:
-        """End what has waited long enough, because of the ``trouble``, if any.
+    def expire(self, now: float, trouble: str | None = None, failure: str | None = None) -> list[Ended]:
+        """End what has waited long enough, because of the ``trouble``, if any, which is of the kind ``failure``.
 
         A request in flight keeps its place until its reply comes.
         """
@@ -167,6 +167,8 @@ class Outbox:
 
         ended = []
         while one := self._end_one(is_due, "its time was over", trouble):
+            if isinstance(one.error, NotSent):
+                one.error.failure = failure
             ended.append(one)
         return ended
 

@@ -136,9 +136,14 @@ class MemoryProfiles:
             raise self.failure
         return self.profiles.get(name, Profile(name=name)), ()
 
-    def note_link(self, name: str, endpoint: str) -> None:
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
         """See ports.ProfileStore."""
-        self.profiles[name] = self.read(name)[0].linked_to(endpoint)
+        profile = self.read(name)[0].wishing(wanted=wanted)
+        self.profiles[name] = profile if endpoint is None else profile.linked_to(endpoint)
+
+    def signature(self) -> object:
+        """See ports.ProfileStore."""
+        return dict(self.profiles)
 
 
 class MemoryCredentials:

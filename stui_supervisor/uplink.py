@@ -221,13 +221,15 @@ class Uplink(Pushing):
         match attempt.phase:
             case Phase.WAITING:
                 self._begin_attempt()
+            case Phase.PROFILE:
+                self._wait_for_profile()
             case Phase.CREDENTIAL:
                 message = f"nothing came within {self._settings.credential_timeout_s:g} s"
                 self._attempt_failed(Failure(FailureKind.CREDENTIAL, message))
             case Phase.OPENING:
                 self._attempt_failed(Failure(FailureKind.TIMEOUT))
             case Phase.HANDSHAKE:
-                self._note_error(BUSY)
+                self._note_error(BUSY, FailureKind.BUSY_HANDSHAKE)
                 attempt.enter(Phase.HANDSHAKE, now + self._settings.handshake_notice_s)
                 step = attempt.handshake.silence() if attempt.handshake else None
                 if step is not None:

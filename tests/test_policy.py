@@ -21,6 +21,7 @@ CURVES = {
     "silent": (0.1, 0.5, 5.0),
     "frozen": (0.5, 0.5, 5.0),
     "protocol_error": (1.0, 1.0, 30.0),
+    "profile_not_readable": (2.0, 2.0, 30.0),
     "credential_not_readable": (2.0, 2.0, 30.0),
     "key_refused": (0.5, 1.0, 5.0),
 }
