@@ -146,7 +146,7 @@ class ProfileFile:
             return Content(raw, 0, StoredProfiles(salvage_profiles(raw)), f"{self.name} is damaged ({error})")
         if content.stored.is_complete:
             return content
-        return content._replace(doubt=f"{self.name} was damaged, and this profile could not be read any more")
+        return content._replace(doubt=f"{self.name} was damaged, and other profiles in it could not be read any more")
 
     @staticmethod
     def whole(raw: bytes) -> Content:

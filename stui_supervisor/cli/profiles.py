@@ -62,15 +62,17 @@ def confirm(arguments: argparse.Namespace) -> ExitCode:
     terminal, file, limit_s = Terminal.of(arguments), _file(arguments), DEFAULTS.restore_timeout_s
     name = None if arguments.name is None else checked_name(arguments.name)
     try:
-        in_time("stui-profile", file.read_all, limit_s)
+        _, doubt = in_time("stui-profile", file.read_all, limit_s)
     except TimeoutError as error:
         hint = "see whether the disk answers; until then --without-profile links without it"
         raise StoreError(f"the profiles were not read within {limit_s:g} s", hint=hint) from error
     decided = decide(file, name)
     if terminal.as_json:
         terminal.answer({"confirmed": [{**_values(one.profile), "read_from": one.source or None} for one in decided]})
-    elif not decided:
+    elif not decided and (doubt is None or name is not None):
         terminal.line("Nothing was in doubt; nothing is changed.")
+    elif not decided:
+        terminal.line("What could not be read is given up; nothing is in doubt any more.")
     for one in decided:
         source = "nothing could be read of it, and nothing is settled now" if one.source == NOWHERE else one.source
         terminal.line(f"{printable(one.profile.name)}: {printable(source)}")

@@ -62,7 +62,7 @@ def test_one_name_decides_on_that_profile_alone_and_the_others_stay_unknown(file
     Path(file.path(BACKUP)).write_bytes(b"damaged")
     assert confirm(file, "work") == [Decided(Profile(name="work"), NOWHERE)]
     assert file.read("work") == (Profile(name="work"), ())
-    with pytest.raises(StoreError, match="this profile could not be read any more"):
+    with pytest.raises(StoreError, match="other profiles in it could not be read any more"):
         file.read("play")
     with pytest.raises(StoreError, match="profiles confirm play"):
         file.change("play", lambda _: PLAY)
