@@ -23,7 +23,7 @@ from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, CredentialError
+from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
 from stui_supervisor.secret import Secret
@@ -61,13 +61,18 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
     """Keep the token no longer; a profile none of whose endpoints has one stops asking the keyring."""
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
     credentials = KeyringCredentials()
-    known, _ = _profiles(arguments).read(arguments.profile)
     was_there = ask_keyring(lambda: credentials.delete(endpoint))
-    has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
-    profile = _settle(arguments, uses_token=has_others)
+    said = f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}."
+    try:
+        known, _ = _profiles(arguments).read(arguments.profile)
+        has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
+        profile = _settle(arguments, uses_token=has_others)
+    except StoreError:
+        terminal.note(f"{said} The profile could not be told:")
+        raise
     if terminal.as_json:
         terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": was_there})
-    terminal.line(f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}.")
+    terminal.line(said)
     return ExitCode.DONE
 
 
