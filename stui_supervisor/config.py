@@ -24,6 +24,7 @@ KNOWN_COPIES_STORED: Final = 20_000  # in a context file: 220 KB, which count fo
 TOMBSTONES_KEPT: Final = 100  # deleted sections remembered, so that older copies do not bring them back
 RECORD_MAX_BYTES: Final = 4_096  # one page: the endpoint file is written on every transition
 REMOTE_NAME_MAX_BYTES: Final = 202  # of an image or a session, as JSON; such names have to fit the record
+IDENTITY_MAX_BYTES: Final = 256  # of what names an image or a client; a longer name is its SHA-256
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
 SNAPSHOTS_KEPT: Final = 20  # of a session: copies that lost against a newer one, before they are thinned
 COPY_HOURS: Final = 24  # of each of the latest hours with copies of the work the last one is kept
