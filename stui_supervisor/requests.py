@@ -118,12 +118,14 @@ class Outbox:
 
     def take(self, now: float) -> Request | None:
         """The next request to send, when a link is up and nothing is in flight."""
+        return self._waiting.popleft() if self.has_next(now) else None
+
+    def has_next(self, now: float) -> bool:
+        """True when ``take`` has a request to give."""
         if not self._linked or self.flight is not None or not self._waiting:
-            return None
+            return False
         expires_at = self._waiting[0].expires_at()
-        if expires_at is not None and expires_at <= now:
-            return None  # expire() ends it, after a stall a little later
-        return self._waiting.popleft()
+        return expires_at is None or expires_at > now  # else expire() ends it, after a stall a little later
 
     def sent(
         self, token: bytes, now: float, purpose: Purpose, request: Request | None = None, *, size: int = 0

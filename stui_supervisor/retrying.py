@@ -197,6 +197,16 @@ class Retrying(Turn, ABC):
                 return
         self._attempt_failed(failure)
 
+    def _not_pinned(self, failure: Failure) -> None:
+        """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
+        endpoint = self._attempt.endpoint
+        if endpoint is None or self._route.is_last_without_image(endpoint):
+            self._reject(failure.as_rejection())
+        elif self._attempt.phase is Phase.UP:
+            self._lost(inputs.Lost(self._attempt.link, failure))
+        else:
+            self._attempt_failed(failure)
+
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
             self._exchange.not_taken(event.token)
@@ -217,6 +227,8 @@ class Retrying(Turn, ABC):
             return
         at = now + delay_s
         if not was_up:
+            is_without_image = failure.kind in (FailureKind.DIFFERENT_IMAGE, FailureKind.IMAGE_NOT_NAMED)
+            self._route.found(endpoint, without_image=is_without_image)
             self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
         self._attempt.enter(Phase.WAITING, at)
         self._announce(
