@@ -60,6 +60,7 @@ WHOLE_SECONDS_MAY_BE_EARLY_S: Final = 1.0  # a reply's time without a fraction m
 HANDSHAKE_SILENCES: Final = 2  # handshake_notice_s each; then a ping asks whether a reply got lost
 LOOK_RETRY_S: Final = 1.0  # an image that answers who it is with an error is asked again after this
 LOOKS_REFUSED_MAX: Final = 3  # such answers in a row, while something waits for one; then the link is made anew
+UPTIME_ROUNDED_S: Final = 1.0  # an uptime is told in whole seconds by some
 SESSION_RETRY_S: Final = 60.0  # a session that the backend denied is asked for again after this, then twice as long
 SENDINGS_MAX: Final = 3  # of a repeatable request that loses its link each time; it may be the cause
 FRAME_SMALL_BYTES: Final = 255  # ZMTP: a frame up to this has a size of one byte, a larger one of eight

@@ -155,6 +155,12 @@ class Exchange:
         """What waits is sent no more."""
         return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
 
+    def end_of_process(self, now: Moment, *, on_this_link: bool = False) -> list[Effect]:
+        """The process may be another one than that of an earlier link, or of this one till now."""
+        if on_this_link:
+            self._outbox.outlived_by_waiting()
+        return [effect for one in self._outbox.end_of_process() for effect in _end(one, now)]
+
     def has_next(self, now: float) -> bool:
         """True when a request is there to be sent."""
         return self._outbox.has_next(now)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX
+from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, UPTIME_ROUNDED_S
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.identity import Identity, identity_of
+from stui_supervisor.identity import Identity, differ, identity_of
 
 _BOOT_KEYS: Final = ("boot_id", "bootId")  # the protocol leaves open how it is spelt
 
@@ -23,6 +23,17 @@ class Process(NamedTuple):
     boot: Identity | None = None
     server: Identity | None = None
     uptime_s: float | None = None
+
+    def is_same_as(self, earlier: Process, away_s: float = 0.0) -> bool | None:
+        """Whether this is the process that was there before, ``away_s`` seconds ago; None where nothing tells."""
+        if self.boot is not None and earlier.boot is not None:
+            return self.boot == earlier.boot
+        if differ(self.server, earlier.server):
+            return False
+        if self.uptime_s is None or earlier.uptime_s is None:
+            return None
+        began_later = self.uptime_s + UPTIME_ROUNDED_S < away_s
+        return self.uptime_s >= earlier.uptime_s and not began_later
 
 
 class Who(NamedTuple):
@@ -98,3 +109,19 @@ class Look:
     def next_deadline(self) -> float | None:
         """The monotonic time at which it may be asked again, where that is not yet so."""
         return self._again_from
+
+
+class Lineage:
+    """Whether the process at the other end goes on from one link to the next."""
+
+    def __init__(self) -> None:
+        self._last = Process()
+        self._lost_at = 0.0
+
+    def lost(self, process: Process, now: float) -> None:
+        """A link that was up has ended."""
+        self._last, self._lost_at = process, now
+
+    def goes_on(self, process: Process, now: float) -> bool:
+        """True only where something shows that this is the process that the last link was to."""
+        return process.is_same_as(self._last, now - self._lost_at) is True

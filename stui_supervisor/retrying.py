@@ -21,6 +21,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
+from stui_supervisor.look import Lineage
 from stui_supervisor.policy import Backoff
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
@@ -46,6 +47,7 @@ class Retrying(Turn, ABC):
         self._sharing = Sharing(settings)
         self._denied = Denied()
         self._route = Route()
+        self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
         self.rejection: ConnectionRejected | None = None
@@ -250,6 +252,8 @@ class Retrying(Turn, ABC):
             self._effects.append(CloseLink(attempt.link))
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
+        if attempt.phase is Phase.UP:
+            self._lineage.lost(attempt.look.who.process, now.monotonic_s)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

@@ -128,10 +128,13 @@ class Uplink(Pushing):
         self._send_next()
 
     def _end_what_is_not_for(self, step: Established) -> None:
-        """What waits belongs to an image."""
+        """What waits belongs to an image, and some of it to one process of that."""
         is_without_session = not self._settings.keeps_session  # with one it has ended when that was switched
         if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_without_session:
             self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
+        goes_on = self._lineage.goes_on(self._attempt.look.who.process, self._now.monotonic_s)
+        if step.verdict is not BackendVerdict.RESUMED and not goes_on:
+            self._effects += self._exchange.end_of_process(self._now)
 
     # Another image's session
 
@@ -258,7 +261,10 @@ class Uplink(Pushing):
                 failure = Failure(FailureKind.PROTOCOL, words_of(reply, self._attempt.secret))
                 self._lost(inputs.Lost(self._attempt.link, failure))
             return
-        look.saw(who_answers(reply.result), now)
+        who = who_answers(reply.result)
+        if who.process.is_same_as(look.who.process) is False:
+            self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
+        look.saw(who, now)
         if look.is_before_session:
             look.is_before_session = False
             self._ask_for_session()

@@ -7,7 +7,7 @@ import pytest
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Look, Process, Who, unpinned, who_answers
+from stui_supervisor.look import Lineage, Look, Process, Who, unpinned, who_answers
 
 ONE = Who(identity_of("one"))
 
@@ -31,6 +31,43 @@ def test_what_is_no_number_is_no_uptime(lie: object) -> None:
 
 def test_a_boot_id_may_be_spelt_as_javascript_does() -> None:
     assert process(bootId=4) == process(boot_id=4)
+
+
+# Whether it is the same process
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_same"),
+    [
+        ({"boot_id": "a", "uptime": 9}, {"boot_id": "a", "uptime": 1}, True),
+        ({"boot_id": "a", "uptime": 1}, {"boot_id": "b", "uptime": 9}, False),
+        ({"boot_id": 7}, {"boot_id": "7"}, False),
+        ({"uptime": 9}, {"uptime": 8.9}, False),
+        ({"uptime": 9}, {"uptime": 9}, True),
+        ({"boot_id": "a", "uptime": 9}, {"uptime": 10}, True),
+        ({"boot_id": "a"}, {}, None),
+        ({}, {}, None),
+        ({"uptime": 9}, {}, None),
+        ({"server": "a", "uptime": 9}, {"server": "b", "uptime": 10}, False),
+        ({"server": "a"}, {"server": "a"}, None),
+        ({"version": "1"}, {"version": "2"}, None),
+    ],
+)
+def test_a_boot_id_tells_else_another_server_or_an_uptime(
+    before: dict[str, object], now: dict[str, object], is_same: bool | None
+) -> None:
+    assert process(**now).is_same_as(process(**before)) is is_same
+
+
+def test_a_process_that_began_after_the_other_one_was_lost_is_another_although_its_uptime_did_not_fall() -> None:
+    lineage = Lineage()
+    lineage.lost(process(uptime=3), 100.0)
+    assert lineage.goes_on(process(uptime=9), 110.0)
+    assert not lineage.goes_on(process(uptime=9), 111.0)
+
+
+def test_nothing_shows_that_a_process_goes_on_before_any_was_lost() -> None:
+    assert not Lineage().goes_on(process(boot_id="a", uptime=9), 1.0)
 
 
 # How old the look is
