@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, UPTIME_ROUNDED_S
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.printable import printable
 
 _BOOT_KEYS: Final = ("boot_id", "bootId")  # the protocol leaves open how it is spelt
 
@@ -56,11 +57,14 @@ def unpinned(image: Identity | None, pin: str | None) -> Failure | None:
     """What is wrong with the image that a ping named, where the profile takes one only; None for nothing."""
     if pin is None or (image is not None and image.satisfies(pin)):
         return None
-    name = identity_of(pin)
-    wanted = ascii(pin if name is None else name.text)
+    wanted = _quoted(identity_of(pin))
     if image is None:
         return Failure(FailureKind.IMAGE_NOT_NAMED, f"it is pinned to {wanted}")
-    return Failure(FailureKind.DIFFERENT_IMAGE, f"{image.text!a}, not {wanted}")
+    return Failure(FailureKind.DIFFERENT_IMAGE, f"{_quoted(image)}, not {wanted}")
+
+
+def _quoted(name: Identity | None) -> str:
+    return f"'{printable(name.text)}'" if name is not None else "''"
 
 
 class Look:

@@ -129,8 +129,9 @@ class Uplink(Pushing):
 
     def _end_what_is_not_for(self, step: Established) -> None:
         """What waits belongs to an image, and some of it to one process of that."""
-        is_without_session = not self._settings.keeps_session  # with one it has ended when that was switched
-        if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_without_session:
+        # With a session it ended when that was switched; without one it may be for an endpoint that was named since.
+        is_bound = not self._settings.keeps_session and self._session.record.endpoint == str(self._attempt.endpoint)
+        if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_bound:
             self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
         goes_on = self._lineage.goes_on(self._attempt.look.who.process, self._now.monotonic_s)
         if step.verdict is not BackendVerdict.RESUMED and not goes_on:

@@ -120,6 +120,12 @@ def test_the_pinned_image_and_any_image_without_a_pin_are_right() -> None:
     assert [unpinned(identity_of("one"), "one"), unpinned(identity_of("two"), None), unpinned(None, None)] == [None] * 3
 
 
+def test_names_are_quoted_in_their_own_script_and_move_no_cursor() -> None:
+    failure = unpinned(identity_of("Образ\x1b[2J"), "Другой")
+    assert failure is not None
+    assert failure.message == "'Образ[2J', not 'Другой'"
+
+
 def test_a_long_pin_is_not_quoted_at_full_length() -> None:
     failure = unpinned(identity_of("two"), "x" * 10_000)
     assert failure is not None

@@ -14,7 +14,7 @@ from stui_supervisor.identity import identity_of
 from stui_supervisor.record import Claimed
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.support.core_places import at
-from tests.support.core_world import HERE, World, endings, moves, only, stored, told, triggers
+from tests.support.core_world import HERE, THERE, World, endings, moves, only, stored, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed
 from tests.support.two_images import TWO, meet
 
@@ -302,6 +302,14 @@ def test_without_a_session_too_what_waits_for_one_image_is_not_sent_to_another()
     assert world.core.status(world.now).backend_verdict is BackendVerdict.DIFFERENT_IMAGE
     assert moves(effects) == [(State.RECOVERING, Trigger.ESTABLISHED, State.CONNECTED)]
     assert commands(world.submit("evaluate", code="for two")) == ["evaluate"]
+
+
+def test_without_a_session_what_was_asked_of_an_endpoint_that_was_named_since_is_sent_there() -> None:
+    world = one_off()
+    world.tell(inputs.Connect(THERE))
+    world.submit("evaluate", code="for two")
+    world.opened()
+    assert commands(world.answer({"image_id": "two"})) == ["evaluate"]
 
 
 @pytest.mark.parametrize("ping", [ONE, {}])
