@@ -154,7 +154,7 @@ class Settings:
     silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending
     dead_after_s: float = 3.0  # no byte for so long: the link is lost, where the kernel can be asked
     path_look_s: float = 0.2  # the shortest time between two looks at the connection
-    ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long
+    ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long; no request on an older one
     slow_after_s: float = 1.0  # two pings in a row took so long: degraded (slow)
     slow_ping_interval_s: float = 2.0  # a STUI ping when the one before was slow
     answer_timeout_s: float = 5.0  # no answer for so long: degraded (busy)

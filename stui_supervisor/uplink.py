@@ -235,6 +235,8 @@ class Uplink(Pushing):
             case Purpose.PING:
                 self._ping_answered(landed, is_timed=not self._is_blind)
             case Purpose.PUSH:
+                if not isinstance(landed.reply, Reply) or not landed.reply.ok:
+                    self._attempt.look.forget()  # another image may have taken the place of the one that took them
                 self._push_answered(landed)
             case Purpose.SESSION:
                 self._session_made(landed)
