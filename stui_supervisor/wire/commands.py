@@ -74,8 +74,14 @@ def names_part_of_process(parameters: Mapping[str, Any]) -> bool:
 def _is_of_process(name: str, value: Any) -> bool:
     if value is None or name in _OF_NO_PROCESS or not _OF_PROCESS.match(name):
         return False
-    is_found_anew = name == _TARGET and isinstance(value, Mapping) and {*map(str.lower, value)} <= _EXPRESSIONS
-    return not is_found_anew
+    return name != _TARGET or not _is_expression(value)
+
+
+def _is_expression(target: Any) -> bool:
+    """Whether a target says how it is found anew; a text without a space may be an id as well."""
+    if isinstance(target, Mapping):
+        return {*map(str.lower, target)} <= _EXPRESSIONS or str(target.get("type")).lower() in _EXPRESSIONS
+    return isinstance(target, str) and len(target.split()) > 1
 
 
 def naming_of_command(command: str) -> Naming:
