@@ -122,12 +122,9 @@ class Core(Notified):
         path = self._attempt.path.next_look() if self._attempt.path is not None else None
         if path is not None and (earliest is None or path < earliest):
             earliest = path
-        push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
-        if push is not None and (earliest is None or push < earliest):
-            earliest = push
-        session = self._denied.next_deadline() if is_up and self._exchange.flight is None else None
-        if session is not None and (earliest is None or session < earliest):
-            earliest = session
+        own = self._next_own() if is_up and self._exchange.flight is None else None
+        if own is not None and (earliest is None or own < earliest):
+            earliest = own
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription

@@ -10,6 +10,7 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Event
+from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.wire.dialects import Reply
 
@@ -19,7 +20,7 @@ class Load(NamedTuple):
 
     load: int
     profile: str
-    image_id: str | None
+    image: Identity | None
 
 
 class Save(NamedTuple):

@@ -35,6 +35,7 @@ class FailureKind(StrEnum):
     TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
     INCOMPATIBLE = "incompatible"
     DIFFERENT_IMAGE = "different_image"
+    IMAGE_NOT_NAMED = "image_not_named"
 
 
 class Curve(NamedTuple):
@@ -63,6 +64,7 @@ class FailureClass(NamedTuple):
 
 
 _QUICK: Final = Curve(0.1, 0.5, 5.0)
+_UNPINNED: Final = Curve(1.0, 1.0, 30.0)  # where the pinned image may be at another endpoint
 
 FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.REFUSED: FailureClass(
@@ -142,7 +144,13 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.DIFFERENT_IMAGE: FailureClass(
         "another image answers than the one the profile is pinned to",
         "connect to where the pinned image is, or change the profile's pin and reconnect",
-        None,
+        _UNPINNED,
+        DifferentImage,
+    ),
+    FailureKind.IMAGE_NOT_NAMED: FailureClass(
+        "the backend names no image, so the profile's pin cannot be checked",
+        "take the pin away, or pin the backend's key instead, then reconnect",
+        _UNPINNED,
         DifferentImage,
     ),
 }

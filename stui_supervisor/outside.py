@@ -15,6 +15,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.identity import Identity
 from stui_supervisor.ports import (
     ClientKeys,
     Clock,
@@ -176,7 +177,7 @@ class NoDisk:
     def __init__(self, error: StoreError) -> None:
         self._error = error
 
-    def claim(self, _profile: str, _image_id: str | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
         """Raises StoreError."""
         raise self._error
 

@@ -11,6 +11,7 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
+from stui_supervisor.identity import Identity
 from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -131,7 +132,7 @@ class SessionStore(Protocol):
     else, when the disk does not do its part.
     """
 
-    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
         Falls back to the newest empty free one, then to a new session. What this store owns already

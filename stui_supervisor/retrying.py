@@ -20,6 +20,7 @@ from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
+from stui_supervisor.look import Lineage, unpinned
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
@@ -46,6 +47,7 @@ class Retrying(Turn, ABC):
         self._sharing = Sharing(settings)
         self._denied = Denied()
         self._route = Route()
+        self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
         self._reading = ProfileReading(profile, is_used=settings.uses_profile)
@@ -151,8 +153,8 @@ class Retrying(Turn, ABC):
         pinned = self._pinned_key()
         has_another_key = pinned is not None and (attempt.curve is None or attempt.curve.server != pinned)
         lacks_token = profile.uses_token and attempt.secret is None
-        image_id = self._session.record.image_id if attempt.phase is Phase.UP else None
-        has_another_image = profile.pin_image is not None and image_id != profile.pin_image
+        image = attempt.look.image if attempt.phase is Phase.UP else None
+        has_another_image = unpinned(image, profile.pin_image) is not None
         return has_another_key or lacks_token or self._shows_token() or has_another_image
 
     def _shows_token(self) -> bool:
@@ -245,6 +247,16 @@ class Retrying(Turn, ABC):
                 return
         self._attempt_failed(failure)
 
+    def _not_pinned(self, failure: Failure) -> None:
+        """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
+        endpoint = self._attempt.endpoint
+        if endpoint is None or self._route.is_last_without_image(endpoint):
+            self._reject(failure.as_rejection())
+        elif self._attempt.phase is Phase.UP:
+            self._lost(inputs.Lost(self._attempt.link, failure))
+        else:
+            self._attempt_failed(failure)
+
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
             self._exchange.not_taken(event.token)
@@ -264,6 +276,8 @@ class Retrying(Turn, ABC):
             return
         at = now + delay_s
         if not was_up:
+            is_without_image = failure.kind in (FailureKind.DIFFERENT_IMAGE, FailureKind.IMAGE_NOT_NAMED)
+            self._route.found(endpoint, without_image=is_without_image)
             self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
         self._attempt.enter(Phase.WAITING, at)
         self._announce(
@@ -285,6 +299,8 @@ class Retrying(Turn, ABC):
             self._effects.append(CloseLink(attempt.link))
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
+        if attempt.phase is Phase.UP:
+            self._lineage.lost(attempt.look.who.process, now.monotonic_s)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

@@ -79,8 +79,8 @@ class StoreThread:
         try:
             store = self._store = self._store or self._open_store()
             match effect:
-                case Load(load, profile, image_id):
-                    return inputs.Loaded(load, store.claim(profile, image_id))
+                case Load(load, profile, image):
+                    return inputs.Loaded(load, store.claim(profile, image))
                 case Save(session_id, record, sections):
                     store.save_record(session_id, record)
                     saved = None if sections is None else store.save_context(session_id, sections)

@@ -12,6 +12,7 @@ from stui_supervisor.effects import Effect, Finish, Load, NoteLink, OpenLink, Re
 from stui_supervisor.errors import AuthenticationFailed, DifferentImage, NotSent, StoreError
 from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import FailureKind
+from stui_supervisor.identity import identity_of
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import DegradedReason, State, Trigger
@@ -464,18 +465,25 @@ def test_the_pinned_image_is_linked_to_also_where_another_one_was_before() -> No
     world.start(HERE)
     world.loaded(stored(image_id="two"))
     world.opened()
-    assert only(Load, world.answer({"image_id": "one"})) == [Load(2, "default", "one")]
+    assert only(Load, world.answer({"image_id": "one"})) == [Load(2, "default", identity_of("one"))]
     world.loaded(stored("b", image_id="one"))
     world.shake_hands("one")
     assert (world.state, world.record.image_id) == (State.CONNECTED, "one")
 
 
-@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": None}])
-def test_an_answer_that_names_no_image_is_no_evidence_against_the_pinned_one(result: dict[str, object]) -> None:
+@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": None}])
+def test_an_answer_that_names_no_image_cannot_be_compared_with_the_pin_and_is_rejected(
+    result: dict[str, object],
+) -> None:
     world = World(ONE_OFF, profile=PINNED)
     world.start(HERE)
     world.opened()
-    assert triggers(world.answer(result)) == [Trigger.ESTABLISHED]
+    assert triggers(world.answer(result)) == [Trigger.REJECTED]
+    assert isinstance(world.core.rejection, DifferentImage)
+    assert str(world.core.rejection) == (
+        "the backend names no image, so the profile's pin cannot be checked (it is pinned to 'one'): "
+        "take the pin away, or pin the backend's key instead, then reconnect"
+    )
 
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["connected", "degraded"])

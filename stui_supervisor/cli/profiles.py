@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -15,7 +14,7 @@ from stui_supervisor.adapters.worker import in_time
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import Colour, Terminal
-from stui_supervisor.config import DEFAULTS, REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
 from stui_supervisor.curve import checked_key
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
@@ -154,10 +153,10 @@ def _pins(words: Iterable[str]) -> dict[str, str]:
 
 
 def _checked_image(name: str) -> str:
-    """No image is known by a longer name, so none would ever match."""
-    if len(json.dumps(name)) > REMOTE_NAME_MAX_BYTES:
+    """The pin itself, which has to fit the file beside those of the other profiles."""
+    if len(name.encode(errors="surrogatepass")) > IMAGE_PIN_MAX_BYTES:
         raise ConfigurationError(
-            f"the image's name is longer than {REMOTE_NAME_MAX_BYTES} bytes", hint="give it as status shows it"
+            f"the image's name is longer than {IMAGE_PIN_MAX_BYTES:,} bytes", hint="give it as status shows it"
         )
     return name
 

@@ -11,7 +11,7 @@ import pytest
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import IMAGE_PIN_MAX_BYTES
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
@@ -92,7 +92,7 @@ def test_an_endpoint_is_kept_in_its_normal_form_and_once(command: Command) -> No
     ("words", "said"),
     [
         (("not an endpoint",), "has no scheme"),
-        ((f"--pin-image={'x' * REMOTE_NAME_MAX_BYTES}",), "the image's name is longer"),
+        ((f"--pin-image={'x' * (IMAGE_PIN_MAX_BYTES + 1)}",), "the image's name is longer"),
         (("--notifications=nowhere",), "has no scheme"),
         (("--no-such-option",), "unrecognized arguments"),
         pytest.param(("--topic=\udcff",), r"'\udcff' cannot be a topic", marks=posix),
