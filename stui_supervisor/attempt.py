@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.handshake import Handshake
+from stui_supervisor.look import Look
 from stui_supervisor.path import PathWatch
 from stui_supervisor.secret import Secret
 from stui_supervisor.wire.dialects import Dialect
@@ -18,6 +19,7 @@ class Phase(Enum):
 
     IDLE = auto()
     LOADING = auto()
+    PROFILE = auto()
     WAITING = auto()
     CREDENTIAL = auto()
     OPENING = auto()
@@ -31,8 +33,8 @@ class Attempt:
     """The present attempt; ``link`` is its number.
 
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
-    which the phase ends by itself; a phase that does not has None. Nothing is judged before ``judged_from``,
-    and no request is over by its time before ``expired_from``.
+    which the phase ends by itself; a phase that does not has None. ``look`` is who answers on the link. Nothing is
+    judged before ``judged_from``, and no request is over by its time before ``expired_from``.
     """
 
     link: int = 0
@@ -42,7 +44,7 @@ class Attempt:
     secret: Secret | None = None
     curve: CurveKeys | None = None
     handshake: Handshake | None = None
-    image_id: str | None = None
+    look: Look = field(default_factory=Look)
     path: PathWatch | None = None
     judged_from: float = 0.0
     expired_from: float = 0.0
@@ -60,7 +62,7 @@ class Attempt:
         self.secret = None
         self.curve = None
         self.handshake = None
-        self.image_id = None
+        self.look = Look()
         self.path = None
         self.dialect = Dialect.COMMAND
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.identity import Identity
+from stui_supervisor.record import SessionRecord, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Candidate:
     live_sections: int
 
 
-def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image_id: str | None) -> list[Candidate]:
+def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image: Identity | None) -> list[Candidate]:
     """Those that fit, best first: with work in them before empty ones, then the newest.
 
     A context belongs to a profile and an image: when an image is named, only sessions of that image fit.
@@ -28,7 +29,7 @@ def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image_id: s
     fitting = (
         candidate
         for candidate in candidates
-        if candidate.record.profile == profile and image_id in {None, candidate.record.image_id}
+        if candidate.record.profile == profile and image in {None, candidate.record.image}
     )
     return sorted(fitting, key=lambda candidate: (candidate.live_sections > 0, _age(candidate)), reverse=True)
 
@@ -38,15 +39,15 @@ def newest_first(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=_age, reverse=True)
 
 
-def seed(candidates: Iterable[Candidate], profile: str, image_id: str | None) -> SessionRecord:
+def seed(candidates: Iterable[Candidate], profile: str, image: Identity | None) -> SessionRecord:
     """The record of a new session: where the profile's newest one was connected, and nothing of its work."""
     own = newest_first(candidate for candidate in candidates if candidate.record.profile == profile)
     newest = next((candidate.record for candidate in own if candidate.record.endpoint), None)
     if newest is None:
-        return SessionRecord(profile=profile, image_id=image_id)
+        return SessionRecord(profile=profile, **named(image))
     return SessionRecord(
         profile=profile,
-        image_id=image_id,
+        **named(image),
         endpoint=newest.endpoint,
         wanted=newest.wanted,
         dialect=newest.dialect,

@@ -23,12 +23,11 @@ from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LAST_PUSH_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, usable
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.notified import Notified
-from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
@@ -68,7 +67,6 @@ class Core(Notified):
         )
         self._is_running = False
         self._leaves_by: float | None = None
-        self._reading = ProfileReading()
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
             inputs.Stop: self._stop,
@@ -86,6 +84,7 @@ class Core(Notified):
             inputs.SaveFailed: self._save_failed,
             inputs.ProfileRead: self._profile_read,
             inputs.ProfileFailed: self._profile_failed,
+            inputs.ProfileChanged: self._profile_changed,
             inputs.CredentialRead: self._credential_read,
             inputs.CredentialFailed: self._credential_failed,
             inputs.Opened: self._opened,
@@ -123,12 +122,9 @@ class Core(Notified):
         path = self._attempt.path.next_look() if self._attempt.path is not None else None
         if path is not None and (earliest is None or path < earliest):
             earliest = path
-        push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
-        if push is not None and (earliest is None or push < earliest):
-            earliest = push
-        session = self._denied.next_deadline() if is_up and self._exchange.flight is None else None
-        if session is not None and (earliest is None or session < earliest):
-            earliest = session
+        own = self._next_own() if is_up and self._exchange.flight is None else None
+        if own is not None and (earliest is None or own < earliest):
+            earliest = own
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription
@@ -182,6 +178,7 @@ class Core(Notified):
         if not self._is_running:
             self._session.begin_run()
             self._listening.begin_run()
+            self._reading.begin_run()
         self._is_running = True
         self.rejection = None
         self._refused_keys.forget()
@@ -214,17 +211,16 @@ class Core(Notified):
         self._refused_keys.forget()
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
-        self._session.wish(wanted=True, now=self._now.monotonic_s)
+        self._wish(wanted=True)
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.CONNECT, "the user named an endpoint")
-        if restoring_until is not None:
-            self._attempt.enter(Phase.LOADING, restoring_until)
-        else:
-            self._set_out(event.endpoint)
+        self._attempt.enter(Phase.LOADING, restoring_until or self._now.monotonic_s + self._settings.restore_timeout_s)
+        self._effects += self._reading.begin()  # it may have changed while no link was wanted
+        self._leave_restoring_if_read()
 
     def _disconnect(self, _: inputs.Disconnect) -> None:
-        self._session.wish(wanted=False, now=self._now.monotonic_s)
+        self._wish(wanted=False)
         if self.state is not State.DISCONNECTED:
             self._end_link("the user disconnected", keep_waiting=False)
             self._move(Trigger.DISCONNECT, "the user disconnected")
@@ -233,9 +229,11 @@ class Core(Notified):
         self._refused_keys.forget()
         if self.state is State.DISCONNECTED:
             self.rejection = None
-            self._session.wish(wanted=True, now=self._now.monotonic_s)
+            self._wish(wanted=True)
             self._move(Trigger.RESTORE, _USER_RECONNECTS)
             self._restore()
+        elif self._attempt.phase is Phase.PROFILE:
+            self._effects += self._reading.begin()
         elif self._attempt.phase is Phase.UP:
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._move(Trigger.LINK_LOST, _USER_RECONNECTS)
@@ -268,10 +266,11 @@ class Core(Notified):
     def _restore(self) -> None:
         self._backoff.reset()
         self._attempt.enter(Phase.LOADING, self._now.monotonic_s + self._settings.restore_timeout_s)
-        self._effects.append(self._reading.begin(self.profile))
+        self._effects += self._reading.begin()
         needs_session = self._settings.keeps_session and self._session.id is None
         if needs_session and not self._session.is_load_for_present:
             self._effects += self._session.load()
+        self._leave_restoring_if_read()
 
     def _leave_restoring_if_read(self) -> None:
         if self._attempt.phase is not Phase.LOADING or self._reading.is_awaited or self._session.is_load_for_present:
@@ -280,25 +279,48 @@ class Core(Notified):
 
     def _leave_restoring(self) -> None:
         """What was stored is known, or known to be out of reach."""
-        self._tell_of_profile()
-        named = self._route.named
-        if self.state is State.CONNECTING and named is not None:
-            self._set_out(named)
+        if not self._reading.is_known:
+            self._leave_without_profile()
+        elif self.state is State.CONNECTING and self._route.named is not None:
+            self._set_out(self._route.named)
+        else:
+            self._tell_of_profile()
+            self._go_where_it_says()
+
+    def _leave_without_profile(self) -> None:
+        """Nobody is linked to before it is known what the profile asks for; that none is wanted may be known."""
+        endpoint = self._route.named or self._stored_endpoint()
+        if self._route.named is None and not self._session.record.wanted:
+            self._stay_disconnected()
             return
-        endpoint = named or self._stored_endpoint() or next(iter(self._endpoints_of_profile()), None)
-        if named is None and not self._session.record.wanted:
-            self._end_link(LEFT_DISCONNECTED, keep_waiting=False)
-            self._note_error(LEFT_DISCONNECTED)
-            self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
+        self._attempt.endpoint = endpoint
+        if self.state is State.RESTORING:
+            where = "no endpoint is known yet" if endpoint is None else f"the endpoint is {endpoint}"
+            self._move(Trigger.RESTORED, f"{where}; the profile could not be read in time")
+        self._wait_for_profile()
+
+    def _go_where_it_says(self) -> None:
+        """The profile is known: link to what was named or linked last, unless no link is wanted."""
+        named, record = self._route.named, self._session.record
+        endpoint = named or self._stored_endpoint() or self._endpoint_of_profile()
+        is_wanted = record.wanted and (record.endpoint is not None or self._profile.wanted)
+        if named is None and not is_wanted:
+            self._stay_disconnected()
         elif endpoint is None:
             self._end_link(NO_ENDPOINT, keep_waiting=False)
             self._note_error(NO_ENDPOINT)
             self._move(Trigger.NOTHING_TO_RESTORE, NO_ENDPOINT)
         else:
             self._attempt.endpoint = endpoint
-            self._session.wish(wanted=True, now=self._now.monotonic_s)
-            self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
+            self._wish(wanted=True)
+            if self.state is State.RESTORING:
+                self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
             self._set_out(endpoint)
+
+    def _stay_disconnected(self) -> None:
+        self._end_link(LEFT_DISCONNECTED, keep_waiting=False)
+        self._note_error(LEFT_DISCONNECTED)
+        self._move(Trigger.LEFT_DISCONNECTED, LEFT_DISCONNECTED)
 
     def _stored_endpoint(self) -> Endpoint | None:
         stored = self._session.record.endpoint
@@ -307,6 +329,10 @@ class Core(Notified):
         except ConfigurationError as error:
             self._problem("stored_endpoint", f"the stored endpoint cannot be used: {error}", "connect to another")
             return None
+
+    def _endpoint_of_profile(self) -> Endpoint | None:
+        """Where it was linked last, else its first; of those that this version can use."""
+        return next(usable((*self._profile.recent, *self._profile.endpoints)), None)
 
     def _loaded(self, event: inputs.Loaded) -> None:
         for notice in event.claimed.notices:  # also of a session that is given back: the next claim would not know
@@ -357,27 +383,30 @@ class Core(Notified):
         self._profile = event.profile
         for notice in event.notices:
             self._problem(notice.code, notice.message, notice.hint)
+        self._effects += self._reading.again()
         if self._attempt.phase is Phase.LOADING:
             self._leave_restoring_if_read()
+        elif self._attempt.phase is Phase.PROFILE:
+            self._backoff.reset()
+            self._note_error(None)
+            self._go_where_it_says()
         elif self._route.first is not None:
             self._plan(self._route.first)
-            is_to_be_compared = self._attempt.phase is Phase.HANDSHAKE and event.profile.pin_image is not None
-            if is_to_be_compared or self._is_less_safe_than_settled():
-                self._shake_hands_again("the profile was read")
+            if self._is_less_safe_than_settled():
+                self._shake_hands_again("the profile asks for more than this link was made with")
 
     def _profile_failed(self, event: inputs.ProfileFailed) -> None:
         if not self._reading.ends_with(event.read, event.error):
             return
+        self._effects += self._reading.again()
         if self._attempt.phase is Phase.LOADING:
             self._leave_restoring_if_read()
-        else:
+        elif self._is_running:
             self._tell_of_profile()
 
-    def _tell_of_profile(self) -> None:
-        """It could not be read; where the whole disk is away, that is told already."""
-        failure = self._reading.take_failure()
-        if failure is not None and self._session.is_store_ok:
-            self._problem("profile_unreadable", failure.message, failure.hint or "the link works without it")
+    def _profile_changed(self, _: inputs.ProfileChanged) -> None:
+        if self._is_running:
+            self._effects += self._reading.changed()
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
         self._warn_of_store(event.error)
@@ -398,19 +427,25 @@ class Core(Notified):
         self._note_stall()
         self._look_around()
         if self._now.monotonic_s >= self._attempt.expired_from:
-            self._effects += self._exchange.expire(self._now, self._status.last_error)
+            self._effects += self._exchange.expire(self._now, self._status.last_error, self._status.failure)
             self._send_next()  # which is no verdict
         if self._is_blind:
             return
         now, until = self._now.monotonic_s, self._attempt.until
         if until is not None and until <= now:
             if self._attempt.phase is Phase.LOADING:
-                hint = "the stored work is taken over as soon as it can be read"
-                self._problem("store_slow", f"nothing was read within {self._settings.restore_timeout_s:g} s", hint)
-                self._leave_restoring()
+                self._restoring_lasted_too_long()
             else:
                 self._phase_over()
         self._look_at_link()
         self._look_at_path()
         self._look_at_subscription()
         self._send_next()
+
+    def _restoring_lasted_too_long(self) -> None:
+        limit_s = self._settings.restore_timeout_s
+        if self._session.is_load_for_present:
+            hint = "the stored work is taken over as soon as it can be read"
+            self._problem("store_slow", f"no session was read within {limit_s:g} s", hint)
+        self._reading.overdue(limit_s)
+        self._leave_restoring()

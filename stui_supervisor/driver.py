@@ -13,7 +13,7 @@ from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
 from stui_supervisor.asides import Aside
 from stui_supervisor.audience import Audience
-from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import PROFILE_LOOK_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
@@ -23,6 +23,7 @@ from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Journal, Link, LinkTimes
+from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.requests import Request
 from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
@@ -49,7 +50,9 @@ class Driver:
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
+        self._store = StoreThread(outside.open_store, self.feed)
+        self._profiles = ProfileThread(outside.open_profiles, self.feed)
+        self._next_profile_look = 0.0
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
@@ -71,8 +74,8 @@ class Driver:
             effects.Save: self._store.do,
             effects.SaveSnapshot: self._store.do,
             effects.Release: self._store.do,
-            effects.ReadProfile: self._store.do,
-            effects.NoteLink: self._store.do,
+            effects.ReadProfile: self._profiles.do,
+            effects.NoteLink: self._profiles.do,
         }
         outside.network.watch(lambda: self.feed(inputs.NetworkChanged()))
 
@@ -120,6 +123,7 @@ class Driver:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._left.wait()
                 await self._store.drained()
+                await self._profiles.drained()
                 await self._end_journal()
 
     def release(self) -> None:
@@ -135,6 +139,7 @@ class Driver:
             self._change_link(effects.CloseLink(self._core.link))  # after a mistake; what they share waits for them
             self._subscriber.close()
             self._store.close()
+            self._profiles.close()
             self._keyring.close()
             self._outside.network.close()
             self._end_journal_later()
@@ -295,7 +300,15 @@ class Driver:
         slept_s = self._sleep.slept_s()
         if slept_s is not None:
             self.feed(inputs.Woke(slept_s))
+        self._look_at_profile()
         self.feed(inputs.TimePassed())
+
+    def _look_at_profile(self) -> None:
+        """See now and then whether a command has changed what is settled."""
+        now = self._outside.clock.monotonic()
+        if now >= self._next_profile_look:
+            self._next_profile_look = now + PROFILE_LOOK_S
+            self._profiles.look()
 
 
 class _Listener:

@@ -10,6 +10,7 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Event
+from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.wire.dialects import Reply
 
@@ -19,7 +20,7 @@ class Load(NamedTuple):
 
     load: int
     profile: str
-    image_id: str | None
+    image: Identity | None
 
 
 class Save(NamedTuple):
@@ -51,10 +52,11 @@ class ReadProfile(NamedTuple):
 
 
 class NoteLink(NamedTuple):
-    """Keep the endpoint as the profile's most recent one; there is no answer."""
+    """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted; no answer."""
 
     profile: str
-    endpoint: str
+    endpoint: str | None
+    wanted: bool = True
 
 
 class ReadCredential(NamedTuple):

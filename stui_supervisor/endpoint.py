@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,6 +93,13 @@ class Endpoint:
             return f"ipc://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+def usable(texts: Iterable[str]) -> Iterator[Endpoint]:
+    """Those of the stored addresses that this version can use; a later one may know of more kinds."""
+    for text in texts:
+        with suppress(ConfigurationError):
+            yield Endpoint.parse(text)
 
 
 def _is_host(host: str, *, bracketed: bool) -> bool:

@@ -38,7 +38,14 @@ class ConfigurationError(SupervisorError, ValueError):
 
 
 class RequestError(SupervisorError):
-    """A request that ended without a result."""
+    """A request that ended without a result.
+
+    ``failure`` is the kind of what kept the link away that it waited for (see failures.FailureKind), if that was why.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", failure: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.failure = failure
 
 
 class NotSent(RequestError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from stui_supervisor.failures import FailureKind
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 
 
@@ -120,6 +121,7 @@ class Status:
     liveness_source: str | None = None
     front: str | None = None
     pid: int | None = None
+    failure: FailureKind | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The same names with JSON values, as ``status --json`` prints them."""

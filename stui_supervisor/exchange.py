@@ -6,6 +6,7 @@ import json
 from typing import NamedTuple
 
 from stui_supervisor import promises
+from stui_supervisor.backend_session import SessionId
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
@@ -89,7 +90,9 @@ class Exchange:
         self._outbox.sent(token, now.monotonic_s, purpose, size=len(body) + more_bytes)
         return Send(link, token, body)
 
-    def push(self, link: int, purpose: Purpose, dialect: Dialect, session: str, state: bytes, now: Moment) -> Send:
+    def push(
+        self, link: int, purpose: Purpose, dialect: Dialect, session: SessionId, state: bytes, now: Moment
+    ) -> Send:
         """Send the work context, JSON already, to a backend session, as ``ask`` does."""
         name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
         operation = Operation(_PUSH, {"session_id": session})
@@ -152,9 +155,19 @@ class Exchange:
         """What waits is sent no more."""
         return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
 
-    def expire(self, now: Moment, trouble: str | None = None) -> list[Effect]:
-        """End what has waited long enough, because of the ``trouble``, if any."""
-        return [effect for one in self._outbox.expire(now.monotonic_s, trouble) for effect in _end(one, now)]
+    def expire(self, now: Moment, trouble: str | None = None, failure: str | None = None) -> list[Effect]:
+        """End what has waited long enough, because of the ``trouble``, if any, and of its kind."""
+        return [effect for one in self._outbox.expire(now.monotonic_s, trouble, failure) for effect in _end(one, now)]
+
+    def end_of_process(self, now: Moment, *, on_this_link: bool = False) -> list[Effect]:
+        """The process may be another one than that of an earlier link, or of this one till now."""
+        if on_this_link:
+            self._outbox.outlived_by_waiting()
+        return [effect for one in self._outbox.end_of_process() for effect in _end(one, now)]
+
+    def has_next(self, now: float) -> bool:
+        """True when a request is there to be sent."""
+        return self._outbox.has_next(now)
 
     def next_deadline(self) -> float | None:
         """When ``expire`` has something to do."""

@@ -27,6 +27,7 @@ class FailureKind(StrEnum):
     SILENT = "silent"
     FROZEN = "frozen"
     PROTOCOL = "protocol_error"
+    PROFILE = "profile_not_readable"
     CREDENTIAL = "credential_not_readable"
     BUSY_HANDSHAKE = "busy_handshake"
     KEY_REFUSED = "key_refused"
@@ -34,6 +35,7 @@ class FailureKind(StrEnum):
     TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
     INCOMPATIBLE = "incompatible"
     DIFFERENT_IMAGE = "different_image"
+    IMAGE_NOT_NAMED = "image_not_named"
 
 
 class Curve(NamedTuple):
@@ -62,6 +64,7 @@ class FailureClass(NamedTuple):
 
 
 _QUICK: Final = Curve(0.1, 0.5, 5.0)
+_UNPINNED: Final = Curve(1.0, 1.0, 30.0)  # where the pinned image may be at another endpoint
 
 FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.REFUSED: FailureClass(
@@ -104,6 +107,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "check that the port is the STUI server's",
         Curve(1.0, 1.0, 30.0),
     ),
+    FailureKind.PROFILE: FailureClass(
+        "the profile cannot be read, and nothing is sent before it is known what it asks for",
+        "see that profiles.json can be read, decide with 'profiles confirm', or run once with --without-profile",
+        Curve(2.0, 2.0, 30.0),
+    ),
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read",
         "look at the keyring; a token may also come from STUI_TOKEN",
@@ -136,10 +144,21 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.DIFFERENT_IMAGE: FailureClass(
         "another image answers than the one the profile is pinned to",
         "connect to where the pinned image is, or change the profile's pin and reconnect",
-        None,
+        _UNPINNED,
+        DifferentImage,
+    ),
+    FailureKind.IMAGE_NOT_NAMED: FailureClass(
+        "the backend names no image, so the profile's pin cannot be checked",
+        "take the pin away, or pin the backend's key instead, then reconnect",
+        _UNPINNED,
         DifferentImage,
     ),
 }
+
+
+def kind_of(rejection: ConnectionRejected) -> FailureKind | None:
+    """The kind that a rejection of this class mostly is."""
+    return next((kind for kind, row in FAILURES.items() if row.rejection is type(rejection)), None)
 
 
 class Failure(NamedTuple):

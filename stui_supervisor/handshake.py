@@ -9,14 +9,17 @@ machine only.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple
 
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, REMOTE_NAME_MAX_BYTES
+from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.look import Who, unpinned, who_answers
 from stui_supervisor.secret import Secret
+from stui_supervisor.state_data import writers_in
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
@@ -31,14 +34,17 @@ _STATE_KEYS: Final = ("session_state", "state", "context")
 class Known(NamedTuple):
     """What an earlier link has taught about the other end, and what this one learns.
 
-    ``is_elsewhere``: the backend session was made at another endpoint, so its absence here means nothing.
+    ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
+    absence here means nothing. ``writers`` have signed sections of our context; they are asked for where the session's
+    owner is not known.
     """
 
     dialect: Dialect | None = None
-    image_id: str | None = None
-    backend_session: str | None = None
+    image: Identity | None = None
+    session: BackendSession | None = None
     client_id: str = ""
     is_elsewhere: bool = False
+    writers: frozenset[str] = frozenset()
 
 
 class Ask(NamedTuple):
@@ -56,20 +62,20 @@ class Merge(NamedTuple):
     """
 
     state: Any
-    made: str | None = None
+    made: BackendSession | None = None
 
 
 class PushContext(NamedTuple):
     """Send the whole context to this backend session, and call ``answered``."""
 
     dialect: Dialect
-    backend_session: str
+    backend_session: SessionId
 
 
 class SwitchSession(NamedTuple):
     """Another image answers: claim its own session, then call ``switched``."""
 
-    image_id: str
+    image: Identity
 
 
 class Established(NamedTuple):
@@ -93,17 +99,28 @@ class Rejected(NamedTuple):
     error: ConnectionRejected
 
 
+class Unpinned(NamedTuple):
+    """The image is not shown to be the pinned one: a person is needed, unless another endpoint may have it."""
+
+    failure: Failure
+
+
 class Failed(NamedTuple):
     """This attempt is over; another may succeed."""
 
     failure: Failure
 
 
-Step = Ask | Merge | PushContext | SwitchSession | Established | Rejected | Failed
+Ending = Rejected | Unpinned | Failed
+Step = Ask | Merge | PushContext | SwitchSession | Established | Ending
 
 
 class Handshake:
-    """One handshake on one link; each method returns the next step. An image other than ``pin`` is rejected."""
+    """One handshake on one link; each method returns the next step.
+
+    An image that does not show itself to be the ``pin`` is left alone. ``who`` is what the latest answer to a ping says
+    of who answers; None before the first.
+    """
 
     def __init__(
         self, known: Known, *, with_session: bool, secret: Secret | None = None, pin: str | None = None
@@ -121,6 +138,8 @@ class Handshake:
         self._is_asking_again = False
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
+        self._unproven: Identity | None = None
+        self.who: Who | None = None
         self._capabilities: frozenset[str] = frozenset()
         self._publishes: Any = None
 
@@ -163,25 +182,26 @@ class Handshake:
                 return self._identify_again(reply)
             case "create_session":
                 return self._create_answered(reply)
-            case "load_context" if not _may_hide_a_copy(reply):
-                return Merge(_state_in(reply))
+            case "load_context" if self._unproven is not None or not _may_hide_a_copy(reply):
+                state = _state_in(reply)
+                is_ours = self._unproven is None or self._is_shown_to_be_ours(state)
+                return Merge(state) if is_ours and not self._is_anothers(reply) else self._not_restored()
             case _:  # a copy that cannot be read is left alone, as a push would take its place
                 self._note_refusal(reply)
                 return self._established()
 
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
-        image_id = self._known.image_id
-        self._known = known._replace(dialect=self._dialect, image_id=image_id)
+        self._known = known._replace(dialect=self._dialect, image=self._known.image)
         self._verdict = BackendVerdict.DIFFERENT_IMAGE
         return self._session()
 
     def merged(self, *, ours_is_newer: bool) -> Step:
         """The two copies of the context are one; push it when the backend's lacks something."""
-        if not ours_is_newer or self._known.backend_session is None:
+        if not ours_is_newer or self._known.session is None:
             return self._established()
         self._asked = "update_session_state"
-        return PushContext(self._dialect, self._known.backend_session)
+        return PushContext(self._dialect, self._known.session.id)
 
     def _ping(self, dialect: Dialect) -> Step:
         self._dialect = dialect
@@ -208,82 +228,107 @@ class Handshake:
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
         """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
-        trouble = trouble_in(reply, self._dialect, self._secret, pin=self._pin, image_id=self._known.image_id)
+        trouble = self._trouble_in(reply, self._known.image)
         if trouble is not None:
             return trouble
         if self._asked == "second_ping":
             return self._identify_again(reply)
         self._refusal = f"no answer to {self._asked}"
-        if self._known.backend_session is None and self._verdict is BackendVerdict.RESTARTED:
+        if self._known.session is None and self._verdict is BackendVerdict.RESTARTED:
             self._verdict = BackendVerdict.UNKNOWN
         return self._established()
 
     def _identify(self, reply: Reply) -> Step:
-        if names_another_image(reply, self._pin):
-            return Rejected(unpinned(reply, self._pin))
+        who = self.who = who_answers(reply.result)
+        failure = unpinned(who.image, self._pin)
+        if failure is not None:
+            return Unpinned(failure)
         self._dialect = reply.dialect  # a busy image answers the first ping after it was asked in the other dialect
         self._capabilities = capabilities_in(reply.result)
-        known = self._known.image_id
-        image_id = reply.result.get("image_id")
         self._publishes = reply.result.get("notifications")
-        # Weak evidence is no evidence: only two names that differ make another image.
-        found = image_id if _is_name(image_id) else known
-        self._known = self._known._replace(dialect=self._dialect, image_id=found)
+        known, found = self._known.image, who.image or self._known.image
+        self._known = self._known._replace(dialect=self._dialect, image=found)
+        is_another = found is not None and differ(known, found)
         if not self._with_session:
+            self._verdict = BackendVerdict.DIFFERENT_IMAGE if is_another else self._verdict
             return self._established()
-        if known is not None and found is not None and found != known:
-            return SwitchSession(found)
-        return self._session()
+        return SwitchSession(found) if is_another and found is not None else self._session()
 
     def _session(self) -> Step:
-        if self._known.backend_session is None:
+        session = self._known.session
+        if session is None:
             return self._ask("create_session", {"client_id": self._known.client_id})
-        return self._ask(
-            "restore_session", {"session_id": self._known.backend_session, "client_id": self._known.client_id}
-        )
+        return self._ask("restore_session", {"session_id": session.id, "client_id": self._owner_to_say(session)})
+
+    def _owner_to_say(self, session: BackendSession) -> Any:
+        """What the backend calls us, where that fits a message."""
+        value = session.owner.value if session.owner is not None else None
+        return value if isinstance(value, str | int | float) else self._known.client_id
 
     def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
-        if not self._is_restored(reply):
-            if self._verdict is not BackendVerdict.DIFFERENT_IMAGE and not self._known.is_elsewhere:
-                self._verdict = BackendVerdict.RESTARTED
-            self._known = self._known._replace(backend_session=None)
-            if self._known.image_id is None:
-                return self._session()
-            self._asked = "second_ping"
-            return Ask(self._dialect, Operation("ping", {}), self._secret)
+        session = self._known.session
+        if session is None or not isinstance(reply, Reply) or not reply.ok or self._is_anothers(reply):
+            return self._not_restored()
+        state = _state_in(reply)
+        needs_context = not state and self._dialect is Dialect.ENVELOPE
+        owner = client_in(reply)
+        if session.owner is None and owner is not None and owner != identity_of(self._known.client_id):
+            self._unproven = owner  # an earlier version has not kept what the backend calls us
+            if not needs_context and not self._is_shown_to_be_ours(state):
+                return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.RESUMED
-        state = _state_in(reply)
-        if not state and self._dialect is Dialect.ENVELOPE:
-            return self._ask("load_context", {"session_id": self._known.backend_session})
+        if needs_context:
+            return self._ask("load_context", {"session_id": session.id})
         return Merge(state)
+
+    def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
+        session = self._known.session
+        return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
+
+    def _is_shown_to_be_ours(self, state: Any) -> bool:
+        """The session is named another client's than we call ourselves; ours is what we have written to before."""
+        owner, self._unproven = self._unproven, None
+        if not writers_in(state) & self._known.writers or self._known.session is None:
+            return False
+        self._known = self._known._replace(session=self._known.session._replace(owner=owner))
+        return True
+
+    def _not_restored(self) -> Step:
+        """The session is gone, or is another client's now; ours is made anew once it is known who answers."""
+        if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
+            self._verdict = BackendVerdict.UNKNOWN if self._known.is_elsewhere else BackendVerdict.RESTARTED
+        self._known = self._known._replace(session=None)
+        if self._known.image is None:
+            return self._session()
+        self._asked = "second_ping"
+        return Ask(self._dialect, Operation("ping", {}), self._secret)
 
     def _identify_again(self, reply: Reply | MalformedMessage) -> Step:
         """The session is gone: that may be so because another image has taken the place of the first."""
         has_switched = self._verdict is BackendVerdict.DIFFERENT_IMAGE
-        image_id = self._known.image_id if has_switched else None
-        trouble = trouble_in(reply, self._dialect, self._secret, pin=self._pin, image_id=image_id)
+        trouble = self._trouble_in(reply, self._known.image if has_switched else None)
         if trouble is not None:
             return trouble
-        if isinstance(reply, Reply) and names_another_image(reply, self._known.image_id):
+        if not isinstance(reply, Reply) or not reply.ok:
+            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+        if differ(identity_of(reply.result.get("image_id")), self._known.image):
             return self._identify(reply)
         return self._session()
 
-    def _is_restored(self, reply: Reply | MalformedMessage) -> TypeGuard[Reply]:
-        """True when the session that was asked for is there; the work of another one is none of ours."""
-        if not isinstance(reply, Reply) or not reply.ok:
-            return False
-        session = reply.result.get("session_id")
-        return not _is_name(session) or session == self._known.backend_session
+    def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
+        if isinstance(reply, Reply) and reply.ok:
+            self.who = who_answers(reply.result)
+        return trouble_in(reply, self._dialect, self._secret, pin=self._pin, image=image)
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
-        session = session_in(reply)
+        session = session_in(reply, self._known.client_id)
         if session is None:
             self._refusal = words_of(reply, self._secret)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()._replace(may_ask_again=True)
-        self._known = self._known._replace(backend_session=session)
+        self._known = self._known._replace(session=session)
         return Merge(None, made=session)
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
@@ -292,7 +337,9 @@ class Handshake:
         return Ask(self._dialect, Operation(command, parameters), secret)
 
     def _note_refusal(self, reply: Reply | MalformedMessage) -> None:
-        if not (isinstance(reply, Reply) and reply.ok):
+        if self._is_anothers(reply):
+            self._refusal = "its session is another client's now"
+        elif not (isinstance(reply, Reply) and reply.ok):
             self._refusal = words_of(reply, self._secret)
 
     def _established(self) -> Established:
@@ -314,22 +361,11 @@ def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
     return Failure(FailureKind.INCOMPATIBLE, str(error)).as_rejection()
 
 
-def names_another_image(reply: Reply, known: str | None) -> bool:
-    """True for a ping's answer whose image differs; weak evidence is no evidence."""
-    image_id = reply.result.get("image_id")
-    return known is not None and _is_name(image_id) and image_id != known
-
-
-def unpinned(reply: Reply, pin: str | None) -> ConnectionRejected:
-    """What an answer that names another image than the pinned one means to a person."""
-    return Failure(FailureKind.DIFFERENT_IMAGE, f"{reply.result['image_id']!a}, not {pin!a}").as_rejection()
-
-
 def trouble_in(
-    reply: Reply | MalformedMessage, dialect: Dialect, secret: Secret | None, *, pin: str | None, image_id: str | None
-) -> Rejected | Failed | None:
+    reply: Reply | MalformedMessage, dialect: Dialect, secret: Secret | None, *, pin: str | None, image: Identity | None
+) -> Ending | None:
     """What the answer to a ping says against going on as before: another protocol, another image, or a refusal."""
-    trouble: Rejected | Failed | None = None
+    trouble: Ending | None = None
     if isinstance(reply, IncompatibleVersion):
         trouble = Rejected(incompatible(reply))
     elif isinstance(reply, MalformedMessage):
@@ -338,22 +374,14 @@ def trouble_in(
         trouble = Failed(Failure(FailureKind.PROTOCOL, f"it speaks {reply.dialect} now"))
     elif is_refusal(reply):
         trouble = Rejected(refused(reply, secret))
-    elif names_another_image(reply, pin):
-        trouble = Rejected(unpinned(reply, pin))
-    elif names_another_image(reply, image_id):
-        trouble = Failed(Failure(FailureKind.RESET, "another image answers now"))
+    elif reply.ok:  # an error says nothing of who answers
+        answering = identity_of(reply.result.get("image_id"))
+        failure = unpinned(answering, pin)
+        if failure is not None:
+            trouble = Unpinned(failure)
+        elif differ(answering, image):
+            trouble = Failed(Failure(FailureKind.RESET, "another image answers now"))
     return trouble
-
-
-def session_in(reply: Reply | MalformedMessage) -> str | None:
-    """The id in the answer to create_session."""
-    session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
-    return session if _is_name(session) else None
-
-
-def _is_name(value: object) -> TypeGuard[str]:
-    """True for a text that names something and, written as JSON, fits its place in the record."""
-    return isinstance(value, str) and value != "" and len(json.dumps(value)) <= REMOTE_NAME_MAX_BYTES
 
 
 def _may_hide_a_copy(reply: Reply | MalformedMessage) -> bool:

@@ -124,6 +124,10 @@ class ProfileFailed(NamedTuple):
     error: StoreError
 
 
+class ProfileChanged(NamedTuple):
+    """The file with the profile is another than the one that was read last."""
+
+
 class CredentialRead(NamedTuple):
     """The credential for the attempt and the keys of its link, as far as there are any."""
 
@@ -232,6 +236,7 @@ Input = (
     | SnapshotFailed
     | ProfileRead
     | ProfileFailed
+    | ProfileChanged
     | CredentialRead
     | CredentialFailed
     | Opened

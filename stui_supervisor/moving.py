@@ -40,6 +40,7 @@ class Moving(Uplink):
         self._woken_link = self._attempt.link
         self._liveness.woke(now)
         self._exchange.woke()
+        self._attempt.look.forget()
         if self._attempt.path is not None:
             self._attempt.path.woke(now)
         self._moved(Woke(at=self._now.utc, slept_s=event.slept_s))

@@ -15,6 +15,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.identity import Identity
 from stui_supervisor.ports import (
     ClientKeys,
     Clock,
@@ -55,7 +56,7 @@ class Keyring:
 class Outside:
     """The adapters of one run.
 
-    ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
+    ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
     Without ``make_subscription`` nobody hears notifications.
     """
 
@@ -110,7 +111,11 @@ def assemble(
     def open_profiles() -> ProfileStore:
         from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop
 
-        return ProfileFile(places.profiles)
+        if home is None:
+            return ProfileFile(places.profiles)
+        from shlex import quote  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles, confirm=f"stui-supervisor --home {quote(str(home))} profiles confirm")
 
     return Outside(
         SystemClock(),
@@ -167,12 +172,12 @@ class _Transport:
 
 
 class NoDisk:
-    """The stores of a machine that has no place for them: every call says why."""
+    """The stores of a machine that has no place for them: every call that needs one says why."""
 
     def __init__(self, error: StoreError) -> None:
         self._error = error
 
-    def claim(self, _profile: str, _image_id: str | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
         """Raises StoreError."""
         raise self._error
 
@@ -191,10 +196,14 @@ class NoDisk:
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
 
-    def read(self, _name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Where there is no place for profiles, none is settled."""
+        return Profile(name=name), ()
+
+    def note_link(self, _name: str, _endpoint: str | None, *, wanted: bool) -> None:  # noqa: ARG002  # nowhere to put it
         """Raises StoreError."""
         raise self._error
 
-    def note_link(self, _name: str, _endpoint: str) -> None:
-        """Raises StoreError."""
-        raise self._error
+    def signature(self) -> object:
+        """Nothing ever changes."""
+        return None

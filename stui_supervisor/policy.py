@@ -30,14 +30,18 @@ class Backoff:
 
     def next_wait(self, failure: Failure, *, is_local: bool, now: float) -> float:
         """Seconds to wait before the next attempt."""
-        if self._began is None:
-            self._began = now
+        self.begin_outage(now)
         curve = FAILURES[failure.kind].curve
         if curve is None:
             raise AssertionError(f"{failure.kind} is not tried again")
         if failure.kind is FailureKind.NOT_ZEROMQ:
             self._slow_attempts += 1  # a handshake over a far line needs longer than a connection
         return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
+
+    def begin_outage(self, now: float) -> None:
+        """Something failed; while it goes on, the outage is the same."""
+        if self._began is None:
+            self._began = now
 
     def idle_wait(self, longest_s: float) -> float:
         """Seconds to wait where there may never be anybody."""

@@ -11,6 +11,7 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
+from stui_supervisor.identity import Identity
 from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
@@ -131,7 +132,7 @@ class SessionStore(Protocol):
     else, when the disk does not do its part.
     """
 
-    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
         Falls back to the newest empty free one, then to a new session. What this store owns already
@@ -158,16 +159,22 @@ class SessionStore(Protocol):
 
 
 class ProfileStore(Protocol):
-    """What is settled for each profile. Called from the store's worker thread; every call may block.
+    """What is settled for each profile. Called from a worker thread of its own; every call may block.
 
     Each method raises StoreError, and nothing else, when the disk does not do its part.
     """
 
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
-        """The profile, and what the user has to know; one that nobody has set up has the defaults."""
+        """The profile, and what the user has to know; one that nobody has set up has the defaults.
 
-    def note_link(self, name: str, endpoint: str) -> None:
-        """Keep the endpoint as the profile's most recent one."""
+        Raises StoreError also for one that may be set up and cannot be read: that is not known, and not the defaults.
+        """
+
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
+        """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted."""
+
+    def signature(self) -> object:
+        """Something that differs once a profile has changed; never raises."""
 
 
 class Credentials(Protocol):

@@ -23,6 +23,7 @@ class Profile:
     the wanted ones, none means all. ``uses_token`` says that the keyring holds a token;
     ``allow_plaintext_token`` lets it travel over a network in the clear. ``server_keys`` are the pinned
     CURVE keys (Z85) by endpoint. ``recent`` are the endpoints that were linked last, the newest first.
+    ``wanted`` is False after a person's disconnect: a start whose sessions are gone goes by it, and by ``recent``.
     ``extra`` carries keys of newer versions through unchanged.
     """
 
@@ -37,12 +38,17 @@ class Profile:
     server_keys: Mapping[str, str] = field(default_factory=dict)
     favourite: bool = False
     recent: tuple[str, ...] = ()
+    wanted: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def linked_to(self, endpoint: str) -> Profile:
         """The same with this endpoint as the most recent one."""
         others = (known for known in self.recent if known != endpoint)
         return replace(self, recent=(endpoint, *others)[:RECENT_ENDPOINTS_KEPT])
+
+    def wishing(self, *, wanted: bool) -> Profile:
+        """The same with what the user last said about having a link."""
+        return replace(self, wanted=wanted)
 
 
 def checked_name(name: str) -> str:

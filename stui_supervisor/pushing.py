@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from stui_supervisor.attempt import Phase
-from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.effects import SaveSnapshot
 from stui_supervisor.exchange import Landed
-from stui_supervisor.handshake import is_refusal, refused, session_in, words_of
+from stui_supervisor.handshake import is_refusal, refused, words_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -34,10 +37,11 @@ class Pushing(Retrying):
         if self._exchange.waiting or self._attempt.phase is not Phase.UP:
             return False
         lacks_something = self._sharing.next_deadline() is not None
-        if lacks_something:
+        if lacks_something and not self._looks_first(is_push_wanted=True):
             self._share()
         flight = self._exchange.flight
-        return flight is not None and (lacks_something or flight.purpose in (Purpose.PUSH, Purpose.SESSION))
+        has_begun = self._attempt.look.is_before_session or lacks_something
+        return flight is not None and (has_begun or flight.purpose in (Purpose.PUSH, Purpose.SESSION))
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
@@ -69,7 +73,7 @@ class Pushing(Retrying):
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
-    def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
+    def _push(self, purpose: Purpose, dialect: Dialect, session: SessionId) -> None:
         state = encode_state_data(self._session.context.sections())
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
         self._session.context.pushed()
@@ -77,20 +81,30 @@ class Pushing(Retrying):
 
     def _push_answered(self, landed: Landed) -> None:
         """A refused push means that the session is gone: it is made again in place, once."""
-        reply = landed.reply
-        if isinstance(reply, Reply) and reply.ok:
+        reply, session = landed.reply, self._session.record.session
+        is_ours = not isinstance(reply, Reply) or session is None or not names_another_session(reply, session)
+        if isinstance(reply, Reply) and reply.ok and is_ours:
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
-            self._ask_for_session()
+            self._make_session_again()
         else:
             self._no_backend_session(words_of(reply, self._attempt.secret))
+
+    @abstractmethod
+    def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
+        """True when something is due and the image has to say first who it is, which it is asked then."""
+
+    def _make_session_again(self) -> None:
+        """First it is asked who answers: another image may have taken the place of the one that had the session."""
+        self._attempt.look.is_before_session = True
+        self._looks_first()
 
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
         self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
 
     def _session_made(self, landed: Landed) -> None:
-        session = session_in(landed.reply)
+        session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
             self._reject(refused(landed.reply, self._attempt.secret))
             return
@@ -102,7 +116,15 @@ class Pushing(Retrying):
         self._sharing.link_up(takes_it=True)
         self._sharing.may_make_session_again()  # this was that one time
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
-        self._push(Purpose.PUSH, self._attempt.dialect, session)
+        self._tell_of_long_id(session)
+        self._push(Purpose.PUSH, self._attempt.dialect, session.id)
+
+    def _tell_of_long_id(self, session: BackendSession) -> None:
+        """The work is on this machine in any case; what only the image's copy has is not found again."""
+        if isinstance(session.id, str) and len(session.id.encode()) > SESSION_ID_STORED_MAX_BYTES:
+            message = "the backend's name for the session is too long to be remembered"
+            hint = "the work is saved here, and the next start makes a new session in the backend"
+            self._problem("session_not_remembered", message, hint)
 
     def _session_denied(self, words: str) -> None:
         """It is asked for again later; that is told once."""

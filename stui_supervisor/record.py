@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.context import Section
+from stui_supervisor.identity import Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,8 +16,11 @@ class SessionRecord:
     """The last-known-good endpoint and what belongs to it.
 
     ``endpoint`` changes only when a link is established. ``wanted`` is False after a person's
-    disconnect. ``status`` is what ``stui-supervisor status`` shows when no supervisor runs. ``extra``
-    carries keys of newer versions through unchanged.
+    disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
+    text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
+    the backend calls the owner of ``backend_session``; an earlier version has not kept that. ``is_unnamed_told``: the
+    user knows that another image cannot be recognised. ``status`` is what ``stui-supervisor status`` shows when no
+    supervisor runs. ``extra`` carries keys of newer versions through unchanged.
     """
 
     profile: str
@@ -23,10 +28,48 @@ class SessionRecord:
     wanted: bool = True
     dialect: str | None = None
     image_id: str | None = None
-    backend_session: str | None = None
+    image_canonical: str | None = None
+    backend_session: SessionId | None = None
     client_id: str | None = None
+    session_owner: str | None = None
+    is_unnamed_told: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Identity | None:
+        """The image that the context belongs to, as far as it is known."""
+        return Identity.stored(self.image_id, self.image_canonical) if self.image_id else None
+
+    @property
+    def session(self) -> BackendSession | None:
+        """The session in the backend; of its owner nothing but the canonical form counts."""
+        if self.backend_session is None:
+            return None
+        owner = None if self.session_owner is None else Identity(self.session_owner, self.session_owner)
+        return BackendSession(self.backend_session, owner)
+
+    def of_image(self, image: Identity | None) -> SessionRecord:
+        """The same for this image."""
+        return replace(self, **named(image))
+
+    def holding(self, session: BackendSession | None) -> SessionRecord:
+        """The same with this session in the backend."""
+        return replace(self, **held(session))
+
+
+def named(image: Identity | None) -> dict[str, Any]:
+    """The fields of a record that name an image."""
+    if image is None:
+        return {"image_id": None, "image_canonical": None}
+    return {"image_id": image.text, "image_canonical": None if image.is_text_as_shown else image.canonical}
+
+
+def held(session: BackendSession | None) -> dict[str, Any]:
+    """The fields of a record that say which session in the backend holds a copy."""
+    if session is None:
+        return {"backend_session": None, "session_owner": None}
+    return {"backend_session": session.id, "session_owner": session.owner and session.owner.canonical}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from stui_supervisor.config import SENDINGS_MAX, Settings
 from stui_supervisor.errors import ConfigurationError, NotSent, OutcomeUnknown, RequestError
+from stui_supervisor.wire.commands import names_part_of_process
 from stui_supervisor.wire.dialects import Dialect, Operation
 
 LOOK_FIRST = "look at the image before repeating it"
@@ -29,7 +30,8 @@ class Request:
 
     ``body`` is ``operation`` encoded in ``dialect`` under ``message_id``. ``deadline`` is the monotonic
     time by which it must have ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the
-    link lives.
+    link lives. ``has_outlived_process``: it waited when a link was lost, so that a process that answers later may be
+    another one than the caller knew.
     """
 
     number: int
@@ -42,6 +44,7 @@ class Request:
     deadline: float | None
     link_deadline: float | None = None
     sendings: int = 0
+    has_outlived_process: bool = False
 
     def expires_at(self) -> float | None:
         """The monotonic time at which waiting for this request ends."""
@@ -118,12 +121,14 @@ class Outbox:
 
     def take(self, now: float) -> Request | None:
         """The next request to send, when a link is up and nothing is in flight."""
+        return self._waiting.popleft() if self.has_next(now) else None
+
+    def has_next(self, now: float) -> bool:
+        """True when ``take`` has a request to give."""
         if not self._linked or self.flight is not None or not self._waiting:
-            return None
+            return False
         expires_at = self._waiting[0].expires_at()
-        if expires_at is not None and expires_at <= now:
-            return None  # expire() ends it, after a stall a little later
-        return self._waiting.popleft()
+        return expires_at is None or expires_at > now  # else expire() ends it, after a stall a little later
 
     def sent(
         self, token: bytes, now: float, purpose: Purpose, request: Request | None = None, *, size: int = 0
@@ -155,8 +160,8 @@ class Outbox:
         """Nobody waits for this request any more; the answer says whether it was sent."""
         return self._end_one(lambda request: request.number == number, "it was cancelled")
 
-    def expire(self, now: float, trouble: str | None = None) -> list[Ended]:
-        """End what has waited long enough, because of the ``trouble``, if any.
+    def expire(self, now: float, trouble: str | None = None, failure: str | None = None) -> list[Ended]:
+        """End what has waited long enough, because of the ``trouble``, if any, which is of the kind ``failure``.
 
         A request in flight keeps its place until its reply comes.
         """
@@ -167,6 +172,8 @@ class Outbox:
 
         ended = []
         while one := self._end_one(is_due, "its time was over", trouble):
+            if isinstance(one.error, NotSent):
+                one.error.failure = failure
             ended.append(one)
         return ended
 
@@ -186,6 +193,7 @@ class Outbox:
                 ended.append(Ended(flight.request, unknown))
         if keep_waiting:
             if had_link:
+                self.outlived_by_waiting()
                 for request in self._waiting:
                     request.link_deadline = now + self._settings.link_wait_s
         else:
@@ -196,6 +204,22 @@ class Outbox:
         """Whatever waits is over, certainly not sent by now."""
         ended = [_unanswered(request, reason) for request in self._waiting]
         self._waiting.clear()
+        return ended
+
+    def outlived_by_waiting(self) -> None:
+        """The process that the callers knew may be gone."""
+        for request in self._waiting:
+            request.has_outlived_process = True
+
+    def end_of_process(self) -> list[Ended]:
+        """Another process answers, or nobody knows: what names something of the one before is over, not sent to it."""
+        ended, waiting = [], self._waiting
+        self._waiting = deque()
+        for request in waiting:
+            if request.has_outlived_process and names_part_of_process(request.operation.parameters):
+                ended.append(Ended(request, _of_process(request)))
+            else:
+                self._waiting.append(request)
         return ended
 
     def next_deadline(self) -> float | None:
@@ -224,6 +248,13 @@ def _unanswered(request: Request, why: str) -> Ended:
     if request.sendings:
         return Ended(request, OutcomeUnknown(f"{why}, again", hint=LOOK_FIRST))
     return Ended(request, NotSent(why, hint=SAFE_TO_REPEAT))
+
+
+def _of_process(request: Request) -> RequestError:
+    why = "it names something of the backend's process before, and another one may answer now"
+    if request.sendings:
+        return OutcomeUnknown(f"{why}; it was sent to the one before", hint=LOOK_FIRST)
+    return NotSent(why, hint="ask for what it names anew")
 
 
 def limit_in_seconds(timeout: object) -> float | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from stui_supervisor.claiming import Candidate, newest_first
 from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
+from stui_supervisor.identity import Identity
 
 
 class Copy(NamedTuple):
@@ -60,9 +61,9 @@ def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> lis
     Never the newest with work in it of a profile and an image.
     """
     old: list[Candidate] = []
-    with_work: set[tuple[str, str | None]] = set()
+    with_work: set[tuple[str, Identity | None]] = set()
     for candidate in newest_first(candidates):
-        owner = candidate.record.profile, candidate.record.image_id
+        owner = candidate.record.profile, candidate.record.image
         is_last_work = candidate.live_sections > 0 and owner not in with_work
         if candidate.live_sections:
             with_work.add(owner)

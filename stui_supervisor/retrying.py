@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
@@ -13,15 +12,17 @@ from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settin
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.denied import Denied
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
-from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, ConnectionRejected
+from stui_supervisor.endpoint import Endpoint, usable
+from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
-from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
+from stui_supervisor.look import Lineage, unpinned
 from stui_supervisor.policy import Backoff
+from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
@@ -46,14 +47,16 @@ class Retrying(Turn, ABC):
         self._sharing = Sharing(settings)
         self._denied = Denied()
         self._route = Route()
+        self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
+        self._reading = ProfileReading(profile, is_used=settings.uses_profile)
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
         """Everything known at this moment."""
         attempt, record = self._attempt, self._session.record
-        waits = attempt.phase is Phase.WAITING and attempt.until is not None
+        waits = attempt.phase in (Phase.WAITING, Phase.PROFILE) and attempt.until is not None
         return replace(
             self._status,
             since=now.utc if self._status.since is BEFORE_ALL else self._status.since,
@@ -65,7 +68,7 @@ class Retrying(Turn, ABC):
             next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
             waiting_requests=self._exchange.waiting,
             context_saved_at=self._session.context_saved_at,
-            store_ok=self._session.is_store_ok,
+            store_ok=self._session.is_store_ok and self._reading.failure is None,
         )
 
     def _move(self, trigger: Trigger, reason: str) -> None:
@@ -91,15 +94,7 @@ class Retrying(Turn, ABC):
         self._begin_attempt()
 
     def _plan(self, first: Endpoint) -> None:
-        self._route.plan(first, self._endpoints_of_profile(), failover=self._profile.failover)
-
-    def _endpoints_of_profile(self) -> list[Endpoint]:
-        """Those that this version can use."""
-        endpoints = []
-        for text in self._profile.endpoints:
-            with suppress(ConfigurationError):  # a later version may know of more kinds
-                endpoints.append(Endpoint.parse(text))
-        return endpoints
+        self._route.plan(first, list(usable(self._profile.endpoints)), failover=self._profile.failover)
 
     def _arrive(self) -> None:
         """A link is up. What waited for another endpoint is over: it belongs there."""
@@ -110,10 +105,24 @@ class Retrying(Turn, ABC):
             reason = f"the link is to another endpoint now, {endpoint}"
             self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=False)
         self._plan(endpoint)
-        linked = self._profile.linked_to(str(endpoint))
-        if self._settings.keeps_session and linked != self._profile:
-            self._profile = linked
-            self._effects.append(NoteLink(linked.name, str(endpoint)))
+        self._note_in_profile(endpoint, wanted=True)
+
+    def _wish(self, *, wanted: bool) -> None:
+        """The user has said whether a link is wanted; the next start knows it, also without this session."""
+        self._session.wish(wanted=wanted, now=self._now.monotonic_s)
+        self._note_in_profile(None, wanted=wanted)
+
+    def _note_in_profile(self, endpoint: Endpoint | None, *, wanted: bool) -> None:
+        settings = self._settings
+        if not settings.keeps_session or not settings.uses_profile or not self._reading.is_known:
+            return
+        noted = self._profile.wishing(wanted=wanted)
+        place = None if endpoint is None else str(endpoint)
+        if place is not None:
+            noted = noted.linked_to(place)
+        if noted != self._profile:
+            self._profile = noted
+            self._effects.append(NoteLink(noted.name, place, wanted))
 
     def _begin_attempt(self) -> None:
         attempt, endpoint = self._attempt, self._attempt.endpoint
@@ -137,23 +146,32 @@ class Retrying(Turn, ABC):
         return self._profile.server_keys.get(str(self._attempt.endpoint))
 
     def _is_less_safe_than_settled(self) -> bool:
-        """True for an attempt or a link that began before the profile was known to ask for more."""
+        """True for an attempt or a link that began when the profile asked for less than it does now."""
+        attempt, profile = self._attempt, self._profile
+        if not attempt.has_link and attempt.phase is not Phase.CREDENTIAL:
+            return False
+        pinned = self._pinned_key()
+        has_another_key = pinned is not None and (attempt.curve is None or attempt.curve.server != pinned)
+        lacks_token = profile.uses_token and attempt.secret is None
+        image = attempt.look.image if attempt.phase is Phase.UP else None
+        has_another_image = unpinned(image, profile.pin_image) is not None
+        return has_another_key or lacks_token or self._shows_token() or has_another_image
+
+    def _shows_token(self) -> bool:
+        """True where the token would go, or has gone, over a network in the clear, and the profile does not let it."""
         attempt = self._attempt
-        pinned = attempt.curve.server if attempt.curve is not None else None
-        is_under_way = attempt.has_link or attempt.phase is Phase.CREDENTIAL
-        lacks_token = self._profile.uses_token and attempt.secret is None
-        return is_under_way and (lacks_token or self._pinned_key() != pinned)
+        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and attempt.curve is None
+        return attempt.secret is not None and is_in_clear and not self._profile.allow_plaintext_token
 
     def _credential_read(self, event: inputs.CredentialRead) -> None:
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
             return
         self._status = replace(self._status, credential_source=event.source if event.secret else None)
-        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and event.curve is None
-        if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
-            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
+        attempt.secret, attempt.curve = event.secret or None, event.curve
+        if self._shows_token():
+            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
             return
-        attempt.secret, attempt.curve = event.secret, event.curve
         self._open()
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
@@ -172,9 +190,41 @@ class Retrying(Turn, ABC):
     def _attempt_failed(self, failure: Failure) -> None:
         self._end_link(str(failure), keep_waiting=True)
         if self.state is State.CONNECTING:
-            self._note_error(str(failure))
+            self._note_error(str(failure), failure.kind)
             self._move(Trigger.ATTEMPT_FAILED, str(failure))
         self._wait_and_retry(failure, was_up=False)
+
+    def _wait_for_profile(self) -> None:
+        """Nothing is sent to anybody before it is known what the profile asks for: read it again, ever more rarely."""
+        now, limit = self._now, self._settings.give_up_after_s
+        trouble = self._reading.failure
+        failure = Failure(FailureKind.PROFILE, f"{self._profile.name}: {trouble.message}" if trouble else "")
+        self._note_error(str(failure), failure.kind)
+        self._tell_of_profile()
+        if self.state is State.CONNECTING:
+            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+        self._backoff.begin_outage(now.monotonic_s)
+        if limit is not None and self._backoff.outage_s(now.monotonic_s) >= limit:
+            self._give_up(limit, failure)
+            return
+        self._backoff.begin_attempt()
+        reading, wait_s = self._reading.retry()
+        self._effects += reading
+        self._attempt.enter(Phase.PROFILE, now.monotonic_s + wait_s)
+        attempt = self._backoff.attempt + 1
+        self._announce(AttemptScheduled(at=now.utc, attempt=attempt, delay_s=wait_s, failure=str(failure)))
+        self._note_status()
+
+    def _tell_of_profile(self) -> None:
+        """It could not be read: said once until it can."""
+        trouble = self._reading.take_untold()
+        if trouble is not None:
+            hint = trouble.hint or FAILURES[FailureKind.PROFILE].hint
+            self._problem(FailureKind.PROFILE, f"the profile {self._profile.name}: {trouble.message}", hint)
+
+    def _give_up(self, limit_s: float, failure: Failure) -> None:
+        self._end_link("the supervisor gave up", keep_waiting=False)
+        self._move(Trigger.GAVE_UP, f"no link within {limit_s:g} s: {failure}")
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -184,7 +234,7 @@ class Retrying(Turn, ABC):
             return
         reason = str(event.failure)
         self._end_link(reason, keep_waiting=True)
-        self._note_error(reason)
+        self._note_error(reason, event.failure.kind)
         self._move(Trigger.LINK_LOST, reason)
         self._wait_and_retry(event.failure, was_up=True)
 
@@ -196,6 +246,16 @@ class Retrying(Turn, ABC):
                 self._reject(rejection)
                 return
         self._attempt_failed(failure)
+
+    def _not_pinned(self, failure: Failure) -> None:
+        """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
+        endpoint = self._attempt.endpoint
+        if endpoint is None or self._route.is_last_without_image(endpoint):
+            self._reject(failure.as_rejection())
+        elif self._attempt.phase is Phase.UP:
+            self._lost(inputs.Lost(self._attempt.link, failure))
+        else:
+            self._attempt_failed(failure)
 
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
@@ -209,14 +269,15 @@ class Retrying(Turn, ABC):
         if endpoint is None:
             raise AssertionError("a failure without an endpoint")
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
-        self._note_error(words)
+        self._note_error(words, failure.kind)
         delay_s = self._backoff.next_wait(failure, is_local=endpoint.is_local, now=now)
         if limit is not None and not was_up and self._backoff.outage_s(now) >= limit:
-            self._end_link("the supervisor gave up", keep_waiting=False)
-            self._move(Trigger.GAVE_UP, f"no link within {limit:g} s: {failure}")
+            self._give_up(limit, failure)
             return
         at = now + delay_s
         if not was_up:
+            is_without_image = failure.kind in (FailureKind.DIFFERENT_IMAGE, FailureKind.IMAGE_NOT_NAMED)
+            self._route.found(endpoint, without_image=is_without_image)
             self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
         self._attempt.enter(Phase.WAITING, at)
         self._announce(
@@ -225,10 +286,10 @@ class Retrying(Turn, ABC):
         if self._backoff.attempt.bit_count() == 1:  # ever more rarely: an outage may last for thousands of attempts
             self._note_status()
 
-    def _reject(self, error: ConnectionRejected) -> None:
+    def _reject(self, error: ConnectionRejected, failure: FailureKind | None = None) -> None:
         self._end_link(str(error), keep_waiting=False)
         self.rejection = error
-        self._note_error(str(error))
+        self._note_error(str(error), failure or kind_of(error))
         self._move(Trigger.REJECTED, str(error))
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
@@ -238,6 +299,8 @@ class Retrying(Turn, ABC):
             self._effects.append(CloseLink(attempt.link))
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
+        if attempt.phase is Phase.UP:
+            self._lineage.lost(attempt.look.who.process, now.monotonic_s)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

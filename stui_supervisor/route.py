@@ -32,6 +32,7 @@ class Route:
         self.first: Endpoint | None = None
         self._stops: tuple[Endpoint, ...] = ()
         self._rests: dict[Endpoint, float] = {}
+        self._without_image: set[Endpoint] = set()
 
     @property
     def has_others(self) -> bool:
@@ -50,10 +51,21 @@ class Route:
         self.first = first
         self._stops = (first,) if stands_alone else tuple(dict.fromkeys((first, *others)))
         self._rests.clear()
+        self._without_image.clear()
 
     def forgive(self) -> None:
         """Whatever failed may work now: nothing has to rest any more."""
         self._rests.clear()
+
+    def found(self, endpoint: Endpoint, *, without_image: bool) -> None:
+        """An attempt has failed there, because of another image than the pinned one, or because of anything else."""
+        self._without_image.discard(endpoint)
+        if without_image:
+            self._without_image.add(endpoint)
+
+    def is_last_without_image(self, endpoint: Endpoint) -> bool:
+        """True when every other endpoint, as far as it failed last, was found to be without the pinned image."""
+        return self._without_image.issuperset(stop for stop in self._stops if stop != endpoint)
 
     def failed(self, endpoint: Endpoint, *, now: float, rests_until: float) -> Stop:
         """An attempt failed. The next in turn that need not rest follows, else the one whose rest ends first."""

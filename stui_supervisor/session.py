@@ -13,11 +13,13 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
+from stui_supervisor.backend_session import BackendSession
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.effects import Effect, Load, Release, Save
 from stui_supervisor.handshake import Known
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.identity import Identity, differ
+from stui_supervisor.record import Claimed, SessionRecord, held, named
 from stui_supervisor.saver import Saver
 from stui_supervisor.wire.dialects import Dialect
 
@@ -36,7 +38,7 @@ class Holding:
     saver: Saver
     id: str | None = None
     sections: Mapping[str, Section] | None = None
-    backend_sessions: dict[str, str] = field(default_factory=dict)
+    backend_sessions: dict[str, BackendSession] = field(default_factory=dict)
 
 
 class Session:
@@ -51,11 +53,11 @@ class Session:
         self._claim = Load(0, profile, None)
         self._is_claiming = False
         self._load_for: Holding | None = None
-        self._load_image: str | None = None
+        self._load_image: Identity | None = None
         self._wish: bool | None = None
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
-        self._parked: dict[str, Holding] = {}
+        self._parked: dict[Identity | None, Holding] = {}
         self._ended: dict[str, Holding] = {}
         self.context = context
         self.context_saved_at: datetime | None = None
@@ -104,16 +106,16 @@ class Session:
 
     # Claims
 
-    def load(self, image_id: str | None = None, holding: Holding | None = None) -> list[Effect]:
+    def load(self, image: Identity | None = None, holding: Holding | None = None) -> list[Effect]:
         """Ask for a session, in place of the one that was wanted before.
 
         One claim is under way at a time: another beside it would find the session taken, and make a new one.
         """
-        self._load_image = image_id
+        self._load_image = image
         self._load_for = holding or self._current
         if self._is_claiming:
             return []
-        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image_id), True
+        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image), True
         return [self._claim]
 
     def ends_with(self, load: int) -> bool:
@@ -125,7 +127,7 @@ class Session:
 
     def is_wanted(self, claimed: Claimed) -> bool:
         """True for a session of the image that is wanted now; the claim may have been made for another."""
-        return self._load_image in {self._claim.image_id, claimed.record.image_id}
+        return self._load_image in {self._claim.image, claimed.record.image}
 
     def claim_again(self, claimed: Claimed) -> list[Effect]:
         """Give back what is not wanted any more, and ask for what is."""
@@ -144,9 +146,9 @@ class Session:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, mine = claimed.record, holding.record
-        if mine.image_id and stored.image_id and mine.image_id != stored.image_id:
+        if differ(mine.image, stored.image):
             # It came late, and another image has answered meanwhile.
-            return [Release(claimed.session_id), *self.load(mine.image_id, holding)]
+            return [Release(claimed.session_id), *self.load(mine.image, holding)]
         holding.id = claimed.session_id
         holding.saver.ok = True
         if holding.sections is not None:
@@ -158,11 +160,11 @@ class Session:
             stored,
             endpoint=mine.endpoint or stored.endpoint,
             dialect=mine.dialect or stored.dialect,
-            image_id=mine.image_id or stored.image_id,
-            backend_session=mine.backend_session or stored.backend_session,
             client_id=mine.client_id or stored.client_id,
+            is_unnamed_told=mine.is_unnamed_told or stored.is_unnamed_told,
             wanted=stored.wanted if self._wish is None else self._wish,
         )
+        holding.record = holding.record.of_image(mine.image or stored.image).holding(mine.session or stored.session)
         self.context.adopt(claimed.sections)
         if self.context.sections() != claimed.sections:
             holding.saver.context_changed(now)
@@ -170,27 +172,27 @@ class Session:
 
     # Other images
 
-    def switch(self, claimed: Claimed, image_id: str, now: float) -> list[Effect]:
+    def switch(self, claimed: Claimed, image: Identity | None, now: float) -> list[Effect]:
         """Use another image's session, and park the present one."""
         self._load_for = None
         effects = self._park(now)
-        self._use(Holding(claimed.record, Saver(self._settings), claimed.session_id), image_id, claimed.sections)
+        self._use(Holding(claimed.record, Saver(self._settings), claimed.session_id), image, claimed.sections)
         return effects
 
-    def switch_in_memory(self, image_id: str, now: float) -> list[Effect]:
+    def switch_in_memory(self, image: Identity | None, now: float) -> list[Effect]:
         """The same without a disk, or for a session that is parked still."""
         self._load_for = None
         effects = self._park(now)
         fresh = Holding(SessionRecord(profile=self.record.profile), Saver(self._settings))
         fresh.saver.ok = self.saver.ok
         fresh.saver.context_changed(now)
-        holding = self._parked.pop(image_id, fresh)
-        self._use(holding, image_id, holding.sections or {})
+        holding = self._parked.pop(image, fresh)
+        self._use(holding, image, holding.sections or {})
         return effects
 
-    def is_parked(self, image_id: str) -> bool:
+    def is_parked(self, image: Identity | None) -> bool:
         """True when the image's session is in memory still."""
-        return image_id in self._parked
+        return image in self._parked
 
     def _park(self, now: float) -> list[Effect]:
         holding = self._current
@@ -198,17 +200,13 @@ class Session:
             return [Release(holding.id)]
         holding.sections = self.context.sections()
         holding.saver.wanted(now)
-        self._parked[holding.record.image_id or ""] = holding
+        self._parked[holding.record.image] = holding
         return []
 
-    def _use(self, holding: Holding, image_id: str, sections: Mapping[str, Section]) -> None:
+    def _use(self, holding: Holding, image: Identity | None, sections: Mapping[str, Section]) -> None:
         old, self._current = self._current, holding
-        holding.record = replace(
-            holding.record,
-            image_id=image_id,
-            wanted=old.record.wanted,
-            endpoint=holding.record.endpoint or old.record.endpoint,
-        )
+        endpoint = holding.record.endpoint or old.record.endpoint
+        holding.record = replace(holding.record.of_image(image), wanted=old.record.wanted, endpoint=endpoint)
         holding.sections = None
         self.context.replace(sections)
         self.context_saved_at = None
@@ -228,30 +226,37 @@ class Session:
         """A link is up: from now on this endpoint is the last-known-good one."""
         if known.dialect is not None:
             self._dialects[endpoint] = known.dialect
-        self._remember_backend_session(endpoint, known.backend_session)
+        self._remember_backend_session(endpoint, known.session)
         self._change(
             now,
             endpoint=endpoint,
             dialect=known.dialect,
-            image_id=known.image_id,
-            backend_session=known.backend_session,
             client_id=known.client_id,
+            **named(known.image),
+            **held(known.session),
         )
 
-    def made_again(self, endpoint: str, backend_session: str, now: float) -> None:
+    def made_again(self, endpoint: str, session: BackendSession, now: float) -> None:
         """The backend had lost our session while the link was up, and has given another."""
-        self._remember_backend_session(endpoint, backend_session)
-        self._change(now, backend_session=backend_session)
+        self._remember_backend_session(endpoint, session)
+        self._change(now, **held(session))
 
-    def made(self, endpoint: str, backend_session: str) -> None:
+    def made(self, endpoint: str, session: BackendSession) -> None:
         """A backend has given a session on a link that is not established yet, and may never be."""
-        self._remember_backend_session(endpoint, backend_session)
+        self._remember_backend_session(endpoint, session)
 
-    def _remember_backend_session(self, endpoint: str, backend_session: str | None) -> None:
-        if backend_session is None:
+    def tell_unnamed(self, now: float) -> bool:
+        """The backend names no image. True when the user has not been told that yet."""
+        if self.record.is_unnamed_told:
+            return False
+        self._change(now, is_unnamed_told=True)
+        return True
+
+    def _remember_backend_session(self, endpoint: str, session: BackendSession | None) -> None:
+        if session is None:
             self._current.backend_sessions.pop(endpoint, None)
         else:
-            self._current.backend_sessions[endpoint] = backend_session
+            self._current.backend_sessions[endpoint] = session
 
     def _change(self, now: float, **fields: Any) -> None:
         self._current.record = replace(self.record, **fields)
@@ -271,12 +276,16 @@ class Session:
             client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
             self._current.record = replace(self.record, client_id=client_id)
         here = self._current.backend_sessions.get(endpoint)
+        session = here or self.record.session
+        is_owner_unknown = session is not None and session.owner is None
+        sections = self.context.sections().values() if is_owner_unknown else ()
         return Known(
             dialect=self.dialect(endpoint),
-            image_id=self.record.image_id,
-            backend_session=here or self.record.backend_session,
+            image=self.record.image,
+            session=session,
             client_id=self.record.client_id or "",
             is_elsewhere=here is None and endpoint != self.record.endpoint,
+            writers=frozenset(section.writer for section in sections),
         )
 
     # The disk
@@ -291,7 +300,7 @@ class Session:
             due = self._due(holding)
             if due is None or due > now:
                 continue
-            effects += self.load(holding.record.image_id, holding) if holding.id is None else [self._save(holding)]
+            effects += self.load(holding.record.image, holding) if holding.id is None else [self._save(holding)]
         return effects
 
     def next_deadline(self) -> float | None:

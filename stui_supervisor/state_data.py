@@ -62,6 +62,12 @@ def from_state_data(state: Any) -> dict[str, Section]:
     return sections
 
 
+def writers_in(state: Any) -> frozenset[str]:
+    """Who of ours has signed sections of a backend's session state, or deleted them."""
+    metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
+    return frozenset(writer for _, writer, _ in _tags_of(metadata).values())
+
+
 def sections_beyond(state: Any) -> int:
     """How many sections a backend's session state has; 0 when they are as many as a context may have, or fewer."""
     if not isinstance(state, Mapping):

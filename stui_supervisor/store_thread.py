@@ -1,4 +1,4 @@
-"""The stores behind one thread of their own: calls go in, in order; answers come back as inputs of the core."""
+"""The session store behind a thread of its own: calls go in, in order; answers come back as inputs of the core."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import THREAD_END_S
-from stui_supervisor.effects import Load, NoteLink, ReadProfile, Release, Save, SaveSnapshot
+from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
-from stui_supervisor.ports import ProfileStore, SessionStore
+from stui_supervisor.ports import SessionStore
 
-_StoreEffect = Load | Save | SaveSnapshot | Release | ReadProfile | NoteLink
+_StoreEffect = Load | Save | SaveSnapshot | Release
 
 
 class StoreThread:
-    """Carries out what concerns sessions and profiles, one after the other, off the loop."""
+    """Carries out what concerns sessions, one after the other, off the loop."""
 
     def __init__(
         self,
         open_store: Callable[[], SessionStore],
-        open_profiles: Callable[[], ProfileStore],
         feed: Callable[[Input], None],
     ) -> None:
         self._open_store = open_store
-        self._open_profiles = open_profiles
         self._store: SessionStore | None = None
         self._feed = feed
         self._loop = asyncio.get_running_loop()
@@ -79,12 +77,10 @@ class StoreThread:
 
     def _call(self, effect: _StoreEffect) -> Input | None:
         try:
-            if isinstance(effect, ReadProfile | NoteLink):
-                return _call_profiles(self._open_profiles(), effect)
             store = self._store = self._store or self._open_store()
             match effect:
-                case Load(load, profile, image_id):
-                    return inputs.Loaded(load, store.claim(profile, image_id))
+                case Load(load, profile, image):
+                    return inputs.Loaded(load, store.claim(profile, image))
                 case Save(session_id, record, sections):
                     store.save_record(session_id, record)
                     saved = None if sections is None else store.save_context(session_id, sections)
@@ -100,13 +96,6 @@ class StoreThread:
         return None
 
 
-def _call_profiles(profiles: ProfileStore, effect: ReadProfile | NoteLink) -> Input | None:
-    if isinstance(effect, ReadProfile):
-        return inputs.ProfileRead(effect.read, *profiles.read(effect.name))
-    profiles.note_link(effect.profile, effect.endpoint)
-    return None
-
-
 def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
     match effect:
         case Load(load):
@@ -115,7 +104,5 @@ def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
             return inputs.SaveFailed(session_id, error)
         case SaveSnapshot():
             return inputs.SnapshotFailed(error)
-        case ReadProfile(read):
-            return inputs.ProfileFailed(read, error)
-        case _:  # a session is given back all the same; a recent endpoint is a courtesy
+        case _:  # a session is given back all the same
             return None

@@ -204,7 +204,8 @@ class Supervisor:
         restore_session carries the token, if there is one, unless ``auth_token`` is among the parameters.
 
         Raises NotSent (repeat it safely), OutcomeUnknown (look first), BackendError (the image's answer),
-        ConfigurationError (parameters that are not JSON, or more than 10 MB).
+        ConfigurationError (parameters that are not JSON, or more than 10 MB). NotSent is also what waits for one image
+        when another one answers, and what names an object or a session when its process may be gone.
         """
         driver, request = self._runs.here(), self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:

@@ -17,6 +17,7 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.identity import Identity
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
 from stui_supervisor.profile import Profile
@@ -54,11 +55,11 @@ class MemoryStore:
     def __init__(self, disk: MemoryDisk | None = None) -> None:
         self.disk = disk or MemoryDisk()
 
-    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """See ports.SessionStore."""
         self._count()
         candidates = [_seen(session_id, stored) for session_id, stored in self.disk.sessions.items()]
-        for candidate in in_order_of_claim(candidates, profile, image_id):
+        for candidate in in_order_of_claim(candidates, profile, image):
             stored = self.disk.sessions[candidate.session_id]
             if stored.owner is None:
                 stored.owner = self
@@ -66,7 +67,7 @@ class MemoryStore:
                     session_id=candidate.session_id, record=stored.record, sections=dict(stored.sections), fresh=False
                 )
         session_id = str(uuid.UUID(int=len(self.disk.sessions) + 1))
-        record = seed(candidates, profile, image_id)
+        record = seed(candidates, profile, image)
         self.disk.sessions[session_id] = StoredInMemory(record, {}, self.disk.saves, self)
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True)
 
@@ -136,9 +137,14 @@ class MemoryProfiles:
             raise self.failure
         return self.profiles.get(name, Profile(name=name)), ()
 
-    def note_link(self, name: str, endpoint: str) -> None:
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
         """See ports.ProfileStore."""
-        self.profiles[name] = self.read(name)[0].linked_to(endpoint)
+        profile = self.read(name)[0].wishing(wanted=wanted)
+        self.profiles[name] = profile if endpoint is None else profile.linked_to(endpoint)
+
+    def signature(self) -> object:
+        """See ports.ProfileStore."""
+        return dict(self.profiles)
 
 
 class MemoryCredentials:

@@ -11,6 +11,7 @@ from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.effects import Announce, Effect
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Problem, Status
+from stui_supervisor.failures import FailureKind
 from stui_supervisor.inputs import Moment
 from stui_supervisor.machine import LinkState
 from stui_supervisor.profile import Profile
@@ -38,8 +39,9 @@ class Turn:
         """One of the six."""
         return self._machine.state
 
-    def _note_error(self, text: str | None) -> None:
-        self._status = replace(self._status, last_error=text[:ERROR_TEXT_MAX_LENGTH] if text else None)
+    def _note_error(self, text: str | None, failure: FailureKind | None = None) -> None:
+        cut = text[:ERROR_TEXT_MAX_LENGTH] if text else None
+        self._status = replace(self._status, last_error=cut, failure=failure)
 
     def _announce(self, event: Event) -> None:
         self._effects.append(Announce(event))

@@ -13,6 +13,7 @@ from stui_supervisor.exchange import Landed
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.handshake import (
     Ask,
+    Ending,
     Established,
     Failed,
     Handshake,
@@ -21,15 +22,20 @@ from stui_supervisor.handshake import (
     Rejected,
     Step,
     SwitchSession,
+    Unpinned,
     trouble_in,
+    words_of,
 )
 from stui_supervisor.hearing import Heartbeats
+from stui_supervisor.identity import Identity
 from stui_supervisor.liveness import Finding
+from stui_supervisor.look import who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.pushing import Pushing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
 
 VERDICTS: Final = {
     BackendVerdict.RESUMED: "the backend kept the session",
@@ -37,6 +43,13 @@ VERDICTS: Final = {
     BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
     BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
 }
+WITHOUT_SESSION: Final = {
+    **dict.fromkeys(BackendVerdict, "no session is kept"),
+    BackendVerdict.DIFFERENT_IMAGE: "another image answers; no session is kept",
+}
+ANOTHER_IMAGE: Final = "another image answers at this endpoint"
+IMAGE_NOT_NAMED: Final = "the backend does not say which image it is, so another image at this endpoint is not noticed"
+IMAGE_NOT_NAMED_HINT: Final = "give each image an endpoint of its own, or pin the backend's key"
 BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
 
 
@@ -74,56 +87,76 @@ class Uplink(Pushing):
                 if made is not None:  # the next attempt, should this one fail, makes no other
                     self._session.made(str(self._attempt.endpoint), made)
                 self._follow(handshake.merged(ours_is_newer=self._merge(state)))
-            case SwitchSession(image_id):
-                self._switch(image_id)
+            case SwitchSession(image):
+                self._switch(image)
             case Established():
                 self._established(step)
+            case Rejected() | Unpinned() | Failed():
+                self._end_with(step)
+
+    def _end_with(self, ending: Ending) -> None:
+        """What answers keeps the link from coming up, or from going on."""
+        match ending:
             case Rejected(error):
                 self._reject(error)
+            case Unpinned(failure):
+                self._not_pinned(failure)
             case Failed(failure):
-                self._attempt_failed(failure)
+                self._lost(inputs.Lost(self._attempt.link, failure))
 
     def _established(self, step: Established) -> None:
+        self._end_what_is_not_for(step)
         self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
         self._attempt.enter(Phase.UP, None)
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
         self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
-        self._sharing.link_up(takes_it=step.known.backend_session is not None)
+        self._sharing.link_up(takes_it=step.known.session is not None)
         self._denied.begin()
         if step.may_ask_again and step.refusal:
             self._session_denied(step.refusal)
         elif step.refusal:
             self._no_backend_session(step.refusal)
+        if step.known.session is not None:
+            self._tell_of_long_id(step.known.session)
+        if self._attempt.look.image is None and self._session.tell_unnamed(self._now.monotonic_s):
+            self._problem("image_not_named", IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
         self._arrive()
-        self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
+        words = VERDICTS[step.verdict] if self._settings.keeps_session else WITHOUT_SESSION[step.verdict]
+        self._move(Trigger.ESTABLISHED, f"{words} (liveness: {self._status.liveness_source})")
         self._exchange.link_up(step.capabilities, self._attempt.secret)
         self._send_next()
 
+    def _end_what_is_not_for(self, step: Established) -> None:
+        """What waits belongs to an image, and some of it to one process of that."""
+        # With a session it ended when that was switched; without one it may be for an endpoint that was named since.
+        is_bound = not self._settings.keeps_session and self._session.record.endpoint == str(self._attempt.endpoint)
+        if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_bound:
+            self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
+        goes_on = self._lineage.goes_on(self._attempt.look.who.process, self._now.monotonic_s)
+        if step.verdict is not BackendVerdict.RESUMED and not goes_on:
+            self._effects += self._exchange.end_of_process(self._now)
+
     # Another image's session
 
-    def _switch(self, image_id: str) -> None:
-        attempt = self._attempt
-        attempt.image_id = image_id
-        attempt.enter(Phase.SWITCHING, self._now.monotonic_s + self._settings.restore_timeout_s)
-        if self._session.is_parked(image_id):
+    def _switch(self, image: Identity) -> None:
+        self._attempt.enter(Phase.SWITCHING, self._now.monotonic_s + self._settings.restore_timeout_s)
+        if self._session.is_parked(image):
             self._switch_in_memory()
         else:
-            self._effects += self._session.load(image_id)
+            self._effects += self._session.load(image)
 
     def _switched(self, event: inputs.Loaded) -> None:
-        image_id = self._attempt.image_id or ""
-        self._effects += self._session.switch(event.claimed, image_id, self._now.monotonic_s)
-        self._tell_switch(image_id)
+        self._effects += self._session.switch(event.claimed, self._attempt.look.image, self._now.monotonic_s)
+        self._tell_switch()
 
     def _switch_in_memory(self) -> None:
-        image_id = self._attempt.image_id or ""
-        self._effects += self._session.switch_in_memory(image_id, self._now.monotonic_s)
-        self._tell_switch(image_id)
+        self._effects += self._session.switch_in_memory(self._attempt.look.image, self._now.monotonic_s)
+        self._tell_switch()
 
-    def _tell_switch(self, image_id: str) -> None:
-        reason = "another image answers at this endpoint"
-        session_id = self._session.id or ""
+    def _tell_switch(self) -> None:
+        reason = ANOTHER_IMAGE
+        image_id, session_id = self._session.record.image_id, self._session.id or ""
         self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=reason))
         self._effects += self._exchange.link_down(self._now, reason=reason, keep_waiting=False)
         self._attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
@@ -133,7 +166,8 @@ class Uplink(Pushing):
     # What is said on the link
 
     def _send_next(self) -> None:
-        if self._attempt.phase is not Phase.UP:
+        """Send what is due, once it is known who answers: nothing of the user's goes out on an old look."""
+        if self._attempt.phase is not Phase.UP or self._looks_first():
             return
         dialect = self._attempt.dialect
         self._effects += self._exchange.send_next(self._attempt.link, dialect, self._now)
@@ -141,7 +175,32 @@ class Uplink(Pushing):
         if due is not None and due <= self._now.monotonic_s:
             self._share()
         if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
-            self._ask_for_session()
+            self._make_session_again()
+
+    def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
+        """True when something is due and the image has to say first who it is, which it is asked then."""
+        look, now = self._attempt.look, self._now.monotonic_s
+        may_ask = look.may_ask(now)
+        is_old = look.is_before_session or look.is_old(now, self._settings.ping_interval_s)
+        if self._exchange.flight is not None or not is_old:
+            return False
+        due = self._sharing.next_deadline()
+        is_push_due = due is not None and (is_push_wanted or due <= now)
+        if not (look.is_before_session or is_push_due or self._exchange.has_next(now)):
+            return False
+        if may_ask:
+            self._ping()
+        return True
+
+    def _next_own(self) -> float | None:
+        """When something of the supervisor's own is to be sent next, while nothing is in flight."""
+        again = self._attempt.look.next_deadline()
+        if again is not None:
+            return again  # nothing goes out before
+        push, session = self._sharing.next_deadline(), self._denied.next_deadline()
+        if push is None or session is None:
+            return session if push is None else push
+        return min(push, session)
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -176,6 +235,8 @@ class Uplink(Pushing):
             case Purpose.PING:
                 self._ping_answered(landed, is_timed=not self._is_blind)
             case Purpose.PUSH:
+                if not isinstance(landed.reply, Reply) or not landed.reply.ok:
+                    self._attempt.look.forget()  # another image may have taken the place of the one that took them
                 self._push_answered(landed)
             case Purpose.SESSION:
                 self._session_made(landed)
@@ -184,16 +245,32 @@ class Uplink(Pushing):
 
     def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
-        attempt, image_id = self._attempt, self._session.record.image_id
-        match trouble_in(landed.reply, attempt.dialect, attempt.secret, pin=self._profile.pin_image, image_id=image_id):
-            case Rejected(error):
-                self._reject(error)
-            case Failed(failure):
-                self._lost(inputs.Lost(attempt.link, failure))
-            case _ if is_timed:
-                self._ping_took(landed.rtt_s)
-            case _:
-                pass
+        attempt = self._attempt
+        image = self._session.record.image or attempt.look.image
+        pin, secret = self._profile.pin_image, attempt.secret
+        ending = trouble_in(landed.reply, attempt.dialect, secret, pin=pin, image=image)
+        if ending is not None:
+            self._end_with(ending)
+            return
+        self._looked(landed.reply)
+        if is_timed and attempt.phase is Phase.UP:
+            self._ping_took(landed.rtt_s)
+
+    def _looked(self, reply: Reply | MalformedMessage) -> None:
+        """It is the image that it was; go on with what waited for that."""
+        look, now = self._attempt.look, self._now.monotonic_s
+        if not isinstance(reply, Reply) or not reply.ok:
+            if look.refused(now) and (look.is_before_session or self._exchange.waiting):
+                failure = Failure(FailureKind.PROTOCOL, words_of(reply, self._attempt.secret))
+                self._lost(inputs.Lost(self._attempt.link, failure))
+            return
+        who = who_answers(reply.result)
+        if who.process.is_same_as(look.who.process) is False:
+            self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
+        look.saw(who, now)
+        if look.is_before_session:
+            look.is_before_session = False
+            self._ask_for_session()
 
     def _ping_took(self, rtt_s: float) -> None:
         """See whether the image is slow."""
@@ -211,7 +288,10 @@ class Uplink(Pushing):
         if self._status.rtt_ms is None and isinstance(landed.reply, Reply):
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
-        self._follow(attempt.handshake.answered(landed.reply, is_to_latest=landed.is_to_latest))
+        step, who = attempt.handshake.answered(landed.reply, is_to_latest=landed.is_to_latest), attempt.handshake.who
+        if who is not None and who is not attempt.look.who:
+            attempt.look.saw(who, self._now.monotonic_s)
+        self._follow(step)
 
     # Time
 
@@ -221,13 +301,15 @@ class Uplink(Pushing):
         match attempt.phase:
             case Phase.WAITING:
                 self._begin_attempt()
+            case Phase.PROFILE:
+                self._wait_for_profile()
             case Phase.CREDENTIAL:
                 message = f"nothing came within {self._settings.credential_timeout_s:g} s"
                 self._attempt_failed(Failure(FailureKind.CREDENTIAL, message))
             case Phase.OPENING:
                 self._attempt_failed(Failure(FailureKind.TIMEOUT))
             case Phase.HANDSHAKE:
-                self._note_error(BUSY)
+                self._note_error(BUSY, FailureKind.BUSY_HANDSHAKE)
                 attempt.enter(Phase.HANDSHAKE, now + self._settings.handshake_notice_s)
                 step = attempt.handshake.silence() if attempt.handshake else None
                 if step is not None:

@@ -4,6 +4,8 @@ import pytest
 
 from stui_supervisor.attempt import Attempt, Phase
 from stui_supervisor.handshake import Handshake, Known
+from stui_supervisor.identity import identity_of
+from stui_supervisor.look import Look, Who
 from stui_supervisor.secret import Secret
 from tests.support.core_world import HERE, THERE
 
@@ -18,15 +20,18 @@ def test_a_link_may_be_open_from_its_opening_on(phase: Phase) -> None:
 
 
 def test_the_next_attempt_has_the_next_number_and_knows_nothing_of_the_one_before() -> None:
+    look = Look()
+    look.saw(Who(identity_of("one")), 1.0)
     attempt = Attempt(
         link=4,
         endpoint=HERE,
         secret=Secret("a token of some length"),
         handshake=Handshake(Known(), with_session=True),
-        image_id="one",
+        look=look,
     )
     attempt.next(THERE)
-    assert attempt == Attempt(link=5, endpoint=THERE)
+    fresh = Attempt(link=5, endpoint=THERE, look=attempt.look)
+    assert (attempt, attempt.look.image) == (fresh, None)
 
 
 def test_an_attempt_does_not_show_its_credential() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,7 +55,7 @@ def test_only_the_profile_and_the_image_asked_for_fit() -> None:
         candidate("other image", 3, record=replace(RECORD, image_id="two")),
         candidate("other profile", 4, record=replace(RECORD, profile="other")),
     ]
-    assert names(in_order_of_claim(candidates, "default", "one")) == ["same"]
+    assert names(in_order_of_claim(candidates, "default", identity_of("one"))) == ["same"]
     assert names(in_order_of_claim(candidates, "default", None)) == ["other image", "no image", "same"]
 
 
@@ -65,7 +66,7 @@ def test_a_new_session_starts_where_the_profile_was_connected_last() -> None:
         candidate("never connected", 3, record=replace(RECORD, endpoint=None)),
         candidate("other profile", 4, record=replace(RECORD, profile="other", endpoint="tcp://127.0.0.1:2")),
     ]
-    assert seed(candidates, "default", "two") == SessionRecord(
+    assert seed(candidates, "default", identity_of("two")) == SessionRecord(
         profile="default", endpoint=RECORD.endpoint, wanted=False, dialect="command", image_id="two"
     )
     assert seed(candidates, "unknown", None) == SessionRecord(profile="unknown")

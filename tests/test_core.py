@@ -12,6 +12,7 @@ from stui_supervisor.states import State
 from tests.support.core_places import PLACES, at
 from tests.support.core_world import (
     BEGIN,
+    DEFAULT,
     DISK_FULL,
     HERE,
     RESET,
@@ -40,6 +41,7 @@ connecting, switching  .                          stop connect disconnect .
 connected              .                          stop connect disconnect link_lost
 connected, asking      .                          stop connect disconnect link_lost
 degraded               .                          stop connect disconnect link_lost
+recovering, profile    .                          stop connect disconnect .
 recovering, waiting    .                          stop connect disconnect .
 recovering, credential .                          stop connect disconnect .
 recovering, opening    .                          stop connect disconnect .
@@ -169,6 +171,8 @@ def test_a_wanted_link_is_tried_for_as_long_as_it_takes(place: str) -> None:
             break
         if world.core._attempt.phase is Phase.CREDENTIAL:
             world.credential()
+        elif world.core._attempt.phase is Phase.PROFILE:
+            world.tell(inputs.ProfileRead(1, DEFAULT, ()))
         else:
             world.wait_for_deadline()
     world.link("one")

@@ -8,9 +8,11 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import CloseLink, Effect, Load, NoteLink, OpenLink, ReadProfile
-from stui_supervisor.errors import AuthenticationFailed, DifferentImage, StoreError
-from stui_supervisor.events import Problem
+from stui_supervisor.effects import Effect, Finish, Load, NoteLink, OpenLink, ReadProfile
+from stui_supervisor.errors import AuthenticationFailed, DifferentImage, NotSent, StoreError
+from stui_supervisor.events import Problem, Transition
+from stui_supervisor.failures import FailureKind
+from stui_supervisor.identity import identity_of
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import DegradedReason, State, Trigger
@@ -65,43 +67,226 @@ def test_a_one_off_link_waits_for_the_profile_too_and_claims_nothing() -> None:
     assert opened_to(read(world, 1)) == [str(HERE)]
 
 
-def test_a_disk_that_hangs_delays_a_start_by_no_more_than_its_limit() -> None:
-    world = World(ONE_OFF, profile=None)
-    world.start(HERE)
-    assert opened_to(world.wait(1.9)) == []
-    assert opened_to(world.wait(0.2)) == [str(HERE)]
+def codes(effects: list[Effect]) -> list[tuple[str, str, str]]:
+    return [(event.code, event.message, event.hint) for event in told(Problem, effects)]
 
 
-def test_a_profile_that_cannot_be_read_is_told_and_the_link_is_made_with_the_defaults() -> None:
+NOT_READABLE = (
+    "the profile cannot be read, and nothing is sent before it is known what it asks for "
+    "(default: cannot read the profiles)"
+)
+
+
+def test_a_profile_that_cannot_be_read_keeps_the_link_away_after_two_seconds_and_is_told_once() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)
-    effects = failed(world, 1)
-    assert [(event.code, event.message, event.hint) for event in told(Problem, effects)] == [
-        ("profile_unreadable", "cannot read the profiles", "see to it")
+    assert failed(world, 1) == []
+    effects = world.wait(2.0)
+    assert moves(effects) == [
+        (State.RESTORING, Trigger.RESTORED, State.CONNECTING),
+        (State.CONNECTING, Trigger.ATTEMPT_FAILED, State.RECOVERING),
     ]
-    assert opened_to(effects) == [str(HERE)]
+    assert codes(effects) == [("profile_not_readable", "the profile default: cannot read the profiles", "see to it")]
+    status = world.core.status(world.now)
+    assert (status.endpoint, status.failure, status.last_error, status.store_ok, status.attempt) == (
+        str(HERE),
+        FailureKind.PROFILE,
+        NOT_READABLE,
+        False,
+        2,
+    )
+    assert codes([*failed(world, 2), *world.wait(100.0)]) == []
+    assert world.open_link is None
 
 
-def test_a_disk_that_is_away_is_told_once() -> None:
-    world = World(profile=None)
-    world.start(HERE)
-    effects = [*failed(world, 1), *world.load_failed()]
-    assert [event.code for event in told(Problem, effects)] == ["store_failed"]
-    assert opened_to(effects) == [str(HERE)]
-
-
-def test_a_profile_that_alone_cannot_be_read_is_told_when_the_session_is_there() -> None:
-    world = World(profile=None)
-    world.start(HERE)
-    effects = [*failed(world, 1), *world.loaded()]
-    assert [event.code for event in told(Problem, effects)] == ["profile_unreadable"]
-
-
-def test_one_that_fails_late_is_told_then() -> None:
+def test_it_is_read_again_two_seconds_apart_growing_to_thirty() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)
-    world.wait(2.1)
-    assert [event.code for event in told(Problem, failed(world, 1))] == ["profile_unreadable"]
+    failed(world, 1)
+    began, reads = world.now.monotonic_s, list[float]()
+    for number in range(2, 9):
+        assert only(ReadProfile, world.wait_for_deadline()) == [ReadProfile(number, "default")]
+        reads.append(world.now.monotonic_s - began)
+        failed(world, number)
+    assert reads == [2.0, 4.0, 8.0, 16.0, 32.0, 62.0, 92.0]
+
+
+def test_one_that_hangs_is_not_asked_on_top_and_its_late_answer_mends_it() -> None:
+    world = World(ONE_OFF, profile=None)
+    world.start(HERE)
+    assert only(ReadProfile, world.wait(50.0)) == []
+    assert world.state is State.RECOVERING
+    assert opened_to(read(world, 1)) == [str(HERE)]
+    assert world.core.status(world.now).store_ok
+    assert triggers(world.link()) == [Trigger.ESTABLISHED]
+
+
+def test_a_request_waits_as_for_a_link_and_then_names_the_profile() -> None:
+    world = World(ONE_OFF, profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    world.submit("evaluate", code="1")
+    (ended,) = only(Finish, world.wait(5.0))
+    assert isinstance(ended.error, NotSent)
+    assert (ended.error.failure, ended.error.message) == (
+        FailureKind.PROFILE,
+        f"its time was over before it could be sent ({NOT_READABLE})",
+    )
+
+
+def test_without_any_endpoint_it_waits_too_and_goes_on_with_what_is_found() -> None:
+    world = World(profile=None)
+    world.start()
+    world.loaded()
+    effects = world.wait(2.0)
+    assert [(move.trigger, move.endpoint) for move in told(Transition, effects)] == [
+        (Trigger.RESTORED, None),
+        (Trigger.ATTEMPT_FAILED, None),
+    ]
+    assert opened_to(read(world, 1, replace(DEFAULT, endpoints=(str(THERE),)))) == [str(THERE)]
+
+
+@pytest.mark.parametrize(
+    ("profile", "trigger"),
+    [
+        (DEFAULT, Trigger.NOTHING_TO_RESTORE),
+        (replace(DEFAULT, recent=(str(HERE),), wanted=False), Trigger.LEFT_DISCONNECTED),
+    ],
+    ids=["nothing", "left disconnected"],
+)
+def test_a_late_profile_may_show_that_no_link_is_wanted_or_known(profile: Profile, trigger: Trigger) -> None:
+    world = World(profile=None)
+    world.start()
+    world.loaded()
+    world.wait(2.0)
+    assert moves(read(world, 1, profile)) == [(State.RECOVERING, trigger, State.DISCONNECTED)]
+
+
+def test_a_session_that_was_left_disconnected_stays_so_whatever_the_profile_says() -> None:
+    world = World(profile=None)
+    world.start()
+    world.loaded(stored(endpoint=str(HERE), wanted=False))
+    assert triggers(world.wait(2.0)) == [Trigger.LEFT_DISCONNECTED]
+
+
+def test_an_endpoint_that_is_named_meanwhile_waits_for_the_profile() -> None:
+    world = World(ONE_OFF, profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    world.wait(2.0)
+    failed(world, 2)
+    effects = world.tell(inputs.Connect(THERE))
+    assert (triggers(effects), only(ReadProfile, effects)) == ([Trigger.CONNECT], [ReadProfile(3, "default")])
+    failed(world, 3)
+    assert triggers(world.wait(2.0)) == [Trigger.ATTEMPT_FAILED]
+    assert opened_to(read(world, 4)) == [str(THERE)]
+
+
+def test_a_reconnect_reads_it_at_once() -> None:
+    world = World(ONE_OFF, profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    world.wait(20.0)
+    failed(world, 2)
+    assert only(ReadProfile, world.tell(inputs.Reconnect())) == [ReadProfile(3, "default")]
+
+
+def test_a_limit_that_is_set_ends_waiting_for_the_profile_too() -> None:
+    world = World(Settings(keeps_session=False, give_up_after_s=20.0), profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    assert Trigger.GAVE_UP in triggers(world.wait(40.0))
+
+
+def test_a_disk_that_is_away_is_told_beside_it() -> None:
+    world = World(profile=None)
+    world.start(HERE)
+    effects = [*failed(world, 1), *world.load_failed(), *world.wait(2.0)]
+    assert [code for code, _, _ in codes(effects)] == ["store_failed", "profile_not_readable"]
+
+
+def test_a_session_that_is_slow_holds_up_no_link_once_the_profile_is_known() -> None:
+    world = World()
+    world.start(HERE)
+    assert opened_to(world.wait(2.0)) == [str(HERE)]
+
+
+def test_a_profile_that_does_not_count_is_not_read_and_not_noted_in() -> None:
+    world = World(Settings(uses_profile=False), profile=None)
+    effects = world.start(HERE)
+    assert only(ReadProfile, effects) == []
+    assert opened_to(world.loaded()) == [str(HERE)]
+    assert only(NoteLink, world.link()) == []
+
+
+def test_what_is_settled_for_it_afterwards_holds_all_the_same() -> None:
+    world = World(Settings(uses_profile=False, keeps_session=False), profile=None)
+    world.start(HERE)
+    world.link("two")
+    assert only(ReadProfile, world.tell(inputs.ProfileChanged())) == [ReadProfile(1, "default")]
+    assert triggers(read(world, 1, PINNED)) == [Trigger.LINK_LOST]
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
+# A change while it runs
+
+
+def connected(world: World) -> World:
+    world.start(HERE)
+    world.link("two")
+    return world
+
+
+def test_a_pin_that_is_set_while_a_link_is_in_use_is_enforced_at_once_also_while_a_request_keeps_it_busy() -> None:
+    world = connected(World(ONE_OFF))
+    world.submit("evaluate", code="1")
+    world.profile = PINNED
+    assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        replace(DEFAULT, pin_image="two"),
+        replace(DEFAULT, favourite=True),
+        replace(DEFAULT, server_keys={str(THERE): "k" * 40}),
+        replace(DEFAULT, allow_plaintext_token=True),
+    ],
+    ids=["pin of this image", "favourite", "key of another endpoint", "permission"],
+)
+def test_a_change_that_the_link_satisfies_leaves_it_alone(profile: Profile) -> None:
+    world = connected(World(ONE_OFF))
+    world.profile = profile
+    assert (triggers(world.tell(inputs.ProfileChanged())), world.state) == ([], State.CONNECTED)
+
+
+def test_a_permission_that_is_taken_back_ends_the_link_that_rests_on_it() -> None:
+    world = World(ONE_OFF, has_credentials=True, profile=replace(DEFAULT, allow_plaintext_token=True))
+    world.start(FAR)
+    world.credential("a token of some length")
+    world.link()
+    world.profile = DEFAULT
+    assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
+    assert triggers(world.credential("a token of some length")) == [Trigger.REJECTED]
+
+
+def test_a_change_that_cannot_be_read_changes_nothing_and_is_told_once() -> None:
+    world = connected(World(ONE_OFF))
+    world.profile = None
+    world.tell(inputs.ProfileChanged())
+    assert [code for code, _, _ in codes(failed(world, 2))] == ["profile_not_readable"]
+    assert (world.state, world.core.status(world.now).store_ok) == (State.CONNECTED, False)
+    world.tell(inputs.ProfileChanged())
+    assert codes(failed(world, 3)) == []
+
+
+def test_a_change_is_heard_of_only_while_it_runs() -> None:
+    world = connected(World(ONE_OFF))
+    world.tell(inputs.Stop())
+    assert world.tell(inputs.ProfileChanged()) == []
 
 
 def test_what_was_found_damaged_is_told() -> None:
@@ -113,15 +298,26 @@ def test_what_was_found_damaged_is_told() -> None:
     ]
 
 
-def test_the_profile_is_read_again_at_the_next_restore_and_an_older_answer_is_dropped() -> None:
-    world = World(ONE_OFF, profile=None)
+def test_the_profile_is_read_again_at_the_next_restore() -> None:
+    world = World(ONE_OFF)
+    world.start(HERE)
+    world.link("two")
+    world.tell(inputs.Disconnect())
+    world.profile = PINNED
+    assert only(ReadProfile, world.tell(inputs.Reconnect())) == [ReadProfile(2, "default")]
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
+def test_it_is_read_again_before_an_endpoint_is_linked_to_that_is_named() -> None:
+    world = World(ONE_OFF)
     world.start(HERE)
     world.tell(inputs.Disconnect())
-    assert only(ReadProfile, world.tell(inputs.Reconnect())) == [ReadProfile(2, "default")]
-    assert read(world, 1, PINNED) == []
-    assert opened_to(read(world, 2)) == [str(HERE)]
+    world.profile = None
+    assert opened_to(world.tell(inputs.Connect(THERE))) == []
+    assert opened_to(read(world, 2, PINNED)) == [str(THERE)]
     world.opened()
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.ESTABLISHED]
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
 
 
 def test_a_failed_read_keeps_what_was_known() -> None:
@@ -143,27 +339,6 @@ def test_an_endpoint_named_while_restoring_waits_for_the_profile_as_well() -> No
     assert opened_to(read(world, 1)) == [str(THERE)]
 
 
-def test_a_pin_that_is_read_late_is_compared_with_who_answers() -> None:
-    world = World(ONE_OFF, profile=None)
-    world.start(HERE)
-    world.wait(2.1)
-    world.opened()
-    effects = read(world, 1, PINNED)
-    assert (len(only(CloseLink, effects)), opened_to(effects)) == (1, [str(HERE)])
-    world.opened()
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
-
-
-def test_one_that_is_read_later_still_holds_at_the_next_ping() -> None:
-    world = World(ONE_OFF, profile=None)
-    world.start(HERE)
-    world.wait(2.1)
-    world.link("two")
-    read(world, 1, PINNED)
-    world.wait(world.settings.ping_interval_s)
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
-
-
 # The endpoints
 
 
@@ -177,6 +352,35 @@ def test_the_last_known_good_one_comes_before_the_profiles() -> None:
     world = World(profile=replace(DEFAULT, endpoints=(str(THERE),)))
     world.start()
     assert opened_to(world.loaded(stored(endpoint=str(HERE)))) == [str(HERE)]
+
+
+def test_without_a_session_the_endpoint_that_was_linked_last_is_known_to_the_profile() -> None:
+    world = World(profile=replace(DEFAULT, endpoints=(str(THERE),), recent=(str(FAR), str(HERE))))
+    world.start()
+    assert opened_to(world.loaded()) == [str(FAR)]
+
+
+def test_without_a_session_the_wish_to_stay_disconnected_is_known_to_the_profile() -> None:
+    world = World(profile=replace(DEFAULT, recent=(str(HERE),), wanted=False))
+    world.start()
+    assert triggers(world.loaded()) == [Trigger.LEFT_DISCONNECTED]
+
+
+def test_a_session_of_its_own_decides_before_the_profile() -> None:
+    world = World(profile=replace(DEFAULT, recent=(str(THERE),), wanted=False))
+    world.start()
+    assert opened_to(world.loaded(stored(endpoint=str(HERE)))) == [str(HERE)]
+
+
+def test_the_wish_is_noted_in_the_profile_too() -> None:
+    world = World()
+    world.start(HERE)
+    world.loaded()
+    world.link()
+    assert only(NoteLink, world.tell(inputs.Disconnect())) == [NoteLink("default", None, wanted=False)]
+    assert only(NoteLink, world.tell(inputs.Disconnect())) == []
+    world.profile = replace(DEFAULT, recent=(str(HERE),))
+    assert only(NoteLink, world.tell(inputs.Reconnect())) == [NoteLink("default", None, wanted=True)]
 
 
 def test_a_named_one_comes_before_both() -> None:
@@ -261,18 +465,25 @@ def test_the_pinned_image_is_linked_to_also_where_another_one_was_before() -> No
     world.start(HERE)
     world.loaded(stored(image_id="two"))
     world.opened()
-    assert only(Load, world.answer({"image_id": "one"})) == [Load(2, "default", "one")]
+    assert only(Load, world.answer({"image_id": "one"})) == [Load(2, "default", identity_of("one"))]
     world.loaded(stored("b", image_id="one"))
     world.shake_hands("one")
     assert (world.state, world.record.image_id) == (State.CONNECTED, "one")
 
 
-@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": None}])
-def test_an_answer_that_names_no_image_is_no_evidence_against_the_pinned_one(result: dict[str, object]) -> None:
+@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": None}])
+def test_an_answer_that_names_no_image_cannot_be_compared_with_the_pin_and_is_rejected(
+    result: dict[str, object],
+) -> None:
     world = World(ONE_OFF, profile=PINNED)
     world.start(HERE)
     world.opened()
-    assert triggers(world.answer(result)) == [Trigger.ESTABLISHED]
+    assert triggers(world.answer(result)) == [Trigger.REJECTED]
+    assert isinstance(world.core.rejection, DifferentImage)
+    assert str(world.core.rejection) == (
+        "the backend names no image, so the profile's pin cannot be checked (it is pinned to 'one'): "
+        "take the pin away, or pin the backend's key instead, then reconnect"
+    )
 
 
 @pytest.mark.parametrize("is_busy", [False, True], ids=["connected", "degraded"])

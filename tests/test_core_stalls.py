@@ -45,7 +45,7 @@ def test_a_request_that_is_made_after_a_stall_ends_by_its_time() -> None:
     world.stand_still(DEFAULTS.ping_interval_s + STALLED_S)
     world.tell(TOLD_LATE)
     world.submit("evaluate", timeout=0.5, code="1")
-    assert endings(world.wait(0.5)) == [(1, "OutcomeUnknown")]
+    assert endings(world.wait(0.5)) == [(1, "NotSent")]  # the image was asked who it is first
 
 
 def test_an_image_whose_answer_came_meanwhile_is_not_busy() -> None:
@@ -169,4 +169,6 @@ def test_what_waited_behind_a_request_that_is_over_is_sent_without_waiting_for_a
     world.tell(TOLD_LATE)
     world.answer({"result": "1"})
     assert endings(world.wait(DEFAULTS.path_look_s)) == [(2, "NotSent")]
+    assert world.asked().command == "ping"  # what was known of it is old
+    world.answer({"image_id": "one"})
     assert world.asked().parameters == {"code": "3"}

@@ -322,6 +322,7 @@ def test_the_status_of_a_link_that_is_up_says_everything_about_it() -> None:
         "liveness_source": "heartbeat",
         "front": None,
         "pid": PID,
+        "failure": None,
     }
 
 

@@ -15,6 +15,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import OutcomeUnknown, StoreError
 from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.identity import Identity
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryStore
@@ -28,7 +29,7 @@ NOTHING = inputs.Cancel(0)  # no request has this number
 class Broken:
     """A store that fails in a way no store may."""
 
-    def claim(self, _profile: str, _image_id: str | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
         raise ZeroDivisionError("a mistake in the store")
 
     def save_record(self, _session_id: str, _record: SessionRecord) -> None:
@@ -51,9 +52,9 @@ class Hanging(MemoryStore):
         super().__init__()
         self.let_go = ThreadEvent()
 
-    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         self.let_go.wait(30)
-        return super().claim(profile, image_id)
+        return super().claim(profile, image)
 
 
 async def test_a_link_is_made_used_and_closed() -> None:

@@ -27,7 +27,7 @@ FIELDS = {
 STATUS = (
     "state since profile endpoint image_id backend_verdict dialect session_id attempt next_attempt_in_s "
     "degraded_reason last_error rtt_ms waiting_requests context_saved_at store_ok credential_source "
-    "liveness_source front pid"
+    "liveness_source front pid failure"
 )
 
 KINDS = [kind for kind in vars(events).values() if is_dataclass(kind) and isinstance(kind, type)]
@@ -90,4 +90,5 @@ def test_a_status_is_printed_as_json_under_the_same_names() -> None:
         "liveness_source": None,
         "front": None,
         "pid": None,
+        "failure": None,
     }

@@ -11,8 +11,10 @@ from stui_supervisor import inputs
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Effect, Load, OpenLink
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import DifferentImage
 from stui_supervisor.events import AttemptScheduled, Transition
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
+from stui_supervisor.identity import identity_of
 from stui_supervisor.profile import Profile
 from stui_supervisor.states import State, Trigger
 from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, THERE, World, endings, only, stored, told, triggers
@@ -258,4 +260,65 @@ def test_another_image_there_gets_its_own_session() -> None:
     world = linked()
     fail_over(world)
     world.opened()
-    assert only(Load, world.answer({"image_id": "two"})) == [Load(2, "default", "two")]
+    assert only(Load, world.answer({"image_id": "two"})) == [Load(2, "default", identity_of("two"))]
+
+
+# The pinned image
+
+PINNED = replace(BOTH, pin_image="one")
+
+
+def answered(world: World, ping: dict[str, Any]) -> list[Effect]:
+    """The attempt gets as far as its ping, which is answered so; then time passes until the next one begins."""
+    world.opened()
+    effects = world.answer(ping)
+    return effects if world.state is State.DISCONNECTED else [*effects, *world.wait_for_deadline()]
+
+
+@pytest.mark.parametrize("ping", [{"image_id": "two"}, {}], ids=["another image", "one that is not named"])
+def test_without_the_pinned_image_at_one_endpoint_the_next_one_is_tried(ping: dict[str, Any]) -> None:
+    world = begun(PINNED)
+    effects = answered(world, ping)
+    assert (triggers(effects), tried(effects)) == ([Trigger.ATTEMPT_FAILED], [THERE])
+    world.link("one")
+    assert (world.state, shown(world)) == (State.CONNECTED, str(THERE))
+
+
+def test_when_none_of_the_endpoints_has_the_pinned_image_a_person_is_needed() -> None:
+    world = begun(replace(THREE, pin_image="one"))
+    answered(world, {"image_id": "two"})
+    answered(world, {})
+    assert world.state is State.RECOVERING
+    assert triggers(answered(world, {"image_id": "three"})) == [Trigger.REJECTED]
+    assert isinstance(world.core.rejection, DifferentImage)
+
+
+def test_an_endpoint_that_is_away_may_have_the_pinned_image_still() -> None:
+    world = begun(PINNED)
+    answered(world, {"image_id": "two"})
+    for _ in range(10):
+        if shown(world) == str(HERE):
+            answered(world, {"image_id": "two"})
+        else:
+            fail(world)
+    assert world.core.rejection is None
+    while shown(world) == str(HERE):
+        answered(world, {"image_id": "two"})
+    assert triggers(world.link("one")) == [Trigger.ESTABLISHED]
+
+
+def test_a_link_in_use_whose_image_becomes_another_is_made_where_the_pinned_one_is() -> None:
+    world = begun(PINNED)
+    world.link("one")
+    world.wait(world.settings.ping_interval_s)
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.LINK_LOST]
+    world.wait_for_deadline()
+    assert tried(answered(world, {"image_id": "two"})) == [THERE]
+
+
+def test_a_rejection_is_looked_into_anew_at_every_endpoint_when_the_user_reconnects() -> None:
+    world = begun(PINNED)
+    answered(world, {"image_id": "two"})
+    answered(world, {"image_id": "two"})
+    world.tell(inputs.Reconnect())
+    assert tried(answered(world, {"image_id": "two"})) == [THERE]

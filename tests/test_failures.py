@@ -38,6 +38,7 @@ def test_these_need_a_person_and_no_others() -> None:
         "token_in_clear": AuthenticationFailed,
         "incompatible": IncompatibleBackend,
         "different_image": DifferentImage,
+        "image_not_named": DifferentImage,
     }
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
+from stui_supervisor.backend_session import SessionId
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SESSION_ID_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.handshake import (
@@ -39,6 +40,7 @@ from tests.support.handshakes import (
     loading,
     ok,
     restoring,
+    session,
 )
 
 # A first session
@@ -49,7 +51,7 @@ def test_a_first_link_pings_makes_a_session_and_pushes_the_context(dialect: Dial
     handshake = Handshake(known(dialect), with_session=True)
     assert exact(handshake.begin()) == ask(dialect, "ping")
     assert exact(handshake.answered(ok(dialect, image_id="one"))) == ask(dialect, "create_session", client_id="c")
-    assert exact(handshake.answered(ok(dialect, session_id="s1"))) == exact(Merge(None, made="s1"))
+    assert exact(handshake.answered(ok(dialect, session_id="s1"))) == exact(Merge(None, made=session("s1")))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s1"))
     assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s1"))
 
@@ -63,7 +65,14 @@ def test_an_empty_context_is_not_pushed(dialect: Dialect) -> None:
 
 def test_a_link_without_a_session_is_established_by_its_ping() -> None:
     handshake = begun(known(COMMAND, "one", "s1"), with_session=False)
-    assert exact(handshake.answered(ok(image_id="two"))) == established(known(COMMAND, "two", "s1"))
+    assert exact(handshake.answered(ok(image_id="one"))) == established(known(COMMAND, "one", "s1"))
+
+
+def test_another_image_on_a_link_without_a_session_is_noticed() -> None:
+    handshake = begun(known(COMMAND, "one"), with_session=False)
+    assert exact(handshake.answered(ok(image_id="two"))) == established(
+        known(COMMAND, "two"), BackendVerdict.DIFFERENT_IMAGE
+    )
 
 
 # A session from before
@@ -131,7 +140,7 @@ def test_a_session_that_is_gone_is_made_again_and_the_context_pushed(dialect: Di
     assert exact(handshake.answered(error(dialect, gone))) == ask(dialect, "ping")
     step = handshake.answered(ok(dialect, image_id="one"))
     assert exact(step) == ask(dialect, "create_session", client_id="c")
-    assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None, made="s2"))
+    assert exact(handshake.answered(ok(dialect, session_id="s2"))) == exact(Merge(None, made=session("s2")))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(dialect, "s2"))
     assert exact(handshake.answered(ok(dialect))) == established(known(dialect, "one", "s2"), BackendVerdict.RESTARTED)
 
@@ -151,7 +160,7 @@ def test_another_session_than_the_one_that_was_asked_for_counts_as_gone_and_its_
     assert exact(handshake.answered(ok(dialect))) == ask(dialect, "create_session", client_id="c")
 
 
-@pytest.mark.parametrize("session_id", ["s1", None, "", 7, "x" * 300])
+@pytest.mark.parametrize("session_id", ["s1", None, ""])
 def test_a_session_that_is_named_as_before_or_not_at_all_is_resumed(session_id: object) -> None:
     answer = ok(session_id=session_id, session_state={"work": 1})
     assert exact(restoring().answered(answer)) == exact(Merge({"work": 1}))
@@ -167,13 +176,21 @@ def test_a_session_that_is_named_as_before_or_not_at_all_is_resumed(session_id: 
         (error(error_type="SessionError", message="5 sessions already"), "SessionError: 5 sessions already"),
         (ok(), "an answer without what it should hold"),
         (ok(session_id=""), "an answer without what it should hold"),
-        (ok(session_id=17), "an answer without what it should hold"),
-        (ok(session_id="x" * 201), "an answer without what it should hold"),
+        (ok(session_id=True), "an answer without what it should hold"),
+        (ok(session_id=["s1"]), "an answer without what it should hold"),
+        (ok(session_id="x" * SESSION_ID_MAX_BYTES), "an answer without what it should hold"),
         (GARBAGE, "not JSON at character 0"),
     ],
 )
 def test_a_backend_that_gives_no_session_is_linked_without_one(answer: Reply | MalformedMessage, why: str) -> None:
     assert exact(creating().answered(answer)) == established(known(), refusal=why, may_ask_again=True)
+
+
+@pytest.mark.parametrize("session_id", [17, 0, 1.5, "x" * 1_000])
+def test_a_session_is_taken_by_the_very_id_that_the_backend_gave_it(session_id: SessionId) -> None:
+    handshake = creating()
+    assert exact(handshake.answered(ok(session_id=session_id))) == exact(Merge(None, made=session(session_id)))
+    assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(COMMAND, session_id))
 
 
 def test_an_old_server_that_knows_no_sessions_is_of_unknown_verdict_however_often_it_is_linked() -> None:
@@ -314,7 +331,7 @@ def test_a_session_of_another_endpoint_that_is_missing_here_says_nothing_about_a
     handshake.answered(ok(dialect, session_id="s2"))
     step = handshake.merged(ours_is_newer=False)
     assert isinstance(step, Established)
-    assert (step.verdict, step.known.backend_session) == (BackendVerdict.UNKNOWN, "s2")
+    assert (step.verdict, step.known.session) == (BackendVerdict.UNKNOWN, session("s2"))
 
 
 def test_a_session_of_another_endpoint_that_is_known_here_is_resumed() -> None:
@@ -323,7 +340,7 @@ def test_a_session_of_another_endpoint_that_is_known_here_is_resumed() -> None:
     handshake.answered(ok())
     step = handshake.merged(ours_is_newer=False)
     assert isinstance(step, Established)
-    assert (step.verdict, step.known.backend_session) == (BackendVerdict.RESUMED, "s1")
+    assert (step.verdict, step.known.session) == (BackendVerdict.RESUMED, session("s1"))
 
 
 @REFUSALS

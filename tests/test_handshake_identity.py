@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.errors import DifferentImage
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.handshake import (
     Ask,
@@ -14,9 +13,10 @@ from stui_supervisor.handshake import (
     Failed,
     Handshake,
     Merge,
-    Rejected,
     SwitchSession,
+    Unpinned,
 )
+from stui_supervisor.identity import Identity, identity_of
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, Reply
 from tests.support.handshakes import (
@@ -36,10 +36,17 @@ from tests.support.handshakes import (
     restoring,
 )
 
+
+def image(name: object) -> Identity:
+    found = identity_of(name)
+    assert found is not None
+    return found
+
+
 # Which image
 
 
-@pytest.mark.parametrize("evidence", [{}, {"image_id": None}, {"image_id": ""}, {"image_id": 12}, {"version": "9"}])
+@pytest.mark.parametrize("evidence", [{}, {"image_id": None}, {"image_id": ""}, {"version": "9"}])
 def test_without_evidence_to_the_contrary_it_is_the_same_image(evidence: dict[str, Any]) -> None:
     handshake = begun(known(COMMAND, "one", "s1"))
     step = handshake.answered(Reply(COMMAND, ok=True, result=evidence))
@@ -56,7 +63,7 @@ def test_the_first_image_that_is_met_is_the_one() -> None:
 @BOTH
 def test_another_image_gets_another_session(dialect: Dialect) -> None:
     handshake = begun(known(dialect, "one", "s1", "c1"))
-    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession(image("two")))
     step = handshake.switched(known(dialect, "two", "s2", "c2"))
     assert exact(step) == ask(dialect, "restore_session", session_id="s2", client_id="c2")
     assert exact(handshake.answered(ok(dialect, state={"work": 2}))) == exact(Merge({"work": 2}))
@@ -96,7 +103,7 @@ def gone(dialect: Dialect = COMMAND) -> Handshake:
 @BOTH
 def test_an_image_that_took_the_place_of_the_first_gets_nothing_of_its_work(dialect: Dialect) -> None:
     handshake = gone(dialect)
-    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession("two"))
+    assert exact(handshake.answered(ok(dialect, image_id="two"))) == exact(SwitchSession(image("two")))
     step = handshake.switched(known(dialect, "two", None, "c2"))
     assert exact(step) == ask(dialect, "create_session", client_id="c2")
     handshake.answered(ok(dialect, session_id="s2"))
@@ -145,21 +152,29 @@ def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> 
 @pytest.mark.parametrize("with_session", [True, False])
 def test_another_image_than_the_pinned_one_is_rejected_by_name(with_session: bool) -> None:
     step = pinned("one", with_session=with_session).answered(ok(COMMAND, image_id="two"))
-    assert isinstance(step, Rejected)
-    assert isinstance(step.error, DifferentImage)
-    assert step.error.message == "another image answers than the one the profile is pinned to ('two', not 'one')"
+    assert isinstance(step, Unpinned)
+    assert str(step.failure) == "another image answers than the one the profile is pinned to ('two', not 'one')"
 
 
 def test_the_pinned_image_gets_its_session() -> None:
-    assert exact(pinned("one").answered(ok(COMMAND, image_id="one"))) == exact(SwitchSession("one"))
+    assert exact(pinned("one").answered(ok(COMMAND, image_id="one"))) == exact(SwitchSession(image("one")))
 
 
-@pytest.mark.parametrize("result", [{}, {"image_id": ""}, {"image_id": 7}, {"image_id": "x" * 300}])
-def test_weak_evidence_rejects_no_image(result: dict[str, Any]) -> None:
-    assert not isinstance(pinned("one").answered(ok(COMMAND, **result)), Rejected)
+@pytest.mark.parametrize("result", [{"image_id": 7}, {"image_id": "x" * 300}, {"image_id": {}}])
+def test_a_name_of_any_kind_and_length_is_compared_with_the_pin(result: dict[str, Any]) -> None:
+    step = pinned("one").answered(ok(COMMAND, **result))
+    assert isinstance(step, Unpinned)
+    assert step.failure.kind is FailureKind.DIFFERENT_IMAGE
+
+
+@pytest.mark.parametrize("result", [{}, {"image_id": None}, {"image_id": ""}])
+def test_a_pin_that_cannot_be_checked_is_not_met(result: dict[str, Any]) -> None:
+    step = pinned("one").answered(ok(COMMAND, **result))
+    assert isinstance(step, Unpinned)
+    assert step.failure.kind is FailureKind.IMAGE_NOT_NAMED
 
 
 def test_what_an_image_calls_itself_cannot_write_to_the_terminal() -> None:
     step = pinned("one").answered(ok(COMMAND, image_id="\x1b[2Jtwo"))
-    assert isinstance(step, Rejected)
-    assert step.error.message.isprintable()
+    assert isinstance(step, Unpinned)
+    assert str(step.failure).isprintable()

@@ -33,6 +33,7 @@ from tests.support.handshakes import (
     loading,
     ok,
     restoring,
+    session,
 )
 
 
@@ -72,7 +73,7 @@ def test_a_ping_is_sent_once_behind_what_is_not_answered_for_long(command: str) 
 def test_a_backend_that_answers_the_ping_behind_it_is_linked_without_a_session(command: str) -> None:
     before, learnt, verdict = WITHOUT_REPLY[command]
     handshake = asked_again(before())
-    reply = ok(learnt.dialect or COMMAND, image_id=learnt.image_id)
+    reply = ok(learnt.dialect or COMMAND, image_id=learnt.image and learnt.image.text)
     assert exact(handshake.answered(reply)) == established(learnt, verdict, f"no answer to {command}")
 
 
@@ -84,7 +85,7 @@ def test_a_session_that_is_gone_and_not_made_again_is_not_said_to_be() -> None:
 def test_a_busy_image_that_answers_in_turn_is_followed_as_if_no_ping_had_been_sent_behind() -> None:
     handshake = asked_again(creating())
     step = handshake.answered(ok(session_id="s1"), is_to_latest=False)
-    assert exact(step) == exact(Merge(None, made="s1"))
+    assert exact(step) == exact(Merge(None, made=session("s1")))
     assert exact(handshake.merged(ours_is_newer=True)) == exact(PushContext(COMMAND, "s1"))
     assert handshake.silence() is None
     assert exact(handshake.silence()) == ask(COMMAND, "ping")

@@ -47,7 +47,17 @@ CLOCKS_AND_LOTS = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
 
 # The parts that are not pure, and what each may import of the package beside pure modules and its own.
 # The first are the asyncio side, around the core.
-SHELL = {"supervisor", "driver", "audience", "outside", "store_thread", "credential_thread", "subscriber", "runs"}
+SHELL = {
+    "supervisor",
+    "driver",
+    "audience",
+    "outside",
+    "store_thread",
+    "profile_thread",
+    "credential_thread",
+    "subscriber",
+    "runs",
+}
 OUTER: dict[str, set[str] | None] = {
     "adapters": set(),
     "backend": set(),

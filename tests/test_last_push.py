@@ -47,7 +47,8 @@ def test_the_image_gets_the_last_change_and_the_disk_at_the_same_time() -> None:
 def test_an_image_that_has_lost_the_session_is_given_another_with_the_last_change(error_type: str) -> None:
     world = changed()
     world.tell(inputs.Stop())
-    assert commands(world.refuse(error_type)) == ["create_session"]
+    assert commands(world.refuse(error_type)) == ["ping"]
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
     assert commands(world.answer({"session_id": "again"})) == ["update_session_state"]
     assert world.asked().parameters["state_data"]["work"] == "new"
     effects = world.answer()
@@ -60,6 +61,7 @@ def test_an_image_that_refuses_it_again_is_asked_for_nothing_more(refused: str) 
     world = changed()
     world.tell(inputs.Stop())
     world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
     if refused == "the second push":
         world.answer({"session_id": "again"})
     assert commands(world.refuse("SessionError")) == []
@@ -72,6 +74,7 @@ def test_a_session_that_is_being_made_is_waited_for_so_that_the_image_keeps_none
     world.refuse("SessionNotFound")
     world.tell(inputs.Stop())
     assert not has_ended(world)
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
     assert commands(world.answer({"session_id": "again"})) == ["update_session_state"]
     world.answer()
     assert has_ended(world)

@@ -10,8 +10,8 @@ COLUMNS = "disconnected restoring connecting connected degraded recovering"
 EXPECTED = """
 restore            restoring  .            .            .            .            .
 restored           .          connecting   .            .            .            .
-nothing_to_restore .          disconnected .            .            .            .
-left_disconnected  .          disconnected .            .            .            .
+nothing_to_restore .          disconnected .            .            .            disconnected
+left_disconnected  .          disconnected .            .            .            disconnected
 connect            connecting connecting   connecting   connecting   connecting   connecting
 established        .          .            connected    .            .            connected
 attempt_failed     .          .            recovering   .            .            .

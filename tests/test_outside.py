@@ -74,8 +74,7 @@ async def test_without_any_place_for_files_every_call_of_the_stores_says_so() ->
         lambda: store.claim("default"),
         lambda: store.save_record("s", SessionRecord(profile="default")),
         lambda: store.save_context("s", {}),
-        lambda: profiles.read("default"),
-        lambda: profiles.note_link("default", str(ENDPOINT)),
+        lambda: profiles.note_link("default", str(ENDPOINT), wanted=True),
     ):
         with pytest.raises(StoreError, match="there is no directory for sessions and logs"):
             call()

@@ -7,26 +7,90 @@ from stui_supervisor.profile_reading import ProfileReading
 BROKEN = StoreError("the disk is gone")
 
 
-def test_each_read_has_a_number_and_is_awaited() -> None:
-    reading = ProfileReading()
-    assert [reading.begin("work"), reading.begin("work")] == [ReadProfile(1, "work"), ReadProfile(2, "work")]
-    assert reading.is_awaited
+def reading() -> ProfileReading:
+    return ProfileReading("work", is_used=True)
 
 
-def test_only_the_answer_to_the_latest_counts_and_only_once() -> None:
-    reading = ProfileReading()
-    reading.begin("work")
-    reading.begin("work")
-    assert [reading.ends_with(1), reading.is_awaited] == [False, True]
-    assert [reading.ends_with(2), reading.is_awaited, reading.ends_with(2)] == [True, False, False]
+def test_it_is_awaited_until_it_was_read() -> None:
+    one = reading()
+    assert (one.is_awaited, one.is_known) == (True, False)
+    assert one.begin() == [ReadProfile(1, "work")]
+    assert one.ends_with(1)
+    assert (one.is_awaited, one.is_known) == (False, True)
 
 
-def test_a_failure_is_kept_until_it_is_taken_and_forgotten_by_the_next_read() -> None:
-    reading = ProfileReading()
-    reading.begin("work")
-    assert reading.ends_with(1, BROKEN)
-    assert [reading.take_failure(), reading.take_failure()] == [BROKEN, None]
-    reading.begin("work")
-    assert reading.ends_with(2, BROKEN)
-    reading.begin("work")
-    assert reading.take_failure() is None
+def test_one_that_is_under_way_is_waited_for_and_none_begun_on_top() -> None:
+    one = reading()
+    assert [one.begin(), one.begin(), one.retry()] == [[ReadProfile(1, "work")], [], ([], 2.0)]
+
+
+def test_only_the_answer_that_is_waited_for_counts_and_only_once() -> None:
+    one = reading()
+    one.begin()
+    assert [one.ends_with(7), one.ends_with(1), one.ends_with(1)] == [False, True, False]
+
+
+def test_a_failure_leaves_it_unknown_and_is_said_once_until_it_was_read() -> None:
+    one = reading()
+    one.begin()
+    assert one.ends_with(1, BROKEN)
+    assert (one.is_known, one.failure) == (False, BROKEN)
+    assert [one.take_untold(), one.take_untold()] == [BROKEN, None]
+    one.begin()
+    assert one.ends_with(2)
+    assert (one.failure, one.take_untold()) == (None, None)
+    one.begin()
+    assert one.ends_with(3, BROKEN)
+    assert one.take_untold() == BROKEN
+
+
+def test_what_was_read_once_stays_known_when_a_later_reading_fails() -> None:
+    one = reading()
+    one.begin()
+    one.ends_with(1)
+    one.begin()
+    assert one.is_awaited
+    one.ends_with(2, BROKEN)
+    assert (one.is_known, one.is_awaited) == (True, False)
+
+
+def test_it_is_read_again_ever_more_rarely_and_anew_when_somebody_asks() -> None:
+    one = reading()
+    waits = []
+    for number in range(1, 8):
+        effects, wait_s = one.retry()
+        assert effects == [ReadProfile(number, "work")]
+        waits.append(wait_s)
+        one.ends_with(number, BROKEN)
+    assert waits == [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert one.begin() == [ReadProfile(8, "work")]
+    assert one.retry() == ([], 2.0)
+
+
+def test_what_changes_while_it_is_read_is_read_once_more() -> None:
+    one = reading()
+    one.begin()
+    assert one.changed() == []
+    one.ends_with(1)
+    assert [one.again(), one.again()] == [[ReadProfile(2, "work")], []]
+
+
+def test_a_profile_that_does_not_count_is_known_and_read_when_it_changes() -> None:
+    one = ProfileReading("work", is_used=False)
+    assert (one.begin(), one.is_awaited, one.is_known) == ([], False, True)
+    assert one.changed() == [ReadProfile(1, "work")]
+
+
+def test_one_that_does_not_come_in_time_is_a_failure_in_words() -> None:
+    one = reading()
+    one.begin()
+    one.overdue(2.0)
+    assert str(one.failure) == "nothing was read within 2 s: see whether the disk answers"
+
+
+def test_a_new_run_waits_for_no_answer_to_an_earlier_one() -> None:
+    one = reading()
+    one.begin()
+    one.begin_run()
+    assert one.begin() == [ReadProfile(2, "work")]
+    assert not one.ends_with(1)

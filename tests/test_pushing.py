@@ -154,7 +154,7 @@ def wait_quietly(world: World, seconds: float) -> list[str]:
         for command in commands(world.wait(max(step, 0.0))):
             said.append(command)
             if command == "ping":
-                world.answer({"image_id": "one"})
+                said += commands(world.answer({"image_id": "one"}))
     return [command for command in said if command != "ping"]
 
 
@@ -171,7 +171,7 @@ def test_a_session_that_was_denied_is_asked_for_again_after_a_minute_and_gets_th
     world.context["work"] = "newer"
     world.wait(1.0)
     assert pushed(world) == {"session": "s2", "work": "newer"}
-    world.refuse("SessionNotFound")
+    loses(world)
     assert codes(world.refuse("SessionError")) == ["no_backend_session"]
     assert wait_quietly(world, 60.0) == ["create_session"]
 
@@ -206,7 +206,7 @@ def test_a_session_that_was_given_late_and_takes_no_push_is_not_made_again() -> 
 
 def test_a_session_that_cannot_be_made_again_now_is_made_later() -> None:
     world = pausing(at("connected"))
-    world.refuse("SessionNotFound")
+    loses(world)
     assert codes(world.refuse("SessionError", "too many")) == ["no_backend_session"]
     assert wait_quietly(world, 60.0) == ["create_session"]
     world.answer({"session_id": "s2"})
@@ -218,7 +218,7 @@ def test_a_session_is_not_asked_for_while_a_request_is_in_flight() -> None:
     world.submit("evaluate", code="1")
     assert commands(world.wait(100.0)) == []
     assert endings(world.answer()) == [(1, "replied")]
-    assert world.asked().command == "create_session"
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
 
 
 def test_a_backend_that_answers_nothing_said_of_sessions_is_asked_for_none_again() -> None:
@@ -284,10 +284,16 @@ def test_an_unanswered_push_shows_that_the_image_is_busy() -> None:
 # A session that is gone
 
 
+def loses(world: World) -> list[Effect]:
+    """The image refuses a push, as it has lost the session, and is asked who it is before it gets another."""
+    return [*world.refuse("SessionNotFound"), *world.answer({"image_id": "one"})]
+
+
 def test_a_refused_push_makes_the_session_again_in_place_and_pushes() -> None:
     world = pausing(at("connected"))
-    effects = world.refuse("SessionNotFound")
-    assert (commands(effects), world.asked().parameters) == (["create_session"], {"client_id": world.record.client_id})
+    effects = loses(world)
+    assert commands(effects) == ["ping", "create_session"]
+    assert world.asked().parameters == {"client_id": world.record.client_id}
     effects += world.answer({"session_id": "again"})
     assert pushed(world) == {"session": "again", "work": "new"}
     effects += world.answer({"update_successful": True})
@@ -297,7 +303,7 @@ def test_a_refused_push_makes_the_session_again_in_place_and_pushes() -> None:
 
 def test_a_session_made_again_is_the_one_that_the_next_link_restores() -> None:
     world = pausing(at("connected"))
-    world.refuse("SessionNotFound")
+    loses(world)
     world.answer({"session_id": "again"})
     world.answer()
     world.lost()
@@ -309,10 +315,10 @@ def test_a_session_made_again_is_the_one_that_the_next_link_restores() -> None:
 
 def test_a_new_session_that_does_not_take_the_push_either_is_given_up_and_said_once() -> None:
     world = pausing(at("connected"))
-    effects = world.refuse("SessionNotFound")
+    effects = loses(world)
     effects += world.answer({"session_id": "again"})
     effects += world.refuse("SessionError", "too large")
-    assert commands(effects) == ["create_session", "update_session_state"]
+    assert commands(effects) == ["ping", "create_session", "update_session_state"]
     assert [(problem.code, problem.message) for problem in told(Problem, effects)] == [
         ("no_backend_session", "the backend did not take the session: SessionError: too large")
     ]
@@ -323,7 +329,7 @@ def test_a_new_session_that_does_not_take_the_push_either_is_given_up_and_said_o
 
 def test_a_session_that_cannot_be_made_again_is_said_once() -> None:
     world = pausing(at("connected"))
-    world.refuse("SessionNotFound")
+    loses(world)
     effects = world.refuse("SessionError", "too many")
     world.context["work"] = "newer"
     effects += world.wait(9.9)
@@ -332,7 +338,8 @@ def test_a_session_that_cannot_be_made_again_is_said_once() -> None:
 
 def test_a_push_answered_with_garbage_is_a_refused_one() -> None:
     world = pausing(at("connected"))
-    assert commands(world.bring(b"[]")) == ["create_session"]
+    assert commands(world.bring(b"[]")) == ["ping"]
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
 
 
 def test_a_session_is_made_again_as_often_as_the_backend_loses_it() -> None:
@@ -340,7 +347,7 @@ def test_a_session_is_made_again_as_often_as_the_backend_loses_it() -> None:
     for number in range(3):
         world.context["work"] = number
         world.wait(1.0)
-        assert commands(world.refuse("SessionNotFound")) == ["create_session"]
+        assert commands(loses(world)) == ["ping", "create_session"]
         world.answer({"session_id": f"s{number}"})
         assert pushed(world) == {"session": f"s{number}", "work": number}
         assert codes(world.answer()) == []
@@ -348,7 +355,7 @@ def test_a_session_is_made_again_as_often_as_the_backend_loses_it() -> None:
 
 def test_after_a_refused_push_a_later_link_tries_again() -> None:
     world = pausing(at("connected"))
-    world.refuse("SessionNotFound")
+    loses(world)
     world.refuse("SessionError", "too many")
     loses_the_session(world, "s2")
     assert pushed(world) == {"session": "s2", "work": "new"}
@@ -361,6 +368,6 @@ def test_after_a_refused_push_a_later_link_tries_again() -> None:
 def test_requests_go_on_while_no_session_is_kept() -> None:
     world = pausing(at("connected"))
     world.submit("evaluate", code="1")
-    world.refuse("SessionNotFound")
+    loses(world)
     world.refuse("SessionError")
     assert endings(world.answer()) == [(1, "replied")]

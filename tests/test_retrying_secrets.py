@@ -164,7 +164,7 @@ def test_after_a_rejection_a_reconnect_tries_three_times_again() -> None:
     assert triggers(world.lost(KEY_REFUSED)) == [Trigger.ATTEMPT_FAILED]
 
 
-# A profile that is read late
+# A profile that changes
 
 
 @pytest.mark.parametrize(
@@ -172,24 +172,24 @@ def test_after_a_rejection_a_reconnect_tries_three_times_again() -> None:
 )
 @pytest.mark.parametrize("place", ["opening", "handshake", "connected"])
 def test_a_profile_that_asks_for_more_than_a_link_has_replaces_it(settled: dict[str, Any], place: str) -> None:
-    world = World(profile=None)
+    world = World()
     world.start(HERE)
     world.loaded(stored())
-    world.wait(2.0)
     if place != "opening":
         world.opened()
     if place == "connected":
         world.shake_hands()
-    effects = world.tell(inputs.ProfileRead(1, Profile(name="default", **settled), ()))
+    world.profile = Profile(name="default", **settled)
+    effects = world.tell(inputs.ProfileChanged())
     assert (len(only(CloseLink, effects)), len(only(ReadCredential, effects))) == (1, 1)
     assert world.state is (State.RECOVERING if place == "connected" else State.CONNECTING)
 
 
 def test_a_profile_that_asks_for_no_more_leaves_the_link_alone() -> None:
-    world = World(profile=None)
+    world = World()
     world.start(HERE)
     world.loaded(stored())
-    world.wait(2.0)
     world.link()
-    effects = world.tell(inputs.ProfileRead(1, Profile(name="default", server_keys={str(THERE): SERVER}), ()))
+    world.profile = Profile(name="default", server_keys={str(THERE): SERVER})
+    effects = world.tell(inputs.ProfileChanged())
     assert (only(CloseLink, effects), world.state) == ([], State.CONNECTED)

@@ -7,6 +7,7 @@ from stui_supervisor.adapters.session_bodies import encode_record
 from stui_supervisor.config import RECORD_MAX_BYTES, Settings
 from stui_supervisor.effects import CloseLink, Load, OpenLink, Release, Save
 from stui_supervisor.events import ContextSaved, Problem
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
@@ -96,7 +97,7 @@ def test_a_late_load_during_a_handshake_begins_it_again_with_what_is_known_now()
         OpenLink(old + 1, HERE, 1.0),
     ]
     world.opened()
-    assert only(Load, world.answer({"image_id": "two"})) == [Load(2, "default", "two")]
+    assert only(Load, world.answer({"image_id": "two"})) == [Load(2, "default", identity_of("two"))]
 
 
 def test_only_the_latest_load_counts_and_an_earlier_ones_session_is_given_back() -> None:

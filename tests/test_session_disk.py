@@ -10,6 +10,7 @@ import pytest
 from stui_supervisor import inputs
 from stui_supervisor.effects import Load, Release, Save
 from stui_supervisor.events import Problem, SessionSwitched
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord, StoreNotice
 from stui_supervisor.states import State
 from stui_supervisor.testing import MemoryStore, StoredInMemory
@@ -131,7 +132,7 @@ def test_a_disk_that_works_again_is_asked_for_a_session_of_the_image_that_answer
     world = linked()
     meet(world, "two")
     effects = [*world.load_failed(), *world.shake_hands("two"), *world.wait(6.0)]
-    assert only(Load, effects)[-1].image_id == "two"
+    assert only(Load, effects)[-1].image == identity_of("two")
     assert triggers(world.loaded(TWO)) == []
     assert (work_of(world), world.core.session.id) == ("two", "b")
 
@@ -203,7 +204,7 @@ def test_an_image_that_is_met_again_before_the_disk_has_answered_gets_one_sessio
 
 def test_a_claim_that_is_under_way_when_its_image_is_met_again_is_used_as_soon_as_it_comes() -> None:
     world = linked()
-    assert meet(world, "two") == [Load(2, "default", "two")]
+    assert meet(world, "two") == [Load(2, "default", identity_of("two"))]
     assert meet(world, "two") == []
     effects = world.loaded(TWO)
     assert (work_of(world), released(effects)) == ("two", ["a"])
@@ -213,7 +214,7 @@ def test_a_claim_for_an_image_that_went_away_is_given_back_before_the_next_image
     world = linked()
     meet(world, "two")
     assert meet(world, "three") == []
-    assert world.loaded(TWO) == [Release("b"), Load(3, "default", "three")]
+    assert world.loaded(TWO) == [Release("b"), Load(3, "default", identity_of("three"))]
     world.loaded(stored("c", {"work": section("three")}, image_id="three"))
     assert work_of(world) == "three"
 
@@ -225,7 +226,11 @@ def test_a_first_claim_that_comes_late_and_brings_the_image_that_answers_now_is_
     world.link("one")
     assert meet(world, "two") == []
     effects = world.loaded(TWO)
-    assert (work_of(world), released(effects), only(Load, effects)) == ("two", [], [Load(2, "default", "one")])
+    assert (work_of(world), released(effects), only(Load, effects)) == (
+        "two",
+        [],
+        [Load(2, "default", identity_of("one"))],
+    )
 
 
 def test_a_switch_that_the_disk_refused_is_seen_in_the_status() -> None:
@@ -250,7 +255,7 @@ def test_an_image_whose_session_was_given_back_meanwhile_has_to_claim_it_again()
     (write,) = only(Save, world.loaded(TWO))
     world.shake_hands("two")
     assert released(world.tell(saved(write))) == ["a"]
-    assert meet(world, "one") == [Load(3, "default", "one")]
+    assert meet(world, "one") == [Load(3, "default", identity_of("one"))]
 
 
 def test_what_was_in_memory_only_is_written_to_each_images_own_session_once_there_is_a_disk() -> None:

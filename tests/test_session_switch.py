@@ -9,6 +9,7 @@ from stui_supervisor.config import Settings
 from stui_supervisor.effects import Load, Release, Save
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import ContextSaved, SessionSwitched
+from stui_supervisor.identity import identity_of
 from stui_supervisor.inputs import Input
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.support.core_world import (
@@ -29,7 +30,7 @@ from tests.support.two_images import ONE, TWO, linked, loses_the_session, meet, 
 
 def test_another_image_gets_its_own_session_and_the_user_is_told() -> None:
     world = linked()
-    assert meet(world, "two") == [Load(2, "default", "two")]
+    assert meet(world, "two") == [Load(2, "default", identity_of("two"))]
     effects = world.loaded(TWO)
     (event,) = told(SessionSwitched, effects)
     assert (event.session_id, event.image_id, dict(world.context)) == ("b", "two", {"work": "two"})
@@ -76,7 +77,7 @@ def test_after_the_switch_everything_is_written_to_the_second_session() -> None:
 
 def test_the_first_image_comes_back_to_its_own_work() -> None:
     world = switched()
-    assert meet(world, "one") == [Load(3, "default", "one")]
+    assert meet(world, "one") == [Load(3, "default", identity_of("one"))]
     effects = world.loaded(ONE)
     assert (work_of(world), released(effects)) == ("one", ["b"])
 

@@ -416,7 +416,8 @@ async def test_disconnect_returns_with_the_wish_on_disk_and_without_a_disk_too(t
         await there.supervisor.disconnect()
         (stored,) = SessionFiles(tmp_path / "sessions").read_newest()
         assert stored.record.wanted is False
-    (tmp_path / "no directory").write_text("")
-    async with scene(State.CONNECTED, tmp_path / "no directory") as there:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "sessions").write_text("")  # in the way
+    async with scene(State.CONNECTED, tmp_path / "other") as there:
         await there.supervisor.disconnect()
         assert there.supervisor.state is State.DISCONNECTED

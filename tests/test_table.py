@@ -24,6 +24,8 @@ CONTRACT = [
     ("degraded", "health_regained", "connected"),
     ("connected degraded", "link_lost", "recovering"),
     ("recovering", "established", "connected"),
+    ("recovering", "nothing_to_restore", "disconnected"),
+    ("recovering", "left_disconnected", "disconnected"),
     ("recovering", "gave_up", "disconnected"),
     (WANTED, "disconnect", "disconnected"),
     (WANTED, "stop", "disconnected"),

@@ -11,6 +11,7 @@ from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.effects import Effect, Load
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.events import AttemptScheduled, Event, Problem, Transition
+from stui_supervisor.identity import identity_of
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import HERE, World, endings, moves, only, stored, told, triggers
@@ -97,10 +98,10 @@ def test_a_ping_answered_by_another_image_leads_to_a_new_handshake_with_its_own_
     assert world.core.status(world.now).last_error == told(Transition, effects)[0].reason
     world.wait_for_deadline()
     world.opened()
-    assert [load.image_id for load in only(Load, world.answer({"image_id": "two"}))] == ["two"]
+    assert [load.image for load in only(Load, world.answer({"image_id": "two"}))] == [identity_of("two")]
 
 
-@pytest.mark.parametrize("image_id", ["one", "", None, 7, ["two"], {}])
+@pytest.mark.parametrize("image_id", ["one", "", None])
 def test_a_ping_that_does_not_name_another_image_keeps_the_link(image_id: Any) -> None:
     world = pinging()
     assert (triggers(world.answer({"image_id": image_id})), world.state) == ([], State.CONNECTED)
@@ -161,7 +162,7 @@ def test_a_token_that_the_refusal_of_a_session_repeats_is_masked_everywhere() ->
     world.loaded(stored())
     world.credential(TOKEN)
     world.opened()
-    world.answer()
+    world.answer({"image_id": "one"})
     effects = world.refuse("SessionError", f"too many sessions of {TOKEN}")
     assert [problem.code for problem in told(Problem, effects)] == ["no_backend_session"]
     assert TOKEN not in text_of(world, effects)
@@ -172,6 +173,7 @@ def test_a_token_that_the_refusal_of_a_session_made_again_repeats_is_masked_ever
     world.context["work"] = 1
     world.wait(1.0)
     world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
     effects = world.refuse("SessionError", f"too many sessions of {TOKEN}")
     assert [problem.code for problem in told(Problem, effects)] == ["no_backend_session"]
     assert TOKEN not in text_of(world, effects)

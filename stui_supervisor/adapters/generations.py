@@ -136,6 +136,11 @@ def peek(start: bytes) -> Header:
     return _header(fields)
 
 
+def is_of_ours(start: bytes) -> bool:
+    """True for the start of a file that this program may have written, however damaged the rest is."""
+    return start.startswith(b'{"magic":"%s"' % MAGIC.encode())
+
+
 def _digest(start: bytes, body: bytes) -> bytes:
     digest = hashlib.sha256(start)
     digest.update(body)

@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 
 from stui_supervisor.adapters.flushing import flush
 from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_ours
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
 
@@ -40,8 +41,8 @@ _HINTS: Final = {
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up: make room; the next save works again",
     errno.EFBIG: "the system limits the size of files: raise the limit (ulimit -f), " + _ELSEWHERE,
     errno.ENOENT: "see that directories can be made there, " + _ELSEWHERE,
-    errno.EACCES: "give your account write access there, " + _ELSEWHERE,
-    errno.EPERM: "give your account write access there, " + _ELSEWHERE,
+    errno.EACCES: "give your account read and write access there, " + _ELSEWHERE,
+    errno.EPERM: "give your account read and write access there, " + _ELSEWHERE,
     errno.EROFS: "the disk is read-only: mount it for writing, " + _ELSEWHERE,
     errno.EAGAIN: "start this program again to go on in a session that is free",
     errno.EIO: "the disk reports a fault: check it, " + _ELSEWHERE,
@@ -70,6 +71,8 @@ def store_errors(doing: str, where: str) -> Iterator[None]:
 
 def hint_for(error: OSError) -> str:
     """What a person can do about it."""
+    if isinstance(error, UnsafeLink):
+        return error.hint
     return _HINTS.get(error.errno or 0, "see that the directory can be written, " + _ELSEWHERE)
 
 
@@ -118,10 +121,10 @@ def refuse_file_above(path: str) -> None:
 
 
 def read_regular(path: str, max_bytes: int) -> bytes:
-    """The content of a regular file that is ours.
+    """The content of a regular file that is ours; a link to one is followed (see links.py).
 
-    Raises Damaged for anything else in its place (a link, a directory, a FIFO, a device) and for a
-    file that is too long; OSError when it cannot be opened or read. Never blocks, follows no link.
+    Raises Damaged for anything else in its place (a directory, a FIFO, a device) and for a
+    file that is too long; OSError when it cannot be opened or read. Never waits for a writer.
     """
     with _opened(path) as descriptor:
         status = os.fstat(descriptor)
@@ -192,29 +195,41 @@ def _read_all(descriptor: int, size: int) -> bytes:
 
 @contextmanager
 def _opened(path: str) -> Iterator[int]:
-    if not _NOFOLLOW and not stat.S_ISREG(os.lstat(path).st_mode):
-        raise Damaged("it is not a regular file")
     try:
-        descriptor = _despite_scanners(lambda: os.open(path, _READ))
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
-            raise Damaged("it is not a regular file") from error
-        raise
+        descriptor = _open_itself(path)
+    except _IsLink:
+        descriptor = _open_itself(behind_link(path))
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Damaged("it is not a regular file")
-        if not _is_ours(status):
+        if not _IS_WINDOWS and not is_ours(status):  # there the directory's access list decides
             raise OSError(errno.EPERM, "it belongs to another user")
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _is_ours(status: os.stat_result) -> bool:
-    if _IS_WINDOWS:
-        return True  # the directory's access list decides there
-    return status.st_uid in {os.geteuid(), 0} or os.geteuid() == 0
+class _IsLink(OSError):
+    """What was to be opened is a link."""
+
+
+def _open_itself(path: str) -> int:
+    """Opens what is at ``path``; raises _IsLink for a link, Damaged for what no file can be read from."""
+    if not _NOFOLLOW:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            raise _IsLink(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not stat.S_ISREG(mode):
+            raise Damaged("it is not a regular file")
+    try:
+        return _despite_scanners(lambda: os.open(path, _READ))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.EMLINK} and os.path.islink(path):
+            raise _IsLink(*error.args) from error
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
+            raise Damaged("it is not a regular file") from error
+        raise
 
 
 def _flush_directory(directory: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from stui_supervisor.adapters.private_files import make_private_directory
+from stui_supervisor.adapters.private_files import make_private_directory, write_whole
 from stui_supervisor.adapters.session_directory import Refused
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.record import StoreNotice
@@ -39,16 +39,27 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
 
 def keep(root: str, file: str, at: datetime) -> str:
     """Move a file, named as below ``root``, to the root's quarantine, and return its new path. May raise OSError."""
+    directory, name = _place(root, file, at)
+    try:
+        os.replace(os.path.join(root, file), os.path.join(directory, name))
+    finally:
+        _forget_oldest(directory)
+    return os.path.join(directory, name)
+
+
+def keep_copy(root: str, file: str, content: bytes, at: datetime) -> None:
+    """Put this content there as ``keep`` would the file, which stays. May raise OSError."""
+    directory, name = _place(root, file, at)
+    write_whole(directory, name, (content,))
+    _forget_oldest(directory)
+
+
+def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
     directory = os.path.join(root, DIRECTORY_NAME)
-    kept = os.path.join(directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}")
     make_private_directory(directory)
     if not stat.S_ISDIR(os.lstat(directory).st_mode):
         raise OSError(errno.ENOTDIR, "a link is in the place of the quarantine")
-    try:
-        os.replace(os.path.join(root, file), kept)
-    finally:
-        _forget_oldest(directory)
-    return kept
+    return directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}"
 
 
 def leave(session_id: str, refused: Refused) -> StoreNotice:

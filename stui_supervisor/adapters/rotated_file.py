@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from stui_supervisor.adapters.links import others_may_write
 from stui_supervisor.adapters.private_files import make_private_directory
 from stui_supervisor.config import JOURNAL_SLACK
 
@@ -127,8 +128,12 @@ def _is_older(path: Path, before_s: float) -> bool:
 
 def _make_own_directory(directory: Path) -> None:
     make_private_directory(os.fspath(directory))
-    status = directory.lstat()
+    status = directory.stat()
     _check(status, directory, is_right_kind=stat.S_ISDIR)
+    if directory.is_symlink():
+        if others_may_write(status):
+            raise PermissionError(errno.EPERM, "it is a link into a directory that others may change", str(directory))
+        return
     if sys.platform != "win32" and stat.S_IMODE(status.st_mode) != stat.S_IRWXU:
         with suppress(OSError):  # file systems without modes refuse
             directory.chmod(stat.S_IRWXU)

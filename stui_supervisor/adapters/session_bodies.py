@@ -12,12 +12,27 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, NoReturn
 
 from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.config import KNOWN_COPIES, KNOWN_COPIES_STORED
+from stui_supervisor.config import (
+    IMAGE_TEXT_MAX_BYTES,
+    KNOWN_COPIES,
+    KNOWN_COPIES_STORED,
+    SESSION_ID_STORED_MAX_BYTES,
+)
 from stui_supervisor.context import Section, encode_value, is_checksum, is_encodable, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
 
 _RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
-_RECORD_TEXTS: Final = ("endpoint", "dialect", "image_id", "backend_session", "client_id")
+_RECORD_TEXTS: Final = (
+    "endpoint",
+    "dialect",
+    "image_id",
+    "image_canonical",
+    "backend_session",
+    "client_id",
+    "session_owner",
+)
+_LATER_KEYS: Final = ("image_canonical", "session_owner", "is_unnamed_told")  # left out where they say nothing
+_SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -33,9 +48,23 @@ class StoredContext:
 
 def encode_record(record: SessionRecord) -> bytes:
     """Raises ValueError or TypeError when something in the record is not JSON."""
+    status = dict(record.status)
+    if record.image is not None and _size(record.image_id) > IMAGE_TEXT_MAX_BYTES:
+        if status.get("image_id") == record.image_id:
+            status["image_id"] = record.image.in_short.text
+        record = record.of_image(record.image.in_short)
     known = {name: getattr(record, name) for name in _RECORD_KEYS}
-    known["status"] = dict(record.status)
-    return json.dumps({**record.extra, **known}, allow_nan=False).encode() + b"\n"
+    known["status"] = status
+    extra = {name: value for name, value in record.extra.items() if name != _SESSION_NUMBER}
+    session = record.backend_session
+    if session is None or isinstance(session, str):
+        known["backend_session"] = session if _size(session) <= SESSION_ID_STORED_MAX_BYTES else None
+    else:  # earlier versions read a text there
+        known["backend_session"], known[_SESSION_NUMBER] = None, session
+    for name in _LATER_KEYS:
+        if not known[name]:
+            del known[name]
+    return _json({**extra, **known}) + b"\n"
 
 
 def decode_record(body: bytes) -> SessionRecord:
@@ -47,8 +76,24 @@ def decode_record(body: bytes) -> SessionRecord:
         raise Damaged("it is not the record of a session")
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise Damaged("it is not the record of a session")
-    extra = {name: value for name, value in values.items() if name not in _RECORD_KEYS}
-    return SessionRecord(profile=profile, wanted=wanted, status=status, extra=extra, **texts)
+    extra = {name: value for name, value in values.items() if name not in {*_RECORD_KEYS, _SESSION_NUMBER}}
+    is_unnamed_told = values.get("is_unnamed_told") is True
+    number = values.get(_SESSION_NUMBER)
+    known: dict[str, Any] = dict(texts)
+    if known["backend_session"] is None and isinstance(number, int | float) and not isinstance(number, bool):
+        known["backend_session"] = number
+    return SessionRecord(
+        profile=profile, wanted=wanted, status=status, extra=extra, is_unnamed_told=is_unnamed_told, **known
+    )
+
+
+def _size(name: str | None) -> int:
+    return len(_json(name))
+
+
+def _json(value: Any) -> bytes:
+    """In UTF-8, as names in most scripts are shorter so; half a surrogate pair becomes its escape."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
 
 
 def encode_context(stored: StoredContext) -> bytes:

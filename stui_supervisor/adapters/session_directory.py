@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that could not be used. ``is_movable``: it is damaged beyond doubt and may be set aside."""
+    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside."""
 
     name: str
     reason: str
@@ -107,7 +107,8 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
         except FileNotFoundError:
             continue
         except Damaged as error:
-            refused.append(Refused(name, str(error), is_movable=not error.claims_newer))
+            is_movable = not error.claims_newer and not os.path.islink(os.path.join(path, name))
+            refused.append(Refused(name, str(error), is_movable=is_movable))
         except OSError as error:
             if is_out_of_means(error):
                 raise

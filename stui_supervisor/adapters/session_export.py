@@ -22,13 +22,13 @@ from stui_supervisor.adapters.session_bodies import StoredContext, context_of, e
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
+    IDENTITY_MAX_BYTES,
     RECORD_MAX_BYTES,
-    REMOTE_NAME_MAX_BYTES,
 )
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.profile import checked_name
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.record import SessionRecord, named
 from stui_supervisor.wire.limits import MalformedMessage, parse
 
 EXPORT_MAX_BYTES: Final = CONTEXT_FILE_MAX_BYTES + RECORD_MAX_BYTES
@@ -50,7 +50,7 @@ def encode_export(record: SessionRecord, stored: StoredContext, at: datetime) ->
         "profile": record.profile,
         "endpoint": record.endpoint,
         "dialect": record.dialect,
-        "image_id": record.image_id,
+        **{name: value for name, value in named(record.image).items() if value or name == "image_id"},
     }
     return b'%s,"context":%s}\n' % (json.dumps(fields).encode()[:-1], encode_context(stored).rstrip())
 
@@ -84,12 +84,13 @@ def _record(values: dict[str, Any]) -> SessionRecord:
         endpoint=None if endpoint is None else str(Endpoint.parse(endpoint)),
         dialect=_text(values, "dialect"),
         image_id=_text(values, "image_id"),
+        image_canonical=_text(values, "image_canonical"),
     )
 
 
 def _text(values: dict[str, Any], name: str) -> str | None:
     text = values.get(name)
-    if text is not None and (not isinstance(text, str) or len(json.dumps(text)) > REMOTE_NAME_MAX_BYTES):
+    if text is not None and (not isinstance(text, str) or len(text.encode()) > IDENTITY_MAX_BYTES):
         raise Damaged(f"its {name} is not a text of a usable length")
     return text
 

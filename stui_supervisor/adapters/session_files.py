@@ -43,6 +43,7 @@ from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first,
 from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
+from stui_supervisor.identity import Identity
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.retention import outlived
 
@@ -83,14 +84,14 @@ class SessionFiles:
         self._owned: dict[str, OwnedSession] = {}
         self._outlived: list[Candidate] = []
 
-    def claim(self, profile: str, image_id: str | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
             refuse_foreign(self._root)
             with self._one_at_a_time() as is_alone:
                 seen = self._look_around()
-                claimed = self._claim(seen, profile, image_id)
+                claimed = self._claim(seen, profile, image)
                 if is_alone and claimed.fresh:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
@@ -197,13 +198,13 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in self._look_around().candidates}
 
-    def _claim(self, seen: _Seen, profile: str, image_id: str | None) -> Claimed:
+    def _claim(self, seen: _Seen, profile: str, image: Identity | None) -> Claimed:
         notices = open_to_others(self._root)
         notices += [newer_notice(session_id, reason) for session_id, reason in seen.newer]
         for session_id in seen.unreadable:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
-        queue = in_order_of_claim(seen.candidates, profile, image_id)
+        queue = in_order_of_claim(seen.candidates, profile, image)
         while queue:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
@@ -214,11 +215,11 @@ class SessionFiles:
             is_empty = all(section.value is None for section in session.context.sections.values())
             if is_empty and candidate.live_sections:  # its newest context was damaged: others may have more
                 session.release()
-                queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image_id)
+                queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image)
                 continue
             self._owned[candidate.session_id] = session
             return self._claimed(candidate.session_id, session, notices)
-        return self._begin(seed(seen.candidates, profile, image_id), notices)
+        return self._begin(seed(seen.candidates, profile, image), notices)
 
     @staticmethod
     def _claimed(session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:

@@ -110,5 +110,8 @@ def _our_files(path: str, *kinds: Kind) -> _OurFiles | None:
     names = os.listdir(path)
     found = generations(names)
     ours = _OurFiles(sorted(cut_off(names)), [file_name(kind, seq) for kind in kinds for seq in reversed(found[kind])])
-    # Anything else is a snapshot that counts, or something that a person or a later version put there.
-    return ours if set(names) <= {LOCK_NAME, *ours.all} else None
+    # Anything else is a snapshot that counts, or something that a person or a later version put there; so is a link.
+    is_ours = set(names) <= {LOCK_NAME, *ours.all} and not any(
+        os.path.islink(os.path.join(path, name)) for name in names
+    )
+    return ours if is_ours else None

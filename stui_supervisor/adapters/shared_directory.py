@@ -12,6 +12,7 @@ import stat
 from contextlib import suppress
 from typing import Final
 
+from stui_supervisor.adapters.links import is_ours, others_may_write
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import StoreNotice
 
@@ -19,11 +20,19 @@ _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
 
 
 def refuse_foreign(directory: str) -> None:
-    """Raise StoreError when the directory, or a link in its place, belongs to another user. Root may use any."""
-    if _IS_WINDOWS or os.geteuid() == 0:
+    """Raise StoreError when the directory, or a link in its place, belongs to another user. Root may use any.
+
+    A link in its place, or in that of the directory around it, has to lead where nobody else can write.
+    """
+    if _IS_WINDOWS:
+        return
+    for place in (os.path.dirname(directory), directory):
+        if os.path.islink(place) and others_may_write(os.stat(place)):
+            raise StoreError(f"{place} is a link into a directory that others may change", hint=f"chmod go-w {place}")
+    if os.geteuid() == 0:
         return
     for status in (os.lstat(directory), os.stat(directory)):
-        if status.st_uid not in {os.geteuid(), 0}:
+        if not is_ours(status):
             raise StoreError(
                 f"{directory} belongs to another user", hint="name another directory with home or STUI_SUPERVISOR_HOME"
             )

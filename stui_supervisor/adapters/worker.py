@@ -49,6 +49,26 @@ class Worker:
             job()
 
 
+def in_time(name: str, function: Callable[[], T], limit_s: float) -> T:
+    """What one call gives that may hang, for a caller that has no loop. Raises TimeoutError, and what it raises."""
+    answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put((function(), None))
+        except Exception as error:  # noqa: BLE001  # it is raised again where the answer is awaited
+            answers.put((None, error))
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        result, failure = answers.get(timeout=limit_s)
+    except queue.Empty:
+        raise TimeoutError from None
+    if failure is not None:
+        raise failure
+    return result  # type: ignore[return-value]  # without an error there is a result
+
+
 async def in_thread(name: str, function: Callable[[], T]) -> T:
     """Run one call in a daemon thread of its own, so that one that hangs delays nothing else.
 

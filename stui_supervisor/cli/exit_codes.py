@@ -10,8 +10,10 @@ from stui_supervisor.errors import (
     CredentialError,
     NotSent,
     OutcomeUnknown,
+    RequestError,
     SupervisorError,
 )
+from stui_supervisor.failures import FailureKind
 
 
 class ExitCode(IntEnum):
@@ -36,4 +38,6 @@ _OF_ERRORS: tuple[tuple[type[SupervisorError], ExitCode], ...] = (
 
 def exit_code_of(error: SupervisorError) -> ExitCode:
     """The exit code of a command that ended with ``error``."""
+    if isinstance(error, RequestError) and error.failure == FailureKind.PROFILE:
+        return ExitCode.PERSON_NEEDED
     return next((code for kind, code in _OF_ERRORS if isinstance(error, kind)), ExitCode.FAILED)

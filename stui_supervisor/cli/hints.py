@@ -38,7 +38,9 @@ def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Statu
     return type(rejection)(rejection.message, hint=hint)
 
 
-def way_out(trouble: str | None) -> str:
-    """What to do about the ``last_error`` of a status; without one, about a backend that does not answer."""
-    known = (failure.hint for failure in FAILURES.values() if trouble and trouble.startswith(failure.meaning))
-    return next(known, _UNANSWERED)
+def way_out(failure: FailureKind | None, options: GlobalOptions) -> str:
+    """What to do about the ``failure`` of a status; without one, about a backend that does not answer."""
+    if failure is FailureKind.PROFILE:
+        confirm = command(options, "profiles", "confirm", options.profile or "default")
+        return f"see that profiles.json can be read, or decide what holds with: {confirm}; or give --without-profile"
+    return _UNANSWERED if failure is None else FAILURES[failure].hint

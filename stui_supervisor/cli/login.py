@@ -23,7 +23,7 @@ from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, CredentialError
+from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
 from stui_supervisor.secret import Secret
@@ -36,12 +36,13 @@ T = TypeVar("T")
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Keep the token, and have the profile use it from its next start, connect or reconnect on."""
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
+    _profiles(arguments).read(arguments.profile)  # one that cannot be read could not be told to use the token
     try:
         token = checked_token(_read_token(endpoint))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     is_new = ask_keyring(lambda: KeyringCredentials().write(endpoint, token))
-    profile = _settle(arguments, terminal, uses_token=True)
+    profile = _settle(arguments, uses_token=True)
     if terminal.as_json:
         terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": is_new})
     before = "" if is_new else ", as it was before"
@@ -61,12 +62,17 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
     credentials = KeyringCredentials()
     was_there = ask_keyring(lambda: credentials.delete(endpoint))
-    known, _ = ProfileFile(directories(arguments.home).profiles).read(arguments.profile)
-    has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
-    profile = _settle(arguments, terminal, uses_token=has_others)
+    said = f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}."
+    try:
+        known, _ = _profiles(arguments).read(arguments.profile)
+        has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
+        profile = _settle(arguments, uses_token=has_others)
+    except StoreError:
+        terminal.note(f"{said} The profile could not be told:")
+        raise
     if terminal.as_json:
         terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": was_there})
-    terminal.line(f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}.")
+    terminal.line(said)
     return ExitCode.DONE
 
 
@@ -107,24 +113,25 @@ def _endpoints(profile: Profile) -> Iterator[Endpoint]:
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:
     """The other profiles of the endpoint that do not ask the keyring: a login is for one profile."""
-    known, _ = ProfileFile(directories(arguments.home).profiles).read_all()
+    known, _ = _profiles(arguments).read_all()
     others = (profile for name, profile in sorted(known.items()) if name != own.name and not profile.uses_token)
     return [profile.name for profile in others if endpoint in _endpoints(profile)]
 
 
-def _settle(arguments: argparse.Namespace, terminal: Terminal, *, uses_token: bool) -> Profile:
+def _profiles(arguments: argparse.Namespace) -> ProfileFile:
+    return ProfileFile(directories(arguments.home).profiles, confirm=command(arguments, "profiles", "confirm"))
+
+
+def _settle(arguments: argparse.Namespace, *, uses_token: bool) -> Profile:
     """Write down whether the profile uses a token; the profile as it is then."""
-    file = ProfileFile(directories(arguments.home).profiles)
+    file = _profiles(arguments)
 
     def changed(known: Profile | None) -> Profile | None:
         if known is None and not uses_token:
             return None
         return replace(known or Profile(name=arguments.profile), uses_token=uses_token)
 
-    profile, notices = file.change(arguments.profile, changed)
-    for notice in notices:
-        terminal.note(f"{printable(notice.message)}\n  {printable(notice.hint)}")
-    return profile or Profile(name=arguments.profile)
+    return file.change(arguments.profile, changed) or Profile(name=arguments.profile)
 
 
 def _read_token(endpoint: Endpoint) -> str:

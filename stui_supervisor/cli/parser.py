@@ -104,6 +104,10 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
+    for command in (run, request, evaluate):
+        command.add_argument(
+            "--without-profile", action="store_true", help="link once without what is settled for the profile"
+        )
     login = add(
         "login",
         "keep a backend's token in the keyring, and let the profile use it",

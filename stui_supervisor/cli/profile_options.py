@@ -21,7 +21,7 @@ def add_parsers(
         parents=[shared],
         allow_abbrev=False,
         help="where each profile links to, and under which conditions",
-        description="List, show, add, mark and forget profiles.",
+        description="List, show, add, confirm, mark and forget profiles.",
     )
     actions = profiles.add_subparsers(title="actions", metavar="ACTION", required=True)
 
@@ -38,6 +38,13 @@ def add_parsers(
     )
     _name(add("show", "everything about one profile", "Print everything that is settled for one profile.", "show"))
     _settle(add("add", "add a profile, or change one", _ADD, "add"))
+    add(
+        "confirm",
+        "decide about profiles that cannot be read any more",
+        "Write the profiles anew from what can be read of them, and keep what was there in quarantine. Until then "
+        "nothing is linked for a profile that cannot be read. With NAME only that one is decided on.",
+        "confirm",
+    ).add_argument("name", metavar="NAME", nargs="?", help="the profile's name (default: all of them)")
     favourite = add("favourite", "mark a profile as a favourite", "Mark a profile as a favourite.", "favourite")
     _name(favourite)
     favourite.add_argument("--off", action="store_true", help="it is no favourite any more")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -11,16 +10,16 @@ from typing import Any, Final
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.profile_bodies import profile_values
 from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.worker import in_time
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import Colour, Terminal
-from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
 from stui_supervisor.curve import checked_key
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
-from stui_supervisor.record import StoreNotice
 
 _EXAMPLE: Final = ("profiles", "add", "work", "tcp://127.0.0.1:5555")
 
@@ -28,28 +27,57 @@ _EXAMPLE: Final = ("profiles", "add", "work", "tcp://127.0.0.1:5555")
 def list_all(arguments: argparse.Namespace) -> ExitCode:
     """Print every profile, favourites first."""
     terminal = Terminal.of(arguments)
-    known, notices = _file(arguments).read_all()
-    _tell(notices, terminal)
+    known, doubt = _file(arguments).read_all()
     profiles = sorted(known.values(), key=lambda profile: (not profile.favourite, profile.name))
     if terminal.as_json:
         terminal.answer({"profiles": [_values(profile) for profile in profiles]})
-    elif not profiles:
+    elif not profiles and doubt is None:
         terminal.note(f"No profile is stored yet. Add one with: {printable(command(arguments, *_EXAMPLE))}")
     width = max((len(printable(profile.name)) for profile in profiles), default=0)
     for profile in profiles:
         mark = "*" if profile.favourite else " "
         terminal.line(f"{mark} {printable(profile.name).ljust(width)}  {_places(profile)}")
+    if doubt is not None:
+        terminal.note(f"There may be others: {printable(doubt.message)}\n  {printable(doubt.hint)}")
     return ExitCode.DONE
 
 
 def show(arguments: argparse.Namespace) -> ExitCode:
     """Print one profile."""
     terminal = Terminal.of(arguments)
-    known, notices = _file(arguments).read_all()
-    _tell(notices, terminal)
+    known, _ = _file(arguments).read_all()
     if arguments.name not in known:
+        _file(arguments).read(arguments.name)  # says so when it is not known whether there is one
         raise _unknown(arguments, known)
     _print(known[arguments.name], terminal)
+    return ExitCode.DONE
+
+
+def confirm(arguments: argparse.Namespace) -> ExitCode:
+    """Decide what holds for profiles that cannot be read any more."""
+    from stui_supervisor.adapters.profile_mending import NOWHERE  # noqa: PLC0415  # rarely needed
+    from stui_supervisor.adapters.profile_mending import confirm as decide  # noqa: PLC0415  # as above
+
+    terminal, file, limit_s = Terminal.of(arguments), _file(arguments), DEFAULTS.restore_timeout_s
+    name = None if arguments.name is None else checked_name(arguments.name)
+    try:
+        _, doubt = in_time("stui-profile", file.read_all, limit_s)
+    except TimeoutError as error:
+        hint = "see whether the disk answers; until then --without-profile links without it"
+        raise StoreError(f"the profiles were not read within {limit_s:g} s", hint=hint) from error
+    decided = decide(file, name)
+    if terminal.as_json:
+        terminal.answer({"confirmed": [{**_values(one.profile), "read_from": one.source or None} for one in decided]})
+    elif not decided and (doubt is None or name is not None):
+        terminal.line("Nothing was in doubt; nothing is changed.")
+    elif not decided:
+        terminal.line("What could not be read is given up; nothing is in doubt any more.")
+    for one in decided:
+        source = "nothing could be read of it, and nothing is settled now" if one.source == NOWHERE else one.source
+        terminal.line(f"{printable(one.profile.name)}: {printable(source)}")
+        _print_values(one.profile, terminal)
+    if decided:
+        terminal.note("See that it is as you want it; 'profiles add' changes it. What was there is kept in quarantine.")
     return ExitCode.DONE
 
 
@@ -77,8 +105,7 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
         _known(known, arguments)
 
     terminal = Terminal.of(arguments)
-    _, notices = _file(arguments).change(arguments.name, leave_out)
-    _tell(notices, terminal)
+    _file(arguments).change(arguments.name, leave_out)
     if terminal.as_json:
         terminal.answer({"forgotten": arguments.name})
     terminal.line(f"The profile {printable(arguments.name)} is forgotten; its sessions are not.")
@@ -86,13 +113,12 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _file(arguments: argparse.Namespace) -> ProfileFile:
-    return ProfileFile(directories(arguments.home).profiles)
+    return ProfileFile(directories(arguments.home).profiles, confirm=command(arguments, "profiles", "confirm"))
 
 
 def _change(arguments: argparse.Namespace, change: Callable[[Profile | None], Profile]) -> ExitCode:
     terminal = Terminal.of(arguments)
-    profile, notices = _file(arguments).change(arguments.name, change)
-    _tell(notices, terminal)
+    profile = _file(arguments).change(arguments.name, change)
     if profile is not None:
         _print(profile, terminal)
     return ExitCode.DONE
@@ -127,10 +153,10 @@ def _pins(words: Iterable[str]) -> dict[str, str]:
 
 
 def _checked_image(name: str) -> str:
-    """No image is known by a longer name, so none would ever match."""
-    if len(json.dumps(name)) > REMOTE_NAME_MAX_BYTES:
+    """The pin itself, which has to fit the file beside those of the other profiles."""
+    if len(name.encode(errors="surrogatepass")) > IMAGE_PIN_MAX_BYTES:
         raise ConfigurationError(
-            f"the image's name is longer than {REMOTE_NAME_MAX_BYTES} bytes", hint="give it as status shows it"
+            f"the image's name is longer than {IMAGE_PIN_MAX_BYTES:,} bytes", hint="give it as status shows it"
         )
     return name
 
@@ -158,11 +184,6 @@ def _unknown(arguments: argparse.Namespace, known: Mapping[str, Profile]) -> Con
     return ConfigurationError(f"the profile {arguments.name!a} is not known", hint=hint)
 
 
-def _tell(notices: Iterable[StoreNotice], terminal: Terminal) -> None:
-    for notice in notices:
-        terminal.note(f"{printable(notice.message)}\n  {printable(notice.hint)}")
-
-
 def _values(profile: Profile) -> dict[str, Any]:
     return {"name": profile.name, **profile_values(profile)}
 
@@ -174,9 +195,13 @@ def _places(profile: Profile) -> str:
 
 
 def _print(profile: Profile, terminal: Terminal) -> None:
-    values = _values(profile)
     if terminal.as_json:
-        terminal.answer(values)
+        terminal.answer(_values(profile))
+    _print_values(profile, terminal)
+
+
+def _print_values(profile: Profile, terminal: Terminal) -> None:
+    values = _values(profile)
     width = max(map(len, values))
     for name, value in values.items():
         if value or isinstance(value, bool):

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import advised, way_out
-from stui_supervisor.cli.stored import endpoint_of_profile
-from stui_supervisor.cli.terminal import GlobalOptions, Terminal, error_object, read_stdin
+from stui_supervisor.cli.stored import endpoint_to_ask
+from stui_supervisor.cli.terminal import Terminal, error_object, read_stdin
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
 from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent
 from stui_supervisor.printable import printable
@@ -57,8 +57,11 @@ def _ask(arguments: argparse.Namespace, command: str, parameters: Mapping[str, A
     return asyncio.run(_ask_over_own_link(arguments, command, parameters))
 
 
-async def _ask_over_own_link(options: GlobalOptions, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    endpoint, settings = endpoint_of_profile(options), Settings(keeps_session=False, journal=False)
+async def _ask_over_own_link(
+    options: argparse.Namespace, command: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    endpoint = endpoint_to_ask(options)
+    settings = Settings(keeps_session=False, journal=False, uses_profile=not options.without_profile)
     async with Supervisor(endpoint, profile=options.profile, settings=settings, home=options.home) as supervisor:
         try:
             # A rejection is told as what it is: the request alone would only say that it was not sent.
@@ -66,10 +69,13 @@ async def _ask_over_own_link(options: GlobalOptions, command: str, parameters: M
         except ConnectionRejected as error:
             raise advised(error, options, supervisor.status()) from error
         except TimeoutError as error:
-            trouble = supervisor.status().last_error
-            reason = trouble or "the backend does not answer"
+            status = supervisor.status()
+            reason = status.last_error or "the backend does not answer"
+            where = "" if status.endpoint is None else f" to {status.endpoint}"
             raise NotSent(
-                f"no link to {endpoint} within {settings.link_wait_s:g} s: {reason}", hint=way_out(trouble)
+                f"no link{where} within {settings.link_wait_s:g} s: {reason}",
+                hint=way_out(status.failure, options),
+                failure=status.failure,
             ) from error
         return await supervisor.request(command, parameters)
 

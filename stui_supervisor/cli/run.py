@@ -13,7 +13,7 @@ from stui_supervisor.cli.hints import advised
 from stui_supervisor.cli.interrupts import interrupts
 from stui_supervisor.cli.stored import no_endpoint, way_to_run
 from stui_supervisor.cli.terminal import STATE_COLOURS, GlobalOptions, Terminal
-from stui_supervisor.config import LIVE_INTERVAL_S
+from stui_supervisor.config import LIVE_INTERVAL_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import Event, Transition
@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 async def _supervise(endpoint: Endpoint | None, arguments: argparse.Namespace, terminal: Terminal) -> ExitCode:
-    supervisor = Supervisor(endpoint, profile=arguments.profile, home=arguments.home)
+    settings = Settings(uses_profile=not arguments.without_profile)
+    supervisor = Supervisor(endpoint, profile=arguments.profile, home=arguments.home, settings=settings)
     # Looked up first: the start writes a status of its own over what the last one tried.
     without = None if endpoint is not None else no_endpoint(arguments)
     ended = asyncio.Event()

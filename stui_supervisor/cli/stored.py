@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
+from stui_supervisor.adapters.worker import in_time
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import GlobalOptions
+from stui_supervisor.config import DEFAULTS
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
-from stui_supervisor.profile import checked_name
+from stui_supervisor.profile import Profile, checked_name
 
 _EXAMPLE: Final = "tcp://127.0.0.1:5555"
+_SLOW: Final = "see whether the disk answers, then try again"
 
 
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
@@ -27,8 +30,9 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     files = SessionFiles(places.sessions_root)
     sessions = list(files.read_newest(options.profile))
     if not sessions and options.profile not in {None, "default"}:
-        known = files.known_profiles() | ProfileFile(places.profiles).read_all()[0].keys()
-        if checked_name(options.profile) not in known:
+        settled, doubt = settled_profiles(options)
+        known = files.known_profiles() | settled.keys()
+        if checked_name(options.profile) not in known and doubt is None:
             names = ", ".join(sorted(known)) or "none"
             begin = command(options, "run", _EXAMPLE)
             raise ConfigurationError(
@@ -38,12 +42,38 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     return sorted(sessions, key=lambda session: session.live, reverse=True)
 
 
+def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], StoreError | None]:
+    """What ProfileFile.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
+    try:
+        file = ProfileFile(directories(options.home).profiles)
+        return in_time("stui-profile", file.read_all, DEFAULTS.restore_timeout_s)
+    except StoreError as error:
+        return {}, error
+    except TimeoutError:
+        return {}, StoreError(f"the profiles were not read within {DEFAULTS.restore_timeout_s:g} s", hint=_SLOW)
+
+
 def endpoint_of_profile(options: GlobalOptions) -> str:
-    """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any."""
+    """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any.
+
+    Raises StoreError when it may have one and cannot be read.
+    """
+    endpoint = endpoint_to_ask(options)
+    if endpoint is None:
+        raise settled_profiles(options)[1] or no_endpoint(options)
+    return endpoint
+
+
+def endpoint_to_ask(options: GlobalOptions) -> str | None:
+    """The same, but None when it may have one and cannot be read: whoever links waits for it."""
     sessions = stored_sessions(options)
     endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
-    endpoint = endpoint or next(_settled(options), None)
-    if endpoint is None:
+    if endpoint is not None:
+        return endpoint
+    settled, doubt = settled_profiles(options)
+    profile = settled.get(options.profile or "default")
+    endpoint = None if profile is None else next(iter((*profile.recent, *profile.endpoints)), None)
+    if endpoint is None and (profile is not None or doubt is None):
         raise no_endpoint(options)
     return endpoint
 
@@ -61,10 +91,9 @@ def way_to_run(options: GlobalOptions) -> str:
     """The command that supervises a link where the profile was linked last, tried to, or may be; else an example."""
     sessions = _sessions_if_readable(options)
     known = (session.record.endpoint for session in sessions if session.record.endpoint)
-    with suppress(StoreError):
-        for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
-            with suppress(ConfigurationError):  # of a later version, or not one that could be typed
-                return command(options, "run", str(Endpoint.parse(text)))
+    for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
+        with suppress(ConfigurationError):  # of a later version, or not one that could be typed
+            return command(options, "run", str(Endpoint.parse(text)))
     return command(options, "run", _EXAMPLE)
 
 
@@ -82,5 +111,6 @@ def _tried(sessions: list[StoredSession]) -> Iterator[Endpoint]:
 
 
 def _settled(options: GlobalOptions) -> Iterator[str]:
-    profile, _ = ProfileFile(directories(options.home).profiles).read(options.profile or "default")
-    yield from profile.endpoints
+    profile = settled_profiles(options)[0].get(options.profile or "default")
+    if profile is not None:
+        yield from (*profile.recent, *profile.endpoints)

@@ -160,8 +160,13 @@ EDGES: Final = (
         (((770, 746), (850, 746), (850, 478), (960, 478)),),
         (Label(_T.ESTABLISHED, 840, 650, "end"),),
     ),
-    Edge(_S.RECOVERING, (((550, 794), (49, 794), (49, 192)),), (Label(_T.GAVE_UP, 86, 822, columns=40),)),
+    Edge(
+        _S.RECOVERING,
+        (((550, 748), (59, 748), (59, 192)),),
+        (Label(_T.NOTHING_TO_RESTORE, 78, 767, columns=26), Label(_T.LEFT_DISCONNECTED, 284, 767, columns=26)),
+    ),
+    Edge(_S.RECOVERING, (((550, 818), (45, 818), (45, 192)),), (Label(_T.GAVE_UP, 86, 840, columns=40),)),
 )
 
-LEGEND: Final[Point] = (86, 616)  # the first baseline of the legend
-LEGEND_STEP: Final = 29
+LEGEND: Final[Point] = (86, 600)  # the first baseline of the legend
+LEGEND_STEP: Final = 26

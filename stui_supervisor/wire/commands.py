@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,13 @@ NAMINGS: Final = (
 TOKEN_PARAMETER: Final = "auth_token"  # noqa: S105  # a name
 WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # which carry it
 
+# What one process of an image has given out; after a restart it names nothing, or something else. A parameter of
+# any command counts by its name, in an object among the parameters too.
+_OF_PROCESS: Final = re.compile(r"(?:.*(?:_id|Id|ID)|id|oid|object|objectid|sessionid|target)\Z")
+_OF_NO_PROCESS: Final = frozenset({"client_id", "clientId", "image_id", "imageId", "request_id", "requestId"})
+_TARGET: Final = "target"
+_EXPRESSIONS: Final = frozenset({"expression", "code"})  # a target that says how to find it anew
+
 _BY_COMMAND: Final = {naming.command: naming for naming in NAMINGS}
 _BY_REQUEST_TYPE: Final = {naming.request_type: naming for naming in reversed(NAMINGS)}
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -53,6 +60,28 @@ def is_repeatable(command: str) -> bool:
     does every unknown one.
     """
     return command in _REPEATABLE or command.startswith(_REPEATABLE_PREFIXES)
+
+
+def names_part_of_process(parameters: Mapping[str, Any]) -> bool:
+    """Whether a request is about an object, a session or anything else by an id that one process has given it."""
+    return any(
+        _is_of_process(name, value)
+        or (name != _TARGET and isinstance(value, Mapping) and any(_is_of_process(*item) for item in value.items()))
+        for name, value in parameters.items()
+    )
+
+
+def _is_of_process(name: str, value: Any) -> bool:
+    if value is None or name in _OF_NO_PROCESS or not _OF_PROCESS.match(name):
+        return False
+    return name != _TARGET or not _is_expression(value)
+
+
+def _is_expression(target: Any) -> bool:
+    """Whether a target says how it is found anew; a text without a space may be an id as well."""
+    if isinstance(target, Mapping):
+        return {*map(str.lower, target)} <= _EXPRESSIONS or str(target.get("type")).lower() in _EXPRESSIONS
+    return isinstance(target, str) and len(target.split()) > 1
 
 
 def naming_of_command(command: str) -> Naming:

@@ -56,7 +56,8 @@ class Operation(NamedTuple):
 class Reply(NamedTuple):
     """What a backend answered: a result, or an error with the backend's word for it.
 
-    ``at`` is when it was written by the backend's clock, where it says so.
+    ``at`` is when it was written by the backend's clock, where it says so. ``client_id`` is what some servers say
+    beside the status: whose session the result is about.
     """
 
     dialect: Dialect
@@ -65,6 +66,7 @@ class Reply(NamedTuple):
     error_type: str | None = None
     message: str | None = None
     at: datetime | None = None
+    client_id: Any = None
 
 
 def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datetime) -> bytes:
@@ -108,7 +110,8 @@ def decode(body: bytes) -> Reply:
 def _decode_command(message: dict[str, Any]) -> Reply:
     status = message["status"]
     if status == "success":
-        return Reply(Dialect.COMMAND, ok=True, result=_result_of(message, "result"))
+        client_id = message.get("client_id")
+        return Reply(Dialect.COMMAND, ok=True, result=_result_of(message, "result"), client_id=client_id)
     if status != "error":
         raise MalformedMessage(f"the status of the reply is {shown(status)}")
     error_type, words = _words(message, "error_type", "Error"), _words(message, "error", "")
@@ -118,7 +121,8 @@ def _decode_command(message: dict[str, Any]) -> Reply:
 def _decode_envelope(message: dict[str, Any]) -> Reply:
     data = envelope_data(message, "Response")
     if text_of(data, "response_type") != "Error":
-        return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"))
+        client_id = data.get("client_id", message.get("client_id"))
+        return Reply(Dialect.ENVELOPE, ok=True, result=_result_of(data, "data"), client_id=client_id)
     inner = data.get("data")  # some servers write the code beside the type
     error = {**data, **inner} if isinstance(inner, dict) else {"message": inner, **data}
     code, words = _words(error, "code", "InternalError"), _words(error, "message", "")

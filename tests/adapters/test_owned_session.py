@@ -156,7 +156,7 @@ def test_what_a_newer_minor_added_survives(tmp_path: Path) -> None:
 def test_of_a_status_that_does_not_fit_the_words_go_first(tmp_path: Path) -> None:
     files = SessionFiles(tmp_path)
     session_id = files.claim("default").session_id
-    words = "\N{LOCK}" * ERROR_TEXT_MAX_LENGTH
+    words = 2 * "\0" * ERROR_TEXT_MAX_LENGTH
     files.save_record(session_id, replace(RECORD, status={"rejected": True, "last_error": words}))
     files.release(session_id)
     assert files.claim("default").record == replace(RECORD, status={"rejected": True, "last_error": None})
@@ -178,7 +178,7 @@ def test_a_record_that_cannot_be_kept_is_refused_and_the_old_one_stays(tmp_path:
         with pytest.raises(StoreError, match="unharmed"):
             files.save_record(session_id, replace(RECORD, status=wrong))
     with pytest.raises(StoreError, match="4,096 are allowed"):
-        files.save_record(session_id, replace(RECORD, image_id="x" * RECORD_MAX_BYTES))
+        files.save_record(session_id, replace(RECORD, endpoint="x" * RECORD_MAX_BYTES))
     files.release(session_id)
     assert files.claim("default").record == RECORD
 

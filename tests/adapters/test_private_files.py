@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.links import UnsafeLink
 from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     make_private_directory,
@@ -114,7 +115,21 @@ def plant_fifo(path: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("plant", [plant_directory, plant_link, plant_device_link, plant_fifo])
+def test_a_link_to_a_file_of_ours_is_read(tmp_path: Path) -> None:
+    plant_link(tmp_path / "file")
+    assert read_regular(str(tmp_path / "file"), 100) == b"secret"
+
+
+@posix
+def test_a_link_to_anything_else_is_refused_in_words(tmp_path: Path) -> None:
+    plant_device_link(tmp_path / "file")
+    for read in (read_regular, read_start):
+        with pytest.raises(UnsafeLink, match="it is a link, and does not lead to a file"):
+            read(str(tmp_path / "file"), 100)
+
+
+@posix
+@pytest.mark.parametrize("plant", [plant_directory, plant_fifo])
 def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path, plant: object) -> None:
     assert callable(plant)
     plant(tmp_path / "file")

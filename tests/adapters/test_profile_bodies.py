@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.adapters.profile_bodies import StoredProfiles, decode_profiles, encode_profiles
+from stui_supervisor.adapters.profile_bodies import StoredProfiles, decode_profiles, encode_profiles, salvage_profiles
 from stui_supervisor.profile import Profile
 
 TEXT = st.text(max_size=10)
@@ -32,12 +33,14 @@ PROFILES = st.builds(
     server_keys=st.dictionaries(TEXT, TEXT, max_size=2),
     favourite=st.booleans(),
     recent=TEXTS,
+    wanted=st.booleans(),
     extra=LATER,
 )
 STORED = st.builds(
     StoredProfiles,
     st.lists(PROFILES, max_size=4).map(lambda profiles: {profile.name: profile for profile in profiles}),
     LATER,
+    st.booleans(),
 )
 
 
@@ -51,9 +54,12 @@ def test_a_profile_is_one_line_that_a_person_can_read() -> None:
     line = (
         '"work":{"later": 1, "endpoints": ["tcp://127.0.0.1:5555"], "failover": true, "pin_image": null, '
         '"notifications": null, "topics": [], "uses_token": false, "allow_plaintext_token": false, '
-        '"server_keys": {}, "favourite": false, "recent": []}'
+        '"server_keys": {}, "favourite": false, "recent": [], "wanted": true'
     )
-    assert encode_profiles(StoredProfiles({"work": profile})).decode() == f'{{"profiles":{{\n{line}\n}}}}\n'
+    digest = sha256(b"stui-supervisor profile 1\n" + line.encode()).hexdigest()
+    assert encode_profiles(StoredProfiles({"work": profile})).decode() == (
+        f'{{"profiles":{{\n{line},"sha256":"{digest}"}}\n}}}}\n'
+    )
 
 
 def test_what_an_earlier_version_did_not_know_has_its_default() -> None:
@@ -86,3 +92,19 @@ def test_a_value_of_another_type_is_damage(key: str, value: Any) -> None:
 def test_what_does_not_hold_profiles_is_damage(body: bytes) -> None:
     with pytest.raises(Damaged):
         decode_profiles(body)
+
+
+@given(STORED, st.data())
+def test_of_a_damaged_body_only_lines_that_are_as_they_were_written_are_read(
+    stored: StoredProfiles, data: st.DataObject
+) -> None:
+    body = bytearray(encode_profiles(stored))
+    for _ in range(data.draw(st.integers(0, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] ^= data.draw(st.integers(1, 255))
+    assert salvage_profiles(bytes(body)).items() <= stored.profiles.items()
+
+
+@given(STORED)
+def test_every_profile_with_a_plain_name_is_read_from_its_line(stored: StoredProfiles) -> None:
+    plain = {name: profile for name, profile in stored.profiles.items() if name.isascii() and name.isalnum()}
+    assert plain.items() <= salvage_profiles(encode_profiles(stored)).items()

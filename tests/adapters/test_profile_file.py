@@ -4,10 +4,12 @@ import errno
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +19,12 @@ from hypothesis import strategies as st
 
 from stui_supervisor.adapters.generations import Header, Kind, decode, encode
 from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profile_mending import confirm
 from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.config import PROFILES_MAX_BYTES, QUARANTINE_MAX_FILES
+from stui_supervisor.config import PROFILES_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile
-from tests.support.stored_files import EPOCH, Ticking, codes_of, contents, posix, with_body, with_header
+from tests.support.stored_files import EPOCH, codes_of, contents, posix, with_body, with_header
 
 FILE, BACKUP = "profiles.json", "profiles.backup.json"
 OLD = Profile(name="work", pin_image="one")
@@ -74,7 +77,7 @@ def seq(path: Path) -> int:
 
 
 def test_nothing_is_made_before_the_first_change(tmp_path: Path) -> None:
-    assert ProfileFile(tmp_path / "home" / FILE).read_all() == ({}, ())
+    assert ProfileFile(tmp_path / "home" / FILE).read_all() == ({}, None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -102,7 +105,7 @@ def test_a_profile_that_was_forgotten_is_not_there_any_more(home: Path) -> None:
     file = ProfileFile(home / FILE)
     file.change("play", put(Profile(name="play")))
     file.change("work", lambda _: None)
-    assert file.read_all() == ({"play": Profile(name="play")}, ())
+    assert file.read_all() == ({"play": Profile(name="play")}, None)
 
 
 def test_a_change_that_is_refused_changes_nothing_and_is_raised_as_it_is(home: Path) -> None:
@@ -131,7 +134,7 @@ def test_only_the_owner_can_read_anything(tmp_path: Path, mask: int) -> None:
         file.change("work", put(OLD))
         file.change("work", put(NEW))
         (tmp_path / "home" / FILE).write_bytes(b"damaged")
-        file.read_all()
+        confirm(file, None)
     finally:
         os.umask(old)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").rglob("*")}
@@ -155,93 +158,128 @@ def test_what_a_change_that_was_cut_off_left_behind_is_swept(home: Path) -> None
     assert sorted(path.name for path in home.glob("*.tmp")) == [".another.tmp"]
 
 
-# Damage
+# What is not known
+
+
+def doubt(home: Path, name: str = "work") -> str:
+    """What a start is told that cannot read the profile."""
+    with pytest.raises(StoreError) as caught:
+        ProfileFile(home / FILE).read(name)
+    return str(caught.value)
+
+
+def unchanged(home: Path) -> bool:
+    """True when neither a start nor a command changes anything."""
+    before, file = contents(home), ProfileFile(home / FILE)
+    for call in (
+        lambda: file.read("work"),
+        lambda: file.read("play"),
+        file.read_all,
+        lambda: file.change("play", put(Profile(name="play"))),
+        lambda: file.note_link("work", "x", wanted=True),
+    ):
+        with suppress(StoreError):
+            call()
+    return contents(home) == before
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_one_flipped_byte_brings_the_backup_and_the_user_is_told_once(template: Path, data: st.DataObject) -> None:
+def test_after_one_flipped_byte_the_profile_is_as_it_was_or_not_known_and_nothing_is_touched(
+    template: Path, data: st.DataObject
+) -> None:
     with copied(template) as home:
         content = bytearray((home / FILE).read_bytes())
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
         (home / FILE).write_bytes(content)
-        profile, notices = ProfileFile(home / FILE).read("work")
-        assert (profile, codes_of(notices)) == (OLD, ["damaged_file"])
-        if "stays where it is" in notices[0].message:  # it looks like a later version's
-            assert (home / FILE).read_bytes() == content
-            with pytest.raises(StoreError, match="then try again"):
-                ProfileFile(home / FILE).change("work", put(NEW))
-        else:
-            assert ProfileFile(home / FILE).read("work") == (OLD, ())
-            assert [path.read_bytes() for path in (home / "quarantine").iterdir()] == [bytes(content)]
+        with suppress(StoreError):
+            profile, notices = ProfileFile(home / FILE).read("work")
+            assert (profile, codes_of(notices)) == (NEW, ["damaged_file"])
+        assert "profiles.json is damaged" in doubt(home, "another")
+        assert unchanged(home)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.data())
-def test_a_file_that_was_cut_off_brings_the_backup(template: Path, data: st.DataObject) -> None:
+def test_a_file_that_was_cut_off_is_not_taken_for_one_without_the_profile(template: Path, data: st.DataObject) -> None:
     with copied(template) as home:
         content = (home / FILE).read_bytes()
-        (home / FILE).write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-        assert pin(home) == "one"
+        (home / FILE).write_bytes(content[: data.draw(st.integers(0, content.index(b'"sha256":"', 400)))])
+        assert "profiles.json is damaged" in doubt(home)
+        assert unchanged(home)
 
 
-def test_after_damage_the_next_change_goes_on_from_the_backup(home: Path) -> None:
-    (home / FILE).write_bytes(b"damaged")
-    file = ProfileFile(home / FILE, Ticking())
-    changed, notices = file.change("play", put(Profile(name="play")))
-    assert (changed, codes_of(notices)) == (Profile(name="play"), ["damaged_file"])
-    assert file.read_all() == ({"work": OLD, "play": Profile(name="play")}, ())
-    assert seq(home / FILE) == 2
+def test_a_profile_whose_own_checksum_is_right_is_known_whatever_became_of_the_others(home: Path) -> None:
+    file = ProfileFile(home / FILE)
+    file.change("play", put(Profile(name="play", uses_token=True)))
+    (home / FILE).write_bytes((home / FILE).read_bytes().replace(b'"pin_image": "two"', b'"pin_image": "2"'))
+    profile, (notice,) = file.read("play")
+    assert profile == Profile(name="play", uses_token=True)
+    assert notice.message == (
+        "profiles.json is damaged (its checksum does not match); "
+        "what is settled for the profile play could still be read"
+    )
+    assert doubt(home) == (
+        "profiles.json is damaged (its checksum does not match): put it back as it was, "
+        "or decide what holds from now on with: stui-supervisor profiles confirm work"
+    )
+    known, why = file.read_all()
+    assert (list(known), why is not None) == (["play"], True)
+    assert unchanged(home)
 
 
-def test_with_both_damaged_the_profiles_begin_anew_and_both_are_kept_for_support(home: Path) -> None:
-    for name in (FILE, BACKUP):
-        (home / name).write_bytes(name.encode())
-    profile, notices = ProfileFile(home / FILE).read("work")
-    assert (profile, codes_of(notices)) == (Profile(name="work"), ["damaged_file", "damaged_file"])
-    assert all(notice.message.endswith("the profiles begin anew") for notice in notices)
-    assert {path.read_bytes() for path in (home / "quarantine").iterdir()} == {FILE.encode(), BACKUP.encode()}
-    assert ProfileFile(home / FILE).read("work") == (Profile(name="work"), ())
+def test_of_a_file_of_an_earlier_version_only_the_whole_can_be_known(home: Path) -> None:
+    line = b'"work":{"endpoints": [], "failover": false, "pin_image": "two", "server_keys": {}}'
+    body = b'{"profiles":{\n' + line + b"\n}}\n"
+    (home / FILE).write_bytes(encode(Header(kind=Kind.PROFILES, seq=3, saved_at=EPOCH, profile=""), body) + body)
+    assert ProfileFile(home / FILE).read("work") == (NEW, ())
+    assert ProfileFile(home / FILE).read("play") == (Profile(name="play"), ())
+    (home / FILE).write_bytes((home / FILE).read_bytes() + b"\n")
+    assert "profiles.json is damaged" in doubt(home)
 
 
-def test_a_file_that_is_gone_is_brought_back_from_its_backup_and_the_user_is_told_once(home: Path) -> None:
+def test_a_checksum_that_an_earlier_version_carried_along_says_nothing(home: Path) -> None:
+    content = (home / FILE).read_bytes().replace(b'"pin_image": "two"', b'"pin_image": "six"')
+    (home / FILE).write_bytes(with_header(with_body(content, content.partition(b"\n")[2]), minor=0))
+    assert ProfileFile(home / FILE).read("work") == (replace(NEW, pin_image="six"), ())
+
+
+def test_a_name_that_stands_there_twice_in_a_damaged_file_is_not_known(home: Path) -> None:
+    old = (home / BACKUP).read_bytes().splitlines(keepends=True)
+    new = (home / FILE).read_bytes().splitlines(keepends=True)
+    (home / FILE).write_bytes(b"".join([*new[:3], old[2], *new[3:]]))
+    assert "profiles.json is damaged" in doubt(home)
+
+
+def test_a_file_that_is_gone_and_a_backup_that_is_not_are_no_file(home: Path) -> None:
     (home / FILE).unlink()
-    profile, notices = ProfileFile(home / FILE).read("work")
-    assert (profile, codes_of(notices)) == (OLD, ["damaged_file"])
-    assert notices[0].message == "profiles.json is missing, and the backup of before the last change is used"
-    assert ProfileFile(home / FILE).read("work") == (OLD, ())
+    assert doubt(home).startswith("profiles.json is missing, and there is profiles.backup.json: ")
+    assert unchanged(home)
+
+
+def test_a_copy_in_quarantine_shows_that_there_was_a_file(home: Path) -> None:
+    (home / "quarantine").mkdir()
+    (home / FILE).rename(home / "quarantine" / f"20260101T000000000000-{FILE}")
+    (home / BACKUP).unlink()
+    assert f"profiles.json is missing, and there is {Path('quarantine') / '20260101T000000000000-profiles.json'}" in (
+        doubt(home)
+    )
+    assert unchanged(home)
 
 
 def test_a_damaged_backup_is_replaced_by_the_next_change(home: Path) -> None:
     (home / BACKUP).write_bytes(b"damaged")
-    file = ProfileFile(home / FILE)
+    before, file = (home / FILE).read_bytes(), ProfileFile(home / FILE)
     assert file.read("work") == (NEW, ())
     file.change("work", put(OLD))
-    (home / FILE).unlink()
-    assert pin(home) == "two"
+    assert (home / BACKUP).read_bytes() == before
 
 
 def test_a_file_of_a_session_in_its_place_is_damage(home: Path) -> None:
     body = b'{"profiles":{}}\n'
     header = Header(kind=Kind.CONTEXT, seq=9, saved_at=EPOCH, profile="work")
     (home / FILE).write_bytes(encode(header, body) + body)
-    assert pin(home) == "one"
-
-
-def test_noting_a_link_leaves_a_damaged_file_to_the_next_start_which_tells_of_it(home: Path) -> None:
-    (home / FILE).write_bytes(b"damaged")
-    with pytest.raises(StoreError, match="the next start mends it"):
-        ProfileFile(home / FILE).note_link("work", "x")
-    profile, notices = ProfileFile(home / FILE).read("work")
-    assert (profile, codes_of(notices)) == (OLD, ["damaged_file"])
-
-
-def test_the_quarantine_stays_small(home: Path) -> None:
-    file = ProfileFile(home / FILE, Ticking())
-    for _ in range(QUARANTINE_MAX_FILES + 3):
-        (home / FILE).write_bytes(b"damaged")
-        file.read_all()
-    assert len(list((home / "quarantine").iterdir())) == QUARANTINE_MAX_FILES
+    assert "it was written under another name" in doubt(home)
 
 
 def _directory(path: Path) -> None:
@@ -249,44 +287,109 @@ def _directory(path: Path) -> None:
     (path / "inside").write_text("x")
 
 
-def _link(path: Path) -> None:
-    path.symlink_to(path.with_name("elsewhere"))
+def _link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.with_name("nothing"))
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _link_to_a_directory(path: Path) -> None:
+    path.symlink_to(path.parent)
+
+
+def _link_into_an_open_directory(path: Path) -> None:
+    place = path.parent / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    shutil.copy(path.with_name(BACKUP), place / FILE)
+    path.symlink_to(place / FILE)
 
 
 def _fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-IN_ITS_PLACE: dict[str, Callable[[Path], None]] = {
-    "directory": _directory,
-    "link": _link,
-    "FIFO": _fifo,
+IN_ITS_PLACE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "directory": (_directory, "it is not a regular file"),
+    "FIFO": (_fifo, "it is not a regular file"),
+    "link to nothing": (_link_to_nothing, "it is a link, and leads to nothing that is there"),
+    "link to itself": (_link_to_itself, "it is a link, and leads back to itself"),
+    "link to a directory": (_link_to_a_directory, "it is a link, and does not lead to a file"),
+    "link others can change": (
+        _link_into_an_open_directory,
+        "it is a link, and leads into a directory that others may change",
+    ),
 }
 
 
 @posix
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_another_thing_in_its_place_is_set_aside_and_followed_nowhere(what: str, home: Path) -> None:
-    (home / "elsewhere").write_bytes((home / FILE).read_bytes())
+def test_another_thing_in_its_place_is_left_there_and_the_profile_is_not_known(what: str, home: Path) -> None:
+    plant, words = IN_ITS_PLACE[what]
     (home / FILE).unlink()
-    IN_ITS_PLACE[what](home / FILE)
-    began = time.monotonic()
-    assert pin(home) == "one"
+    plant(home / FILE)
+    before, began = sorted(home.iterdir()), time.monotonic()
+    assert words in doubt(home)
     assert time.monotonic() - began < START_S
-    ProfileFile(home / FILE).change("work", put(NEW))
-    assert pin(home) == "two"
-    assert len(list((home / "quarantine").iterdir())) == 1
+    with pytest.raises(StoreError):
+        ProfileFile(home / FILE).change("work", put(NEW))
+    assert sorted(home.iterdir()) == before
 
 
 @posix
-@pytest.mark.parametrize("what", IN_ITS_PLACE)
-def test_another_thing_in_the_backups_place_stops_no_change(what: str, home: Path) -> None:
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize("whose", ["the file", "its directory"])
+def test_a_link_to_what_belongs_to_another_user_is_not_followed(whose: str, home: Path) -> None:
+    place = home / "foreign"
+    place.mkdir()
+    (home / FILE).rename(place / FILE)
+    (home / FILE).symlink_to(place / FILE)
+    os.chown(place / FILE if whose == "the file" else place, 4711, 4711)
+    program = (
+        "import os, sys; from pathlib import Path; from stui_supervisor.adapters.profile_file import ProfileFile\n"
+        "os.setuid(4712)\ntry: ProfileFile(Path(sys.argv[1])).read('work')\nexcept Exception as e: print(e)"
+    )
+    for path in (home, place, *home.parents):
+        path.chmod(path.stat().st_mode | 0o055)
+    (place / FILE).chmod(0o644)
+    said = subprocess.run(
+        [sys.executable, "-c", program, str(home / FILE)], capture_output=True, text=True, check=True
+    ).stdout
+    assert "of another user" in said
+
+
+@posix
+def test_a_link_to_a_file_of_ours_is_read_and_written_through_and_never_moved(home: Path) -> None:
+    place = home / "dotfiles"
+    place.mkdir(mode=0o755)
+    (home / FILE).rename(place / FILE)
+    (home / FILE).symlink_to(place / FILE)
+    file = ProfileFile(home / FILE)
+    assert file.read("work") == (NEW, ())
+    file.change("work", put(OLD))
+    assert (home / FILE).is_symlink()
+    assert (pin(home), ProfileFile(place / FILE).read("work")[0].pin_image) == ("one", "one")
+    assert not (home / "quarantine").exists()
+
+
+@posix
+@pytest.mark.parametrize("plant", [_directory, _fifo])
+def test_another_thing_in_the_backups_place_stops_no_change(plant: Callable[[Path], None], home: Path) -> None:
     (home / BACKUP).unlink()
-    IN_ITS_PLACE[what](home / BACKUP)
+    plant(home / BACKUP)
     ProfileFile(home / FILE).change("work", put(OLD))
     assert pin(home) == "one"
-    (home / FILE).unlink()
-    assert pin(home) == "two"
+
+
+@posix
+def test_a_link_in_the_backups_place_that_leads_nowhere_refuses_the_change(home: Path) -> None:
+    (home / BACKUP).unlink()
+    _link_to_nothing(home / BACKUP)
+    with pytest.raises(StoreError, match="leads to nothing that is there"):
+        ProfileFile(home / FILE).change("work", put(OLD))
+    assert (pin(home), (home / BACKUP).is_symlink()) == ("two", True)
 
 
 # Later versions
@@ -295,10 +398,30 @@ def test_another_thing_in_the_backups_place_stops_no_change(what: str, home: Pat
 def test_a_later_versions_file_is_left_untouched_and_says_what_to_do(home: Path) -> None:
     (home / FILE).write_bytes(with_header((home / FILE).read_bytes(), major=2))
     before, file = contents(home), ProfileFile(home / FILE)
-    for call in (file.read_all, lambda: file.change("work", put(OLD)), lambda: file.note_link("work", "x")):
+    for call in (
+        file.read_all,
+        lambda: file.read("work"),
+        lambda: file.change("work", put(OLD)),
+        lambda: file.note_link("work", "x", wanted=True),
+        lambda: confirm(file, None),
+    ):
         with pytest.raises(StoreError, match=r"a later version \(format 2\) and are left as they are"):
             call()
     assert contents(home) == before
+
+
+# What changed
+
+
+def test_the_signature_tells_a_change_and_nothing_else(home: Path) -> None:
+    file = ProfileFile(home / FILE)
+    before = file.signature()
+    file.read("work")
+    assert file.signature() == before
+    file.change("work", put(OLD))
+    after = file.signature()
+    (home / FILE).unlink()
+    assert len({before, after, file.signature()}) == 3
 
 
 # The lock
@@ -311,25 +434,11 @@ def test_a_change_waits_for_the_lock_no_longer_than_it_was_told_to(home: Path) -
         with pytest.raises(StoreError, match="another process holds the profiles"):
             ProfileFile(home / FILE).change("work", put(OLD), wait_s=0.05)
         with pytest.raises(StoreError, match="another process holds the profiles"):
-            ProfileFile(home / FILE).note_link("work", "x")
+            ProfileFile(home / FILE).note_link("work", "x", wanted=True)
         assert pin(home) == "two"
     finally:
         lock.give_back()
     assert contents(home) == before
-
-
-def test_while_another_process_holds_the_lock_a_damaged_file_stays_and_its_backup_is_read(home: Path) -> None:
-    (home / FILE).write_bytes(b"damaged")
-    lock = SessionLock(str(home / "profiles.lock"))
-    assert lock.take()
-    try:
-        began = time.monotonic()
-        profile, (notice,) = ProfileFile(home / FILE).read("work")
-        assert time.monotonic() - began < START_S
-    finally:
-        lock.give_back()
-    assert (profile, (home / FILE).read_bytes()) == (OLD, b"damaged")
-    assert "It stays where it is" in notice.message
 
 
 @posix
@@ -339,8 +448,6 @@ def test_another_thing_in_the_locks_place_stops_changes_but_no_start(home: Path)
     assert pin(home) == "two"
     with pytest.raises(StoreError, match="is not a file: remove it"):
         ProfileFile(home / FILE).change("work", put(OLD))
-    (home / FILE).write_bytes(b"damaged")
-    assert pin(home) == "one"
 
 
 # The disk

@@ -43,7 +43,7 @@ def test_the_newest_session_is_handed_out_and_the_user_is_told(root: Path, locks
     assert (
         notice.message == f"session {directory.name} was restored, but nothing can be saved there (Permission denied)"
     )
-    assert notice.hint.startswith("give your account write access there")
+    assert notice.hint.startswith("give your account read and write access there")
     assert contents(directory) == before
 
 

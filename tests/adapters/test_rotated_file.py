@@ -159,10 +159,19 @@ def test_a_link_under_the_name_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+def test_a_link_in_place_of_the_directory_is_followed_where_nobody_else_can_write(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
     (tmp_path / "logs").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="a link or an odd kind of file"):
+    rotated_file(tmp_path / "logs").write("line")
+    assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["line\n"]
+
+
+@posix_only
+def test_a_link_into_a_directory_that_others_may_change_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere").chmod(0o777)
+    (tmp_path / "logs").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="a link into a directory that others may change"):
         rotated_file(tmp_path / "logs").write("line")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,18 @@ from stui_supervisor.adapters.session_bodies import (
     encode_context,
     encode_record,
 )
-from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, CONTEXT_MAX_BYTES, KNOWN_COPIES, SECTIONS_MAX
+from stui_supervisor.backend_session import BackendSession, SessionId
+from stui_supervisor.config import (
+    CONTEXT_FILE_MAX_BYTES,
+    CONTEXT_MAX_BYTES,
+    HEADER_MAX_BYTES,
+    KNOWN_COPIES,
+    RECORD_MAX_BYTES,
+    SECTIONS_MAX,
+    SESSION_ID_STORED_MAX_BYTES,
+)
 from stui_supervisor.context import METADATA_KEY, Section, encode_value
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=10)
@@ -48,6 +59,93 @@ RECORDS = st.builds(
 @given(RECORDS)
 def test_any_record_comes_back_as_it_was(record: SessionRecord) -> None:
     assert decode_record(encode_record(record)) == record
+
+
+IMAGES = [
+    "Pharo 12.0",
+    7,
+    True,
+    [1, {"a": 2}],
+    "Рабочий образ Смолток",
+    "x" * 256,
+    "x" * 300,
+    ["x" * 300],
+    "\1" * 200,
+    "\1" * 40,
+]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_of_any_name_is_the_same_when_it_comes_back(image: object) -> None:
+    record = SessionRecord(profile="p").of_image(identity_of(image))
+    back = decode_record(encode_record(record))
+    assert back.image == identity_of(image)
+    assert decode_record(encode_record(back)) == back
+
+
+def test_a_name_that_would_fill_the_page_with_escapes_is_kept_as_its_digest() -> None:
+    image = identity_of("\1" * 200)
+    assert image is not None
+    record = SessionRecord(profile="p", status={"image_id": image.text}).of_image(image)
+    back = decode_record(encode_record(record))
+    assert (back.image_id, back.status) == (image.in_short.text, {"image_id": image.in_short.text})
+
+
+@pytest.mark.parametrize("session", ["s1", 7, 0, 1.5, 2**63])
+def test_a_backend_session_keeps_the_kind_of_its_id(session: SessionId) -> None:
+    record = SessionRecord(profile="p", backend_session=session, session_owner='"c"')
+    assert decode_record(encode_record(record)) == record
+    assert type(decode_record(encode_record(record)).backend_session) is type(session)
+
+
+def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
+    longest = SessionRecord(profile="p", backend_session="s" * (SESSION_ID_STORED_MAX_BYTES - 2))
+    assert decode_record(encode_record(longest)) == longest
+    longer = replace(longest, backend_session="s" * SESSION_ID_STORED_MAX_BYTES)
+    assert decode_record(encode_record(longer)) == replace(longer, backend_session=None)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+@pytest.mark.parametrize("session", ["s1", 7, "s" * 5_000])
+def test_what_names_image_and_session_leaves_room_for_the_rest_of_the_page(image: object, session: SessionId) -> None:
+    owner = identity_of('"' * 126)
+    held = BackendSession(session, owner)
+    record = SessionRecord(profile="p" * 64, endpoint="tcp://" + "h" * 253 + ":65535", client_id="c" * 36)
+    body = encode_record(record.of_image(identity_of(image)).holding(held))
+    assert len(body) < RECORD_MAX_BYTES - HEADER_MAX_BYTES // 4
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_earlier_version_finds_a_text_where_it_looks_for_one(image: object) -> None:
+    record = SessionRecord(profile="p", backend_session=7).of_image(identity_of(image))
+    values = json.loads(encode_record(record))
+    assert isinstance(values["image_id"], str)
+    assert values["backend_session"] is None
+
+
+OF_EARLIER_VERSION = (
+    b'{"profile": "default", "endpoint": "tcp://127.0.0.1:5555", "wanted": true, "dialect": "command", '
+    b'"image_id": "\\u041f\\u0445", "backend_session": "session_1", "client_id": "c-1", '
+    b'"status": {"state": "connected"}}\n'
+)
+
+
+def test_a_record_of_an_earlier_version_means_the_text_and_does_not_say_whose_the_session_is() -> None:
+    record = decode_record(OF_EARLIER_VERSION)
+    assert (record.image, record.session) == (identity_of("Пх"), BackendSession("session_1"))
+    assert record == SessionRecord(
+        profile="default",
+        endpoint="tcp://127.0.0.1:5555",
+        dialect="command",
+        image_id="Пх",
+        backend_session="session_1",
+        client_id="c-1",
+        status={"state": "connected"},
+    )
+
+
+def test_a_record_that_says_nothing_new_has_the_keys_of_an_earlier_version() -> None:
+    assert set(json.loads(encode_record(decode_record(OF_EARLIER_VERSION)))) == set(json.loads(OF_EARLIER_VERSION))
 
 
 @given(SECTIONS, LATER | st.just({}), st.data())

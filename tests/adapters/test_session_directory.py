@@ -155,7 +155,7 @@ def plant_directory(path: Path) -> None:
     path.mkdir()
 
 
-def plant_link(path: Path) -> None:
+def plant_foreign_copy(path: Path) -> None:
     target = path.parent.parent / "planted"
     target.write_bytes((path.parent / "context.2.json").read_bytes())
     path.symlink_to(target)
@@ -170,10 +170,8 @@ def plant_fifo(path: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("plant", [plant_directory, plant_link, plant_endless_link, plant_fifo])
-def test_what_is_no_regular_file_is_never_followed_and_never_blocks(
-    tmp_path: Path, plant: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("plant", [plant_directory, plant_fifo])
+def test_what_is_no_regular_file_is_set_aside_and_never_blocks(tmp_path: Path, plant: Callable[[Path], None]) -> None:
     directory = stored(tmp_path, OLD, NEW)
     plant(directory / "context.9.json")
     files = SessionFiles(tmp_path)
@@ -185,6 +183,30 @@ def test_what_is_no_regular_file_is_never_followed_and_never_blocks(
         "context.10.json",
         "context.2.json",
     ]
+
+
+@posix
+@pytest.mark.parametrize("plant", [plant_foreign_copy, plant_endless_link])
+def test_a_link_that_is_no_generation_of_ours_is_told_and_left_where_it_is(
+    tmp_path: Path, plant: Callable[[Path], None]
+) -> None:
+    directory = stored(tmp_path, OLD, NEW)
+    plant(directory / "context.9.json")
+    files = SessionFiles(tmp_path)
+    claimed = files.claim("default")
+    assert (claimed.sections, codes_of(claimed.notices)) == (NEW, ["unusable_file"])
+    files.save_context(claimed.session_id, OLD)
+    assert (directory / "context.9.json").is_symlink()
+
+
+@posix
+def test_a_link_to_a_generation_of_ours_is_read(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, NEW)
+    (tmp_path / "elsewhere").mkdir()
+    (directory / "context.2.json").rename(tmp_path / "elsewhere" / "kept")
+    (directory / "context.2.json").symlink_to(tmp_path / "elsewhere" / "kept")
+    claimed = SessionFiles(tmp_path).claim("default")
+    assert (claimed.sections, codes_of(claimed.notices)) == (NEW, [])
 
 
 @posix

@@ -11,6 +11,7 @@ from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.context import Section
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -22,6 +23,12 @@ RECORD = SessionRecord(profile="default", endpoint="tcp://127.0.0.1:5555", diale
 
 def test_what_is_exported_is_imported_with_what_later_versions_added() -> None:
     assert decode_export(encode_export(RECORD, STORED, NOW)) == (RECORD, STORED)
+
+
+@pytest.mark.parametrize("image", [7, ["a"], "x" * 300, "x" * 256, "Рабочий образ " * 8])
+def test_an_image_of_any_name_is_the_same_on_another_machine(image: object) -> None:
+    record = RECORD.of_image(identity_of(image))
+    assert decode_export(encode_export(record, STORED, NOW)) == (record, STORED)
 
 
 def test_what_belongs_to_this_machine_stays_here() -> None:

@@ -12,6 +12,7 @@ from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.session_lock import SessionLock
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived
 from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
+from stui_supervisor.identity import identity_of
 from tests.support.stored_files import (
     EPOCH,
     NEW,
@@ -34,7 +35,7 @@ def sessions(root: Path) -> set[str]:
 def leave_empty(root: Path, count: int, profile: str = "default") -> list[str]:
     """Free sessions without work, the oldest first. Only other images get sessions while there are free ones."""
     files = SessionFiles(root, Ticking())
-    ids = [files.claim(profile, f"image {number}").session_id for number in range(count)]
+    ids = [files.claim(profile, identity_of(number)).session_id for number in range(count)]
     for session_id in ids:
         files.save_record(session_id, replace(RECORD, profile=profile, image_id=f"image of {session_id}"))
     for session_id in ids:
@@ -43,7 +44,7 @@ def leave_empty(root: Path, count: int, profile: str = "default") -> list[str]:
 
 
 def begin(root: Path) -> str:
-    claimed = SessionFiles(root, lambda: EPOCH).claim("default", "an image of its own")
+    claimed = SessionFiles(root, lambda: EPOCH).claim("default", identity_of("an image of its own"))
     assert claimed.fresh
     return claimed.session_id
 
@@ -176,7 +177,7 @@ def test_a_session_that_is_gone_already_is_no_error_and_is_not_made_again(tmp_pa
 def leave_work(root: Path, count: int, age: timedelta = timedelta()) -> list[str]:
     """Free sessions with work of one image, the oldest first."""
     files = SessionFiles(root, lambda: EPOCH - age)
-    ids = [files.claim("default", f"image {number}").session_id for number in range(count)]
+    ids = [files.claim("default", identity_of(number)).session_id for number in range(count)]
     for session_id in ids:
         files.save_record(session_id, RECORD)
         files.save_context(session_id, NEW)
@@ -223,7 +224,7 @@ def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> N
 def test_the_only_work_of_an_image_stays_however_old_it_is(tmp_path: Path) -> None:
     (old,) = leave_work(tmp_path, 1, MONTH)
     files = SessionFiles(tmp_path, lambda: EPOCH)
-    claimed = files.claim("default", "another image")
+    claimed = files.claim("default", identity_of("another image"))
     files.save_record(claimed.session_id, RECORD)
     assert sessions(tmp_path) == {old, claimed.session_id}
 

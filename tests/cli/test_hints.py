@@ -13,7 +13,7 @@ from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.hints import command as command_line
 from stui_supervisor.cli.hints import way_out
-from stui_supervisor.failures import FAILURES, Failure, FailureKind
+from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
@@ -21,6 +21,7 @@ from tests.support.canary import CANARY
 from tests.support.command import Command
 from tests.support.stored_files import posix
 
+OPTIONS = argparse.Namespace(home="h", profile="work", json=False)
 A, B = "tcp://127.0.0.1:5601", "tcp://127.0.0.1:5602"
 
 
@@ -108,9 +109,11 @@ def test_after_a_refusal_it_is_said_that_no_link_was_established_and_how_to_try_
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_each_failure_has_its_own_way_out(kind: FailureKind) -> None:
-    assert way_out(str(Failure(kind, "what was seen"))) == FAILURES[kind].hint
+    confirm = "stui-supervisor --home h --profile work profiles confirm work"
+    own = f"see that profiles.json can be read, or decide what holds with: {confirm}; or give --without-profile"
+    expected = own if kind is FailureKind.PROFILE else FAILURES[kind].hint
+    assert way_out(kind, OPTIONS) == expected
 
 
-@pytest.mark.parametrize("trouble", [None, "", "no byte for 2.0 s"])
-def test_without_a_failure_the_backend_is_what_to_look_at(trouble: str | None) -> None:
-    assert way_out(trouble) == "see whether the backend runs there, and is not busy"
+def test_without_a_failure_the_backend_is_what_to_look_at() -> None:
+    assert way_out(None, OPTIONS) == "see whether the backend runs there, and is not busy"

@@ -77,6 +77,19 @@ def test_login_and_logout_change_what_the_profile_says_and_tell_whether_anything
     assert told == [{**answer, "changed": changed} for changed in (True, False, True, False)]
 
 
+def test_a_profile_that_cannot_be_read_takes_no_token_but_lets_go_of_one(
+    command: Command, service: dict[str, str]
+) -> None:
+    command("login", ENDPOINT, stdin=TOKEN, environment=service)
+    (command.home / "profiles.json").write_bytes(b"damaged")
+    refused = command("login", "tcp://127.0.0.1:5556", stdin=TOKEN, environment=service)
+    left = command("logout", ENDPOINT, environment=service)
+    assert (refused.code, "profiles confirm default" in refused.err) == (1, True)
+    assert left.code == 1
+    assert f"The token for {ENDPOINT} is gone. The profile could not be told:" in left.err
+    assert (command.home / "profiles.json").read_bytes() == b"damaged"
+
+
 def test_a_profile_with_a_token_elsewhere_goes_on_asking_the_keyring(command: Command, service: dict[str, str]) -> None:
     other = "tcp://127.0.0.1:5556"
     ProfileFile(command.home / "profiles.json").change(

@@ -11,7 +11,7 @@ import pytest
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.config import REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import IMAGE_PIN_MAX_BYTES
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "server_keys": {},
     "favourite": False,
     "recent": [],
+    "wanted": True,
 }
 OPTIONS = (
     "--failover",
@@ -91,7 +92,7 @@ def test_an_endpoint_is_kept_in_its_normal_form_and_once(command: Command) -> No
     ("words", "said"),
     [
         (("not an endpoint",), "has no scheme"),
-        ((f"--pin-image={'x' * REMOTE_NAME_MAX_BYTES}",), "the image's name is longer"),
+        ((f"--pin-image={'x' * (IMAGE_PIN_MAX_BYTES + 1)}",), "the image's name is longer"),
         (("--notifications=nowhere",), "has no scheme"),
         (("--no-such-option",), "unrecognized arguments"),
         pytest.param(("--topic=\udcff",), r"'\udcff' cannot be a topic", marks=posix),
@@ -158,6 +159,7 @@ def test_a_person_sees_what_is_settled_line_by_line(command: Command) -> None:
         "uses_token": "false",
         "allow_plaintext_token": "false",
         "favourite": "false",
+        "wanted": "true",
     }
 
 
@@ -217,15 +219,52 @@ def test_a_later_versions_file_is_left_as_it_is(command: Command) -> None:
     assert contents(command.home) == before
 
 
-def test_a_damaged_file_is_told_beside_the_answer(command: Command) -> None:
+def test_a_damaged_file_stops_every_command_that_needs_it(command: Command) -> None:
     command("profiles", "add", "work", A)
     command("profiles", "add", "work", B)
     (command.home / "profiles.json").write_bytes(b"damaged")
 
-    ended = command("profiles", "show", "work", "--json")
+    for words in (("show", "work"), ("add", "work", A), ("forget", "work"), ("favourite", "work")):
+        ended = command("--home", str(command.home), "profiles", *words, "--json")
+        assert (ended.code, ended.answer["error"]) == (
+            1,
+            {
+                "type": "StoreError",
+                "message": "profiles.json is damaged (its first line is not a header)",
+                "hint": "put it back as it was, or decide what holds from now on with: "
+                f"stui-supervisor --home {command.home} profiles confirm work",
+            },
+        )
+    assert (command.home / "profiles.json").read_bytes() == b"damaged"
 
-    assert (ended.code, ended.answer["endpoints"]) == (0, [A])
-    assert "profiles.json cannot be used" in ended.err
+
+def test_a_person_decides_about_a_damaged_file_and_sees_what_holds_then(command: Command) -> None:
+    command("profiles", "add", "work", A)
+    command("profiles", "add", "work", B)
+    (command.home / "profiles.json").write_bytes(b"damaged")
+
+    ended = command("profiles", "confirm", "work", "--json")
+
+    (decided,) = ended.answer["confirmed"]
+    assert (ended.code, decided["name"], decided["endpoints"], decided["read_from"]) == (
+        0,
+        "work",
+        [A],
+        "profiles.backup.json",
+    )
+    assert command("profiles", "show", "work", "--json").answer["endpoints"] == [A]
+    again = command("profiles", "confirm", "work")
+    assert (again.code, again.out) == (0, "Nothing was in doubt; nothing is changed.\n")
+
+
+def test_what_may_be_missing_from_the_list_is_said(command: Command) -> None:
+    command("profiles", "add", "work", A)
+    (command.home / "profiles.json").write_bytes(b"damaged")
+
+    ended = command("profiles", "list")
+
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.startswith("There may be others: profiles.json is damaged")
 
 
 def test_each_action_and_each_option_explains_itself(command: Command) -> None:

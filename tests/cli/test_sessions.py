@@ -13,6 +13,7 @@ import pytest
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.cli.main import main
 from stui_supervisor.context import Section
+from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 from tests.support.command import Command
 from tests.support.denied_writing import plain_account
@@ -63,7 +64,7 @@ def leave(
 ) -> str:
     """A free session with these contexts, one saved after the other."""
     files = SessionFiles(told._home / "sessions", (lambda: at) if at else lambda: datetime.now(UTC))
-    session_id = files.claim(profile, f"no image {datetime.now(UTC)}").session_id
+    session_id = files.claim(profile, identity_of(f"no image {datetime.now(UTC)}")).session_id
     files.save_record(session_id, SessionRecord(profile=profile, endpoint=ENDPOINT, image_id=image, client_id="c-1"))
     for number, sections in enumerate(contexts, start=1):
         files.save_context(session_id, {name: Section(b"%d" % value, number, "me") for name, value in sections.items()})

@@ -30,14 +30,30 @@ def test_a_profile_that_nobody_has_set_up_has_the_defaults(process: Process) -> 
 
 def test_an_endpoint_that_was_noted_is_the_most_recent_one_of_its_profile_alone(process: Process) -> None:
     for endpoint in (A, B, A):
-        process().note_link("work", endpoint)
+        process().note_link("work", endpoint, wanted=True)
     assert process().read("work") == (Profile(name="work", recent=(A, B)), ())
     assert process().read("play") == (Profile(name="play"), ())
 
 
 def test_noting_an_endpoint_changes_nothing_else(process: Process) -> None:
     store = process()
-    store.note_link("work", A)
+    store.note_link("work", A, wanted=True)
     before, _ = store.read("work")
-    store.note_link("work", B)
+    store.note_link("work", B, wanted=True)
     assert store.read("work")[0] == replace(before, recent=(B, A))
+
+
+def test_the_wish_is_noted_alone_or_with_an_endpoint(process: Process) -> None:
+    process().note_link("work", A, wanted=True)
+    process().note_link("work", None, wanted=False)
+    assert process().read("work") == (Profile(name="work", recent=(A,), wanted=False), ())
+    process().note_link("work", B, wanted=True)
+    assert process().read("work") == (Profile(name="work", recent=(B, A)), ())
+
+
+def test_a_change_shows_in_the_signature(process: Process) -> None:
+    store = process()
+    before = store.signature()
+    assert store.signature() == before
+    process().note_link("work", A, wanted=True)
+    assert store.signature() != before

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
+from stui_supervisor.identity import identity_of
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -150,8 +151,8 @@ def test_a_claim_for_an_image_gets_only_sessions_of_that_image(process: Process)
     of_one = leave(store, replace(RECORD, image_id="one"), WORK)
     leave(store, replace(RECORD, image_id="two"), WORK)
     leave(store, replace(RECORD, image_id=None), WORK)
-    assert process().claim("default", "one").session_id == of_one
-    fresh = process().claim("default", "three")
+    assert process().claim("default", identity_of("one")).session_id == of_one
+    fresh = process().claim("default", identity_of("three"))
     assert (fresh.fresh, fresh.record.image_id, fresh.record.endpoint) == (True, "three", RECORD.endpoint)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import Problem, Settings, State, StoreError, Supervisor
+from stui_supervisor import NotSent, Problem, Settings, State, StoreError, Supervisor
 from stui_supervisor.testing import FakePeer
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.intercepted import Call, intercepted, is_giving_back
@@ -23,9 +23,25 @@ from tests.support.watching import LIMIT_S, next_of, queued, until
 QUICK = Settings(save_retry_s=0.05)
 
 
-async def test_a_home_that_is_a_file_costs_a_warning_and_no_link(tmp_path: Path) -> None:
+async def test_a_home_that_is_a_file_may_hide_a_profile_so_nothing_is_linked_until_it_is_gone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("not a directory")
+    peer = FakePeer(EmbeddedImage())
+    async with Supervisor(ENDPOINT, home=home, settings=QUICK, link=peer) as supervisor:
+        await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
+        assert supervisor.status().failure == "profile_not_readable"
+        with pytest.raises(NotSent, match="Not a directory"):
+            await supervisor.request("evaluate", {"code": "3 + 4"}, timeout=0.1)
+        assert peer.links == []
+        home.unlink()
+        await supervisor.reconnect()
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+
+
+async def test_a_file_in_the_place_of_the_sessions_costs_a_warning_and_no_link(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "sessions").write_text("not a directory")
     supervisor = Supervisor(ENDPOINT, home=home, settings=QUICK, link=FakePeer(EmbeddedImage()))
     stream = supervisor.events()
     async with supervisor:
@@ -42,7 +58,7 @@ async def test_a_home_that_is_a_file_costs_a_warning_and_no_link(tmp_path: Path)
         assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
         assert [event for event in queued(stream) if isinstance(event, Problem)] == []
 
-        home.unlink()  # the disk is back
+        (home / "sessions").unlink()  # the disk is back
         await until(lambda: supervisor.status().store_ok)
         await supervisor.save()
         assert supervisor.status().session_id is not None

@@ -18,6 +18,7 @@ from stui_supervisor import (
     Supervisor,
 )
 from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profile_mending import confirm
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess
@@ -137,8 +138,11 @@ async def test_a_pinned_image_that_is_replaced_by_another_is_noticed_on_the_next
                 await supervisor.wait_for(State.RESTORING, timeout=LIMIT_S)
 
 
-async def test_a_broken_profile_file_costs_no_link(tmp_path: Path) -> None:
+async def test_a_broken_profile_file_keeps_the_link_away_until_a_person_has_decided(tmp_path: Path) -> None:
     (tmp_path / "profiles.json").mkdir()
     async with backend() as server, Supervisor(server.endpoint, profile="work", home=tmp_path) as supervisor:
+        await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
+        assert supervisor.status().failure == "profile_not_readable"
+        confirm(ProfileFile(tmp_path / "profiles.json"), "work")
         assert await connected(supervisor) == server.endpoint
         await until(lambda: recent(tmp_path) == (server.endpoint,))

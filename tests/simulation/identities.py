@@ -58,7 +58,7 @@ def canonical(name: Any) -> str | None:
 
 def known_as(record: SessionRecord) -> str | None:
     """What a session remembers of its image, so that two images differ."""
-    return record.image_id
+    return None if record.image is None else record.image.canonical
 
 
 def spellings(name: Any) -> tuple[str, ...]:

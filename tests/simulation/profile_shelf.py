@@ -79,6 +79,6 @@ class ProfileQueue:
                 if self._shelf.failure is not None:
                     return inputs.ProfileFailed(read, self._shelf.failure)
                 return inputs.ProfileRead(read, *self._shelf.memory.read(name))
-            case NoteLink(name, endpoint):
-                self._shelf.memory.note_link(name, endpoint)
+            case NoteLink(name, endpoint, wanted):
+                self._shelf.memory.note_link(name, endpoint, wanted=wanted)
         return None

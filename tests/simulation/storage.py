@@ -111,8 +111,8 @@ class StoreQueue:
 
     def _answer_to(self, call: StoreCall) -> Input | None:
         match call:
-            case Load(load, profile, image_id):
-                return inputs.Loaded(load, self.store.claim(profile, image_id))
+            case Load(load, profile, image):
+                return inputs.Loaded(load, self.store.claim(profile, image))
             case Save(session_id, record, sections):
                 self.store.save_record(session_id, record)
                 if sections is None:

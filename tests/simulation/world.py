@@ -247,7 +247,7 @@ class World:
         image = site.image
         if not image.character.has_sessions:
             return
-        state = image.sessions.get(record.backend_session or "")
+        state = image.sessions.get(str(record.backend_session or ""))
         demand(state is not None, "the image has the session")
         theirs, ours = from_state_data(state), program.context.sections()
         if theirs != ours and site.heard_late:

@@ -12,6 +12,13 @@ def _restoring(world: World) -> None:
     world.start(HERE)
 
 
+def _recovering_profile(world: World) -> None:
+    world.profile = None
+    world.start(HERE)
+    world.loaded(stored(image_id="one"))
+    world.wait(world.settings.restore_timeout_s)
+
+
 def _connecting_loading(world: World) -> None:
     world.start()
     world.tell(inputs.Connect(HERE))
@@ -120,6 +127,7 @@ PLACES = {
     "connected": _connected,
     "connected, asking": _connected_asking,
     "degraded": _degraded,
+    "recovering, profile": _recovering_profile,
     "recovering, waiting": _recovering_waiting,
     "recovering, credential": _recovering_credential,
     "recovering, opening": _recovering_opening,

@@ -348,8 +348,8 @@ def ask_store(store: MemoryStore, effect: Load | Save | Release) -> Input | None
     """What the store's thread does with an effect."""
     try:
         match effect:
-            case Load(load, profile, image_id):
-                return inputs.Loaded(load, store.claim(profile, image_id))
+            case Load(load, profile, image):
+                return inputs.Loaded(load, store.claim(profile, image))
             case Save(session_id, record, sections):
                 store.save_record(session_id, record)
                 size = None if sections is None else store.save_context(session_id, sections)

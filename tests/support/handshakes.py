@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.handshake import (
     Ask,
     Established,
@@ -13,6 +14,7 @@ from stui_supervisor.handshake import (
     Known,
     Step,
 )
+from stui_supervisor.identity import identity_of
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
@@ -42,10 +44,16 @@ def ask(dialect: Dialect, command: str, secret: Secret | None = None, **paramete
     return exact(Ask(dialect, Operation(command, parameters), secret))
 
 
+def session(session_id: SessionId = "s1", owner: object = "c") -> BackendSession:
+    """A session that the backend calls ours."""
+    return BackendSession(session_id, identity_of(owner))
+
+
 def known(
     dialect: Dialect = COMMAND, image_id: str | None = None, backend_session: str | None = None, client_id: str = "c"
 ) -> Known:
-    return Known(dialect=dialect, image_id=image_id, backend_session=backend_session, client_id=client_id)
+    held = None if backend_session is None else session(backend_session, client_id)
+    return Known(dialect=dialect, image=identity_of(image_id), session=held, client_id=client_id)
 
 
 def established(

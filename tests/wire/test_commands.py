@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.wire.commands import NAMINGS, is_repeatable, naming_of_command, naming_of_request_type
+from stui_supervisor.wire.commands import (
+    NAMINGS,
+    is_repeatable,
+    names_part_of_process,
+    naming_of_command,
+    naming_of_request_type,
+)
 from tests.support.values import WORDS
 
 
@@ -71,3 +79,43 @@ def test_the_other_request_types_of_stui_have_their_commands() -> None:
     commands = [naming_of_request_type(name).command for name in names]
     assert commands == ["browse_class", "list_classes", "get_method", "system_info", "debug"]
     assert [naming_of_command(command).request_type for command in commands] == names
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"objectId": 42},
+        {"target": "42"},
+        {"target": {"ObjectId": "42"}},
+        {"target": {"type": "ObjectId", "value": "42"}},
+        {"target": 42},
+        {"session_id": "s1", "code": "x"},
+        {"code": "x", "context": {"session_id": "s1"}},
+        {"object_id": 0},
+        {"inspector_id": "i"},
+        {"id": "x"},
+        {"process_id": 3},
+    ],
+)
+def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any]) -> None:
+    assert names_part_of_process(parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"code": "3 + 4"},
+        {"class_name": "Object", "method_name": "printOn:"},
+        {"client_id": "c"},
+        {"image_id": "one"},
+        {"session_id": None},
+        {"target": {"Expression": "OrderedCollection new"}},
+        {"target": {"type": "Expression", "value": "x"}},
+        {"target": "OrderedCollection new"},
+        {"code": "x", "context": {"paid": 3, "grid": [1]}},
+        {"message": "objectId"},
+    ],
+)
+def test_names_that_outlive_a_process_are_none_of_its_parts(parameters: dict[str, Any]) -> None:
+    assert not names_part_of_process(parameters)

@@ -1,0 +1,50 @@
+"""A session in a backend: what it is called, whose it is, and what an answer says of both.
+
+A backend that numbers its sessions gives one client's number to another client after a restart. So a session is
+ours only as long as no answer names another owner.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple, TypeGuard
+
+from stui_supervisor.config import SESSION_ID_MAX_BYTES
+from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.wire.dialects import Reply
+from stui_supervisor.wire.limits import MalformedMessage
+
+SessionId = str | int | float  # by custom a text; a number is given back as one
+
+
+class BackendSession(NamedTuple):
+    """A session in a backend, and what that calls its owner; None where the backend has not said yet."""
+
+    id: SessionId
+    owner: Identity | None = None
+
+
+def session_in(reply: Reply | MalformedMessage, client_id: str) -> BackendSession | None:
+    """The session in the answer to create_session; its owner is named there, else as we have called ourselves."""
+    session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
+    if not isinstance(reply, Reply) or not _is_session_id(session):
+        return None
+    return BackendSession(session, client_in(reply) or identity_of(client_id))
+
+
+def client_in(reply: Reply) -> Identity | None:
+    """Whose session an answer is about: later servers say it beside the status."""
+    return identity_of(reply.result.get("client_id")) or identity_of(reply.client_id)
+
+
+def names_another_session(reply: Reply, session: BackendSession) -> bool:
+    """True for an answer about a session of another id, or of another client; what it does not say proves nothing."""
+    answered, asked = identity_of(reply.result.get("session_id")), identity_of(session.id)
+    is_other = answered is not None and asked is not None and answered.text != asked.text  # some answer 7 with "7"
+    return is_other or differ(client_in(reply), session.owner)
+
+
+def _is_session_id(value: object) -> TypeGuard[SessionId]:
+    """True for a text or a number of a length that every push can carry."""
+    is_right = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    return is_right and len(json.dumps(value)) <= SESSION_ID_MAX_BYTES

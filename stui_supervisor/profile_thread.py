@@ -1,0 +1,112 @@
+"""The profiles behind a thread of their own, so that one that cannot be read holds up no session, and no session it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from stui_supervisor import inputs
+from stui_supervisor.adapters.worker import Worker
+from stui_supervisor.config import THREAD_END_S
+from stui_supervisor.effects import NoteLink, ReadProfile
+from stui_supervisor.errors import StoreError
+from stui_supervisor.inputs import Input
+from stui_supervisor.ports import ProfileStore
+
+_NOT_SEEN: Final = object()
+
+
+class ProfileThread:
+    """Reads and notes what it is told to, and sees whether somebody has changed the file meanwhile."""
+
+    def __init__(self, open_profiles: Callable[[], ProfileStore], feed: Callable[[Input], None]) -> None:
+        self._open_profiles = open_profiles
+        self._profiles: ProfileStore | None = None
+        self._seen: object = _NOT_SEEN
+        self._feed = feed
+        self._loop = asyncio.get_running_loop()
+        self._worker = Worker("stui-profile")
+        self._pending = 0
+        self._notes = 0
+        self._closed = False
+        self._noted = asyncio.Event()
+        self._noted.set()
+
+    def do(self, effect: ReadProfile | NoteLink) -> None:
+        """Queue one call."""
+        if isinstance(effect, NoteLink):
+            self._notes += 1
+            self._noted.clear()
+            self._post(lambda: self._note(effect), None)
+        else:
+            self._post(lambda: self._read(effect), _no_thread(effect))
+
+    def look(self) -> None:
+        """See whether the file is another than the one that was read last; ProfileChanged says so."""
+        if not self._pending:
+            self._post(self._look, None)
+
+    async def drained(self) -> None:
+        """Wait until everything is noted."""
+        await self._noted.wait()
+
+    def close(self) -> None:
+        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
+        self._closed = True
+        self._worker.close(0.0 if self._pending else THREAD_END_S)
+
+    def _post(self, call: Callable[[], Input | None], without_thread: Input | None) -> None:
+        self._pending += 1
+
+        def run() -> None:
+            answer = call()
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._answered, answer)
+
+        try:
+            self._worker.post(run)
+        except RuntimeError:
+            self._loop.call_soon(self._answered, without_thread)
+
+    def _answered(self, answer: Input | None) -> None:
+        self._pending -= 1
+        if self._pending == 0 and self._notes:
+            self._notes = 0
+            self._noted.set()
+        if answer is not None and not self._closed:
+            self._feed(answer)
+
+    # In the thread
+
+    def _opened(self) -> ProfileStore:
+        self._profiles = self._profiles or self._open_profiles()
+        return self._profiles
+
+    def _read(self, effect: ReadProfile) -> Input:
+        try:
+            profiles = self._opened()
+            self._seen = profiles.signature()  # first: a change while it is read shows at the next look
+            return inputs.ProfileRead(effect.read, *profiles.read(effect.name))
+        except StoreError as error:
+            return inputs.ProfileFailed(effect.read, error)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong, it is not known, and that is said
+            return inputs.ProfileFailed(effect.read, StoreError(f"{type(error).__name__}: {error}"))
+
+    def _note(self, effect: NoteLink) -> None:
+        # A recent endpoint is a courtesy, and the session has the wish too.
+        with contextlib.suppress(Exception):
+            self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted)
+
+    def _look(self) -> Input | None:
+        with contextlib.suppress(Exception):  # what cannot be looked at is said by the next reading
+            signature = self._opened().signature()
+            has_changed = signature != self._seen and self._seen is not _NOT_SEEN
+            self._seen = signature
+            return inputs.ProfileChanged() if has_changed else None
+        return None
+
+
+def _no_thread(effect: ReadProfile) -> Input:
+    return inputs.ProfileFailed(effect.read, StoreError("no thread to be had for the disk"))

@@ -1,0 +1,131 @@
+"""Whose session a backend gives back: one that numbers them gives our number to another client after a restart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stui_supervisor.backend_session import BackendSession
+from stui_supervisor.context import Section
+from stui_supervisor.handshake import Handshake, Known, Merge
+from stui_supervisor.identity import identity_of
+from stui_supervisor.state_data import encode_state_data
+from stui_supervisor.states import BackendVerdict
+from stui_supervisor.wire.dialects import Dialect
+from stui_supervisor.wire.limits import parse
+from tests.support.handshakes import (
+    BOTH,
+    COMMAND,
+    ENVELOPE,
+    ask,
+    begun,
+    established,
+    exact,
+    known,
+    ok,
+    restoring,
+    session,
+)
+
+MINE = parse(encode_state_data({"work": Section(b"1", 3, "an earlier process of mine")}))
+THEIRS = parse(encode_state_data({"work": Section(b"2", 9, "somebody else")}))
+
+
+def of_earlier_version(dialect: Dialect = COMMAND) -> Handshake:
+    """It has asked for a session that was stored without what the backend calls its owner."""
+    stored = Known(
+        dialect=dialect,
+        image=identity_of("one"),
+        session=BackendSession("s1"),
+        client_id="c",
+        writers=frozenset({"an earlier process of mine", "me"}),
+    )
+    handshake = begun(stored)
+    handshake.answered(ok(dialect, image_id="one"))
+    return handshake
+
+
+@BOTH
+def test_a_session_that_is_another_clients_now_is_neither_merged_nor_pushed_to(dialect: Dialect) -> None:
+    handshake = restoring(dialect)
+    answer = ok(dialect, session_id="s1", client_id="theirs", session_state={"work": "theirs"})
+    assert exact(handshake.answered(answer)) == ask(dialect, "ping")
+    assert exact(handshake.answered(ok(dialect, image_id="one"))) == ask(dialect, "create_session", client_id="c")
+    handshake.answered(ok(dialect, session_id="s2", client_id="c"))
+    step = handshake.merged(ours_is_newer=False)
+    assert exact(step) == established(known(dialect, "one", "s2"), BackendVerdict.RESTARTED)
+
+
+@pytest.mark.parametrize("named", [{}, {"client_id": None}, {"client_id": ""}, {"client_id": "c"}])
+def test_none_named_proves_nothing(named: dict[str, Any]) -> None:
+    answer = ok(session_id="s1", session_state={"work": 1}, **named)
+    assert exact(restoring().answered(answer)) == exact(Merge({"work": 1}))
+
+
+def test_a_backend_that_gives_clients_names_of_its_own_is_asked_with_that_and_told_ours_for_a_new_one() -> None:
+    handshake = begun(known(COMMAND, "one", "s1")._replace(session=session("s1", 71)))
+    assert exact(handshake.answered(ok(image_id="one"))) == (
+        ask(COMMAND, "restore_session", session_id="s1", client_id=71)  # type: ignore[arg-type]  # a number here
+    )
+    handshake.answered(ok(client_id=72))
+    assert exact(handshake.answered(ok(image_id="one"))) == ask(COMMAND, "create_session", client_id="c")
+    made = handshake.answered(ok(session_id="s2", client_id=72))
+    assert exact(made) == exact(Merge(None, made=session("s2", 72)))
+
+
+def test_an_owner_too_long_to_be_kept_is_compared_and_not_said() -> None:
+    owner = "x" * 1_000
+    handshake = begun(known(COMMAND, "one", "s1")._replace(session=session("s1", owner)))
+    step = handshake.answered(ok(image_id="one"))
+    assert exact(step) == ask(COMMAND, "restore_session", session_id="s1", client_id="c")
+    assert exact(handshake.answered(ok(client_id=owner, state={"a": 1}))) == exact(Merge({"a": 1}))
+
+
+# A session that an earlier version has stored
+
+
+def test_a_session_of_an_earlier_version_that_is_named_ours_is_ours() -> None:
+    step = of_earlier_version().answered(ok(client_id="c", session_state=THEIRS))
+    assert exact(step) == exact(Merge(THEIRS))
+
+
+def test_a_session_of_an_earlier_version_takes_the_first_name_of_its_owner_where_we_have_written_to_it() -> None:
+    handshake = of_earlier_version()
+    assert exact(handshake.answered(ok(client_id="renamed", session_state=MINE))) == exact(Merge(MINE))
+    step = handshake.merged(ours_is_newer=False)
+    learnt = handshake._known
+    assert learnt.session == session("s1", "renamed")
+    assert exact(step) == established(learnt, BackendVerdict.RESUMED)
+
+
+@pytest.mark.parametrize("state", [THEIRS, {}, {"work": "of a plain client"}, None, [1]])
+def test_a_session_of_an_earlier_version_that_nothing_shows_to_be_ours_is_left_alone(state: Any) -> None:
+    handshake = of_earlier_version()
+    assert exact(handshake.answered(ok(client_id="somebody", session_state=state))) == ask(COMMAND, "ping")
+    assert exact(handshake.answered(ok(image_id="one"))) == ask(COMMAND, "create_session", client_id="c")
+
+
+@pytest.mark.parametrize(("context", "is_ours"), [(MINE, True), (THEIRS, False), (None, False)])
+def test_where_the_context_comes_by_itself_it_shows_whose_the_session_is(context: Any, is_ours: bool) -> None:
+    handshake = of_earlier_version(ENVELOPE)
+    step = handshake.answered(ok(ENVELOPE, client_id="renamed"))
+    assert exact(step) == ask(ENVELOPE, "load_context", session_id="s1")
+    step = handshake.answered(ok(ENVELOPE, context=context))
+    assert exact(step) == (exact(Merge(context)) if is_ours else ask(ENVELOPE, "ping"))
+
+
+def test_a_context_that_is_another_clients_is_not_merged() -> None:
+    handshake = restoring(ENVELOPE)
+    handshake.answered(ok(ENVELOPE))
+    step = handshake.answered(ok(ENVELOPE, client_id="theirs", context={"work": "theirs"}))
+    assert exact(step) == ask(ENVELOPE, "ping")
+
+
+def test_a_push_that_is_answered_for_another_client_is_a_refused_one() -> None:
+    handshake = restoring()
+    handshake.answered(ok(client_id="c"))
+    handshake.merged(ours_is_newer=True)
+    step = handshake.answered(ok(client_id="theirs", update_successful=True))
+    refusal = "its session is another client's now"
+    assert exact(step) == established(known(COMMAND, "one", "s1"), BackendVerdict.RESUMED, refusal)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from stui_supervisor import inputs
+from stui_supervisor.effects import NoteLink, ReadProfile
+from stui_supervisor.errors import StoreError
+from stui_supervisor.inputs import Input, ProfileChanged, ProfileFailed, ProfileRead
+from stui_supervisor.ports import ProfileStore
+from stui_supervisor.profile import Profile
+from stui_supervisor.profile_thread import ProfileThread
+from stui_supervisor.testing import MemoryProfiles
+
+LIMIT_S = 10.0
+FULL = StoreError("the disk is full", hint="make room")
+WORK = Profile(name="work")
+
+
+class Life:
+    """A thread for these profiles, and what it says, in order."""
+
+    def __init__(self, open_profiles: Callable[[], ProfileStore]) -> None:
+        self.fed: asyncio.Queue[Input] = asyncio.Queue()
+        self.thread = ProfileThread(open_profiles, self.fed.put_nowait)
+
+    async def next(self) -> Input:
+        async with asyncio.timeout(LIMIT_S):
+            return await self.fed.get()
+
+    async def looked(self) -> None:
+        """Wait until what the thread was told to do is done, and told."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(over.set)
+
+        self.thread._worker.post(tell)  # behind all the rest
+        async with asyncio.timeout(LIMIT_S):
+            await over.wait()
+
+
+async def test_a_profile_is_read_and_a_link_that_is_noted_has_no_answer() -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    for call in (ReadProfile(1, "work"), NoteLink("work", "a", wanted=True), ReadProfile(2, "work")):
+        life.thread.do(call)
+    assert [await life.next(), await life.next()] == [
+        ProfileRead(1, WORK, ()),
+        ProfileRead(2, Profile(name="work", recent=("a",)), ()),
+    ]
+    life.thread.close()
+
+
+async def test_the_wish_is_noted_without_an_endpoint() -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    life.thread.do(NoteLink("work", None, wanted=False))
+    await life.thread.drained()
+    assert profiles.profiles == {"work": Profile(name="work", wanted=False)}
+    life.thread.close()
+
+
+async def test_a_profile_that_cannot_be_read_is_answered_and_a_link_that_cannot_be_noted_is_not() -> None:
+    profiles = MemoryProfiles(failure=FULL)
+    life = Life(lambda: profiles)
+    life.thread.do(NoteLink("work", "a", wanted=True))
+    life.thread.do(ReadProfile(1, "work"))
+    assert await life.next() == ProfileFailed(1, FULL)
+    assert life.fed.empty()
+    life.thread.close()
+
+
+async def test_whatever_a_store_raises_the_profile_is_not_known_then() -> None:
+    def broken() -> ProfileStore:
+        raise ZeroDivisionError("odd")
+
+    life = Life(broken)
+    life.thread.do(ReadProfile(1, "work"))
+    answer = await life.next()
+    assert isinstance(answer, ProfileFailed)
+    assert str(answer.error) == "ZeroDivisionError: odd"
+    life.thread.close()
+
+
+@pytest.mark.parametrize("is_read_first", [True, False], ids=["read", "only looked at"])
+async def test_a_change_is_told_once(is_read_first: bool) -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    if is_read_first:
+        life.thread.do(ReadProfile(1, "work"))
+        assert isinstance(await life.next(), inputs.ProfileRead)
+    life.thread.look()
+    await life.looked()
+    assert life.fed.empty()
+    profiles.profiles["work"] = Profile(name="work", pin_image="one")
+    life.thread.look()
+    assert await life.next() == ProfileChanged()
+    life.thread.look()
+    await life.looked()
+    assert life.fed.empty()
+    life.thread.close()
+
+
+async def test_a_profile_that_hangs_is_not_asked_on_top_and_holds_up_no_end() -> None:
+    let_go, reads = threading.Event(), []
+
+    class Hanging(MemoryProfiles):
+        def read(self, name: str) -> tuple[Profile, tuple[()]]:
+            reads.append(name)
+            let_go.wait(LIMIT_S)
+            return Profile(name=name), ()
+
+    life = Life(Hanging)
+    life.thread.do(ReadProfile(1, "work"))
+    life.thread.look()
+    hanging = life.thread._worker._thread
+    assert hanging is not None
+    life.thread.close()
+    await life.thread.drained()
+    let_go.set()
+    hanging.join(LIMIT_S)
+    assert (reads, life.fed.empty()) == (["work"], True)
