@@ -15,6 +15,7 @@ from tests.simulation.violation import demand
 
 _BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
 _SLOW = FAILURES[FailureKind.NOT_ZEROMQ].meaning  # a handshake that was not over in time, or no ZeroMQ at all
+_OF_PROFILE = FAILURES[FailureKind.PROFILE].meaning  # grows with each reading, and not with the age of the outage
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
@@ -77,7 +78,7 @@ class WaitWitness:
         self._may_be_long |= meaning == _SLOW
         is_local = self._endpoint is not None and self._endpoint.is_local
         quick = curve.local_s if is_local else curve.remote_s
-        is_young = self._age(now) < self._settings.quick_retry_s
+        is_young = self._age(now) < self._settings.quick_retry_s and meaning != _OF_PROFILE
         longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
         if is_young and scheduled.delay_s > 0.0:  # the next endpoint of a profile is tried at once
