@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
+from stui_supervisor.endpoint import Endpoint
 from tests.simulation.agenda import Agenda
 from tests.simulation.identity_faults import IdentityFaults
 from tests.simulation.image_faults import ImageFaults
@@ -14,6 +15,7 @@ from tests.simulation.own_faults import OwnFaults
 from tests.simulation.profile_faults import ProfileFaults
 from tests.simulation.program import Program
 from tests.simulation.session_faults import SessionFaults
+from tests.simulation.settling import Settling
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring
 
 _OFTEN = 0.35
@@ -53,7 +55,7 @@ class Faults:
     def __init__(
         self,
         agenda: Agenda,
-        sites: list[Site],
+        sites: Mapping[Endpoint, Site],
         disk: SimulatedDisk,
         keyring: SimulatedKeyring,
         programs: Callable[[], list[Program]],
@@ -61,14 +63,20 @@ class Faults:
     ) -> None:
         self._agenda = agenda
         self._note = note
-        self._identities = IdentityFaults(agenda, sites, note, agenda.side_rng)
-        self._profiles = ProfileFaults(agenda, sites, disk.profiles, note, agenda.side_rng)
-        self._beside = (self._identities, self._profiles, SessionFaults(agenda, sites, note, agenda.side_rng))
-        self._images = ImageFaults(agenda, sites, note)
+        all_sites = list(sites.values())
+        self._identities = IdentityFaults(agenda, all_sites, note, agenda.side_rng)
+        self._profiles = ProfileFaults(agenda, all_sites, disk.profiles, note, agenda.side_rng)
+        self._beside = (
+            self._identities,
+            self._profiles,
+            SessionFaults(agenda, all_sites, note, agenda.side_rng),
+            Settling(agenda, sites, disk.profiles, programs, note),
+        )
+        self._images = ImageFaults(agenda, all_sites, note)
         self._all = (
             self._images,
-            NetworkFaults(agenda, sites, programs, note),
-            OwnFaults(agenda, sites, disk, keyring, programs, note),
+            NetworkFaults(agenda, all_sites, programs, note),
+            OwnFaults(agenda, all_sites, disk, keyring, programs, note),
         )
         kinds = [kind for some in self._all for kind in some.kinds]
         self._turns = _Turns(agenda, agenda.rng, kinds, kinds)

@@ -12,6 +12,7 @@ from stui_supervisor.profile import Profile
 from tests.simulation.identities import canonical, spellings
 
 SERVER_KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # from ZeroMQ RFC 26
+OTHER_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"  # from the same
 _PINNED = 0.15
 _KEYED = 0.15
 _TOKEN_OF_PROFILE = 0.5  # of the lives with a token; in the others the program brings it

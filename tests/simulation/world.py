@@ -75,7 +75,7 @@ class World:
         users = [self._user, self._second_user] if self._has_second_window else [self._user]
         self._faults = Faults(
             self.agenda,
-            list(self._sites.values()),
+            self._sites,
             self._disk,
             self._keyring,
             lambda: [user.program for user in users],
