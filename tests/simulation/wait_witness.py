@@ -34,6 +34,7 @@ class WaitWitness:
         self._woken_at: float | None = None
         self._healthy_since = 0.0
         self._endpoint: Endpoint | None = None
+        self._is_for_profile = False
 
     def saw(self, effects: Sequence[Effect], now: float) -> None:
         """Judge one step."""
@@ -56,9 +57,12 @@ class WaitWitness:
         begins_anew = transition.trigger in (Trigger.CONNECT, Trigger.RESTORE)
         was_healthy = now - self._healthy_since >= self._settings.health_s
         if begins_anew or (transition.from_state is State.CONNECTED and was_healthy):
-            self._began, self._attempt, self._may_be_long = None, 0, False
+            self._begin_anew()
         if transition.to_state is State.CONNECTED:
             self._healthy_since = now
+
+    def _begin_anew(self) -> None:
+        self._began, self._attempt, self._may_be_long = None, 0, False
 
     def _counts(self, attempt: int, now: float) -> None:
         """Attempts are counted on through an outage, however often a link came up; only a sleep may end it."""
@@ -75,10 +79,13 @@ class WaitWitness:
     def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
         meaning = max((each for each in _BY_MEANING if each in scheduled.failure), key=len)
         curve = _BY_MEANING[meaning]
+        was_for_profile, self._is_for_profile = self._is_for_profile, meaning == _OF_PROFILE
+        if was_for_profile and not self._is_for_profile:
+            self._begin_anew()  # that outage was the profile's
         self._may_be_long |= meaning == _SLOW
         is_local = self._endpoint is not None and self._endpoint.is_local
         quick = curve.local_s if is_local else curve.remote_s
-        is_young = self._age(now) < self._settings.quick_retry_s and meaning != _OF_PROFILE
+        is_young = self._age(now) < self._settings.quick_retry_s and not self._is_for_profile
         longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
         if is_young and scheduled.delay_s > 0.0:  # the next endpoint of a profile is tried at once
