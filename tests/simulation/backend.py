@@ -88,6 +88,7 @@ class SimulatedImage:
     passing: float = 0.0
     has_misled: bool = False
     forgot_in: int = 0
+    up_since: float = 0.0
     kept: ImageSessions = field(init=False)
     _elsewhere: dict[str | None, ImageSessions] = field(default_factory=dict)
     _change: tuple[int, Any] = (0, None)
@@ -132,7 +133,7 @@ class SimulatedImage:
     def come_up(self, character: Character, *, keeps_sessions: bool) -> None:
         """The process starts again."""
         self.character = character
-        self.is_up = True
+        self.is_up, self.up_since = True, self.agenda.now
         self.frozen_until = 0.0
         if not keeps_sessions:
             self.forgot_in = self.boot
@@ -230,11 +231,19 @@ class SimulatedImage:
                 if self.agenda.chance(self.false_identity):
                     self.has_misled = True
                     image_id = self.agenda.rng.choice(self.names)
-                return {"message": "pong", "status": "ready", **named(image_id)}
+                return {"message": "pong", "status": "ready", **named(image_id), **self._of_process()}
             case command if command in _SESSION_COMMANDS:
                 return self._session_result(request)
             case _:
                 return {"echo": request.id}
+
+    def _of_process(self) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        if self.manners.tells_boot:
+            told["boot_id"] = f"{canonical(self.character.image_id)} {self.boot}"
+        if self.manners.tells_uptime:
+            told["uptime"] = int(self.agenda.now - self.up_since)
+        return told
 
     def _session_result(self, request: Request) -> dict[str, Any]:
         session = str(request.parameters.get("session_id"))

@@ -12,6 +12,8 @@ STRANGER: Final = "stranger"  # how the ids of all other users begin
 _NUMBERS = 0.3
 _NAMES = 0.6
 _RENAMES = 0.2
+_BOOTS = 0.3
+_UPTIMES = 0.3
 
 
 class Merging(StrEnum):
@@ -24,7 +26,7 @@ class Merging(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How the servers of one life treat sessions.
+    """How the servers of one life treat sessions, and what their pings tell of the process.
 
     With ``numbers_sessions`` the first one after each start has the same id. With ``names_clients`` a reply says whose
     the session is; with ``renames_clients`` that is not what the client calls itself.
@@ -34,6 +36,8 @@ class Manners:
     numbers_sessions: bool = False
     names_clients: bool = False
     renames_clients: bool = False
+    tells_boot: bool = False
+    tells_uptime: bool = False
 
     def called(self, client: str) -> str:
         """What the server calls a client that calls itself so."""
@@ -46,7 +50,7 @@ USUAL_MANNERS: Final = Manners()
 def some_manners(rng: Random) -> Manners:
     """Mostly good ones."""
     merging = rng.choice((*[Merging.REPLACES] * 4, Merging.MERGES, Merging.MERGES_DEEPLY))
-    return Manners(merging, rng.random() < _NUMBERS, rng.random() < _NAMES, rng.random() < _RENAMES)
+    return Manners(merging, *(rng.random() < share for share in (_NUMBERS, _NAMES, _RENAMES, _BOOTS, _UPTIMES)))
 
 
 @dataclass(slots=True)
