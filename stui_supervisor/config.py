@@ -41,7 +41,8 @@ RECENT_WAIT_S: Final = 0.1  # a supervisor waits so long to note an endpoint: it
 RECENT_ENDPOINTS_KEPT: Final = 5  # of a profile; what STUI offers beside its favourites
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go
-INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire; longer ones take quadratic time to read
+INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire or in the context; longer ones take quadratic time to read
+INTEGER_DIGITS_ALWAYS_READ: Final = 640  # the lowest limit that a program can set for Python
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
