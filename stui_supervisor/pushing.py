@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
-from stui_supervisor.effects import SaveSnapshot
+from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, session_in, words_of
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import bytes_beyond, encode_state_data, from_state_data, sections_beyond
+from stui_supervisor.section import Section, equal
+from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_copy, sections_beyond
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 
 
@@ -42,8 +45,8 @@ class Pushing(Retrying):
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
         sections = sections_beyond(state)
-        remote = {} if sections else from_state_data(state)
-        size = bytes_beyond(remote)
+        copy = read_copy({} if sections else state, self._session.context.sections())
+        size = bytes_beyond(copy.sections)
         self._sharing.found(is_readable=not sections and not size)
         if sections:
             self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
@@ -51,28 +54,51 @@ class Pushing(Retrying):
         if size:
             self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
             return False
-        context = self._session.context
+        context, has_disk = self._session.context, self._session.id is not None
         own = context.sections()
-        if self._session.id is None:  # without a disk there is no place for the copy that would give way
-            remote = {name: section for name, section in remote.items() if name not in own}
-        merged = context.merge(remote)
+        # What was set before anything could be restored wins over what was stored, which this may be the only copy of.
+        merged = context.merge(copy.sections, keeps_changes=not has_disk)
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
-        if merged.lost and self._session.id is not None:
-            self._effects.append(SaveSnapshot(self._session.id, merged.lost))
-            names = ", ".join(sorted(merged.lost))[:ERROR_TEXT_MAX_LENGTH]
-            hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
-            self._problem("context_differed", f"the image had another copy of: {names}", hint)
+        remains = {name: section for name, section in copy.remains.items() if _is_news(section, own.get(name))}
+        lost = {**remains, **merged.lost}
+        self._effects += self._session.keep(lost)
+        self._tell_of_copies(lost, "the image")
+        self._tell_of_doubtful(merged.doubtful)
         return bool(merged.newer)
+
+    def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
+        """The same, once the user is told of the copies that are kept by them."""
+        for effect in effects:
+            if isinstance(effect, SaveSnapshot):
+                self._tell_of_copies(effect.sections, whose)
+        return effects
+
+    def _tell_of_copies(self, lost: Mapping[str, Section], whose: str) -> None:
+        if not lost:
+            return
+        names = ", ".join(sorted(lost))[:ERROR_TEXT_MAX_LENGTH]
+        place = "in a snapshot file of this session" if self._session.id else "in memory until a disk takes it"
+        hint = f"the newer copy is in use; the other one is kept {place}"
+        self._problem("context_differed", f"{whose} had another copy of: {names}", hint)
+
+    def _tell_of_doubtful(self, doubtful: tuple[str, ...]) -> None:
+        if not doubtful:
+            return
+        names = ", ".join(sorted(doubtful))[:ERROR_TEXT_MAX_LENGTH]
+        hint = "delete them again if they were: so many were deleted here that the oldest of these are forgotten"
+        self._problem(
+            "deletions_forgotten", f"these came from the image, and may have been deleted here: {names}", hint
+        )
 
     def _leave_copy(self, code: str, excess: str) -> None:
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: str) -> None:
+        self._session.context.pushed()
         state = encode_state_data(self._session.context.sections())
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
-        self._session.context.pushed()
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
@@ -114,3 +140,10 @@ class Pushing(Retrying):
         self._sharing.link_up(takes_it=False)
         hint = "the link works; the work context is kept on this machine only"
         self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
+
+
+def _is_news(section: Section, own: Section | None) -> bool:
+    """False for a value that our own section has, or went through."""
+    if own is None:
+        return True
+    return not equal(own.value, section.value) and section.sum_of_value() not in own.known

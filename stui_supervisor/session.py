@@ -13,12 +13,13 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import COPIES_MAX_BYTES, Settings
 from stui_supervisor.context import Context, Section
-from stui_supervisor.effects import Effect, Load, Release, Save
+from stui_supervisor.effects import Effect, Load, Release, Save, SaveSnapshot
 from stui_supervisor.handshake import Known
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.saver import Saver
+from stui_supervisor.section import total_bytes
 from stui_supervisor.wire.dialects import Dialect
 
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
@@ -29,7 +30,8 @@ class Holding:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
-    ``backend_sessions`` are those that were made at each endpoint.
+    ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
+    has taken yet.
     """
 
     record: SessionRecord
@@ -37,6 +39,17 @@ class Holding:
     id: str | None = None
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, str] = field(default_factory=dict)
+    unkept: list[Mapping[str, Section]] = field(default_factory=list)
+
+    def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
+        """Write the copies that lost, or hold them until there is a session to write them to."""
+        self.unkept += [copy for copy in copies if copy]
+        if self.id is None:
+            while self.unkept[1:] and sum(map(total_bytes, self.unkept)) > COPIES_MAX_BYTES:
+                del self.unkept[0]
+            return []
+        waiting, self.unkept = self.unkept, []
+        return [SaveSnapshot(self.id, copy) for copy in waiting]
 
 
 class Session:
@@ -150,10 +163,10 @@ class Session:
         holding.id = claimed.session_id
         holding.saver.ok = True
         if holding.sections is not None:
-            holding.sections = self.context.over(holding.sections, claimed.sections)
+            holding.sections, lost = self.context.over(holding.sections, claimed.sections)
             if holding.sections != claimed.sections:
                 holding.saver.context_changed(now)
-            return []
+            return holding.keep(lost)
         holding.record = replace(
             stored,
             endpoint=mine.endpoint or stored.endpoint,
@@ -163,10 +176,20 @@ class Session:
             client_id=mine.client_id or stored.client_id,
             wanted=stored.wanted if self._wish is None else self._wish,
         )
-        self.context.adopt(claimed.sections)
+        lost = self.context.adopt(claimed.sections)
         if self.context.sections() != claimed.sections:
             holding.saver.context_changed(now)
-        return []
+        return holding.keep(lost)
+
+    def keep(self, lost: Mapping[str, Section]) -> list[Effect]:
+        """Keep the copies that gave way to those of the session in use."""
+        return self._current.keep(lost)
+
+    def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> None:
+        """The disk did not take these; it is asked again once it has taken something else."""
+        holding = self._find(session_id)
+        if holding is not None:
+            holding.unkept.append(copies)
 
     # Other images
 
@@ -306,10 +329,11 @@ class Session:
         if holding is None:
             return []
         holding.saver.finished()
+        kept = holding.keep()
         if holding is self._current or not holding.saver.is_clean:
-            return []
+            return kept
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
-        return [] if holding.id is None else [Release(session_id)]
+        return kept if holding.id is None else [*kept, Release(session_id)]
 
     def save_failed(self, session_id: str, now: float) -> None:
         """A write is not on disk; it is due again later."""
@@ -322,7 +346,7 @@ class Session:
         effects: list[Effect] = []
         for holding in self._holdings():
             if holding.id is not None:
-                effects += [self._save(holding), Release(holding.id)]
+                effects += [*holding.keep(), self._save(holding), Release(holding.id)]
                 self._ended[holding.id], holding.id = holding, None
         return effects
 
