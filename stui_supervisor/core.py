@@ -123,12 +123,9 @@ class Core(Notified):
         path = self._attempt.path.next_look() if self._attempt.path is not None else None
         if path is not None and (earliest is None or path < earliest):
             earliest = path
-        push = self._sharing.next_deadline() if is_up and self._exchange.flight is None else None
-        if push is not None and (earliest is None or push < earliest):
-            earliest = push
-        session = self._denied.next_deadline() if is_up and self._exchange.flight is None else None
-        if session is not None and (earliest is None or session < earliest):
-            earliest = session
+        asking = self._next_asking() if is_up and self._exchange.flight is None else None
+        if asking is not None and (earliest is None or asking < earliest):
+            earliest = asking
         subscription = self._listening.next_deadline() if is_up else None
         if subscription is not None and (earliest is None or subscription < earliest):
             earliest = subscription

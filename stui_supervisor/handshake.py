@@ -4,7 +4,8 @@ ping (which finds the dialect and the image) → ``restore_session`` → the con
 A session that is gone is made again by ``create_session``, after a second ping: another image may
 have taken the place of the first. A session that the backend refuses, or does not answer while it
 answers a ping that was sent later, does not prevent the link: the context is then kept on this
-machine only.
+machine only. A copy that the backend did not manage to give is asked for again, in the end beside the
+requests on the established link: until it is here, no session is made and nothing is pushed over it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, REMOTE_NAME_MAX_BYTES
+from stui_supervisor.config import (
+    ERROR_TEXT_MAX_LENGTH,
+    HANDSHAKE_PINGS_MAX,
+    HANDSHAKE_SILENCES,
+    PASSING_TRIES,
+    REMOTE_NAME_MAX_BYTES,
+)
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.capabilities import capabilities_in
@@ -24,7 +32,7 @@ from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operatio
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
-_PASSING: Final = frozenset({"InternalError", "Timeout"})  # how it fails to do what it can do at other times
+_COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -75,7 +83,9 @@ class SwitchSession(NamedTuple):
 class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
 
-    ``may_ask_again`` is True when it has denied the session only.
+    ``may_ask_again`` is True when it has denied the session only, ``is_passing`` when it may manage at another time.
+    ``has_unread_copy``: it has one of ours that it did not manage to give, and ``resumed`` goes on with asking.
+    ``is_behind``: it did not manage to take the context.
     ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
@@ -85,6 +95,9 @@ class Established(NamedTuple):
     capabilities: frozenset[str] = frozenset()
     publishes: Any = None
     may_ask_again: bool = False
+    is_passing: bool = False
+    has_unread_copy: bool = False
+    is_behind: bool = False
 
 
 class Rejected(NamedTuple):
@@ -103,15 +116,26 @@ Step = Ask | Merge | PushContext | SwitchSession | Established | Rejected | Fail
 
 
 class Handshake:
-    """One handshake on one link; each method returns the next step. An image other than ``pin`` is rejected."""
+    """One handshake on one link; each method returns the next step. An image other than ``pin`` is rejected.
+
+    With ``gives_copy_up`` a copy that is not given has been asked for long enough.
+    """
 
     def __init__(
-        self, known: Known, *, with_session: bool, secret: Secret | None = None, pin: str | None = None
+        self,
+        known: Known,
+        *,
+        with_session: bool,
+        secret: Secret | None = None,
+        pin: str | None = None,
+        gives_copy_up: bool = False,
     ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
         self._pin = pin
+        self._gives_copy_up = gives_copy_up
+        self._copy_tries = 0
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -156,18 +180,25 @@ class Handshake:
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
             return Rejected(refused(reply, self._secret))
+        step: Step
+        passes = is_passing(reply)
+        if self._asked in _COPY and passes and not self._gives_copy_up:
+            return self._copy_not_given(reply)
         match self._asked:
             case "restore_session":
-                return self._restore_answered(reply)
+                step = self._restore_answered(reply)
             case "second_ping":
-                return self._identify_again(reply)
+                step = self._identify_again(reply)
             case "create_session":
-                return self._create_answered(reply)
-            case "load_context" if not _may_hide_a_copy(reply):
-                return Merge(_state_in(reply))
+                step = self._create_answered(reply)
+            case "load_context" if not passes:
+                step = Merge(_state_in(reply))
+            case "update_session_state" if passes:
+                step = self._established()._replace(is_behind=True)
             case _:  # a copy that cannot be read is left alone, as a push would take its place
                 self._note_refusal(reply)
-                return self._established()
+                step = self._established()
+        return step
 
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
@@ -175,6 +206,12 @@ class Handshake:
         self._known = known._replace(dialect=self._dialect, image_id=image_id)
         self._verdict = BackendVerdict.DIFFERENT_IMAGE
         return self._session()
+
+    def resumed(self, *, gives_copy_up: bool) -> Step:
+        """On the established link: the copy that was not given is asked for again."""
+        self._gives_copy_up = gives_copy_up
+        self._copy_tries, self._refusal = 0, None
+        return self._ask_for_copy()
 
     def merged(self, *, ours_is_newer: bool) -> Step:
         """The two copies of the context are one; push it when the backend's lacks something."""
@@ -242,6 +279,19 @@ class Handshake:
             "restore_session", {"session_id": self._known.backend_session, "client_id": self._known.client_id}
         )
 
+    def _ask_for_copy(self) -> Step:
+        if self._asked == "load_context":
+            return self._ask("load_context", {"session_id": self._known.backend_session})
+        return self._session()
+
+    def _copy_not_given(self, reply: Reply | MalformedMessage) -> Step:
+        """It was not managed this time, which says nothing of the session and the copy in it."""
+        self._copy_tries += 1
+        if self._copy_tries < PASSING_TRIES:
+            return self._ask_for_copy()
+        self._note_refusal(reply)
+        return self._established()._replace(has_unread_copy=True)
+
     def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
         if not self._is_restored(reply):
             if self._verdict is not BackendVerdict.DIFFERENT_IMAGE and not self._known.is_elsewhere:
@@ -282,7 +332,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
-            return self._established()._replace(may_ask_again=True)
+            return self._established()._replace(may_ask_again=True, is_passing=is_passing(reply))
         self._known = self._known._replace(backend_session=session)
         return Merge(None, made=session)
 
@@ -354,11 +404,6 @@ def session_in(reply: Reply | MalformedMessage) -> str | None:
 def _is_name(value: object) -> TypeGuard[str]:
     """True for a text that names something and, written as JSON, fits its place in the record."""
     return isinstance(value, str) and value != "" and len(json.dumps(value)) <= REMOTE_NAME_MAX_BYTES
-
-
-def _may_hide_a_copy(reply: Reply | MalformedMessage) -> bool:
-    """True when reading the copy failed this time; a server that knows no such request says so otherwise."""
-    return isinstance(reply, MalformedMessage) or (not reply.ok and reply.error_type in _PASSING)
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:

@@ -9,12 +9,14 @@ from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIO
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, session_in, words_of
+from stui_supervisor.passing import is_passing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
 from stui_supervisor.section import Section, equal
 from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_copy, sections_beyond
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
 
 
 class Pushing(Retrying):
@@ -22,6 +24,14 @@ class Pushing(Retrying):
 
     def _ask(self, purpose: Purpose, dialect: Dialect, operation: Operation, secret: Secret | None = None) -> None:
         self._effects.append(self._exchange.ask(self._attempt.link, purpose, dialect, operation, self._now, secret))
+
+    def _next_asking(self) -> float | None:
+        """When something about the context is to be said next."""
+        earliest = self._sharing.next_deadline()
+        for due in (self._denied.next_deadline(), self._unread.next_deadline()):
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        return earliest
 
     def _share(self) -> None:
         """Push the context, unless something else is under way."""
@@ -36,7 +46,7 @@ class Pushing(Retrying):
         """
         if self._exchange.waiting or self._attempt.phase is not Phase.UP:
             return False
-        lacks_something = self._sharing.next_deadline() is not None
+        lacks_something = self._sharing.next_deadline() is not None and not self._sharing.is_put_off
         if lacks_something:
             self._share()
         flight = self._exchange.flight
@@ -106,10 +116,17 @@ class Pushing(Retrying):
         reply = landed.reply
         if isinstance(reply, Reply) and reply.ok:
             self._sharing.accepted()
+        elif is_passing(reply):
+            self._put_off(reply)
         elif self._sharing.may_make_session_again():
             self._ask_for_session()
         else:
             self._no_backend_session(words_of(reply, self._attempt.secret))
+
+    def _put_off(self, reply: Reply | MalformedMessage) -> None:
+        if self._sharing.put_off(self._now.monotonic_s):
+            hint = "the link works; the work context is kept on this machine, and offered to the image again"
+            self._problem("push_failed", f"the image did not take it: {words_of(reply, self._attempt.secret)}", hint)
 
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
@@ -121,7 +138,8 @@ class Pushing(Retrying):
             self._reject(refused(landed.reply, self._attempt.secret))
             return
         if session is None:
-            self._session_denied(words_of(landed.reply, self._attempt.secret))
+            words, passes = words_of(landed.reply, self._attempt.secret), is_passing(landed.reply)
+            self._session_denied(words, passes=passes)
             return
         self._denied.begin()
         self._sharing.found(is_readable=True)
@@ -130,11 +148,22 @@ class Pushing(Retrying):
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
         self._push(Purpose.PUSH, self._attempt.dialect, session)
 
-    def _session_denied(self, words: str) -> None:
+    def _session_denied(self, words: str, *, passes: bool) -> None:
         """It is asked for again later; that is told once."""
         self._sharing.link_up(takes_it=False)
-        if self._denied.again(self._now.monotonic_s):
+        if self._denied.again(self._now.monotonic_s, is_passing=passes):
             self._no_backend_session(words)
+
+    def _copy_not_given(self, words: str) -> None:
+        """Nothing is pushed over what could not be read; it is asked for again later, and that is told once."""
+        self._sharing.link_up(takes_it=False)
+        if self._unread.failed(self._session.record.backend_session, self._now.monotonic_s):
+            hint = "the link works; the image's copy stays as it is, and is asked for again"
+            self._problem("copy_not_given", f"the image did not give its copy of the work: {words}", hint)
+
+    def _gives_copy_up(self) -> bool:
+        session = self._session.known(str(self._attempt.endpoint)).backend_session
+        return self._unread.is_given_up(session, self._now.monotonic_s)
 
     def _no_backend_session(self, words: str) -> None:
         self._sharing.link_up(takes_it=False)

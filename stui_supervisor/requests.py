@@ -64,6 +64,7 @@ class Purpose(Enum):
     PING = auto()
     PUSH = auto()
     SESSION = auto()
+    COPY = auto()
     REQUEST = auto()
 
 

@@ -37,6 +37,8 @@ VERDICTS: Final = {
     BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
     BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
 }
+NOT_GIVEN: Final = "the backend did not manage to give the session; it is asked again"
+ANOTHER_IMAGE: Final = "another image answers now"
 BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
 
 
@@ -57,6 +59,7 @@ class Uplink(Pushing):
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
             pin=self._profile.pin_image,
+            gives_copy_up=self._gives_copy_up(),
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -89,16 +92,56 @@ class Uplink(Pushing):
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
         self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
-        self._sharing.link_up(takes_it=step.known.backend_session is not None)
         self._denied.begin()
-        if step.may_ask_again and step.refusal:
-            self._session_denied(step.refusal)
-        elif step.refusal:
-            self._no_backend_session(step.refusal)
+        self._unread.begin()
+        self._note_session(step)
         self._arrive()
-        self._move(Trigger.ESTABLISHED, f"{VERDICTS[step.verdict]} (liveness: {self._status.liveness_source})")
+        words = NOT_GIVEN if step.has_unread_copy else VERDICTS[step.verdict]
+        self._move(Trigger.ESTABLISHED, f"{words} (liveness: {self._status.liveness_source})")
         self._exchange.link_up(step.capabilities, self._attempt.secret)
         self._send_next()
+
+    def _note_session(self, step: Established) -> None:
+        """What the backend takes and gives of the context, and what it has to be asked for again."""
+        self._sharing.link_up(takes_it=step.known.backend_session is not None)
+        if step.has_unread_copy:
+            self._copy_not_given(step.refusal or "")
+            return
+        self._unread.read()
+        if step.is_behind:
+            self._sharing.put_off(self._now.monotonic_s)
+        elif step.may_ask_again and step.refusal:
+            self._session_denied(step.refusal, passes=step.is_passing)
+        elif step.refusal:
+            self._no_backend_session(step.refusal)
+
+    # A copy that was not given while shaking hands
+
+    def _follow_for_copy(self, step: Step) -> None:
+        """Go on with what the handshake had to leave, beside the requests on the established link."""
+        handshake = self._attempt.handshake
+        if handshake is None:
+            raise AssertionError("a step without a handshake")
+        match step:
+            case Ask(dialect, operation, secret):
+                self._ask(Purpose.COPY, dialect, operation, secret)
+            case PushContext(dialect, session):
+                self._push(Purpose.COPY, dialect, session)
+            case Merge(state, made):
+                if made is not None:
+                    self._session.made(str(self._attempt.endpoint), made)
+                self._follow_for_copy(handshake.merged(ours_is_newer=self._merge(state)))
+            case Established(known, verdict):
+                self._session.established(str(self._attempt.endpoint), known, self._now.monotonic_s)
+                self._status = replace(self._status, backend_verdict=verdict)
+                self._note_session(step)
+                self._note_status()
+            case SwitchSession():
+                self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
+            case Rejected(error):
+                self._reject(error)
+            case Failed(failure):
+                self._lost(inputs.Lost(self._attempt.link, failure))
 
     # Another image's session
 
@@ -142,6 +185,9 @@ class Uplink(Pushing):
             self._share()
         if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
             self._ask_for_session()
+        handshake = self._attempt.handshake
+        if handshake is not None and self._exchange.flight is None and self._unread.take(self._now.monotonic_s):
+            self._follow_for_copy(handshake.resumed(gives_copy_up=self._gives_copy_up()))
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -179,6 +225,8 @@ class Uplink(Pushing):
                 self._push_answered(landed)
             case Purpose.SESSION:
                 self._session_made(landed)
+            case Purpose.COPY if self._attempt.handshake is not None:
+                self._follow_for_copy(self._attempt.handshake.answered(landed.reply))
             case _:
                 pass
 
