@@ -180,6 +180,8 @@ class Context(MutableMapping[str, Any]):
         deleted = {**deleted_there, **self._shared}
         for name, theirs in remote.items():
             ours = self._sections.get(name)
+            if ours is theirs and ours.may_be_out:
+                continue
             if ours is not None and equal(ours.value, theirs.value) and ours.tag == theirs.tag:
                 self._sections[name] = _with_known(_out(ours), theirs)
                 continue

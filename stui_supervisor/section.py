@@ -166,6 +166,8 @@ def _reason(error: TypeError | ValueError) -> str:
 
 
 def _check_shape(value: Any, levels_left: int) -> None:
+    if value.__class__ is str:
+        return
     if isinstance(value, _JSON_LEAVES):
         if isinstance(value, int) and not -_INTEGER_BEYOND < value < _INTEGER_BEYOND:
             raise ValueError(f"an integer has more than {INTEGER_MAX_DIGITS:,} digits; keep it as text")
@@ -174,14 +176,23 @@ def _check_shape(value: Any, levels_left: int) -> None:
         # A value that contains itself ends here too.
         raise ValueError(f"it is nested deeper than {CONTEXT_MAX_DEPTH} levels, or contains itself")
     if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"the key {ascii(key)[:80]} is not text")
+        _check_keys(value)
+        for item in value.values():
             _check_shape(item, levels_left - 1)
-        if len(set(map(str.__str__, value))) != len(value):  # of a kind of text that compares in its own way
-            raise ValueError("two of its keys are the same text")
     elif isinstance(value, list | tuple):
         for item in value:
             _check_shape(item, levels_left - 1)
     else:
         raise TypeError(f"{type(value).__name__} is not a JSON type")
+
+
+def _check_keys(value: dict[Any, Any]) -> None:
+    has_other_kinds = False
+    for key in value:
+        if key.__class__ is str:
+            continue
+        if not isinstance(key, str):
+            raise TypeError(f"the key {ascii(key)[:80]} is not text")
+        has_other_kinds = True
+    if has_other_kinds and len(set(map(str.__str__, value))) != len(value):
+        raise ValueError("two of its keys are the same text")  # of a kind of text that compares in its own way

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from stui_supervisor import exact_json
 from stui_supervisor.config import (
     COPY_MAX_BYTES,
     KNOWN_COPIES,
@@ -31,6 +33,8 @@ from stui_supervisor.section import (
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
 _TAGS: Final = "sections"
 _MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
+_TRACE: Final = "trace"  # one of some members, by what is pushed: a server that merges objects soon has several
+_TRACES: Final = 256
 _DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
 _NOTHING: Final[Mapping[str, Section]] = {}
 
@@ -47,6 +51,10 @@ class _Tag(NamedTuple):
     deleted: bool
     sum: int | None
     was: tuple[int, ...] | None
+
+    def is_of(self, section: Section) -> bool:
+        """True for the very change that the section is."""
+        return section.counter == self.counter and section.writer == self.writer
 
 
 class ImageCopy(NamedTuple):
@@ -86,6 +94,7 @@ def encode_state_data(sections: Mapping[str, Section]) -> bytes:
     metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
     if older:
         metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
+    metadata += b',"%s":{"%d":1}' % (_TRACE.encode(), crc32(metadata) % _TRACES)
     members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
     return b"{" + b",".join(members) + b"}"
 
@@ -101,13 +110,16 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     What another client wrote carries no tag for its value. Beside a tag of ours it counts as one change after that
     one, signed by nobody: so it wins over the section that it was written over, and gives way where ours was changed
     since as well. Without any tag it gets 0, as nobody knows how old it is, and so never wins over a section of ours.
-    A deleted section that is still there stays deleted, unless what is there was written after the deletion.
+    A deleted section that is still there stays deleted, unless what is there was written after the deletion. On a
+    server that merges objects nobody can tell that: there the deletion stands, and so does the section of which all is
+    there among what it once had.
     """
-    sections: dict[str, Section] = {}
-    remains: dict[str, Section] = {}
+    copy = ImageCopy({}, {})
     if not isinstance(state, Mapping):
-        return ImageCopy(sections, remains)
-    tags = _tags_of(state.get(METADATA_KEY))
+        return copy
+    metadata = state.get(METADATA_KEY)
+    tags, trace = _tags_of(metadata), metadata.get(_TRACE) if isinstance(metadata, Mapping) else None
+    merges = isinstance(trace, Mapping) and len(trace) > 1
     for name, value in state.items():
         try:
             encoded = encode_section(name, value)
@@ -115,19 +127,17 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
             continue
         tag, ours = tags.get(name), own.get(name)
         if tag is None:
-            sections[name] = Section(encoded, 0, "")
+            copy.sections[name] = Section(encoded, 0, "")
+        elif ours is not None and tag.is_of(ours) and ours.value == encoded:
+            copy.sections[name] = ours
         elif tag.deleted:
-            sections[name] = _beside_deletion(encoded, checksum_of(value), tag, ours)
-            if tag.was is None and sections[name].value is None:
-                remains[name] = Section(encoded, tag.counter, tag.writer)
-        elif _is_foreign(encoded, value, tag, ours):
-            sections[name] = _written_after(tag, encoded)
+            _read_under_deletion(copy, name, Section(encoded, tag.counter, tag.writer), tag, ours, merges=merges)
         else:
-            sections[name] = Section(encoded, tag.counter, tag.writer)
+            copy.sections[name] = _read_beside(encoded, value, tag, ours, merges=merges)
     for name, tag in tags.items():
         if tag.deleted and name not in state:
-            sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
-    return ImageCopy(sections, remains)
+            copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
+    return copy
 
 
 def sections_beyond(state: Any) -> int:
@@ -154,22 +164,39 @@ def _deletion(section: Section) -> bytes:
     return _tag(section, b'"deleted":true,"sum":null' + (b',"was":[%s]' % was.encode() if was else b""))
 
 
-def _beside_deletion(encoded: bytes, found: int, tag: _Tag, ours: Section | None) -> Section:
-    """A value with the checksum ``found`` that is there although its tag says that it was deleted."""
-    if tag.was is None or found in tag.was or (ours is not None and found in ours.known):
-        return Section(None, tag.counter, tag.writer, (*(tag.was or ()), found))
+def _read_under_deletion(
+    copy: ImageCopy, name: str, found: Section, tag: _Tag, ours: Section | None, *, merges: bool
+) -> None:
+    """Something is there although its tag says that it was deleted."""
+    total = found.sum_of_value()
+    is_known = total in (tag.was or ()) or (ours is not None and total in ours.known)
+    if not is_known and tag.was is not None and not merges:
+        copy.sections[name] = _written_after(tag, found.value)
+        return
+    copy.sections[name] = Section(None, tag.counter, tag.writer, (*(tag.was or ()), total))
+    if not is_known:
+        copy.remains[name] = found
+
+
+def _read_beside(encoded: bytes, value: Any, tag: _Tag, ours: Section | None, *, merges: bool) -> Section:
+    """A value and its tag, which was perhaps written for another."""
+    is_ours = ours is not None and tag.is_of(ours)
+    is_other = is_ours if tag.sum is None else checksum_of(value) != tag.sum
+    if not is_other or ours is None or not is_ours:
+        return _written_after(tag, encoded) if is_other else Section(encoded, tag.counter, tag.writer)
+    if equal(ours.value, encoded) or (merges and _has_all_of(value, exact_json.loads(ours.value or b"null"))):
+        return ours
     return _written_after(tag, encoded)
 
 
-def _is_foreign(encoded: bytes, value: Any, tag: _Tag, ours: Section | None) -> bool:
-    """True for a value that the tag was not written for."""
-    is_ours = ours is not None and ours.tag == (tag.counter, tag.writer)
-    if is_ours and ours is not None and equal(ours.value, encoded):
-        return False
-    return is_ours if tag.sum is None else checksum_of(value) != tag.sum
+def _has_all_of(theirs: Any, ours: Any) -> bool:
+    """True when merging ours into theirs would change nothing."""
+    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
+        return all(name in theirs and _has_all_of(theirs[name], value) for name, value in ours.items())
+    return bool(theirs == ours)
 
 
-def _written_after(tag: _Tag, encoded: bytes) -> Section:
+def _written_after(tag: _Tag, encoded: bytes | None) -> Section:
     return Section(encoded, tag.counter + 1, "")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -71,7 +73,8 @@ def test_other_clients_find_plain_values_in_the_pushed_state() -> None:
                 "workspaces": {"counter": 3, "writer": "me", "sum": checksum(b'[{"name":"Main"}]')},
                 "old": {"counter": 2, "writer": "me", "deleted": True, "sum": None, "was": [2, 3, 4]},
                 "never out": {"counter": 2, "writer": "me", "deleted": True, "sum": None},
-            }
+            },
+            "trace": ANY,
         },
     }
 
@@ -190,3 +193,61 @@ def test_a_deletion_knows_older_values_that_only_this_side_remembers() -> None:
 def test_what_remains_under_a_deletion_of_an_earlier_version_is_given_back_to_be_kept() -> None:
     copy = read_copy(copy_with("who knows", deleted=True), {})
     assert (copy.sections, copy.remains) == ({"x": Section(None, 5, "w")}, {"x": Section(b'"who knows"', 5, "w")})
+
+
+def merged(*pushes: dict[str, Section]) -> dict[str, Any]:
+    """What a server has that merges each push into what it had, objects and all."""
+
+    def merge(old: dict[str, Any], new: dict[str, Any]) -> None:
+        for name, value in new.items():
+            if isinstance(value, dict) and isinstance(old.get(name), dict):
+                merge(old[name], value)
+            else:
+                old[name] = value
+
+    state: dict[str, Any] = {}
+    for sections in pushes:
+        merge(state, json.loads(encode_state_data(sections)))
+    return state
+
+
+def history(*values: bytes | None) -> list[dict[str, Section]]:
+    """What was pushed each time that one section was changed."""
+    sections = [Section(value, counter, "w") for counter, value in enumerate(values, 1)]
+    known = [tuple(old.sum_of_value() for old in sections[:index] if old.value) for index in range(len(sections))]
+    return [{"x": replace(one, known=before)} for one, before in zip(sections, known, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (b'{"a":1}', None),
+        (b'{"a":1}', b'{"b":2}', None),
+        (b'{"a":1}', None, b'{"b":2}', b'{"b":{"c":3}}', b'{"b":{"d":4}}', None),
+    ],
+)
+def test_on_a_server_that_merges_objects_a_deletion_stands_with_and_without_our_own_copy(
+    values: tuple[bytes | None, ...],
+) -> None:
+    pushes = history(*values)
+    last = pushes[-1]["x"]
+    for own in ({}, pushes[-1]):
+        assert read_copy(merged(*pushes), own).sections == {"x": last}
+
+
+def test_on_a_server_that_merges_objects_what_was_taken_out_of_a_section_stays_out_and_what_was_written_is_taken() -> (
+    None
+):
+    pushes = history(b'{"a":1,"b":{"c":3}}', b'{"b":{"d":4}}')
+    state = merged(*pushes)
+    assert state["x"] == {"a": 1, "b": {"c": 3, "d": 4}}
+    assert read_copy(state, pushes[-1]).sections == pushes[-1]
+    state["x"]["b"]["d"] = 5
+    assert read_copy(state, pushes[-1]).sections == {"x": Section(b'{"a":1,"b":{"c":3,"d":5}}', 3, "")}
+
+
+def test_where_objects_are_replaced_what_another_client_adds_to_one_is_taken() -> None:
+    (push,) = history(b'{"b":1}')
+    state = json.loads(encode_state_data(push))
+    state["x"]["a"] = 2
+    assert read_copy(state, push).sections == {"x": Section(b'{"b":1,"a":2}', 2, "")}
