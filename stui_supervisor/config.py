@@ -11,6 +11,7 @@ from stui_supervisor.errors import ConfigurationError
 MESSAGE_MAX_BYTES: Final = 10_000_000  # STUI's limit for one message, either way
 MESSAGE_MAX_DEPTH: Final = 64  # nesting of what a backend may send; a screen shows far less
 REPLY_MAX_VALUES: Final = 100_000  # in a large reply; small values take 30 times their bytes of memory, a text 8 times
+COPY_MAX_VALUES: Final = 900_000  # in one that may bring a context: a full one of empty lists and its tags are fewer
 VALUES_COUNTED_FROM_BYTES: Final = 2_000_000  # a context of many small values has to come back, and is smaller
 CONTEXT_MAX_BYTES: Final = 1_000_000  # STUI's target: a session stays below 1 MB on disk
 CONTEXT_MAX_DEPTH: Final = 56  # nesting of one section; leaves room for the message that carries it
