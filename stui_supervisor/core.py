@@ -377,8 +377,8 @@ class Core(Notified):
             self._problem("profile_unreadable", failure.message, failure.hint or "the link works without it")
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
-        self._warn_of_store(event.error)
-        self._session.not_kept(event.session_id, event.sections)
+        if self._session.not_kept(event.session_id, event.sections):
+            self._warn_of_store(event.error)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)

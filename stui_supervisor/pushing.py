@@ -56,7 +56,7 @@ class Pushing(Retrying):
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
         sections = sections_beyond(state)
         copy = read_copy({} if sections else state, self._session.context.sections())
-        size = bytes_beyond(copy.sections)
+        size = bytes_beyond({**copy.sections, **copy.remains})
         self._sharing.found(is_readable=not sections and not size)
         if sections:
             self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
@@ -71,7 +71,7 @@ class Pushing(Retrying):
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
         remains = {name: section for name, section in copy.remains.items() if _is_news(section, own.get(name))}
-        lost = {**remains, **merged.lost}
+        lost = {**self._session.unseen(remains), **merged.lost}
         self._effects += self._session.keep(lost)
         self._tell_of_copies(lost, "the image")
         self._tell_of_doubtful(merged.doubtful)

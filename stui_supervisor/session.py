@@ -31,7 +31,7 @@ class Holding:
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
     ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
-    has taken yet.
+    has taken yet; ``seen`` what else an image was found to have, which may be found at every link.
     """
 
     record: SessionRecord
@@ -40,6 +40,7 @@ class Holding:
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, str] = field(default_factory=dict)
     unkept: list[Mapping[str, Section]] = field(default_factory=list)
+    seen: dict[str, Section] = field(default_factory=dict)
 
     def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
@@ -70,6 +71,7 @@ class Session:
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[str, Holding] = {}
         self._ended: dict[str, Holding] = {}
+        self._refused: Mapping[str, Section] | None = None
         self.context = context
         self.context_saved_at: datetime | None = None
 
@@ -185,11 +187,19 @@ class Session:
         """Keep the copies that gave way to those of the session in use."""
         return self._current.keep(lost)
 
-    def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> None:
-        """The disk did not take these; it is asked again once it has taken something else."""
+    def unseen(self, remains: Mapping[str, Section]) -> dict[str, Section]:
+        """Those of the image's remains that it did not have when they were asked for last; they are seen then."""
+        found = {name: section for name, section in remains.items() if self._current.seen.get(name) != section}
+        self._current.seen |= found
+        return found
+
+    def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> bool:
+        """The disk did not take these; it is asked again once it has taken something else. False if it was before."""
         holding = self._find(session_id)
         if holding is not None:
             holding.unkept.append(copies)
+        is_first, self._refused = copies is not self._refused, copies
+        return is_first
 
     # Other images
 

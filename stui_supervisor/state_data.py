@@ -58,9 +58,10 @@ class _Tag(NamedTuple):
 
 
 class ImageCopy(NamedTuple):
-    """The sections of an image's copy, and what it still has of those whose tag says that they were deleted.
+    """The sections of an image's copy, and what else is in it and gives way to a push.
 
-    ``remains`` are worth a snapshot unless our own section went through them.
+    ``remains`` are worth a snapshot unless our own section went through them: what is there although its tag says that
+    it was deleted, and what another client wrote that no context takes.
     """
 
     sections: dict[str, Section]
@@ -124,6 +125,7 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
         try:
             encoded = encode_section(name, value)
         except ConfigurationError:
+            copy.remains.update(_out_of_bounds(name, value))
             continue
         tag, ours = tags.get(name), own.get(name)
         if tag is None:
@@ -162,6 +164,14 @@ def _tag(section: Section, more: bytes) -> bytes:
 def _deletion(section: Section) -> bytes:
     was = ",".join(map(str, section.known[-KNOWN_COPIES_SENT:]))
     return _tag(section, b'"deleted":true,"sum":null' + (b',"was":[%s]' % was.encode() if was else b""))
+
+
+def _out_of_bounds(name: Any, value: Any) -> dict[str, Section]:
+    """A section that no context takes, as a snapshot can hold it."""
+    try:
+        return {name: Section(encode_value(value), 0, "")} if is_section_name(name) else {}
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _read_under_deletion(

@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
-from stui_supervisor.config import COPY_MAX_BYTES, SECTIONS_MAX, Settings
+from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTIONS_MAX, Settings
 from stui_supervisor.context import Section
 from stui_supervisor.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
@@ -19,6 +19,7 @@ from stui_supervisor.states import BackendVerdict, State
 from tests.support.core_places import at
 from tests.support.core_world import DISK_FULL, HERE, World, only, section, stored, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.sections import nested
 
 
 def merging(ours: dict[str, int], theirs: dict[str, int]) -> tuple[World, list[Effect]]:
@@ -154,6 +155,22 @@ def test_a_snapshot_that_cannot_be_written_costs_a_warning() -> None:
     assert (codes(effects), triggers(effects)) == (["store_failed"], [])
 
 
+def test_what_no_context_takes_is_kept_and_told_once_while_it_stays_in_the_image() -> None:
+    world = at("connected")
+    state: dict[str, object] = {"deep": nested(CONTEXT_MAX_DEPTH + 1)}
+    said: list[str] = []
+    kept = 0
+    for _ in range(3):
+        world.lost()
+        world.wait_for_deadline()
+        world.opened()
+        world.answer({"image_id": "one"})
+        effects = world.answer({"session_state": state})
+        said += codes(effects)
+        kept += len(only(SaveSnapshot, effects))
+    assert (said, kept) == (["context_differed"], 1)
+
+
 def without_a_disk() -> World:
     """Linked, with work of our own, and a link that was lost and has opened again."""
     world = World()
@@ -198,10 +215,11 @@ def test_a_copy_that_waits_for_a_disk_is_not_offered_twice_unless_the_disk_faile
     assert only(SaveSnapshot, world.loaded(stored(endpoint=str(HERE), image_id="one"))) == [kept]
     world.context["work"] = "newer"
     assert only(SaveSnapshot, world.wait(1.0)) == []
-    world.tell(inputs.SnapshotFailed(DISK_FULL, kept.session_id, kept.sections))
+    failed = inputs.SnapshotFailed(DISK_FULL, kept.session_id, kept.sections)
+    assert codes(world.tell(failed)) == ["store_failed"]
     world.context["work"] = "newest"
     assert only(SaveSnapshot, world.wait(1.0)) == [kept]
-    world.tell(inputs.SnapshotFailed(DISK_FULL, kept.session_id, kept.sections))
+    assert codes(world.tell(failed)) == []
     assert only(SaveSnapshot, world.tell(inputs.Stop())) == [kept]
 
 

@@ -251,3 +251,10 @@ def test_where_objects_are_replaced_what_another_client_adds_to_one_is_taken() -
     state = json.loads(encode_state_data(push))
     state["x"]["a"] = 2
     assert read_copy(state, push).sections == {"x": Section(b'{"b":1,"a":2}', 2, "")}
+
+
+def test_what_another_client_wrote_that_no_context_takes_is_given_back_to_be_kept() -> None:
+    deep = nested(CONTEXT_MAX_DEPTH + 1)
+    copy = read_copy({"deep": deep, "x" * 200: 1, "y": 2}, {})
+    assert (copy.sections, list(copy.remains)) == ({"y": Section(b"2", 0, "")}, ["deep"])
+    assert json.loads(copy.remains["deep"].value or b"") == deep
