@@ -323,6 +323,7 @@ class Context(MutableMapping[str, Any]):
         """Give the oldest deletions less room, and forget the very oldest."""
         singly = len(self._sections) - self._live - len(self._shared_names)
         if singly < TOMBSTONES_KEPT + TOMBSTONES_FOLDED:
+            self._forget_oldest_deletions()  # an image may have brought some
             return
         old = [
             (name, section)
@@ -337,6 +338,8 @@ class Context(MutableMapping[str, Any]):
         self._forget_oldest_deletions()
 
     def _forget_oldest_deletions(self) -> None:
+        if len(self._shared_names) <= SHARED_DELETIONS_KEPT:
+            return
         names = [name for name in self._shared_names if name != FORGOTTEN]
         oldest = names[: max(0, len(names) - SHARED_DELETIONS_KEPT)]
         if not oldest:

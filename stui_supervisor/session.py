@@ -31,7 +31,7 @@ class Holding:
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
     ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
-    has taken yet; ``seen`` what else an image was found to have, which may be found at every link.
+    has taken yet; ``seen`` what else an image was found to have at the last link.
     """
 
     record: SessionRecord
@@ -190,7 +190,7 @@ class Session:
     def unseen(self, remains: Mapping[str, Section]) -> dict[str, Section]:
         """Those of the image's remains that it did not have when they were asked for last; they are seen then."""
         found = {name: section for name, section in remains.items() if self._current.seen.get(name) != section}
-        self._current.seen |= found
+        self._current.seen = dict(remains)
         return found
 
     def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> bool:

@@ -16,6 +16,7 @@ from stui_supervisor.config import (
     TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
 )
+from stui_supervisor.deletions import is_shared
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.section import (
     METADATA_KEY,
@@ -31,6 +32,7 @@ from stui_supervisor.section import (
 )
 
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
+_SHARED_COUNTER_MAX: Final = 2**32  # of one that stands for older deletions: every new section begins above it
 _TAGS: Final = "sections"
 _MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
 _TRACE: Final = "trace"  # one of some members, by what is pushed: a server that merges objects soon has several
@@ -221,7 +223,8 @@ def _tags_of(metadata: Any) -> dict[str, _Tag]:
         for name, part in parts.items():
             if not is_section_name(name) or not isinstance(part, Mapping):
                 continue
-            if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= _FOREIGN_COUNTER_MAX:
+            highest = _SHARED_COUNTER_MAX if is_shared(name) else _FOREIGN_COUNTER_MAX
+            if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= highest:
                 tag = _tag_in(part)
                 if name not in tags or tags[name].counter < tag.counter:
                     tags[name] = tag

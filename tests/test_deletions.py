@@ -165,6 +165,14 @@ def test_beyond_all_that_is_kept_nothing_comes_back_without_a_word() -> None:
     assert context.merge({late: Section(b"1", 1, "me")}).taken == ()
 
 
+def test_an_image_that_brings_more_than_is_kept_costs_no_more_room() -> None:
+    shared = dict(share([(f"old {one}", Section(None, 2, "me"))] * IN_ONE) for one in range(SHARED_DELETIONS_KEPT + 9))
+    context, _ = make()
+    for _ in range(2):
+        context.merge(shared)
+        assert len(context.sections()) == SHARED_DELETIONS_KEPT + 1
+
+
 def test_deletions_take_nothing_from_what_a_context_may_hold() -> None:
     context, _ = emptied()
     context["x"] = "a" * (CONTEXT_MAX_BYTES - 100)

@@ -19,7 +19,7 @@ from stui_supervisor.config import (
     TOMBSTONES_KEPT,
 )
 from stui_supervisor.context import METADATA_KEY, Section
-from stui_supervisor.section import checksum
+from stui_supervisor.section import RESERVED_PREFIX, checksum
 from stui_supervisor.state_data import encode_state_data, from_state_data, read_copy, sections_beyond
 from tests.support.sections import JSON, NAMES, make, nested
 
@@ -58,6 +58,12 @@ def test_a_state_of_too_many_sections_is_recognised_before_any_of_them_is_read(s
 def test_a_counter_that_leaves_no_room_above_it_is_not_believed_of_a_backend() -> None:
     state = json.loads(encode_state_data({"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 2**52 + 1, "zz")}))
     assert from_state_data(state) == {"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 0, "")}
+
+
+def test_a_deletion_that_would_leave_new_sections_no_room_is_not_believed_of_a_backend() -> None:
+    shared = f"{RESERVED_PREFIX}AAAA"
+    state = json.loads(encode_state_data({shared: Section(None, 2**32, ""), f"{shared}AAAA": Section(None, 2**33, "")}))
+    assert from_state_data(state) == {shared: Section(None, 2**32, "")}
 
 
 def test_other_clients_find_plain_values_in_the_pushed_state() -> None:
