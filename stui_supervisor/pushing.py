@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
@@ -17,6 +18,8 @@ from stui_supervisor.section import Section, equal
 from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_copy, sections_beyond
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
+
+_ABOUT_THE_SESSION: Final = (Purpose.PUSH, Purpose.SESSION, Purpose.COPY)  # what it may do something about at the end
 
 
 class Pushing(Retrying):
@@ -50,7 +53,7 @@ class Pushing(Retrying):
         if lacks_something:
             self._share()
         flight = self._exchange.flight
-        return flight is not None and (lacks_something or flight.purpose in (Purpose.PUSH, Purpose.SESSION))
+        return flight is not None and (lacks_something or flight.purpose in _ABOUT_THE_SESSION)
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""

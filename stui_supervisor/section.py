@@ -114,7 +114,7 @@ def encode_section(name: Any, value: Any) -> bytes:
     try:
         check_shape(value)
         return encode_value(value)
-    except (TypeError, ValueError) as error:  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+    except (TypeError, ValueError, RecursionError) as error:  # half a surrogate pair is a UnicodeEncodeError too
         raise ConfigurationError(f"section {name!r} is not JSON: {_reason(error)}", hint=_MEND) from error
 
 
@@ -159,7 +159,9 @@ def _check_name(name: Any) -> None:
     )
 
 
-def _reason(error: TypeError | ValueError) -> str:
+def _reason(error: TypeError | ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested deeper than this program allows Python to go"
     if isinstance(error, UnicodeEncodeError):
         return "a text holds half of a surrogate pair, which UTF-8 cannot carry"
     return str(error)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -162,6 +164,18 @@ def test_the_host_programs_limit_decides_neither_what_is_taken_nor_what_is_read(
         with pytest.raises(ConfigurationError, match="more than 4,300 digits; keep it as text"):
             context["x"] = longest - 1
         assert (context["x"], changes.count) == ({"a": [longest], "b": 1}, 1)
+
+
+def test_a_program_that_lets_python_go_less_deep_is_told_so() -> None:
+    context, changes = make()
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 30)
+    try:
+        with pytest.raises(ConfigurationError, match="nested deeper than this program allows"):
+            context["x"] = nested(CONTEXT_MAX_DEPTH)
+    finally:
+        sys.setrecursionlimit(before)
+    assert (context.sections(), changes.count) == ({}, 0)
 
 
 def test_the_deepest_allowed_value_is_stored() -> None:

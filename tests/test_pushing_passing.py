@@ -135,6 +135,19 @@ def test_a_session_that_another_protocol_answers_for_by_then_ends_the_link() -> 
     assert triggers(world.bring(b"[]")) == [Trigger.LINK_LOST]
 
 
+def test_a_session_that_is_being_made_in_its_place_is_waited_for_at_the_end() -> None:
+    world, _ = not_given()
+    world.wait(5.0)
+    world.refuse("SessionNotFound")
+    world.answer({"image_id": "one"})
+    world.tell(inputs.Stop())
+    assert world.state is State.CONNECTED
+    world.answer({"session_id": "again"})
+    assert pushed(world) == {"session": "again", "mine": "typed"}
+    world.answer()
+    assert (world.state, world.record.backend_session) == (State.DISCONNECTED, "again")
+
+
 def test_a_copy_that_is_not_given_for_an_hour_counts_as_gone() -> None:
     world, _ = not_given()
     begin, said = world.now.monotonic_s, list[str]()
