@@ -67,6 +67,7 @@ class Purpose(Enum):
     PING = auto()
     PUSH = auto()
     SESSION = auto()
+    COPY = auto()
     REQUEST = auto()
 
 
