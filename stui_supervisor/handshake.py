@@ -204,8 +204,8 @@ class Handshake:
                 step = self._create_answered(reply)
             case "load_context" if self._unproven is not None or not passes:
                 state = _state_in(reply)
-                is_ours = self._unproven is None or self._is_shown_to_be_ours(state)
-                step = Merge(state) if is_ours and not self._is_anothers(reply) else self._not_restored()
+                is_ours = self._is_shown_to_be_ours(state) and not self._is_anothers(reply)
+                step = Merge(state) if is_ours else self._not_restored()
             case "update_session_state" if passes:
                 step = self._established()._replace(is_behind=True)
             case _:  # a copy that cannot be read is left alone, as a push would take its place
@@ -315,8 +315,9 @@ class Handshake:
         state = _state_in(reply)
         needs_context = not state and self._dialect is Dialect.ENVELOPE
         owner = client_in(reply)
-        if session.owner is None and owner is not None and owner != identity_of(self._known.client_id):
-            self._unproven = owner  # an earlier version has not kept what the backend calls us
+        if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
+            self._unproven = owner if owner != identity_of(self._known.client_id) else None
+            self._known = self._known._replace(session=session._replace(owner=owner))
             if not needs_context and not self._is_shown_to_be_ours(state):
                 return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
@@ -330,12 +331,9 @@ class Handshake:
         return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
 
     def _is_shown_to_be_ours(self, state: Any) -> bool:
-        """The session is named another client's than we call ourselves; ours is what we have written to before."""
-        owner, self._unproven = self._unproven, None
-        if not writers_in(state) & self._known.writers or self._known.session is None:
-            return False
-        self._known = self._known._replace(session=self._known.session._replace(owner=owner))
-        return True
+        """Where the session is named another client's than we call ourselves, ours is what we have written to."""
+        is_unproven, self._unproven = self._unproven is not None, None
+        return not is_unproven or not self._known.writers.isdisjoint(writers_in(state))
 
     def _not_restored(self) -> Step:
         """The session is gone, or is another client's now; ours is made anew once it is known who answers."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from stui_supervisor.attempt import Phase
 from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in
-from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX, SESSION_ID_STORED_MAX_BYTES
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
@@ -167,7 +167,7 @@ class Pushing(Retrying):
 
     def _tell_of_long_id(self, session: BackendSession) -> None:
         """The work is on this machine in any case; what only the image's copy has is not found again."""
-        if isinstance(session.id, str) and len(session.id.encode()) > SESSION_ID_STORED_MAX_BYTES:
+        if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"
             self._problem("session_not_remembered", message, hint)

@@ -18,7 +18,6 @@ from stui_supervisor.config import (
     INTEGER_MAX_DIGITS,
     KNOWN_COPIES,
     KNOWN_COPIES_STORED,
-    SESSION_ID_STORED_MAX_BYTES,
 )
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.section import (
@@ -70,10 +69,10 @@ def encode_record(record: SessionRecord) -> bytes:
     known["status"] = status
     extra = {name: value for name, value in record.extra.items() if name != _SESSION_NUMBER}
     session = record.backend_session
-    if session is None or isinstance(session, str):
-        known["backend_session"] = session if _size(session) <= SESSION_ID_STORED_MAX_BYTES else None
-    else:  # earlier versions read a text there
-        known["backend_session"], known[_SESSION_NUMBER] = None, session
+    is_kept = record.session is not None and record.session.can_be_stored
+    known["backend_session"] = session if is_kept and isinstance(session, str) else None
+    if is_kept and not isinstance(session, str):
+        known[_SESSION_NUMBER] = session  # earlier versions read nothing but a text under the other key
     for name in _LATER_KEYS:
         if not known[name]:
             del known[name]

@@ -107,6 +107,8 @@ def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
     assert decode_record(encode_record(longest)) == longest
     longer = replace(longest, backend_session="s" * SESSION_ID_STORED_MAX_BYTES)
     assert decode_record(encode_record(longer)) == replace(longer, backend_session=None)
+    digits = replace(longest, backend_session=10**SESSION_ID_STORED_MAX_BYTES)  # more than some programs may read
+    assert decode_record(encode_record(digits)) == replace(digits, backend_session=None)
 
 
 @pytest.mark.parametrize("image", IMAGES)
