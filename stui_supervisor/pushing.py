@@ -115,12 +115,12 @@ class Pushing(Retrying):
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
-        """A refused push means that the session is gone: it is made again in place, once."""
+        """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
         reply = landed.reply
-        if isinstance(reply, Reply) and reply.ok:
-            self._sharing.accepted()
-        elif is_passing(reply):
+        if is_passing(reply):
             self._put_off(reply)
+        elif isinstance(reply, Reply) and reply.ok:
+            self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             self._ask_for_session()
         else:
