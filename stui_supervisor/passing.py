@@ -28,10 +28,14 @@ _DEFINITE: Final = frozenset(
     }
 )
 
+_TAKEN: Final = "update_successful"  # of a push
+
 
 def is_passing(reply: Reply | MalformedMessage) -> bool:
-    """True when the same request may be answered otherwise in a moment."""
-    return isinstance(reply, MalformedMessage) or (not reply.ok and reply.error_type not in _DEFINITE)
+    """True when the same request may be answered otherwise in a moment, or was answered to no effect."""
+    if isinstance(reply, MalformedMessage):
+        return True
+    return reply.result.get(_TAKEN) is False if reply.ok else reply.error_type not in _DEFINITE
 
 
 class Unread:

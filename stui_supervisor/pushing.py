@@ -118,13 +118,13 @@ class Pushing(Retrying):
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
-        """A refused push means that the session is gone: it is made again in place, once."""
+        """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
         reply, session = landed.reply, self._session.record.session
         is_ours = not isinstance(reply, Reply) or session is None or not names_another_session(reply, session)
-        if isinstance(reply, Reply) and reply.ok and is_ours:
-            self._sharing.accepted()
-        elif is_passing(reply):
+        if is_passing(reply):
             self._put_off(reply)
+        elif isinstance(reply, Reply) and reply.ok and is_ours:
+            self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             self._make_session_again()
         else:

@@ -108,7 +108,7 @@ def test_a_state_that_was_not_given_for_so_long_is_not_replaced_by_ours_either(r
 
 
 @BOTH
-@pytest.mark.parametrize("reply", [GARBAGE, error(error_type="InternalError"), error(error_type="Timeout")])
+@pytest.mark.parametrize("reply", [GARBAGE, error(error_type="InternalError"), ok(update_successful=False)])
 def test_a_push_that_is_not_taken_this_time_is_due_again_and_no_refusal(dialect: Dialect, reply: Answer) -> None:
     handshake = restoring(dialect)
     handshake.answered(ok(dialect, session_state={"work": 1}))

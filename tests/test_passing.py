@@ -27,6 +27,10 @@ def test_what_cannot_be_read_passes_and_a_result_is_no_error() -> None:
     assert (is_passing(MalformedMessage("?")), is_passing(ok())) == (True, False)
 
 
+def test_a_push_that_is_answered_and_was_not_taken_passes() -> None:
+    assert [is_passing(ok(update_successful=taken)) for taken in (True, False, None)] == [False, True, False]
+
+
 def test_an_unread_copy_is_asked_for_ever_more_rarely_on_a_link_and_that_is_told_once() -> None:
     unread = Unread()
     found = [(unread.failed("s1", now), unread.next_deadline()) for now in (0.0, 10.0, 30.0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
 from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTIONS_MAX, Settings
-from stui_supervisor.context import Section
+from stui_supervisor.context import METADATA_KEY, Section
+from stui_supervisor.deletions import FORGOTTEN
 from stui_supervisor.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.saver import Saver
+from stui_supervisor.section import checksum
 from stui_supervisor.session import Holding
+from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import BackendVerdict, State
 from tests.support.core_places import at
 from tests.support.core_world import DISK_FULL, HERE, World, only, section, stored, told, triggers
@@ -153,6 +157,40 @@ def test_a_snapshot_that_cannot_be_written_costs_a_warning() -> None:
     world, _ = merging({"a": 1}, {"a": 2})
     effects = world.tell(inputs.SnapshotFailed(DISK_FULL))
     assert (codes(effects), triggers(effects)) == (["store_failed"], [])
+
+
+def resuming(sections: Mapping[str, Section], state: Mapping[str, object]) -> tuple[World, list[Effect]]:
+    """A start with these stored sections, linked to an image that kept the session with this state."""
+    world = World()
+    world.start()
+    world.loaded(stored(sections=sections, endpoint=str(HERE), image_id="one", backend_session="s1"))
+    world.opened()
+    world.answer({"image_id": "one"})
+    return world, world.answer({"session_state": state})
+
+
+def test_what_comes_back_after_so_many_deletions_that_some_are_forgotten_is_told() -> None:
+    copy = {"old": section("old", 3), "new": section("new", 6)}
+    world, effects = resuming({FORGOTTEN: Section(None, 5, "")}, json.loads(encode_state_data(copy)))
+    assert dict(world.context) == {"old": "old", "new": "new"}
+    (problem,) = told(Problem, effects)
+    assert (problem.code, problem.message) == (
+        "deletions_forgotten",
+        "these came from the image, and may have been deleted here: old",
+    )
+
+
+@pytest.mark.parametrize(("known", "expected"), [((), ["context_differed"]), ((checksum(b'"a"'),), [])])
+def test_what_remains_under_a_deletion_of_an_earlier_version_is_told_unless_it_is_our_own_past(
+    known: tuple[int, ...], expected: list[str]
+) -> None:
+    tags = {"work": {"counter": 2, "writer": "earlier", "deleted": True}}
+    world, effects = resuming(
+        {"work": Section(None, 2, "earlier", known=known)}, {"work": "a", METADATA_KEY: {"sections": tags}}
+    )
+    assert (dict(world.context), codes(effects)) == ({}, expected)
+    kept = [effect.sections for effect in only(SaveSnapshot, effects)]
+    assert kept == ([{"work": Section(b'"a"', 2, "earlier")}] if expected else [])
 
 
 def test_what_no_context_takes_is_kept_and_told_once_while_it_stays_in_the_image() -> None:
