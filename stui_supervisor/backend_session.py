@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple, TypeGuard
 
-from stui_supervisor.config import SESSION_ID_MAX_BYTES
+from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -22,6 +22,11 @@ class BackendSession(NamedTuple):
 
     id: SessionId
     owner: Identity | None = None
+
+    @property
+    def can_be_stored(self) -> bool:
+        """False for an id that is too long for its place in the record."""
+        return len(json.dumps(self.id, ensure_ascii=False).encode()) <= SESSION_ID_STORED_MAX_BYTES
 
 
 def session_in(reply: Reply | MalformedMessage, client_id: str) -> BackendSession | None:

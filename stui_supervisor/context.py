@@ -1,55 +1,41 @@
 """The work context: named sections of JSON, and how two copies of them become one.
 
-A section is kept as canonical JSON bytes. So saving never serialises twice, a snapshot is a copy of
-a small dict, and a reader can never change what is stored. Each change raises the section's counter
-and signs it; of two copies the one with the higher counter is the newer. A section remembers which of
-its earlier values the image may still have: when such a copy gives way, nothing is lost.
+Each change raises a section's counter and signs it; of two copies the one with the higher counter is the
+newer. A section remembers which of its earlier values the image may still have: when such a copy gives way,
+nothing is lost. A deleted section is remembered too, so that no older copy brings it back.
 
 Nothing here reads a file, a clock or a socket.
 """
 
 from __future__ import annotations
 
-import json
-from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, NamedTuple
 
+from stui_supervisor import exact_json
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
-    CONTEXT_MAX_DEPTH,
     KNOWN_COPIES,
-    SECTION_NAME_MAX_LENGTH,
-    SECTION_OVERHEAD_BYTES,
     SECTIONS_MAX,
+    SHARED_DELETIONS_KEPT,
+    TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
 )
+from stui_supervisor.deletions import FORGOTTEN, IN_ONE, Deletion, Shared, digest, is_shared, share, shared_in
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.section import (
+    COUNTER_MAX,
+    METADATA_KEY,
+    Section,
+    cost,
+    encode_section,
+    encode_value,
+    equal,
+    total_bytes,
+)
 
-METADATA_KEY: Final = "stui_supervisor"  # our place in a backend's session state; no section has this name
-
-_COUNTER_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
-_CHECKSUM_MAX: Final = 2**32 - 1
-_JSON_LEAVES: Final = (str, int, float, bool, type(None))
-_MEND: Final = "use objects with text keys, lists, text, finite numbers, true, false and null"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One named part of the context, as canonical JSON.
-
-    ``value`` is None for a section that was deleted (kept so that the deletion wins over older
-    copies). ``counter`` grows with each change; ``writer`` names the process that made it. ``known`` are
-    checksums of earlier values that the image may have, the latest last; ``may_be_out`` is False until the
-    image may have this one. They belong to one side's history, not to the section.
-    """
-
-    value: bytes | None
-    counter: int
-    writer: str
-    known: tuple[int, ...] = field(default=(), compare=False)
-    may_be_out: bool = field(default=True, compare=False)
+__all__ = ["METADATA_KEY", "Context", "Laid", "MergeResult", "Section", "encode_value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +44,21 @@ class MergeResult:
 
     ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
     newer than the remote one or missing there, so it has to be pushed; ``lost`` the copies with work
-    in them that gave way, worth a snapshot, but none that our own section went through.
+    in them that gave way, worth a snapshot, but none that our own section went through; ``doubtful`` those of
+    ``taken`` that may be among the deletions which are forgotten.
     """
 
     taken: tuple[str, ...] = ()
     newer: tuple[str, ...] = ()
     lost: Mapping[str, Section] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()
+
+
+class Laid(NamedTuple):
+    """Sections laid over others: what there is now, and the copies with work in them that gave way."""
+
+    sections: dict[str, Section]
+    lost: dict[str, Section]
 
 
 class Context(MutableMapping[str, Any]):
@@ -79,6 +74,9 @@ class Context(MutableMapping[str, Any]):
         self._writer = writer
         self._on_change = on_change
         self._sections: dict[str, Section] = {}
+        self._shared_names: dict[str, None] = {}
+        self._shared: dict[bytes, Deletion] = {}
+        self._floor = 0
         self._total_bytes = 0
         self._live = 0
 
@@ -86,14 +84,14 @@ class Context(MutableMapping[str, Any]):
         section = self._sections.get(name)
         if section is None or section.value is None:
             raise KeyError(name)
-        return json.loads(section.value)
+        return exact_json.loads(section.value)
 
     def __setitem__(self, name: str, value: Any) -> None:
         encoded = encode_section(name, value)
         old = self._sections.get(name)
-        if old is not None and _equal(old.value, encoded):
+        if old is not None and equal(old.value, encoded):
             return
-        section = self._next(old, encoded)
+        section = self._first(name, encoded) if old is None else self._next(old, encoded)
         self._check_size(name, section)
         # A section that lives again moves to the end, as a new key of a dict does.
         if old is not None and old.value is None:
@@ -107,7 +105,7 @@ class Context(MutableMapping[str, Any]):
             raise KeyError(name)
         self._remove(name)  # and set again: tombstones stay in the order of their deletion
         self._put(name, self._next(old, None))
-        self._forget_old_tombstones()
+        self._share_old_deletions()
         self._on_change()
 
     def __iter__(self) -> Iterator[str]:
@@ -127,15 +125,36 @@ class Context(MutableMapping[str, Any]):
         """A snapshot, deleted sections included; changes to it change nothing here."""
         return dict(self._sections)
 
-    def adopt(self, sections: Mapping[str, Section]) -> None:
-        """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer."""
-        self._hold(self.over(self._sections, sections))
-        self._forget_old_tombstones()
+    def adopt(self, sections: Mapping[str, Section]) -> dict[str, Section]:
+        """Fill in what was restored. What was assigned or deleted here before wins, and counts as newer.
 
-    def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> dict[str, Section]:
-        """What was restored with what was changed since laid over it; each change counts as newer. Changes nothing."""
-        restored = {name: _out(section) for name, section in restored.items()}
-        return {**restored, **{name: self._over(section, restored.get(name)) for name, section in own.items()}}
+        The result are the copies with work in them that gave way, worth a snapshot.
+        """
+        laid = self.over(self._sections, sections)
+        self._hold(laid.sections)
+        self._share_old_deletions()
+        return laid.lost
+
+    def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> Laid:
+        """What was restored with what was changed here since laid over it; each change counts as newer.
+
+        Of a section that was not changed here, the newer copy wins. Changes nothing.
+        """
+        deleted, deleted_there = _shared_among(own), _shared_among(restored)
+        floor = _floor(deleted_there)
+        sections: dict[str, Section] = {}
+        lost: dict[str, Section] = {}
+        for name, section in restored.items():
+            deletion = deleted.get(digest(name)) if deleted and name not in own else None
+            if deletion is None or not deletion.covers(section):
+                sections[name] = _out(section)
+            elif section.value is not None and not deletion.knows(section):
+                lost[name] = section
+        for name, section in own.items():
+            sections[name], loser = self._over(section, sections.get(name), floor)
+            if loser is not None:
+                lost[name] = loser
+        return Laid(sections, lost)
 
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""
@@ -143,56 +162,91 @@ class Context(MutableMapping[str, Any]):
 
     def pushed(self) -> None:
         """All of the present content is on its way to the image, which may have it from now on."""
-        self._sections = {name: _out(section) for name, section in self._sections.items()}
+        self._sections = {name: _on_its_way(section) for name, section in self._sections.items()}
 
-    def merge(self, remote: Mapping[str, Section]) -> MergeResult:
+    def merge(self, remote: Mapping[str, Section], *, keeps_changes: bool = False) -> MergeResult:
         """Take from ``remote`` what is newer there.
 
         The higher counter wins; between equal ones the writer, then the value decide, so that two
-        sides that merge the same copies agree. A remote section that no longer fits is not taken.
+        sides that merge the same copies agree. A remote section that no longer fits is not taken. With
+        ``keeps_changes`` what was changed here counts as newer, as in ``adopt``.
         """
         taken: list[str] = []
-        newer = [name for name in self._sections if name not in remote]
+        newer = [name for name, section in self._sections.items() if name not in remote and not section.stays_here]
         lost: dict[str, Section] = {}
+        deleted_there = shared_in(
+            (name, theirs) for name, theirs in remote.items() if is_shared(name) and name not in self._sections
+        )
+        deleted = {**deleted_there, **self._shared}
         for name, theirs in remote.items():
             ours = self._sections.get(name)
-            if ours is not None and _equal(ours.value, theirs.value) and _tag(ours) == _tag(theirs):
-                self._sections[name] = _out(ours)
+            if ours is theirs and ours.may_be_out:
                 continue
+            if ours is not None and equal(ours.value, theirs.value) and ours.tag == theirs.tag:
+                self._sections[name] = _with_known(_out(ours), theirs)
+                continue
+            if ours is None and deleted and self._is_deleted(name, theirs, deleted, lost):
+                newer += [name] if theirs.value is not None else []
+                continue
+            if keeps_changes and ours is not None and ours.writer == self._writer and ours.counter <= theirs.counter:
+                ours = self._sections[name] = replace(ours, counter=_after(theirs))
             if ours is not None and _rank(ours) > _rank(theirs):
                 newer.append(name)
+                self._sections[name] = _with_known(ours, theirs)
                 loser: Section | None = theirs
             elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
                 taken.append(name)
-                self._put(name, theirs if ours is None else replace(theirs, known=_past(ours)))
+                self._put(name, theirs if ours is None else replace(theirs, known=_latest(theirs.known, _past(ours))))
                 loser = ours
             else:
                 loser = theirs
-            if loser is None or loser.value is None or _equal(loser.value, self._value(name)):
+            if loser is None or loser.value is None or equal(loser.value, self._value(name)):
                 continue
-            if loser is ours or ours is None or _checksum(loser.value) not in ours.known:
+            if loser is ours or ours is None or loser.sum_of_value() not in ours.known:
                 lost[name] = loser
-        self._forget_old_tombstones()
-        return MergeResult(tuple(taken), tuple(newer), lost)
+        taken += self._delete_what_was_deleted_there(deleted_there, lost)
+        doubtful = self._doubtful(taken, remote)
+        self._share_old_deletions()
+        return MergeResult(tuple(taken), tuple(newer), lost, doubtful)
 
     def _hold(self, sections: Mapping[str, Section]) -> None:
         self._sections = dict(sections)
+        self._shared_names = dict.fromkeys(name for name in sections if is_shared(name))
+        self._shared = shared_in((name, sections[name]) for name in self._shared_names)
+        self._floor = _floor(self._shared)
         self._total_bytes = total_bytes(sections)
         self._live = sum(section.value is not None for section in sections.values())
 
-    def _over(self, own: Section, restored: Section | None) -> Section:
+    def _over(self, own: Section, restored: Section | None, floor: int) -> tuple[Section, Section | None]:
+        """Which of the two is there from now on, and which one is to be kept as it gave way."""
         if restored is None:
-            return own
-        if own.counter <= restored.counter and _equal(own.value, restored.value):
-            return replace(restored, known=_latest(restored.known, own.known))
-        counter, writer = own.counter, own.writer
-        if counter <= restored.counter:
-            counter, writer = self._next(restored, own.value).counter, self._writer
-        return replace(own, counter=counter, writer=writer, known=_latest(own.known, _past(restored)))
+            is_below = own.value is not None and own.counter <= floor
+            return (replace(own, counter=floor + 1, writer=self._writer) if is_below else own), None
+        if own.counter <= restored.counter and equal(own.value, restored.value):
+            return replace(restored, known=_latest(restored.known, own.known)), None
+        if own.writer != self._writer and _rank(own) < _rank(restored):
+            winner, loser = replace(restored, known=_latest(restored.known, _past(own))), own
+        else:
+            counter, writer = own.counter, own.writer
+            if counter <= restored.counter and writer == self._writer:
+                counter, writer = _after(restored), self._writer
+            known = _latest(own.known, _past(restored))
+            winner, loser = replace(own, counter=counter, writer=writer, known=known), restored
+            if restored.writer == self._writer:  # what this very process had before
+                return winner, None
+        if loser.value is None or equal(loser.value, winner.value):
+            return winner, None
+        past = own.known if loser is restored else restored.known
+        return winner, None if loser.sum_of_value() in past else loser
 
-    def _next(self, previous: Section | None, value: bytes | None) -> Section:
-        counter, known = (min(previous.counter + 1, _COUNTER_MAX), _past(previous)) if previous else (1, ())
-        return Section(value, counter, self._writer, known, may_be_out=False)
+    def _first(self, name: str, value: bytes) -> Section:
+        """A section of a new name, or of one whose deletion is so old that it is remembered with others."""
+        deletion = self._shared.get(digest(name)) if self._shared else None
+        known = (deletion.last_known,) if deletion else ()
+        return Section(value, self._floor + 1, self._writer, known, may_be_out=False)
+
+    def _next(self, previous: Section, value: bytes | None) -> Section:
+        return Section(value, _after(previous), self._writer, _past(previous), may_be_out=False)
 
     def _value(self, name: str) -> bytes | None:
         section = self._sections.get(name)
@@ -202,14 +256,17 @@ class Context(MutableMapping[str, Any]):
         self._total_bytes += self._growth(name, section)
         self._live += (section.value is not None) - (name in self)
         self._sections[name] = section
+        if section.value is None and is_shared(name):
+            self._shared_names[name] = None
+            self._shared |= shared_in([(name, section)])
+            self._floor = max(self._floor, section.counter)
 
     def _remove(self, name: str) -> None:
         self._live -= name in self
-        self._total_bytes -= _cost(name, self._sections.pop(name))
+        self._total_bytes -= cost(name, self._sections.pop(name))
 
     def _growth(self, name: str, section: Section) -> int:
-        old = self._sections.get(name)
-        return _cost(name, section) - (_cost(name, old) if old else 0)
+        return cost(name, section) - cost(name, self._sections.get(name))
 
     def _is_one_too_many(self, name: str, section: Section) -> bool:
         return section.value is not None and name not in self and self._live >= SECTIONS_MAX
@@ -232,142 +289,106 @@ class Context(MutableMapping[str, Any]):
                 hint="make this section smaller or delete another one; the old value stays",
             )
 
-    def _forget_old_tombstones(self) -> None:
-        tombstones = [name for name, section in self._sections.items() if section.value is None]
-        for name in tombstones[:-TOMBSTONES_KEPT]:
-            self._remove(name)
+    # Older deletions
 
-
-def total_bytes(sections: Mapping[str, Section]) -> int:
-    """What these sections cost together."""
-    return sum(_cost(name, section) for name, section in sections.items())
-
-
-def is_section_name(name: Any) -> bool:
-    """True for a text that may name a section: not empty, not too long, not reserved, encodable."""
-    if not isinstance(name, str) or not 0 < len(name) <= SECTION_NAME_MAX_LENGTH or name == METADATA_KEY:
-        return False
-    return is_encodable(name)
-
-
-def is_tag(counter: Any, writer: Any) -> bool:
-    """True for a counter and a writer that a section may carry."""
-    if type(counter) is not int or not 0 <= counter <= _COUNTER_MAX:
-        return False
-    return isinstance(writer, str) and len(writer) <= SECTION_NAME_MAX_LENGTH and is_encodable(writer)
-
-
-def encode_value(value: Any) -> bytes:
-    """Canonical JSON of a checked value. Raises ValueError or TypeError for what JSON cannot hold."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
-
-
-def is_encodable(text: str) -> bool:
-    """True unless the text holds half of a surrogate pair, which UTF-8 cannot carry."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def encode_section(name: Any, value: Any) -> bytes:
-    """Canonical JSON of a section's value. Raises ConfigurationError for a name or a value that cannot be stored."""
-    _check_name(name)
-    return _encode(name, value)
-
-
-def _check_name(name: Any) -> None:
-    if is_section_name(name):
-        return
-    shown = ascii(name[:SECTION_NAME_MAX_LENGTH] if isinstance(name, str) else name)
-    raise ConfigurationError(
-        f"{shown} cannot name a section of the context",
-        hint=f"use a text of 1 to {SECTION_NAME_MAX_LENGTH} characters other than {METADATA_KEY!r}",
-    )
-
-
-def _encode(name: str, value: Any) -> bytes:
-    try:
-        _check_shape(value, CONTEXT_MAX_DEPTH)
-        return encode_value(value)
-    except (TypeError, ValueError) as error:  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
-        raise ConfigurationError(f"section {name!r} is not JSON: {_reason(error)}", hint=_MEND) from error
-
-
-def _reason(error: TypeError | ValueError) -> str:
-    if isinstance(error, UnicodeEncodeError):
-        return "a text holds half of a surrogate pair, which UTF-8 cannot carry"
-    return str(error)
-
-
-def _check_shape(value: Any, levels_left: int) -> None:
-    """Raise TypeError or ValueError for what ``json`` would bend silently or never finish."""
-    if isinstance(value, _JSON_LEAVES):
-        return
-    if levels_left == 0:
-        # A value that contains itself ends here too.
-        raise ValueError(f"it is nested deeper than {CONTEXT_MAX_DEPTH} levels, or contains itself")
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"the key {ascii(key)[:80]} is not text")
-            _check_shape(item, levels_left - 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_shape(item, levels_left - 1)
-    else:
-        raise TypeError(f"{type(value).__name__} is not a JSON type")
-
-
-def _equal(one: bytes | None, other: bytes | None) -> bool:
-    """The same JSON, whatever the order of an object's keys."""
-    if one == other:
+    def _is_deleted(self, name: str, theirs: Section, deleted: Shared, lost: dict[str, Section]) -> bool:
+        """True for a copy of what was deleted long ago; ``lost`` gets it unless it is known."""
+        deletion = deleted.get(digest(name))
+        if deletion is None or not deletion.covers(theirs):
+            return False
+        if theirs.value is not None and not deletion.knows(theirs):
+            lost[name] = theirs
         return True
-    if one is None or other is None or len(one) != len(other):
-        return False  # reordering keeps the length
-    ours, theirs = json.loads(one), json.loads(other)
-    # Most are told apart here, at half the cost; what Python takes for equal may be 1, 1.0 and true.
-    return bool(ours == theirs) and _in_order(ours) == _in_order(theirs)
+
+    def _delete_what_was_deleted_there(self, deleted: Shared, lost: dict[str, Section]) -> list[str]:
+        gone = []
+        for name, ours in list(self._sections.items()) if deleted else []:
+            deletion = deleted.get(digest(name)) if ours.value is not None else None
+            if deletion is None or not deletion.covers(ours):
+                continue
+            gone.append(name)
+            self._remove(name)
+            self._put(name, Section(None, deletion.counter, "", _past(ours)))
+            if not deletion.knows(ours):
+                lost[name] = ours
+        return gone
+
+    def _doubtful(self, taken: list[str], remote: Mapping[str, Section]) -> tuple[str, ...]:
+        forgotten = self._sections.get(FORGOTTEN)
+        if forgotten is None or FORGOTTEN in taken:
+            return ()
+        return tuple(name for name in taken if name in self and remote[name].counter <= forgotten.counter)
+
+    def _share_old_deletions(self) -> None:
+        """Give the oldest deletions less room, and forget the very oldest."""
+        singly = len(self._sections) - self._live - len(self._shared_names)
+        if singly < TOMBSTONES_KEPT + TOMBSTONES_FOLDED:
+            self._forget_oldest_deletions()  # an image may have brought some
+            return
+        old = [
+            (name, section)
+            for name, section in self._sections.items()
+            if section.value is None and name not in self._shared_names
+        ][: (singly - TOMBSTONES_KEPT) // IN_ONE * IN_ONE]
+        for start in range(0, len(old), IN_ONE):
+            several = old[start : start + IN_ONE]
+            self._put(*share(several))
+            for name, _ in several:
+                self._remove(name)
+        self._forget_oldest_deletions()
+
+    def _forget_oldest_deletions(self) -> None:
+        if len(self._shared_names) <= SHARED_DELETIONS_KEPT:
+            return
+        names = [name for name in self._shared_names if name != FORGOTTEN]
+        oldest = names[: max(0, len(names) - SHARED_DELETIONS_KEPT)]
+        if not oldest:
+            return
+        counter = max(self._sections[name].counter for name in [*oldest, FORGOTTEN] if name in self._sections)
+        for name in oldest:
+            self._remove(name)
+            del self._shared_names[name]
+        self._put(FORGOTTEN, Section(None, counter, ""))
+        self._shared = shared_in((name, self._sections[name]) for name in self._shared_names)
 
 
-def _in_order(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _shared_among(sections: Mapping[str, Section]) -> dict[bytes, Deletion]:
+    return shared_in((name, section) for name, section in sections.items() if is_shared(name))
 
 
-def _checksum(value: bytes) -> int:
-    """The same for values that are ``_equal``; for others it differs, but for one in four billion."""
-    return crc32(_in_order(json.loads(value)).encode())
+def _floor(deleted: Shared) -> int:
+    """The counter above which nothing is taken for what was deleted."""
+    return max((deletion.counter for deletion in deleted.values()), default=0)
+
+
+def _after(section: Section) -> int:
+    return min(section.counter + 1, COUNTER_MAX)
 
 
 def _out(section: Section) -> Section:
     return section if section.may_be_out else replace(section, may_be_out=True)
 
 
+def _on_its_way(section: Section) -> Section:
+    if section.may_be_out and (section.value_sum is not None or section.value is None):
+        return section
+    return replace(section, may_be_out=True, value_sum=None if section.value is None else section.sum_of_value())
+
+
+def _with_known(section: Section, other: Section) -> Section:
+    return replace(section, known=_latest(other.known, section.known)) if other.known else section
+
+
 def _past(section: Section) -> tuple[int, ...]:
     """What the image may have once the section has changed."""
     if section.value is None or not section.may_be_out:
         return section.known
-    return _latest(section.known, (_checksum(section.value),))
+    return _latest(section.known, (section.sum_of_value(),))
 
 
 def _latest(known: tuple[int, ...], more: tuple[int, ...]) -> tuple[int, ...]:
-    return (*(checksum for checksum in known if checksum not in more), *more)[-KNOWN_COPIES:]
-
-
-def is_checksum(value: Any) -> bool:
-    """True for one of ``Section.known``."""
-    return type(value) is int and 0 <= value <= _CHECKSUM_MAX
-
-
-def _tag(section: Section) -> tuple[int, str]:
-    return section.counter, section.writer
+    return (*(one for one in known if one not in more), *more)[-KNOWN_COPIES:]
 
 
 def _rank(section: Section) -> tuple[int, str, bytes]:
     return section.counter, section.writer, section.value or b""
-
-
-def _cost(name: str, section: Section) -> int:
-    return len(name.encode()) + len(section.value or b"") + SECTION_OVERHEAD_BYTES

@@ -347,7 +347,7 @@ class Core(Notified):
             self._switched(event)
             return
         is_for_present = self._session.is_load_for_present
-        self._effects += self._session.adopt(event.claimed, self._now.monotonic_s)
+        self._effects += self._told(self._session.adopt(event.claimed, self._now.monotonic_s), "the stored session")
         if self._session.loading:
             return
         if is_for_present and self._attempt.phase is Phase.UP:
@@ -409,7 +409,8 @@ class Core(Notified):
             self._effects += self._reading.changed()
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
-        self._warn_of_store(event.error)
+        if self._session.not_kept(event.session_id, event.sections):
+            self._warn_of_store(event.error)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)

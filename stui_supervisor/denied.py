@@ -1,26 +1,35 @@
-"""A session that the backend has denied on this link, and when to ask for it again."""
+"""What the backend has denied on this link, and when to ask for it again."""
 
 from __future__ import annotations
 
-from stui_supervisor.config import SESSION_RETRY_S
+from stui_supervisor.config import PASSING_RETRY_S, SESSION_RETRY_S
 
 
 class Denied:
     """Asks more and more rarely: a backend may have too many sessions for a while, or never any."""
 
-    def __init__(self) -> None:
-        self._wait_s = SESSION_RETRY_S
-        self._due: float | None = None
+    def __init__(self, first_wait_s: float = SESSION_RETRY_S) -> None:
+        self._first_wait_s = first_wait_s
+        self.begin()
 
     def begin(self) -> None:
         """A link is up; nothing was denied on it yet."""
-        self._wait_s, self._due = SESSION_RETRY_S, None
+        self._wait_s = self._first_wait_s
+        self._has_passed = False
+        self._was_told = False
+        self._due: float | None = None
 
-    def again(self, now: float) -> bool:
-        """The backend has denied a session. True the first time on this link."""
-        is_first = self._wait_s == SESSION_RETRY_S
+    def again(self, now: float, *, is_passing: bool = False) -> bool:
+        """The backend has denied it. True the first time on this link that it is worth telling.
+
+        One error that passes is not; then it is asked again soon.
+        """
+        if is_passing and not self._has_passed:
+            self._due, self._has_passed = now + PASSING_RETRY_S, True
+            return False
         self._due = now + self._wait_s
         self._wait_s *= 2
+        is_first, self._was_told = not self._was_told, True
         return is_first
 
     def next_deadline(self) -> float | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from stui_supervisor import promises
 from stui_supervisor.backend_session import SessionId
-from stui_supervisor.config import Settings
+from stui_supervisor.config import COPY_MAX_VALUES, REPLY_MAX_VALUES, Settings
 from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.events import Problem, RequestFinished
@@ -24,6 +24,7 @@ from stui_supervisor.wire.service import decode_request
 
 _TOKEN_BYTES = 8
 _PUSH = "update_session_state"
+_MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY)  # a push is answered with what was pushed
 
 
 class Landed(NamedTuple):
@@ -124,7 +125,9 @@ class Exchange:
             return None, []
         reply: Reply | MalformedMessage
         try:
-            reply = decode(body)
+            reply = decode(
+                body, max_values=COPY_MAX_VALUES if flight.purpose in _MAY_BRING_A_COPY else REPLY_MAX_VALUES
+            )
         except MalformedMessage as error:
             reply = error
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:

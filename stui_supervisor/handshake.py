@@ -4,7 +4,8 @@ ping (which finds the dialect and the image) → ``restore_session`` → the con
 A session that is gone is made again by ``create_session``, after a second ping: another image may
 have taken the place of the first. A session that the backend refuses, or does not answer while it
 answers a ping that was sent later, does not prevent the link: the context is then kept on this
-machine only.
+machine only. A copy that the backend did not manage to give is asked for again, in the end beside the
+requests on the established link: until it is here, no session is made and nothing is pushed over it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES
+from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, PASSING_TRIES
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import Who, unpinned, who_answers
+from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.state_data import writers_in
 from stui_supervisor.states import BackendVerdict
@@ -27,7 +29,7 @@ from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operatio
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
-_PASSING: Final = frozenset({"InternalError", "Timeout"})  # how it fails to do what it can do at other times
+_COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
 _STATE_KEYS: Final = ("session_state", "state", "context")
 
 
@@ -81,7 +83,9 @@ class SwitchSession(NamedTuple):
 class Established(NamedTuple):
     """The link is up. ``refusal`` is what the backend said when it refused a session or the context.
 
-    ``may_ask_again`` is True when it has denied the session only.
+    ``may_ask_again`` is True when it has denied the session only, ``is_passing`` when it may manage at another time.
+    ``has_unread_copy``: it has one of ours that it did not manage to give, and ``resumed`` goes on with asking.
+    ``is_behind``: it did not manage to take the context.
     ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
@@ -91,6 +95,9 @@ class Established(NamedTuple):
     capabilities: frozenset[str] = frozenset()
     publishes: Any = None
     may_ask_again: bool = False
+    is_passing: bool = False
+    has_unread_copy: bool = False
+    is_behind: bool = False
 
 
 class Rejected(NamedTuple):
@@ -119,16 +126,25 @@ class Handshake:
     """One handshake on one link; each method returns the next step.
 
     An image that does not show itself to be the ``pin`` is left alone. ``who`` is what the latest answer to a ping says
-    of who answers; None before the first.
+    of who answers; None before the first. With ``gives_copy_up`` a copy that is not given has been asked for long
+    enough.
     """
 
     def __init__(
-        self, known: Known, *, with_session: bool, secret: Secret | None = None, pin: str | None = None
+        self,
+        known: Known,
+        *,
+        with_session: bool,
+        secret: Secret | None = None,
+        pin: str | None = None,
+        gives_copy_up: bool = False,
     ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
         self._pin = pin
+        self._gives_copy_up = gives_copy_up
+        self._copy_tries = 0
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -175,26 +191,39 @@ class Handshake:
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
             return Rejected(refused(reply, self._secret))
+        step: Step
+        passes = is_passing(reply)
+        if self._asked in _COPY and passes and not self._gives_copy_up:
+            return self._copy_not_given(reply)
         match self._asked:
             case "restore_session":
-                return self._restore_answered(reply)
+                step = self._restore_answered(reply)
             case "second_ping":
-                return self._identify_again(reply)
+                step = self._identify_again(reply)
             case "create_session":
-                return self._create_answered(reply)
-            case "load_context" if self._unproven is not None or not _may_hide_a_copy(reply):
+                step = self._create_answered(reply)
+            case "load_context" if self._unproven is not None or not passes:
                 state = _state_in(reply)
-                is_ours = self._unproven is None or self._is_shown_to_be_ours(state)
-                return Merge(state) if is_ours and not self._is_anothers(reply) else self._not_restored()
+                is_ours = self._is_shown_to_be_ours(state) and not self._is_anothers(reply)
+                step = Merge(state) if is_ours else self._not_restored()
+            case "update_session_state" if passes:
+                step = self._established()._replace(is_behind=True)
             case _:  # a copy that cannot be read is left alone, as a push would take its place
                 self._note_refusal(reply)
-                return self._established()
+                step = self._established()
+        return step
 
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
         self._known = known._replace(dialect=self._dialect, image=self._known.image)
         self._verdict = BackendVerdict.DIFFERENT_IMAGE
         return self._session()
+
+    def resumed(self, *, gives_copy_up: bool) -> Step:
+        """On the established link: the copy that was not given is asked for again."""
+        self._gives_copy_up = gives_copy_up
+        self._copy_tries, self._refusal = 0, None
+        return self._ask_for_copy()
 
     def merged(self, *, ours_is_newer: bool) -> Step:
         """The two copies of the context are one; push it when the backend's lacks something."""
@@ -265,6 +294,20 @@ class Handshake:
         value = session.owner.value if session.owner is not None else None
         return value if isinstance(value, str | int | float) else self._known.client_id
 
+    def _ask_for_copy(self) -> Step:
+        session = self._known.session
+        if self._asked == "load_context" and session is not None:
+            return self._ask("load_context", {"session_id": session.id})
+        return self._session()
+
+    def _copy_not_given(self, reply: Reply | MalformedMessage) -> Step:
+        """It was not managed this time, which says nothing of the session and the copy in it."""
+        self._copy_tries += 1
+        if self._copy_tries < PASSING_TRIES:
+            return self._ask_for_copy()
+        self._note_refusal(reply)
+        return self._established()._replace(has_unread_copy=True)
+
     def _restore_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = self._known.session
         if session is None or not isinstance(reply, Reply) or not reply.ok or self._is_anothers(reply):
@@ -272,8 +315,9 @@ class Handshake:
         state = _state_in(reply)
         needs_context = not state and self._dialect is Dialect.ENVELOPE
         owner = client_in(reply)
-        if session.owner is None and owner is not None and owner != identity_of(self._known.client_id):
-            self._unproven = owner  # an earlier version has not kept what the backend calls us
+        if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
+            self._unproven = owner if owner != identity_of(self._known.client_id) else None
+            self._known = self._known._replace(session=session._replace(owner=owner))
             if not needs_context and not self._is_shown_to_be_ours(state):
                 return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
@@ -287,12 +331,9 @@ class Handshake:
         return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
 
     def _is_shown_to_be_ours(self, state: Any) -> bool:
-        """The session is named another client's than we call ourselves; ours is what we have written to before."""
-        owner, self._unproven = self._unproven, None
-        if not writers_in(state) & self._known.writers or self._known.session is None:
-            return False
-        self._known = self._known._replace(session=self._known.session._replace(owner=owner))
-        return True
+        """Where the session is named another client's than we call ourselves, ours is what we have written to."""
+        is_unproven, self._unproven = self._unproven is not None, None
+        return not is_unproven or not self._known.writers.isdisjoint(writers_in(state))
 
     def _not_restored(self) -> Step:
         """The session is gone, or is another client's now; ours is made anew once it is known who answers."""
@@ -327,7 +368,7 @@ class Handshake:
             self._refusal = words_of(reply, self._secret)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
-            return self._established()._replace(may_ask_again=True)
+            return self._established()._replace(may_ask_again=True, is_passing=is_passing(reply))
         self._known = self._known._replace(session=session)
         return Merge(None, made=session)
 
@@ -382,11 +423,6 @@ def trouble_in(
         elif differ(answering, image):
             trouble = Failed(Failure(FailureKind.RESET, "another image answers now"))
     return trouble
-
-
-def _may_hide_a_copy(reply: Reply | MalformedMessage) -> bool:
-    """True when reading the copy failed this time; a server that knows no such request says so otherwise."""
-    return isinstance(reply, MalformedMessage) or (not reply.ok and reply.error_type in _PASSING)
 
 
 def _state_in(reply: Reply | MalformedMessage) -> Any:

@@ -5,8 +5,9 @@ Named tuples, as the effects are: they are made for every message, and cost a th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from stui_supervisor.curve import CurveKeys
@@ -18,6 +19,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
+from stui_supervisor.section import Section
 
 
 class Moment(NamedTuple):
@@ -104,9 +106,11 @@ class SaveFailed(NamedTuple):
 
 
 class SnapshotFailed(NamedTuple):
-    """The copies of a SaveSnapshot are not on disk; nobody will ask for them again."""
+    """The copies of a SaveSnapshot, these, are not on disk."""
 
     error: StoreError
+    session_id: str = ""
+    sections: Mapping[str, Section] = MappingProxyType({})
 
 
 class ProfileRead(NamedTuple):

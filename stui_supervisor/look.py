@@ -33,7 +33,7 @@ class Process(NamedTuple):
             return False
         if self.uptime_s is None or earlier.uptime_s is None:
             return None
-        began_later = self.uptime_s + UPTIME_ROUNDED_S < away_s
+        began_later = self.uptime_s < away_s - UPTIME_ROUNDED_S
         return self.uptime_s >= earlier.uptime_s and not began_later
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Final
 
 from stui_supervisor.attempt import Phase
 from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in
-from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX, SESSION_ID_STORED_MAX_BYTES
-from stui_supervisor.effects import SaveSnapshot
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
+from stui_supervisor.passing import is_passing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import bytes_beyond, encode_state_data, from_state_data, sections_beyond
+from stui_supervisor.section import Section, equal
+from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_copy, sections_beyond
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
+from stui_supervisor.wire.limits import MalformedMessage
+
+_ABOUT_THE_SESSION: Final = (Purpose.PUSH, Purpose.SESSION, Purpose.COPY)  # what it may do something about at the end
 
 
 class Pushing(Retrying):
@@ -22,6 +29,14 @@ class Pushing(Retrying):
 
     def _ask(self, purpose: Purpose, dialect: Dialect, operation: Operation, secret: Secret | None = None) -> None:
         self._effects.append(self._exchange.ask(self._attempt.link, purpose, dialect, operation, self._now, secret))
+
+    def _next_asking(self) -> float | None:
+        """When something about the context is to be said next."""
+        earliest = self._sharing.next_deadline()
+        for due in (self._denied.next_deadline(), self._unread.next_deadline()):
+            if due is not None and (earliest is None or due < earliest):
+                earliest = due
+        return earliest
 
     def _share(self) -> None:
         """Push the context, unless something else is under way."""
@@ -36,18 +51,18 @@ class Pushing(Retrying):
         """
         if self._exchange.waiting or self._attempt.phase is not Phase.UP:
             return False
-        lacks_something = self._sharing.next_deadline() is not None
+        lacks_something = self._sharing.next_deadline() is not None and not self._sharing.is_put_off
         if lacks_something and not self._looks_first(is_push_wanted=True):
             self._share()
         flight = self._exchange.flight
         has_begun = self._attempt.look.is_before_session or lacks_something
-        return flight is not None and (has_begun or flight.purpose in (Purpose.PUSH, Purpose.SESSION))
+        return flight is not None and (has_begun or flight.purpose in _ABOUT_THE_SESSION)
 
     def _merge(self, state: object) -> bool:
         """Take what is newer in the image's copy; True when ours has something that it lacks."""
         sections = sections_beyond(state)
-        remote = {} if sections else from_state_data(state)
-        size = bytes_beyond(remote)
+        copy = read_copy({} if sections else state, self._session.context.sections())
+        size = bytes_beyond({**copy.sections, **copy.remains})
         self._sharing.found(is_readable=not sections and not size)
         if sections:
             self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
@@ -55,35 +70,60 @@ class Pushing(Retrying):
         if size:
             self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
             return False
-        context = self._session.context
+        context, has_disk = self._session.context, self._session.id is not None
         own = context.sections()
-        if self._session.id is None:  # without a disk there is no place for the copy that would give way
-            remote = {name: section for name, section in remote.items() if name not in own}
-        merged = context.merge(remote)
+        # What was set before anything could be restored wins over what was stored, which this may be the only copy of.
+        merged = context.merge(copy.sections, keeps_changes=not has_disk)
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
-        if merged.lost and self._session.id is not None:
-            self._effects.append(SaveSnapshot(self._session.id, merged.lost))
-            names = ", ".join(sorted(merged.lost))[:ERROR_TEXT_MAX_LENGTH]
-            hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
-            self._problem("context_differed", f"the image had another copy of: {names}", hint)
+        remains = {name: section for name, section in copy.remains.items() if _is_news(section, own.get(name))}
+        lost = {**self._session.unseen(remains), **merged.lost}
+        self._effects += self._session.keep(lost)
+        self._tell_of_copies(lost, "the image")
+        self._tell_of_doubtful(merged.doubtful)
         return bool(merged.newer)
+
+    def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
+        """The same, once the user is told of the copies that are kept by them."""
+        for effect in effects:
+            if isinstance(effect, SaveSnapshot):
+                self._tell_of_copies(effect.sections, whose)
+        return effects
+
+    def _tell_of_copies(self, lost: Mapping[str, Section], whose: str) -> None:
+        if not lost:
+            return
+        names = ", ".join(sorted(lost))[:ERROR_TEXT_MAX_LENGTH]
+        place = "in a snapshot file of this session" if self._session.id else "in memory until a disk takes it"
+        hint = f"the newer copy is in use; the other one is kept {place}"
+        self._problem("context_differed", f"{whose} had another copy of: {names}", hint)
+
+    def _tell_of_doubtful(self, doubtful: tuple[str, ...]) -> None:
+        if not doubtful:
+            return
+        names = ", ".join(sorted(doubtful))[:ERROR_TEXT_MAX_LENGTH]
+        hint = "delete them again if they were: so many were deleted here that the oldest of these are forgotten"
+        self._problem(
+            "deletions_forgotten", f"these came from the image, and may have been deleted here: {names}", hint
+        )
 
     def _leave_copy(self, code: str, excess: str) -> None:
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: SessionId) -> None:
+        self._session.context.pushed()
         state = encode_state_data(self._session.context.sections())
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
-        self._session.context.pushed()
         self._sharing.pushed()
 
     def _push_answered(self, landed: Landed) -> None:
-        """A refused push means that the session is gone: it is made again in place, once."""
+        """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
         reply, session = landed.reply, self._session.record.session
         is_ours = not isinstance(reply, Reply) or session is None or not names_another_session(reply, session)
-        if isinstance(reply, Reply) and reply.ok and is_ours:
+        if is_passing(reply):
+            self._put_off(reply)
+        elif isinstance(reply, Reply) and reply.ok and is_ours:
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             self._make_session_again()
@@ -99,6 +139,11 @@ class Pushing(Retrying):
         self._attempt.look.is_before_session = True
         self._looks_first()
 
+    def _put_off(self, reply: Reply | MalformedMessage) -> None:
+        if self._sharing.put_off(self._now.monotonic_s):
+            hint = "the link works; the work context is kept on this machine, and offered to the image again"
+            self._problem("push_failed", f"the image did not take it: {words_of(reply, self._attempt.secret)}", hint)
+
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
         self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
@@ -109,7 +154,8 @@ class Pushing(Retrying):
             self._reject(refused(landed.reply, self._attempt.secret))
             return
         if session is None:
-            self._session_denied(words_of(landed.reply, self._attempt.secret))
+            words, passes = words_of(landed.reply, self._attempt.secret), is_passing(landed.reply)
+            self._session_denied(words, passes=passes)
             return
         self._denied.begin()
         self._sharing.found(is_readable=True)
@@ -121,18 +167,36 @@ class Pushing(Retrying):
 
     def _tell_of_long_id(self, session: BackendSession) -> None:
         """The work is on this machine in any case; what only the image's copy has is not found again."""
-        if isinstance(session.id, str) and len(session.id.encode()) > SESSION_ID_STORED_MAX_BYTES:
+        if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"
             self._problem("session_not_remembered", message, hint)
 
-    def _session_denied(self, words: str) -> None:
+    def _session_denied(self, words: str, *, passes: bool) -> None:
         """It is asked for again later; that is told once."""
         self._sharing.link_up(takes_it=False)
-        if self._denied.again(self._now.monotonic_s):
+        if self._denied.again(self._now.monotonic_s, is_passing=passes):
             self._no_backend_session(words)
+
+    def _copy_not_given(self, words: str) -> None:
+        """Nothing is pushed over what could not be read; it is asked for again later, and that is told once."""
+        self._sharing.link_up(takes_it=False)
+        if self._unread.failed(self._session.record.backend_session, self._now.monotonic_s):
+            hint = "the link works; the image's copy stays as it is, and is asked for again"
+            self._problem("copy_not_given", f"the image did not give its copy of the work: {words}", hint)
+
+    def _gives_copy_up(self) -> bool:
+        session = self._session.known(str(self._attempt.endpoint)).session
+        return session is not None and self._unread.is_given_up(session.id, self._now.monotonic_s)
 
     def _no_backend_session(self, words: str) -> None:
         self._sharing.link_up(takes_it=False)
         hint = "the link works; the work context is kept on this machine only"
         self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
+
+
+def _is_news(section: Section, own: Section | None) -> bool:
+    """False for a value that our own section has, or went through."""
+    if own is None:
+        return True
+    return not equal(own.value, section.value) and section.sum_of_value() not in own.known

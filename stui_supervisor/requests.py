@@ -67,6 +67,7 @@ class Purpose(Enum):
     PING = auto()
     PUSH = auto()
     SESSION = auto()
+    COPY = auto()
     REQUEST = auto()
 
 
@@ -251,10 +252,10 @@ def _unanswered(request: Request, why: str) -> Ended:
 
 
 def _of_process(request: Request) -> RequestError:
-    why = "it names something of the backend's process before, and another one may answer now"
+    why = "the backend may have been started again, and what the request names by its id may be something else there"
     if request.sendings:
-        return OutcomeUnknown(f"{why}; it was sent to the one before", hint=LOOK_FIRST)
-    return NotSent(why, hint="ask for what it names anew")
+        return OutcomeUnknown(f"{why}; it had been sent before that", hint=LOOK_FIRST)
+    return NotSent(why, hint="look it up again, then ask for that")
 
 
 def limit_in_seconds(timeout: object) -> float | None:

@@ -21,6 +21,7 @@ from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.look import Lineage, unpinned
+from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
@@ -46,6 +47,7 @@ class Retrying(Turn, ABC):
         self._exchange = Exchange(settings)
         self._sharing = Sharing(settings)
         self._denied = Denied()
+        self._unread = Unread()
         self._route = Route()
         self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()

@@ -14,13 +14,14 @@ from random import Random
 from typing import Any, Final
 
 from stui_supervisor.backend_session import BackendSession
-from stui_supervisor.config import Settings
+from stui_supervisor.config import COPIES_MAX_BYTES, Settings
 from stui_supervisor.context import Context, Section
-from stui_supervisor.effects import Effect, Load, Release, Save
+from stui_supervisor.effects import Effect, Load, Release, Save, SaveSnapshot
 from stui_supervisor.handshake import Known
 from stui_supervisor.identity import Identity, differ
 from stui_supervisor.record import Claimed, SessionRecord, held, named
 from stui_supervisor.saver import Saver
+from stui_supervisor.section import total_bytes
 from stui_supervisor.wire.dialects import Dialect
 
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
@@ -31,7 +32,8 @@ class Holding:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
-    ``backend_sessions`` are those that were made at each endpoint.
+    ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
+    has taken yet; ``seen`` what else an image was found to have at the last link.
     """
 
     record: SessionRecord
@@ -39,6 +41,18 @@ class Holding:
     id: str | None = None
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, BackendSession] = field(default_factory=dict)
+    unkept: list[Mapping[str, Section]] = field(default_factory=list)
+    seen: dict[str, Section] = field(default_factory=dict)
+
+    def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
+        """Write the copies that lost, or hold them until there is a session to write them to."""
+        self.unkept += [copy for copy in copies if copy]
+        if self.id is None:
+            while self.unkept[1:] and sum(map(total_bytes, self.unkept)) > COPIES_MAX_BYTES:
+                del self.unkept[0]
+            return []
+        waiting, self.unkept = self.unkept, []
+        return [SaveSnapshot(self.id, copy) for copy in waiting]
 
 
 class Session:
@@ -59,6 +73,7 @@ class Session:
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[Identity | None, Holding] = {}
         self._ended: dict[str, Holding] = {}
+        self._refused: Mapping[str, Section] | None = None
         self.context = context
         self.context_saved_at: datetime | None = None
 
@@ -152,10 +167,10 @@ class Session:
         holding.id = claimed.session_id
         holding.saver.ok = True
         if holding.sections is not None:
-            holding.sections = self.context.over(holding.sections, claimed.sections)
+            holding.sections, lost = self.context.over(holding.sections, claimed.sections)
             if holding.sections != claimed.sections:
                 holding.saver.context_changed(now)
-            return []
+            return holding.keep(lost)
         holding.record = replace(
             stored,
             endpoint=mine.endpoint or stored.endpoint,
@@ -165,10 +180,28 @@ class Session:
             wanted=stored.wanted if self._wish is None else self._wish,
         )
         holding.record = holding.record.of_image(mine.image or stored.image).holding(mine.session or stored.session)
-        self.context.adopt(claimed.sections)
+        lost = self.context.adopt(claimed.sections)
         if self.context.sections() != claimed.sections:
             holding.saver.context_changed(now)
-        return []
+        return holding.keep(lost)
+
+    def keep(self, lost: Mapping[str, Section]) -> list[Effect]:
+        """Keep the copies that gave way to those of the session in use."""
+        return self._current.keep(lost)
+
+    def unseen(self, remains: Mapping[str, Section]) -> dict[str, Section]:
+        """Those of the image's remains that it did not have when they were asked for last; they are seen then."""
+        found = {name: section for name, section in remains.items() if self._current.seen.get(name) != section}
+        self._current.seen = dict(remains)
+        return found
+
+    def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> bool:
+        """The disk did not take these; it is asked again once it has taken something else. False if it was before."""
+        holding = self._find(session_id)
+        if holding is not None:
+            holding.unkept.append(copies)
+        is_first, self._refused = copies is not self._refused, copies
+        return is_first
 
     # Other images
 
@@ -315,10 +348,11 @@ class Session:
         if holding is None:
             return []
         holding.saver.finished()
+        kept = holding.keep()
         if holding is self._current or not holding.saver.is_clean:
-            return []
+            return kept
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
-        return [] if holding.id is None else [Release(session_id)]
+        return kept if holding.id is None else [*kept, Release(session_id)]
 
     def save_failed(self, session_id: str, now: float) -> None:
         """A write is not on disk; it is due again later."""
@@ -331,7 +365,7 @@ class Session:
         effects: list[Effect] = []
         for holding in self._holdings():
             if holding.id is not None:
-                effects += [self._save(holding), Release(holding.id)]
+                effects += [*holding.keep(), self._save(holding), Release(holding.id)]
                 self._ended[holding.id], holding.id = holding, None
         return effects
 

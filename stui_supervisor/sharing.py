@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import PUSHES_UNTOLD, SESSION_RETRY_S, Settings
 
 
 class Sharing:
@@ -14,10 +14,24 @@ class Sharing:
         self._is_left_alone = False
         self._made_again = False
         self._due: float | None = None
+        self._not_before = 0.0
+        self._failed = 0
 
     def changed(self, now: float) -> None:
         """A section changed; the wait for a pause begins anew."""
-        self._due = now + self._settings.share_delay_s
+        self._due = max(now + self._settings.share_delay_s, self._not_before)
+
+    def put_off(self, now: float) -> bool:
+        """The backend did not manage to take a push; it gets another later. True when that is worth telling."""
+        self._failed += 1
+        self._not_before = now + min(self._settings.share_delay_s * 2**self._failed, SESSION_RETRY_S)
+        self._due = max(self._due or 0.0, self._not_before)
+        return self._failed == PUSHES_UNTOLD
+
+    @property
+    def is_put_off(self) -> bool:
+        """True when one push after the other has failed, so that another one at once would be in vain."""
+        return self._failed >= PUSHES_UNTOLD
 
     def pushed(self) -> None:
         """All of the present context is on its way."""
@@ -31,10 +45,12 @@ class Sharing:
         """A link is established; ``takes_it`` is False when its backend keeps no session for us."""
         self._takes_it = takes_it and not self._is_left_alone
         self._made_again = False
+        self._not_before, self._failed = 0.0, 0
 
     def accepted(self) -> None:
         """The backend has taken a push."""
         self._made_again = False
+        self._not_before, self._failed = 0.0, 0
 
     def may_make_session_again(self) -> bool:
         """True once after a push that was refused; false when a new session did not help either."""

@@ -2,79 +2,159 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from stui_supervisor.config import COPY_MAX_BYTES, SECTIONS_MAX, TOMBSTONES_KEPT
-from stui_supervisor.context import (
+from stui_supervisor import exact_json
+from stui_supervisor.config import (
+    COPY_MAX_BYTES,
+    KNOWN_COPIES,
+    KNOWN_COPIES_SENT,
+    SECTIONS_MAX,
+    SHARED_DELETIONS_KEPT,
+    TOMBSTONES_FOLDED,
+    TOMBSTONES_KEPT,
+)
+from stui_supervisor.deletions import is_shared
+from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.section import (
     METADATA_KEY,
     Section,
+    checksum_of,
     encode_section,
     encode_value,
+    equal,
+    is_checksum,
     is_section_name,
     is_tag,
     total_bytes,
 )
-from stui_supervisor.errors import ConfigurationError
 
 _FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
+_SHARED_COUNTER_MAX: Final = 2**32  # of one that stands for older deletions: every new section begins above it
+_TAGS: Final = "sections"
+_MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
+_TRACE: Final = "trace"  # one of some members, by what is pushed: a server that merges objects soon has several
+_TRACES: Final = 256
+_DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
+_NOTHING: Final[Mapping[str, Section]] = {}
+
+
+class _Tag(NamedTuple):
+    """What stands beside a section: which change it was, and which value it was written for.
+
+    ``sum`` is that value's checksum; ``was`` are those of the last values before a deletion. Both are None in the
+    tag of an earlier version.
+    """
+
+    counter: int
+    writer: str
+    deleted: bool
+    sum: int | None
+    was: tuple[int, ...] | None
+
+    def is_of(self, section: Section) -> bool:
+        """True for the very change that the section is."""
+        return section.counter == self.counter and section.writer == self.writer
+
+
+class ImageCopy(NamedTuple):
+    """The sections of an image's copy, and what else is in it and gives way to a push.
+
+    ``remains`` are worth a snapshot unless our own section went through them: what is there although its tag says that
+    it was deleted, and what another client wrote that no context takes.
+    """
+
+    sections: dict[str, Section]
+    remains: dict[str, Section]
 
 
 def encode_state_data(sections: Mapping[str, Section]) -> bytes:
     """What is pushed into a backend's session state, as JSON.
 
     Each live section under its own name with its plain value, so that other clients can read it,
-    and one more key with the counters: ``{"stui_supervisor": {"sections": {name: {"counter",
-    "writer", "deleted"?}}}}``. The values are not serialised again: a megabyte would hold up the loop.
+    and one more key with the tags: ``{"stui_supervisor": {"sections": {name: {"counter", "writer", "sum"}}}}``, or
+    with ``"deleted": true`` and ``"was"``. The ``sum`` shows what another client wrote beside our tag. A deleted
+    section has it too, as null: a server that merges tags as well would keep the old one. The values are not
+    serialised again: a megabyte would hold up the loop.
     """
-    tags: dict[str, dict[str, Any]] = {}
     members: list[bytes] = []
+    tags: list[bytes] = []
+    deleted: list[bytes] = []
     for name, section in sections.items():
-        tags[name] = {"counter": section.counter, "writer": section.writer}
+        if section.stays_here:
+            continue
+        key = encode_value(name)
         if section.value is None:
-            tags[name]["deleted"] = True
+            deleted.append(b"%s:%s" % (key, _deletion(section)))
         else:
-            members.append(encode_value(name) + b":" + section.value)
-    members.append(encode_value(METADATA_KEY) + b":" + encode_value({"sections": tags}))
+            members.append(b"%s:%s" % (key, section.value))
+            tags.append(b"%s:%s" % (key, _tag(section, b'"sum":%d' % section.sum_of_value())))
+    room = max(SECTIONS_MAX - len(tags), 0)
+    latest = deleted[len(deleted) - min(room, len(deleted)) :]
+    older = deleted[: len(deleted) - len(latest)]
+    metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
+    if older:
+        metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
+    metadata += b',"%s":{"%d":1}' % (_TRACE.encode(), crc32(metadata) % _TRACES)
+    members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
     return b"{" + b",".join(members) + b"}"
 
 
 def from_state_data(state: Any) -> dict[str, Section]:
+    """The sections of a backend's session state, as nobody sees them who has none of his own."""
+    return read_copy(state, _NOTHING).sections
+
+
+def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     """Read a backend's session state back. It may be anything: what has a wrong shape is left out.
 
-    A section that another client wrote has no counter of ours; it gets 0 and so never wins over
-    work that was changed here.
+    What another client wrote carries no tag for its value. Beside a tag of ours it counts as one change after that
+    one, signed by nobody: so it wins over the section that it was written over, and gives way where ours was changed
+    since as well. Without any tag it gets 0, as nobody knows how old it is, and so never wins over a section of ours.
+    A deleted section that is still there stays deleted, unless what is there was written after the deletion. On a
+    server that merges objects nobody can tell that: there the deletion stands, and so does the section of which all is
+    there among what it once had.
     """
+    copy = ImageCopy({}, {})
     if not isinstance(state, Mapping):
-        return {}
-    tags = _tags_of(state.get(METADATA_KEY))
-    sections: dict[str, Section] = {}
+        return copy
+    metadata = state.get(METADATA_KEY)
+    tags, trace = _tags_of(metadata), metadata.get(_TRACE) if isinstance(metadata, Mapping) else None
+    merges = isinstance(trace, Mapping) and len(trace) > 1
     for name, value in state.items():
         try:
             encoded = encode_section(name, value)
         except ConfigurationError:
+            copy.remains.update(_out_of_bounds(name, value))
             continue
-        counter, writer, _ = tags.get(name, (0, "", False))
-        sections[name] = Section(encoded, counter, writer)
-    for name, (counter, writer, deleted) in tags.items():
-        if deleted and name not in state:
-            sections[name] = Section(None, counter, writer)
-    return sections
+        tag, ours = tags.get(name), own.get(name)
+        if tag is None:
+            copy.sections[name] = Section(encoded, 0, "")
+        elif ours is not None and tag.is_of(ours) and ours.value == encoded:
+            copy.sections[name] = ours
+        elif tag.deleted:
+            _read_under_deletion(copy, name, Section(encoded, tag.counter, tag.writer), tag, ours, merges=merges)
+        else:
+            copy.sections[name] = _read_beside(encoded, value, tag, ours, merges=merges)
+    for name, tag in tags.items():
+        if tag.deleted and name not in state:
+            copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
+    return copy
 
 
 def writers_in(state: Any) -> frozenset[str]:
     """Who of ours has signed sections of a backend's session state, or deleted them."""
     metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
-    return frozenset(writer for _, writer, _ in _tags_of(metadata).values())
+    return frozenset(tag.writer for tag in _tags_of(metadata).values())
 
 
 def sections_beyond(state: Any) -> int:
     """How many sections a backend's session state has; 0 when they are as many as a context may have, or fewer."""
     if not isinstance(state, Mapping):
         return 0
-    metadata = state.get(METADATA_KEY)
-    parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
-    tags = len(parts) - TOMBSTONES_KEPT if isinstance(parts, Mapping) else 0
+    tags = sum(map(len, _tag_parts(state.get(METADATA_KEY)))) - _DELETIONS_KEPT
     count = max(len(state) - (METADATA_KEY in state), tags)
     return count if count > SECTIONS_MAX else 0
 
@@ -85,14 +165,86 @@ def bytes_beyond(sections: Mapping[str, Section]) -> int:
     return size if size > COPY_MAX_BYTES else 0
 
 
-def _tags_of(metadata: Any) -> dict[str, tuple[int, str, bool]]:
-    parts = metadata.get("sections") if isinstance(metadata, Mapping) else None
-    if not isinstance(parts, Mapping):
+def _tag(section: Section, more: bytes) -> bytes:
+    return b'{"counter":%d,"writer":%s,%s}' % (section.counter, encode_value(section.writer), more)
+
+
+def _deletion(section: Section) -> bytes:
+    was = ",".join(map(str, section.known[-KNOWN_COPIES_SENT:]))
+    return _tag(section, b'"deleted":true,"sum":null' + (b',"was":[%s]' % was.encode() if was else b""))
+
+
+def _out_of_bounds(name: Any, value: Any) -> dict[str, Section]:
+    """A section that no context takes, as a snapshot can hold it."""
+    try:
+        return {name: Section(encode_value(value), 0, "")} if is_section_name(name) else {}
+    except (ValueError, RecursionError):
         return {}
-    tags: dict[str, tuple[int, str, bool]] = {}
-    for name, part in parts.items():
-        if not is_section_name(name) or not isinstance(part, Mapping):
-            continue
-        if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= _FOREIGN_COUNTER_MAX:
-            tags[name] = (part["counter"], part["writer"], part.get("deleted") is True)
+
+
+def _read_under_deletion(
+    copy: ImageCopy, name: str, found: Section, tag: _Tag, ours: Section | None, *, merges: bool
+) -> None:
+    """Something is there although its tag says that it was deleted."""
+    total = found.sum_of_value()
+    is_known = total in (tag.was or ()) or (ours is not None and total in ours.known)
+    if not is_known and tag.was is not None and not merges:
+        copy.sections[name] = _written_after(tag, found.value)
+        return
+    copy.sections[name] = Section(None, tag.counter, tag.writer, (*(tag.was or ()), total))
+    if not is_known:
+        copy.remains[name] = found
+
+
+def _read_beside(encoded: bytes, value: Any, tag: _Tag, ours: Section | None, *, merges: bool) -> Section:
+    """A value and its tag, which was perhaps written for another."""
+    is_ours = ours is not None and tag.is_of(ours)
+    is_other = is_ours if tag.sum is None else checksum_of(value) != tag.sum
+    if not is_other or ours is None or not is_ours:
+        return _written_after(tag, encoded) if is_other else Section(encoded, tag.counter, tag.writer)
+    if equal(ours.value, encoded) or (merges and _has_all_of(value, exact_json.loads(ours.value or b"null"))):
+        return ours
+    return _written_after(tag, encoded)
+
+
+def _has_all_of(theirs: Any, ours: Any) -> bool:
+    """True when merging ours into theirs would change nothing."""
+    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
+        return all(name in theirs and _has_all_of(theirs[name], value) for name, value in ours.items())
+    return bool(theirs == ours)
+
+
+def _written_after(tag: _Tag, encoded: bytes | None) -> Section:
+    return Section(encoded, tag.counter + 1, "")
+
+
+def _tag_parts(metadata: Any) -> list[Mapping[str, Any]]:
+    found = [metadata.get(key) for key in (_TAGS, _MORE_TAGS)] if isinstance(metadata, Mapping) else []
+    return [part for part in found if isinstance(part, Mapping)]
+
+
+def _tags_of(metadata: Any) -> dict[str, _Tag]:
+    tags: dict[str, _Tag] = {}
+    for parts in _tag_parts(metadata):
+        for name, part in parts.items():
+            if not is_section_name(name) or not isinstance(part, Mapping):
+                continue
+            highest = _SHARED_COUNTER_MAX if is_shared(name) else _FOREIGN_COUNTER_MAX
+            if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= highest:
+                tag = _tag_in(part)
+                if name not in tags or tags[name].counter < tag.counter:
+                    tags[name] = tag
     return tags
+
+
+def _tag_in(part: Mapping[str, Any]) -> _Tag:
+    total, was = part.get("sum"), part.get("was")
+    found = total if is_checksum(total) else None
+    is_known = isinstance(was, list) and all(map(is_checksum, was))
+    return _Tag(
+        part["counter"],
+        part["writer"],
+        deleted=part.get("deleted") is True and found is None,
+        sum=found,
+        was=tuple(was[-KNOWN_COPIES:]) if is_known and was else None,
+    )

@@ -102,7 +102,7 @@ def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
             return inputs.LoadFailed(load, error)
         case Save(session_id):
             return inputs.SaveFailed(session_id, error)
-        case SaveSnapshot():
-            return inputs.SnapshotFailed(error)
+        case SaveSnapshot(session_id, sections):
+            return inputs.SnapshotFailed(error, session_id, sections)
         case _:  # a session is given back all the same
             return None

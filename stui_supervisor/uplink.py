@@ -50,6 +50,7 @@ WITHOUT_SESSION: Final = {
 ANOTHER_IMAGE: Final = "another image answers at this endpoint"
 IMAGE_NOT_NAMED: Final = "the backend does not say which image it is, so another image at this endpoint is not noticed"
 IMAGE_NOT_NAMED_HINT: Final = "give each image an endpoint of its own, or pin the backend's key"
+NOT_GIVEN: Final = "the backend did not manage to give the session; it is asked again"
 BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
 
 
@@ -70,6 +71,7 @@ class Uplink(Pushing):
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
             pin=self._profile.pin_image,
+            gives_copy_up=self._gives_copy_up(),
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -111,18 +113,16 @@ class Uplink(Pushing):
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
         self._liveness.link_up(self._now.monotonic_s)
         self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
-        self._sharing.link_up(takes_it=step.known.session is not None)
         self._denied.begin()
-        if step.may_ask_again and step.refusal:
-            self._session_denied(step.refusal)
-        elif step.refusal:
-            self._no_backend_session(step.refusal)
+        self._unread.begin()
+        self._note_session(step)
         if step.known.session is not None:
             self._tell_of_long_id(step.known.session)
         if self._attempt.look.image is None and self._session.tell_unnamed(self._now.monotonic_s):
             self._problem("image_not_named", IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
         self._arrive()
         words = VERDICTS[step.verdict] if self._settings.keeps_session else WITHOUT_SESSION[step.verdict]
+        words = NOT_GIVEN if step.has_unread_copy else words
         self._move(Trigger.ESTABLISHED, f"{words} (liveness: {self._status.liveness_source})")
         self._exchange.link_up(step.capabilities, self._attempt.secret)
         self._send_next()
@@ -136,6 +136,46 @@ class Uplink(Pushing):
         goes_on = self._lineage.goes_on(self._attempt.look.who.process, self._now.monotonic_s)
         if step.verdict is not BackendVerdict.RESUMED and not goes_on:
             self._effects += self._exchange.end_of_process(self._now)
+
+    def _note_session(self, step: Established) -> None:
+        """What the backend takes and gives of the context, and what it has to be asked for again."""
+        self._sharing.link_up(takes_it=step.known.session is not None)
+        if step.has_unread_copy:
+            self._copy_not_given(step.refusal or "")
+            return
+        self._unread.read()
+        if step.is_behind:
+            self._sharing.put_off(self._now.monotonic_s)
+        elif step.may_ask_again and step.refusal:
+            self._session_denied(step.refusal, passes=step.is_passing)
+        elif step.refusal:
+            self._no_backend_session(step.refusal)
+
+    # A copy that was not given while shaking hands
+
+    def _follow_for_copy(self, step: Step) -> None:
+        """Go on with what the handshake had to leave, beside the requests on the established link."""
+        handshake = self._attempt.handshake
+        if handshake is None:
+            raise AssertionError("a step without a handshake")
+        match step:
+            case Ask(dialect, operation, secret):
+                self._ask(Purpose.COPY, dialect, operation, secret)
+            case PushContext(dialect, session):
+                self._push(Purpose.COPY, dialect, session)
+            case Merge(state, made):
+                if made is not None:
+                    self._session.made(str(self._attempt.endpoint), made)
+                self._follow_for_copy(handshake.merged(ours_is_newer=self._merge(state)))
+            case Established(known, verdict):
+                self._session.established(str(self._attempt.endpoint), known, self._now.monotonic_s)
+                self._status = replace(self._status, backend_verdict=verdict)
+                self._note_session(step)
+                self._note_status()
+            case SwitchSession():
+                self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
+            case Rejected() | Unpinned() | Failed():
+                self._end_with(step)
 
     # Another image's session
 
@@ -176,6 +216,9 @@ class Uplink(Pushing):
             self._share()
         if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
             self._make_session_again()
+        handshake = self._attempt.handshake
+        if handshake is not None and self._exchange.flight is None and self._unread.take(self._now.monotonic_s):
+            self._follow_for_copy(handshake.resumed(gives_copy_up=self._gives_copy_up()))
 
     def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
         """True when something is due and the image has to say first who it is, which it is asked then."""
@@ -184,9 +227,10 @@ class Uplink(Pushing):
         is_old = look.is_before_session or look.is_old(now, self._settings.ping_interval_s)
         if self._exchange.flight is not None or not is_old:
             return False
-        due = self._sharing.next_deadline()
+        due, copy = self._sharing.next_deadline(), self._unread.next_deadline()
         is_push_due = due is not None and (is_push_wanted or due <= now)
-        if not (look.is_before_session or is_push_due or self._exchange.has_next(now)):
+        is_copy_due = copy is not None and copy <= now
+        if not (look.is_before_session or is_push_due or is_copy_due or self._exchange.has_next(now)):
             return False
         if may_ask:
             self._ping()
@@ -195,12 +239,7 @@ class Uplink(Pushing):
     def _next_own(self) -> float | None:
         """When something of the supervisor's own is to be sent next, while nothing is in flight."""
         again = self._attempt.look.next_deadline()
-        if again is not None:
-            return again  # nothing goes out before
-        push, session = self._sharing.next_deadline(), self._denied.next_deadline()
-        if push is None or session is None:
-            return session if push is None else push
-        return min(push, session)
+        return self._next_asking() if again is None else again  # nothing goes out before
 
     def _received(self, event: inputs.Received) -> None:
         attempt = self._attempt
@@ -240,6 +279,8 @@ class Uplink(Pushing):
                 self._push_answered(landed)
             case Purpose.SESSION:
                 self._session_made(landed)
+            case Purpose.COPY if self._attempt.handshake is not None:
+                self._follow_for_copy(self._next_step(self._attempt.handshake, landed))
             case _:
                 pass
 
@@ -288,10 +329,13 @@ class Uplink(Pushing):
         if self._status.rtt_ms is None and isinstance(landed.reply, Reply):
             self._status = replace(self._status, rtt_ms=landed.rtt_s * 1000)
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
-        step, who = attempt.handshake.answered(landed.reply, is_to_latest=landed.is_to_latest), attempt.handshake.who
-        if who is not None and who is not attempt.look.who:
-            attempt.look.saw(who, self._now.monotonic_s)
-        self._follow(step)
+        self._follow(self._next_step(attempt.handshake, landed))
+
+    def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
+        step, look = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest), self._attempt.look
+        if handshake.who is not None and handshake.who is not look.who:
+            look.saw(handshake.who, self._now.monotonic_s)
+        return step
 
     # Time
 

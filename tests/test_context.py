@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import inspect
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ from hypothesis import strategies as st
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
+    INTEGER_MAX_DIGITS,
     SECTION_NAME_MAX_LENGTH,
     SECTIONS_MAX,
-    TOMBSTONES_KEPT,
 )
 from stui_supervisor.context import METADATA_KEY, Section
 from stui_supervisor.errors import ConfigurationError
+from tests.support.host_limits import digits_limited_to
 from tests.support.sections import JSON, NAMES, SECTIONS, full, holding, make, nested
 
 
@@ -94,15 +97,9 @@ def test_a_deleted_section_is_gone_for_readers() -> None:
     assert list(context) == ["y"]
 
 
-def test_only_so_many_deletions_are_remembered() -> None:
-    context, _ = make()
-    for number in range(TOMBSTONES_KEPT + 5):
-        context[f"s{number}"] = number
-        del context[f"s{number}"]
-    assert list(context.sections()) == [f"s{number}" for number in range(5, TOMBSTONES_KEPT + 5)]
-
-
-@pytest.mark.parametrize("name", ["", "x" * (SECTION_NAME_MAX_LENGTH + 1), METADATA_KEY, "\ud800", 5, None])
+@pytest.mark.parametrize(
+    "name", ["", "x" * (SECTION_NAME_MAX_LENGTH + 1), METADATA_KEY, "stui_supervisor:x", "\ud800", 5, None]
+)
 def test_a_name_that_cannot_name_a_section_is_refused(name: Any) -> None:
     context, changes = make()
     with pytest.raises(ConfigurationError, match="cannot name a section"):
@@ -114,6 +111,18 @@ def cycle() -> Any:
     value: list[Any] = []
     value.append(value)
     return value
+
+
+class Odd(str):
+    """A text that is equal to none but itself; JSON knows no such difference."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +139,9 @@ def cycle() -> Any:
         {"\ud800": 1},
         cycle(),
         nested(CONTEXT_MAX_DEPTH + 1),
-        10**5000,
+        10**INTEGER_MAX_DIGITS,
+        -(10**INTEGER_MAX_DIGITS),
+        {Odd("x"): 1, "x": 2},
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -140,6 +151,31 @@ def test_what_json_cannot_hold_is_refused_and_the_old_value_stays(value: Any) ->
     with pytest.raises(ConfigurationError, match="section 'x' is not JSON"):
         context["x"] = value
     assert (context.sections(), changes.count) == ({"x": Section(b'"old"', 1, "me")}, 1)
+
+
+@pytest.mark.parametrize("limit", [640, 4_300, 0])
+def test_the_host_programs_limit_decides_neither_what_is_taken_nor_what_is_read(limit: int) -> None:
+    context, changes = make()
+    longest = -(10**INTEGER_MAX_DIGITS) + 1
+    with digits_limited_to(limit):
+        context["x"] = {"a": [longest], "b": 1}
+        context["x"] = {"b": 1, "a": [longest]}
+        context.pushed()
+        with pytest.raises(ConfigurationError, match="more than 4,300 digits; keep it as text"):
+            context["x"] = longest - 1
+        assert (context["x"], changes.count) == ({"a": [longest], "b": 1}, 1)
+
+
+def test_a_program_that_lets_python_go_less_deep_is_told_so() -> None:
+    context, changes = make()
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 30)
+    try:
+        with pytest.raises(ConfigurationError, match="nested deeper than this program allows"):
+            context["x"] = nested(CONTEXT_MAX_DEPTH)
+    finally:
+        sys.setrecursionlimit(before)
+    assert (context.sections(), changes.count) == ({}, 0)
 
 
 def test_the_deepest_allowed_value_is_stored() -> None:

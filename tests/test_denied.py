@@ -34,3 +34,9 @@ def test_a_new_link_forgets_what_was_due() -> None:
     denied.again(0.0)
     denied.begin()
     assert denied.next_deadline() is None
+
+
+def test_one_error_that_passes_is_no_news_and_it_is_asked_again_soon() -> None:
+    denied = Denied()
+    found = [(denied.again(0.0, is_passing=True), denied.next_deadline()) for _ in range(3)]
+    assert found == [(False, 5.0), (True, 60.0), (False, 120.0)]

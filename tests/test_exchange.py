@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import VALUES_COUNTED_FROM_BYTES, Settings
+from stui_supervisor.context import Context
 from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
 from stui_supervisor.exchange import Exchange, Landed
 from stui_supervisor.requests import Purpose, Request
 from stui_supervisor.secret import Secret
+from stui_supervisor.state_data import encode_state_data, from_state_data
 from stui_supervisor.states import Outcome
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -49,6 +51,34 @@ def finished(outcome: Outcome, command: str = "evaluate", duration_ms: float = 5
 def error_of(effects: list[Effect]) -> Exception | None:
     (finish,) = only(Finish, effects)
     return finish.error
+
+
+# How large a reply may be
+
+
+@pytest.mark.parametrize("purpose", [Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY])
+def test_whatever_a_context_takes_is_read_again_however_widely_the_image_writes_it(purpose: Purpose) -> None:
+    context = Context("me", lambda: None)
+    context["lists"] = [[]] * 300_000
+    state = json.loads(encode_state_data(context.sections()))
+    one = exchange()
+    send = one.ask(LINK, purpose, COMMAND, Operation("restore_session", {"session_id": "s"}), BEGIN)
+    body = json.dumps({"status": "success", "result": {"session_state": state}}, indent=1).encode()
+    landed, _ = one.received(send.token, body, LATER)
+    assert len(body) > VALUES_COUNTED_FROM_BYTES
+    assert landed is not None
+    assert isinstance(landed.reply, Reply)
+    assert from_state_data(landed.reply.result["session_state"]) == context.sections()
+
+
+@pytest.mark.parametrize("purpose", [Purpose.PING, Purpose.SESSION])
+def test_a_large_reply_of_many_values_to_anything_else_is_not_read(purpose: Purpose) -> None:
+    one = exchange()
+    send = one.ask(LINK, purpose, COMMAND, Operation("ping", {}), BEGIN)
+    body = json.dumps({"status": "success", "result": {"lists": [[]] * 300_000}}, indent=1).encode()
+    landed, _ = one.received(send.token, body, LATER)
+    assert landed is not None
+    assert isinstance(landed.reply, MalformedMessage)
 
 
 # Requests

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.failures import FailureKind
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.handshake import (
     Ask,
     Established,
@@ -138,6 +138,11 @@ def test_what_the_new_image_advertises_counts() -> None:
 
 def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() -> None:
     assert isinstance(gone().answered(GARBAGE), Failed)
+
+
+def test_a_second_ping_that_is_answered_with_an_error_says_nothing_of_who_answers_and_fails_the_attempt() -> None:
+    step = gone().answered(error(error_type="InternalError", message="out of memory"))
+    assert exact(step) == exact(Failed(Failure(FailureKind.PROTOCOL, "InternalError: out of memory")))
 
 
 def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:

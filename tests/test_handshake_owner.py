@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor.backend_session import BackendSession
 from stui_supervisor.context import Section
-from stui_supervisor.handshake import Handshake, Known, Merge
+from stui_supervisor.handshake import Established, Handshake, Known, Merge
 from stui_supervisor.identity import identity_of
 from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import BackendVerdict
@@ -86,17 +86,27 @@ def test_an_owner_too_long_to_be_kept_is_compared_and_not_said() -> None:
 
 
 def test_a_session_of_an_earlier_version_that_is_named_ours_is_ours() -> None:
-    step = of_earlier_version().answered(ok(client_id="c", session_state=THEIRS))
-    assert exact(step) == exact(Merge(THEIRS))
+    handshake = of_earlier_version()
+    assert exact(handshake.answered(ok(client_id="c", session_state=THEIRS))) == exact(Merge(THEIRS))
+    step = handshake.merged(ours_is_newer=False)
+    assert isinstance(step, Established)
+    assert step.known.session == session("s1", "c")
+
+
+def test_a_session_of_an_earlier_version_whose_owner_is_not_named_goes_on_without() -> None:
+    handshake = of_earlier_version()
+    handshake.answered(ok(session_state=MINE))
+    step = handshake.merged(ours_is_newer=False)
+    assert isinstance(step, Established)
+    assert step.known.session == BackendSession("s1")
 
 
 def test_a_session_of_an_earlier_version_takes_the_first_name_of_its_owner_where_we_have_written_to_it() -> None:
     handshake = of_earlier_version()
     assert exact(handshake.answered(ok(client_id="renamed", session_state=MINE))) == exact(Merge(MINE))
     step = handshake.merged(ours_is_newer=False)
-    learnt = handshake._known
-    assert learnt.session == session("s1", "renamed")
-    assert exact(step) == established(learnt, BackendVerdict.RESUMED)
+    assert isinstance(step, Established)
+    assert (step.known.session, step.verdict) == (session("s1", "renamed"), BackendVerdict.RESUMED)
 
 
 @pytest.mark.parametrize("state", [THEIRS, {}, {"work": "of a plain client"}, None, [1]])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import State, Supervisor, inputs
-from stui_supervisor.config import LAST_PUSH_S, STOP_TIMEOUT_S
+from stui_supervisor.config import LAST_PUSH_S, PUSHES_UNTOLD, STOP_TIMEOUT_S
 from stui_supervisor.effects import CloseLink, Finish, Release, Save
 from stui_supervisor.errors import NotSent
 from stui_supervisor.testing import FakePeer
@@ -43,7 +43,7 @@ def test_the_image_gets_the_last_change_and_the_disk_at_the_same_time() -> None:
     assert (len(only(CloseLink, effects)), len(only(Release, effects)), has_ended(world)) == (1, 1, True)
 
 
-@pytest.mark.parametrize("error_type", ["SessionNotFound", "InternalError"])
+@pytest.mark.parametrize("error_type", ["SessionNotFound", "SessionError"])
 def test_an_image_that_has_lost_the_session_is_given_another_with_the_last_change(error_type: str) -> None:
     world = changed()
     world.tell(inputs.Stop())
@@ -54,6 +54,15 @@ def test_an_image_that_has_lost_the_session_is_given_another_with_the_last_chang
     effects = world.answer()
     assert has_ended(world)
     assert [save.record.backend_session for save in only(Save, effects)] == ["again"]
+
+
+def test_an_image_that_does_not_manage_to_take_it_gets_it_a_few_times_more_and_no_other_session() -> None:
+    world = changed()
+    said = commands(world.tell(inputs.Stop()))
+    while not has_ended(world):
+        is_ping = said[-1] == "ping"
+        said += commands(world.answer({"image_id": "one"}) if is_ping else world.refuse("InternalError"))
+    assert [command for command in said if command != "ping"] == ["update_session_state"] * PUSHES_UNTOLD
 
 
 @pytest.mark.parametrize("refused", ["the session", "the second push"])

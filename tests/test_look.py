@@ -51,6 +51,8 @@ def test_a_boot_id_may_be_spelt_as_javascript_does() -> None:
         ({"server": "a", "uptime": 9}, {"server": "b", "uptime": 10}, False),
         ({"server": "a"}, {"server": "a"}, None),
         ({"version": "1"}, {"version": "2"}, None),
+        ({"uptime": 10**400}, {"uptime": 10**400 + 1}, True),
+        ({"uptime": 1.5}, {"uptime": 10**400}, True),
     ],
 )
 def test_a_boot_id_tells_else_another_server_or_an_uptime(

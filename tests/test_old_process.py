@@ -58,7 +58,8 @@ def test_an_object_of_a_process_that_may_be_gone_is_not_asked_for(before: dict[s
     (finish,) = only(Finish, effects)
     assert (endings(effects), commands(effects)) == ([(2, "NotSent")], [])
     assert str(finish.error) == (
-        "it names something of the backend's process before, and another one may answer now: ask for what it names anew"
+        "the backend may have been started again, and what the request names by its id may be something else there: "
+        "look it up again, then ask for that"
     )
 
 

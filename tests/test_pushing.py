@@ -336,12 +336,6 @@ def test_a_session_that_cannot_be_made_again_is_said_once() -> None:
     assert (codes(effects), commands(effects), triggers(effects)) == (["no_backend_session"], [], [])
 
 
-def test_a_push_answered_with_garbage_is_a_refused_one() -> None:
-    world = pausing(at("connected"))
-    assert commands(world.bring(b"[]")) == ["ping"]
-    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
-
-
 def test_a_session_is_made_again_as_often_as_the_backend_loses_it() -> None:
     world = at("connected")
     for number in range(3):

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
-from stui_supervisor.config import COPY_MAX_BYTES, SECTIONS_MAX
-from stui_supervisor.context import Section
+from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTIONS_MAX, Settings
+from stui_supervisor.context import METADATA_KEY, Section
+from stui_supervisor.deletions import FORGOTTEN
 from stui_supervisor.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
-from stui_supervisor.record import Claimed
+from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.saver import Saver
+from stui_supervisor.section import checksum
+from stui_supervisor.session import Holding
+from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import BackendVerdict, State
 from tests.support.core_places import at
 from tests.support.core_world import DISK_FULL, HERE, World, only, section, stored, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.sections import nested
 
 
 def merging(ours: dict[str, int], theirs: dict[str, int]) -> tuple[World, list[Effect]]:
@@ -152,7 +159,58 @@ def test_a_snapshot_that_cannot_be_written_costs_a_warning() -> None:
     assert (codes(effects), triggers(effects)) == (["store_failed"], [])
 
 
-def test_without_a_claimed_session_only_gaps_are_filled() -> None:
+def resuming(sections: Mapping[str, Section], state: Mapping[str, object]) -> tuple[World, list[Effect]]:
+    """A start with these stored sections, linked to an image that kept the session with this state."""
+    world = World()
+    world.start()
+    world.loaded(stored(sections=sections, endpoint=str(HERE), image_id="one", backend_session="s1"))
+    world.opened()
+    world.answer({"image_id": "one"})
+    return world, world.answer({"session_state": state})
+
+
+def test_what_comes_back_after_so_many_deletions_that_some_are_forgotten_is_told() -> None:
+    copy = {"old": section("old", 3), "new": section("new", 6)}
+    world, effects = resuming({FORGOTTEN: Section(None, 5, "")}, json.loads(encode_state_data(copy)))
+    assert dict(world.context) == {"old": "old", "new": "new"}
+    (problem,) = told(Problem, effects)
+    assert (problem.code, problem.message) == (
+        "deletions_forgotten",
+        "these came from the image, and may have been deleted here: old",
+    )
+
+
+@pytest.mark.parametrize(("known", "expected"), [((), ["context_differed"]), ((checksum(b'"a"'),), [])])
+def test_what_remains_under_a_deletion_of_an_earlier_version_is_told_unless_it_is_our_own_past(
+    known: tuple[int, ...], expected: list[str]
+) -> None:
+    tags = {"work": {"counter": 2, "writer": "earlier", "deleted": True}}
+    world, effects = resuming(
+        {"work": Section(None, 2, "earlier", known=known)}, {"work": "a", METADATA_KEY: {"sections": tags}}
+    )
+    assert (dict(world.context), codes(effects)) == ({}, expected)
+    kept = [effect.sections for effect in only(SaveSnapshot, effects)]
+    assert kept == ([{"work": Section(b'"a"', 2, "earlier")}] if expected else [])
+
+
+def test_what_no_context_takes_is_kept_and_told_once_while_it_stays_in_the_image() -> None:
+    world = at("connected")
+    state: dict[str, object] = {"deep": nested(CONTEXT_MAX_DEPTH + 1)}
+    said: list[str] = []
+    kept = 0
+    for _ in range(3):
+        world.lost()
+        world.wait_for_deadline()
+        world.opened()
+        world.answer({"image_id": "one"})
+        effects = world.answer({"session_state": state})
+        said += codes(effects)
+        kept += len(only(SaveSnapshot, effects))
+    assert (said, kept) == (["context_differed"], 1)
+
+
+def without_a_disk() -> World:
+    """Linked, with work of our own, and a link that was lost and has opened again."""
     world = World()
     world.start(HERE)
     world.load_failed()
@@ -162,10 +220,92 @@ def test_without_a_claimed_session_only_gaps_are_filled() -> None:
     world.wait_for_deadline()
     world.opened()
     assert world.core.session.id is None
-    effects = world.shake_hands("one", {"work": section("theirs", 9), "other": section("theirs", 9)})
+    return world
+
+
+THEIRS = {"work": section("theirs", 9), "other": section("theirs", 9)}
+
+
+def test_without_a_claimed_session_what_was_changed_here_stays_and_the_images_copy_is_told_and_waits_for_a_disk() -> (
+    None
+):
+    world = without_a_disk()
+    effects = world.shake_hands("one", THEIRS)
     assert dict(world.context) == {"work": "mine", "other": "theirs"}
-    assert (only(SaveSnapshot, effects), "context_differed" in codes(effects)) == ([], False)
+    assert only(SaveSnapshot, effects) == []
+    (problem,) = told(Problem, effects)
+    assert (problem.code, problem.message, problem.hint) == (
+        "context_differed",
+        "the image had another copy of: work",
+        "the newer copy is in use; the other one is kept in memory until a disk takes it",
+    )
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
+    world.wait(world.settings.save_retry_s)
+    effects = world.loaded(stored(endpoint=str(HERE), image_id="one"))
+    assert only(SaveSnapshot, effects) == [SaveSnapshot("a", {"work": section("theirs", 9)})]
+
+
+def test_a_copy_that_waits_for_a_disk_is_not_offered_twice_unless_the_disk_failed() -> None:
+    world = without_a_disk()
+    world.shake_hands("one", THEIRS)
+    world.wait(world.settings.save_retry_s)
+    kept = SaveSnapshot("a", {"work": section("theirs", 9)})
+    assert only(SaveSnapshot, world.loaded(stored(endpoint=str(HERE), image_id="one"))) == [kept]
+    world.context["work"] = "newer"
+    assert only(SaveSnapshot, world.wait(1.0)) == []
+    failed = inputs.SnapshotFailed(DISK_FULL, kept.session_id, kept.sections)
+    assert codes(world.tell(failed)) == ["store_failed"]
+    world.context["work"] = "newest"
+    assert only(SaveSnapshot, world.wait(1.0)) == [kept]
+    assert codes(world.tell(failed)) == []
+    assert only(SaveSnapshot, world.tell(inputs.Stop())) == [kept]
+
+
+def test_copies_that_wait_for_a_disk_are_bounded_and_the_latest_stay() -> None:
+    holding = Holding(SessionRecord(profile="default"), Saver(Settings()))
+    for counter in range(1, 13):
+        assert holding.keep({"x": Section(b"1" * 1_000_000, counter, "w")}) == []
+    assert [copy["x"].counter for copy in holding.unkept] == list(range(4, 13))
+
+
+def test_a_stored_copy_that_loses_against_what_was_set_before_it_was_read_is_kept_and_told() -> None:
+    world = World()
+    world.start(HERE)
+    for name in ("set", "same", "set and deleted"):
+        world.context[name] = name
+    del world.context["set and deleted"]
+    there = {
+        name: section(name if name == "same" else "stored", 5) for name in [*world.context, "set and deleted", "b"]
+    }
+    effects = world.loaded(stored(sections=there, endpoint=str(HERE)))
+    assert dict(world.context) == {"set": "set", "same": "same", "b": "stored"}
+    lost = {name: there[name] for name in ("set", "set and deleted")}
+    assert only(SaveSnapshot, effects) == [SaveSnapshot("a", lost)]
+    (problem,) = told(Problem, effects)
+    assert (problem.code, problem.message) == (
+        "context_differed",
+        "the stored session had another copy of: set, set and deleted",
+    )
+
+
+def test_a_stored_copy_that_is_read_late_wins_over_an_older_one_of_the_image_which_is_kept_and_told() -> None:
+    world = World()
+    world.start(HERE)
+    world.wait(2.0)
+    world.opened()
+    world.answer({"image_id": "one"})
+    world.answer({"session_id": "made"})
+    world.context["mine"] = "typed"
+    old = {"work": section("of the image", 3), "only there": section("of the image", 1)}
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.shake_hands("one", old)
+    there = {"work": section("stored", 5), "mine": section("stored", 9)}
+    effects = world.loaded(stored(sections=there, endpoint=str(HERE), image_id="one"))
+    assert dict(world.context) == {"work": "stored", "mine": "typed", "only there": "of the image"}
+    assert only(SaveSnapshot, effects) == [SaveSnapshot("a", {"work": old["work"], "mine": there["mine"]})]
+    assert codes(effects) == ["context_differed"]
 
 
 def test_what_is_read_from_the_disk_after_the_link_is_up_reaches_the_image_too() -> None:

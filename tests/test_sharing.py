@@ -80,3 +80,28 @@ def test_a_new_link_allows_another_session() -> None:
     sharing.may_make_session_again()
     sharing.link_up(takes_it=True)
     assert sharing.may_make_session_again()
+
+
+def test_a_push_that_was_not_managed_is_made_again_ever_later_and_told_when_that_lasts() -> None:
+    sharing = up()
+    found = [(sharing.put_off(100.0), sharing.next_deadline(), sharing.is_put_off) for _ in range(7)]
+    assert found == [
+        (False, 102.0, False),
+        (False, 104.0, False),
+        (True, 108.0, True),
+        (False, 116.0, True),
+        (False, 132.0, True),
+        (False, 160.0, True),
+        (False, 160.0, True),
+    ]
+
+
+def test_a_change_hurries_no_push_that_was_put_off_and_one_that_was_taken_forgets_it() -> None:
+    sharing = up()
+    sharing.put_off(100.0)
+    sharing.changed(100.5)
+    assert sharing.next_deadline() == 102.0
+    sharing.pushed()
+    sharing.accepted()
+    sharing.changed(101.0)
+    assert (sharing.next_deadline(), sharing.put_off(101.0)) == (102.0, False)

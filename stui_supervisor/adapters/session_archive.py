@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, decode, file_name
@@ -87,11 +87,11 @@ def put_back(current: Mapping[str, Section], copy: Mapping[str, Section], name: 
 
     A context takes the place of all of them; a snapshot holds only what once gave way, so the others stay.
     """
-    wanted = dict(copy)
+    wanted = {section: replace(part, writer=writer) for section, part in copy.items()}
     if name.startswith(Kind.CONTEXT):
         gone = (section for section in current if section not in copy and current[section].value is not None)
         wanted |= dict.fromkeys(gone, Section(None, 0, writer))
-    return Context(writer, _nobody).over(wanted, current)
+    return Context(writer, _nobody).over(wanted, current).sections
 
 
 def _nobody() -> None:

@@ -11,15 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, NoReturn
 
+from stui_supervisor import exact_json
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.config import (
     IMAGE_TEXT_MAX_BYTES,
+    INTEGER_MAX_DIGITS,
     KNOWN_COPIES,
     KNOWN_COPIES_STORED,
-    SESSION_ID_STORED_MAX_BYTES,
 )
-from stui_supervisor.context import Section, encode_value, is_checksum, is_encodable, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
+from stui_supervisor.section import (
+    Section,
+    check_shape,
+    checksum_of,
+    encode_value,
+    is_checksum,
+    is_encodable,
+    is_section_name,
+    is_tag,
+)
 
 _RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
 _RECORD_TEXTS: Final = (
@@ -35,6 +45,8 @@ _LATER_KEYS: Final = ("image_canonical", "session_owner", "is_unnamed_told")  # 
 _SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
+_ONLY_DIGITS: Final = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
+_TOO_MANY_DIGITS: Final = b"0" * (INTEGER_MAX_DIGITS + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +69,10 @@ def encode_record(record: SessionRecord) -> bytes:
     known["status"] = status
     extra = {name: value for name, value in record.extra.items() if name != _SESSION_NUMBER}
     session = record.backend_session
-    if session is None or isinstance(session, str):
-        known["backend_session"] = session if _size(session) <= SESSION_ID_STORED_MAX_BYTES else None
-    else:  # earlier versions read a text there
-        known["backend_session"], known[_SESSION_NUMBER] = None, session
+    is_kept = record.session is not None and record.session.can_be_stored
+    known["backend_session"] = session if is_kept and isinstance(session, str) else None
+    if is_kept and not isinstance(session, str):
+        known[_SESSION_NUMBER] = session  # earlier versions read nothing but a text under the other key
     for name in _LATER_KEYS:
         if not known[name]:
             del known[name]
@@ -145,9 +157,28 @@ def _section(name: str, part: Any) -> Section:
     if "value" not in part:
         raise Damaged("one of its sections has a wrong shape")
     try:
-        return Section(encode_value(part["value"]), part["counter"], part["writer"], _known(part))
+        value = encode_value(part["value"])
     except (ValueError, RecursionError):
         raise Damaged("one of its sections has a value that cannot be kept") from None
+    return Section(
+        value,
+        part["counter"],
+        part["writer"],
+        _known(part),
+        stays_here=_has_too_long_integer(value, part["value"]),
+        value_sum=checksum_of(part["value"]),  # here, as it would hold up the loop when the first push is made
+    )
+
+
+def _has_too_long_integer(encoded: bytes, value: Any) -> bool:
+    """True for what an earlier version took, and no image could give back."""
+    if len(encoded) <= INTEGER_MAX_DIGITS or _TOO_MANY_DIGITS not in encoded.translate(_ONLY_DIGITS):
+        return False
+    try:
+        check_shape(value)
+    except ValueError:
+        return True
+    return False  # it is a text
 
 
 def _known(part: dict[str, Any]) -> tuple[int, ...]:
@@ -161,7 +192,7 @@ def _known(part: dict[str, Any]) -> tuple[int, ...]:
 def json_object(body: bytes) -> dict[str, Any]:
     """Raises Damaged when it is not the JSON of an object."""
     try:
-        values = json.loads(body.decode(), parse_constant=_refuse)
+        values = exact_json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise Damaged("its body is not JSON") from None
     if not isinstance(values, dict):

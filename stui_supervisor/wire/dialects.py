@@ -91,13 +91,13 @@ def encode(dialect: Dialect, operation: Operation, *, message_id: str, at: datet
     return body
 
 
-def decode(body: bytes) -> Reply:
-    """Read one reply; its shape says which dialect it is.
+def decode(body: bytes, *, max_values: int = REPLY_MAX_VALUES) -> Reply:
+    """Read one reply; its shape says which dialect it is. A large one may hold so many values.
 
     A result that is not an object becomes ``{"result": value}``, a missing one ``{}``. Raises
     MalformedMessage, or IncompatibleVersion when the server speaks another major version.
     """
-    message = parse(body, max_values=REPLY_MAX_VALUES)
+    message = parse(body, max_values=max_values)
     if not isinstance(message, dict):
         raise MalformedMessage(f"the reply is {_kind(message)}, not an object")
     if "status" in message and "payload" not in message:

@@ -14,6 +14,7 @@ from itertools import accumulate, chain
 from typing import Any, Final, NoReturn
 
 from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, VALUES_COUNTED_FROM_BYTES
+from stui_supervisor.exact_json import integer_of
 
 _SHOWN: Final = 12  # characters of a stranger's text that an error may quote
 # An unclosed string is matched too: looking for its end again from every quote in it would be quadratic.
@@ -97,12 +98,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > INTEGER_MAX_DIGITS:
-        raise MalformedMessage(f"an integer of {len(digits):,} digits, and {INTEGER_MAX_DIGITS:,} are the limit")
-    try:
-        return int(digits)
-    except ValueError as error:  # the host program allows fewer
-        raise MalformedMessage(f"an integer of {len(digits):,} digits, and this program allows fewer") from error
+    count = len(digits) - digits.startswith("-")
+    if count > INTEGER_MAX_DIGITS:
+        raise MalformedMessage(f"an integer of {count:,} digits, and {INTEGER_MAX_DIGITS:,} are the limit")
+    return integer_of(digits)
 
 
 def _float(digits: str) -> float:

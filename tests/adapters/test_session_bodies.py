@@ -21,6 +21,7 @@ from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     CONTEXT_MAX_BYTES,
     HEADER_MAX_BYTES,
+    INTEGER_MAX_DIGITS,
     KNOWN_COPIES,
     RECORD_MAX_BYTES,
     SECTIONS_MAX,
@@ -29,6 +30,9 @@ from stui_supervisor.config import (
 from stui_supervisor.context import METADATA_KEY, Section, encode_value
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
+from stui_supervisor.state_data import encode_state_data
+from tests.support.host_limits import digits_limited_to
+from tests.support.sections import make
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=10)
 ANY_TEXT = st.text(max_size=10)
@@ -103,6 +107,8 @@ def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
     assert decode_record(encode_record(longest)) == longest
     longer = replace(longest, backend_session="s" * SESSION_ID_STORED_MAX_BYTES)
     assert decode_record(encode_record(longer)) == replace(longer, backend_session=None)
+    digits = replace(longest, backend_session=10**SESSION_ID_STORED_MAX_BYTES)  # more than some programs may read
+    assert decode_record(encode_record(digits)) == replace(digits, backend_session=None)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -260,3 +266,25 @@ def test_what_is_no_record_is_damaged(body: bytes) -> None:
 def test_what_is_no_context_is_damaged(body: bytes) -> None:
     with pytest.raises(Damaged):
         decode_context(body)
+
+
+def test_an_integer_that_an_earlier_version_took_costs_neither_itself_nor_the_other_sections() -> None:
+    digits = b"7" * (INTEGER_MAX_DIGITS + 1)
+    section = b'"%s":{"counter":1,"writer":"w","value":[%s]}'
+    parts = [(b"long", digits), (b"text", b'"%s"' % digits), (b"other", b"1")]
+    body = b'{"sections":{%s}}' % b",".join(section % part for part in parts)
+    for limit in (640, 4_300, 0):
+        with digits_limited_to(limit):
+            stored = decode_context(body)
+            assert decode_context(encode_context(stored)) == stored
+        assert {name: part.value for name, part in stored.sections.items()} == {
+            name.decode(): b"[%s]" % value for name, value in parts
+        }
+        assert [name for name, part in stored.sections.items() if part.stays_here] == ["long"]
+        assert json.loads(encode_state_data(stored.sections)).keys() == {"text", "other", METADATA_KEY}
+
+
+def test_a_section_that_has_to_stay_here_is_never_missing_in_an_image() -> None:
+    context, _ = make()
+    context.replace({"long": Section(b"1", 1, "w", stays_here=True)})
+    assert context.merge({}).newer == ()

@@ -62,8 +62,20 @@ def established(
     refusal: str | None = None,
     *,
     may_ask_again: bool = False,
+    is_passing: bool = False,
+    has_unread_copy: bool = False,
+    is_behind: bool = False,
 ) -> tuple[object, ...]:
-    return exact(Established(learnt, verdict, refusal, may_ask_again=may_ask_again))
+    step = Established(
+        learnt,
+        verdict,
+        refusal,
+        may_ask_again=may_ask_again,
+        is_passing=is_passing,
+        has_unread_copy=has_unread_copy,
+        is_behind=is_behind,
+    )
+    return exact(step)
 
 
 def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, REPLY_MAX_VALUES
 from stui_supervisor.wire.limits import MalformedMessage, parse, shown
+from tests.support.host_limits import digits_limited_to
 from tests.support.values import JSON_VALUES
 
 
@@ -27,14 +28,12 @@ def test_garbage_raises_nothing_but_malformed_message(body: bytes) -> None:
         parse(body)
 
 
-def test_an_integer_that_the_host_program_does_not_read_is_malformed() -> None:
-    before = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(640)
-    try:
-        with pytest.raises(MalformedMessage, match="an integer of 641 digits, and this program allows fewer"):
-            parse(b"1" * 641)
-    finally:
-        sys.set_int_max_str_digits(before)
+@pytest.mark.parametrize("sign", [b"", b"-"], ids=["positive", "negative"])
+@pytest.mark.parametrize("digits", [640, 641, INTEGER_MAX_DIGITS])
+def test_an_integer_comes_exact_however_few_digits_the_host_program_reads(sign: bytes, digits: int) -> None:
+    with digits_limited_to(640):
+        number = parse(sign + b"7" * digits)
+    assert number == (-1 if sign else 1) * 7 * (10**digits // 9)
 
 
 @given(st.integers(min_value=10**400, max_value=10**500))
@@ -61,6 +60,7 @@ def test_large_integers_come_exact(number: int) -> None:
         (b'{"\\udfff":1}', "half a surrogate pair in a string"),
         (b'"tab\there"', "not JSON at character 4"),
         (b"1" * (INTEGER_MAX_DIGITS + 2), "an integer of 4,302 digits, and 4,300 are the limit"),
+        (b"-" + b"1" * (INTEGER_MAX_DIGITS + 1), "an integer of 4,301 digits, and 4,300 are the limit"),
     ],
 )
 def test_what_json_forbids_is_refused_in_a_short_sentence(body: bytes, why: str) -> None:
