@@ -15,6 +15,7 @@ from tests.simulation.violation import demand
 
 _LEAST_S = 2.0  # from the beginning of a reading that failed to that of the next
 _MOST_S = 30.0
+_LATE_S = 2.0  # a loop that stood still hears first what has come meanwhile
 _ROUNDED_S = 1e-6
 
 
@@ -47,7 +48,7 @@ class SettledWitness:
                     demand(self._profile is not None, f"nobody is rejected before the profile is known: {reason}")
         is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
         if state is State.RECOVERING and not is_asking:
-            due = (self._failed_at or 0.0) + _MOST_S + _ROUNDED_S
+            due = max((self._failed_at or 0.0) + _MOST_S + _ROUNDED_S, now + _LATE_S)
             demand(deadline is not None and deadline <= due, f"the profile is asked for again by {due:.3f}")
 
     @property

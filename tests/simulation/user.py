@@ -120,7 +120,7 @@ class User:
         """A program whose loop stands still takes nothing in."""
         if self.program.held_until > self._agenda.now:
             self._agenda.at(self.program.held_until, lambda: self._when_awake(action))
-        else:
+        elif self._agenda.awake_s < self._ends_at:
             action()
 
     def _fill(self) -> None:

@@ -256,7 +256,9 @@ class World:
             self._compare_with_image(program)
             return
         if image.manners.merging is not Merging.REPLACES:
-            theirs = {name: section for name, section in theirs.items() if name in ours}  # the rest is not ours
+            # What else it holds is not ours, or was deleted here, which it does not undo.
+            ours = {name: section for name, section in ours.items() if section.value is not None}
+            theirs = {name: section for name, section in theirs.items() if name in ours}
         demand(theirs == ours, f"the image has the context: {theirs} and here {ours}")
 
     def _check_next_process(self) -> None:
