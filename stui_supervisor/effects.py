@@ -91,6 +91,9 @@ class Send(NamedTuple):
     token: bytes
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Send({self.link}, {self.token!r}, {len(self.body)} bytes)"  # which may hold the backend's token
+
 
 class LookAtPath(NamedTuple):
     """Look at the link's connection; answer with PathSeen, at once."""

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, REMOTE_NAME_MAX_BYTES
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.masks import MaskedName
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.capabilities import capabilities_in
@@ -348,7 +349,7 @@ def trouble_in(
 def session_in(reply: Reply | MalformedMessage) -> str | None:
     """The id in the answer to create_session."""
     session = reply.result.get("session_id") if isinstance(reply, Reply) and reply.ok else None
-    return session if _is_name(session) else None
+    return session if _is_name(session) and not isinstance(session, MaskedName) else None
 
 
 def _is_name(value: object) -> TypeGuard[str]:

@@ -33,6 +33,7 @@ from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.inputs import Moment
+from stui_supervisor.masks import Masks
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
@@ -98,7 +99,8 @@ class Listening:
     publisher that was heard at this endpoint is gone, for longer than a moment.
     """
 
-    def __init__(self, settings: Settings, rng: Random) -> None:
+    def __init__(self, settings: Settings, rng: Random, masks: Masks | None = None) -> None:
+        self._masks = masks or Masks()
         self._settings = settings
         self._backoff = Backoff(settings, rng)
         self._link: Endpoint | None = None
@@ -169,8 +171,10 @@ class Listening:
             topic, body = decode(frames)
         except MalformedMessage as error:
             self._malformed += 1
+            error = self._masks.malformed(error, b" ".join(frames))  # the same, fit to be shown
             return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
-        return [Announce(Notification(at=now.utc, topic=topic, body=body))]
+        event = Notification(at=now.utc, topic=self._masks.text(topic), body=self._masks.value(body))
+        return [Announce(event)]
 
     def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
         """The subscription never came up, or is gone."""
@@ -185,7 +189,7 @@ class Listening:
             self._enter(_Phase.WAITING, now.monotonic_s + wait_s)
             return []
         self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(NOTIFICATIONS_RETRY_MAX_S))
-        message = f"nobody publishes at {self._publisher}: {failure}"
+        message = f"nobody publishes at {self._publisher}: {self._masks.failure(failure)}"
         return self._tell_once("notifications_unheard", message, FAILURES[failure.kind].hint, now)
 
     def hurry(self, now: Moment) -> list[Effect]:

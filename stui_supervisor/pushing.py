@@ -7,6 +7,7 @@ from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIO
 from stui_supervisor.effects import SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, session_in, words_of
+from stui_supervisor.masks import without
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -53,6 +54,11 @@ class Pushing(Retrying):
             return False
         context = self._session.context
         own = context.sections()
+        quoting = self._masks.quoting(remote, own)
+        if quoting:
+            remote = without(quoting, remote)
+            self._sharing.found(is_readable=False)
+            self._leave_quoting(quoting)
         if self._session.id is None:  # without a disk there is no place for the copy that would give way
             remote = {name: section for name, section in remote.items() if name not in own}
         merged = context.merge(remote)
@@ -63,7 +69,15 @@ class Pushing(Retrying):
             names = ", ".join(sorted(merged.lost))[:ERROR_TEXT_MAX_LENGTH]
             hint = "the newer copy is in use; the other one is kept in a snapshot file of this session"
             self._problem("context_differed", f"the image had another copy of: {names}", hint)
-        return bool(merged.newer)
+        return bool(merged.newer) and not quoting
+
+    def _leave_quoting(self, names: list[str]) -> None:
+        words = self._masks.text(", ".join(sorted(names)))[:ERROR_TEXT_MAX_LENGTH]
+        hint = (
+            "the rest was taken over; the image's copy stays as it is, and the work context is kept on this machine "
+            "only, until the token is out of it"
+        )
+        self._problem("copy_quotes_token", f"the image's copy of the work quotes the token, in: {words}", hint)
 
     def _leave_copy(self, code: str, excess: str) -> None:
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"

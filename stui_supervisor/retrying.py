@@ -42,7 +42,7 @@ class Retrying(Turn, ABC):
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
         self._troubles = Troubles()
-        self._exchange = Exchange(settings)
+        self._exchange = Exchange(settings, self._masks)
         self._sharing = Sharing(settings)
         self._denied = Denied()
         self._route = Route()
@@ -148,7 +148,8 @@ class Retrying(Turn, ABC):
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
             return
-        self._status = replace(self._status, credential_source=event.source if event.secret else None)
+        self._masks.add(event.secret)
+        self._status = replace(self._status, credential_source=self._masks.text(event.source) if event.secret else None)
         is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and event.curve is None
         if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
             self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
@@ -158,7 +159,7 @@ class Retrying(Turn, ABC):
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
         if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:
-            self._attempt_failed(Failure(FailureKind.CREDENTIAL, str(event.error)))
+            self._attempt_failed(self._masks.failure(Failure(FailureKind.CREDENTIAL, str(event.error))))
 
     def _open(self) -> None:
         attempt, timeout_s = self._attempt, self._backoff.attempt_timeout()
@@ -179,14 +180,15 @@ class Retrying(Turn, ABC):
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
             return
+        failure = self._masks.failure(event.failure)
         if self._attempt.phase is not Phase.UP:
-            self._link_not_made(event.failure)
+            self._link_not_made(failure)
             return
-        reason = str(event.failure)
+        reason = str(failure)
         self._end_link(reason, keep_waiting=True)
         self._note_error(reason)
         self._move(Trigger.LINK_LOST, reason)
-        self._wait_and_retry(event.failure, was_up=True)
+        self._wait_and_retry(failure, was_up=True)
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
