@@ -32,7 +32,7 @@ class Attempt:
 
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
     which the phase ends by itself; a phase that does not has None. Nothing is judged before ``judged_from``,
-    and no request is over by its time before ``expired_from``.
+    and no request is over by its time before ``expired_from``. ``only_loopback`` is Trust's.
     """
 
     link: int = 0
@@ -41,6 +41,7 @@ class Attempt:
     endpoint: Endpoint | None = None
     secret: Secret | None = None
     curve: CurveKeys | None = None
+    only_loopback: bool = False
     handshake: Handshake | None = None
     image_id: str | None = None
     path: PathWatch | None = None
@@ -59,6 +60,7 @@ class Attempt:
         self.endpoint = endpoint
         self.secret = None
         self.curve = None
+        self.only_loopback = False
         self.handshake = None
         self.image_id = None
         self.path = None

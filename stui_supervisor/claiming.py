@@ -48,6 +48,7 @@ def seed(candidates: Iterable[Candidate], profile: str, image_id: str | None) ->
         profile=profile,
         image_id=image_id,
         endpoint=newest.endpoint,
+        endpoint_from_file=newest.endpoint_from_file,
         wanted=newest.wanted,
         dialect=newest.dialect,
     )

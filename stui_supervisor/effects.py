@@ -11,6 +11,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Event
 from stui_supervisor.record import SessionRecord
+from stui_supervisor.trust import ANYONE, Trust
 from stui_supervisor.wire.dialects import Reply
 
 
@@ -76,6 +77,7 @@ class OpenLink(NamedTuple):
     endpoint: Endpoint
     timeout_s: float
     curve: CurveKeys | None = None
+    trust: Trust = ANYONE
 
 
 class CloseLink(NamedTuple):
@@ -115,6 +117,7 @@ class Subscribe(NamedTuple):
     topics: tuple[str, ...]
     timeout_s: float
     curve: CurveKeys | None = None
+    trust: Trust = ANYONE
 
 
 class Unsubscribe(NamedTuple):

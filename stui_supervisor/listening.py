@@ -37,6 +37,7 @@ from stui_supervisor.masks import Masks
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
+from stui_supervisor.trust import ANYONE, Trust
 from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.notifications import decode
 
@@ -107,6 +108,7 @@ class Listening:
         self._publisher: Endpoint | None = None
         self._topics: tuple[str, ...] = ()
         self._curve: CurveKeys | None = None
+        self._trust = ANYONE
         self._number = 0
         self._phase = _Phase.IDLE
         self._until: float | None = None
@@ -136,6 +138,9 @@ class Listening:
         except ConfigurationError as error:
             return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
         self._topics, self._curve = profile.topics, curve
+        # A name that the image gives for this machine must lead to it; one that the user gives is the user's.
+        is_for_here = profile.notifications is None and link.is_loopback and self._publisher.is_named_loopback
+        self._trust = Trust(is_for_here, profile.ipc_owner if self._publisher.scheme == "ipc" else None)
         self._backoff.reset()
         self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         return self._subscribe(now)
@@ -237,7 +242,7 @@ class Listening:
         self._backoff.begin_attempt()
         timeout_s = self._backoff.attempt_timeout()
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
-        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve)]
+        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve, self._trust)]
 
     def _unnamed(self, now: Moment) -> list[Effect]:
         """Nobody says where to listen, which is news only where it was known before."""

@@ -15,6 +15,7 @@ from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
+from stui_supervisor.trust import ANYONE, Trust
 
 
 class Clock(Protocol):
@@ -119,7 +120,12 @@ class SubscriptionFactory(Protocol):
     """Makes the subscription of one attempt."""
 
     def __call__(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> Subscription:
         """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
 

@@ -13,13 +13,15 @@ from stui_supervisor.context import Section
 class SessionRecord:
     """The last-known-good endpoint and what belongs to it.
 
-    ``endpoint`` changes only when a link is established. ``wanted`` is False after a person's
+    ``endpoint`` changes only when a link is established; ``endpoint_from_file`` says that it came with an imported
+    session and that nobody has named it here, so that no secret goes there. ``wanted`` is False after a person's
     disconnect. ``status`` is what ``stui-supervisor status`` shows when no supervisor runs. ``extra``
     carries keys of newer versions through unchanged.
     """
 
     profile: str
     endpoint: str | None = None
+    endpoint_from_file: bool = False
     wanted: bool = True
     dialect: str | None = None
     image_id: str | None = None

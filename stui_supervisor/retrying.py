@@ -13,7 +13,7 @@ from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settin
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.denied import Denied
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, are_same
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
@@ -27,6 +27,7 @@ from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.troubles import Troubles
+from stui_supervisor.trust import Trust
 from stui_supervisor.turn import BEFORE_ALL, Turn
 
 
@@ -98,7 +99,7 @@ class Retrying(Turn, ABC):
         endpoints = []
         for text in self._profile.endpoints:
             with suppress(ConfigurationError):  # a later version may know of more kinds
-                endpoints.append(Endpoint.parse(text))
+                endpoints.append(Endpoint.stored(text))
         return endpoints
 
     def _arrive(self) -> None:
@@ -111,7 +112,7 @@ class Retrying(Turn, ABC):
             self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=False)
         self._plan(endpoint)
         linked = self._profile.linked_to(str(endpoint))
-        if self._settings.keeps_session and linked != self._profile:
+        if self._settings.keeps_session and linked != self._profile and self._is_named:
             self._profile = linked
             self._effects.append(NoteLink(linked.name, str(endpoint)))
 
@@ -124,24 +125,35 @@ class Retrying(Turn, ABC):
         server_key = self._pinned_key()
         if self._wants_token or server_key is not None:
             attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
-            self._effects.append(ReadCredential(attempt.link, endpoint, self._wants_token, server_key))
+            texts = (*self._profile.texts_of(endpoint), *endpoint.stored_as)
+            known = replace(endpoint, stored_as=tuple(dict.fromkeys(texts)))
+            self._effects.append(ReadCredential(attempt.link, known, self._wants_token, server_key))
         else:
             self._status = replace(self._status, credential_source=None)
             self._open()
 
     @property
     def _wants_token(self) -> bool:
-        return self._has_credentials or self._profile.uses_token
+        return (self._has_credentials or self._profile.uses_token) and self._is_named
+
+    @property
+    def _is_named(self) -> bool:
+        """False for an endpoint that came with an imported file while nobody has named it here."""
+        endpoint, record = self._attempt.endpoint, self._session.record
+        if endpoint is None or not record.endpoint_from_file or endpoint == self._route.named:
+            return True
+        return not are_same(record.endpoint, str(endpoint)) or self._profile.names(endpoint)
 
     def _pinned_key(self) -> str | None:
-        return self._profile.server_keys.get(str(self._attempt.endpoint))
+        endpoint = self._attempt.endpoint
+        return None if endpoint is None else self._profile.server_key(endpoint)
 
     def _is_less_safe_than_settled(self) -> bool:
         """True for an attempt or a link that began before the profile was known to ask for more."""
         attempt = self._attempt
         pinned = attempt.curve.server if attempt.curve is not None else None
         is_under_way = attempt.has_link or attempt.phase is Phase.CREDENTIAL
-        lacks_token = self._profile.uses_token and attempt.secret is None
+        lacks_token = self._profile.uses_token and self._is_named and attempt.secret is None
         return is_under_way and (lacks_token or self._pinned_key() != pinned)
 
     def _credential_read(self, event: inputs.CredentialRead) -> None:
@@ -150,10 +162,12 @@ class Retrying(Turn, ABC):
             return
         self._masks.add(event.secret)
         self._status = replace(self._status, credential_source=self._masks.text(event.source) if event.secret else None)
-        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and event.curve is None
+        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_loopback and event.curve is None
         if event.secret and is_in_clear and not self._profile.allow_plaintext_token:
-            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
-            return
+            if attempt.endpoint is None or not attempt.endpoint.is_named_loopback:
+                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
+                return
+            attempt.only_loopback = True  # where the name leads to is seen when it is looked up
         attempt.secret, attempt.curve = event.secret, event.curve
         self._open()
 
@@ -166,7 +180,11 @@ class Retrying(Turn, ABC):
         if attempt.endpoint is None:
             raise AssertionError("an attempt without an endpoint")
         attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
-        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve))
+        trust = Trust(attempt.only_loopback, self._ipc_owner(attempt.endpoint))
+        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve, trust))
+
+    def _ipc_owner(self, endpoint: Endpoint) -> str | None:
+        return self._profile.ipc_owner if endpoint.scheme == "ipc" else None
 
     # The end of an attempt or of a link
 
@@ -192,6 +210,9 @@ class Retrying(Turn, ABC):
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
+        if failure.kind is FailureKind.TOKEN_IN_CLEAR:
+            self._reject(failure.as_rejection())
+            return
         if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
             rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
             if rejection is not None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.effects import Effect, Load, Release, Save
+from stui_supervisor.endpoint import are_same
 from stui_supervisor.handshake import Known
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.saver import Saver
@@ -157,6 +158,7 @@ class Session:
         holding.record = replace(
             stored,
             endpoint=mine.endpoint or stored.endpoint,
+            endpoint_from_file=(mine if mine.endpoint else stored).endpoint_from_file,
             dialect=mine.dialect or stored.dialect,
             image_id=mine.image_id or stored.image_id,
             backend_session=mine.backend_session or stored.backend_session,
@@ -208,6 +210,7 @@ class Session:
             image_id=image_id,
             wanted=old.record.wanted,
             endpoint=holding.record.endpoint or old.record.endpoint,
+            endpoint_from_file=(holding if holding.record.endpoint else old).record.endpoint_from_file,
         )
         holding.sections = None
         self.context.replace(sections)
@@ -219,6 +222,11 @@ class Session:
         """The user has said whether a link is wanted; the next start knows it."""
         self._wish = wanted
         self._change(now, wanted=wanted)
+
+    def named(self, endpoint: str, now: float) -> None:
+        """The user has named this endpoint: it is his own, wherever it was read before."""
+        if self.record.endpoint_from_file and are_same(self.record.endpoint, endpoint):
+            self._change(now, endpoint_from_file=False)
 
     def note_status(self, status: Mapping[str, Any], now: float) -> None:
         """A transition: what another process may read about this one changes with it."""
@@ -232,6 +240,7 @@ class Session:
         self._change(
             now,
             endpoint=endpoint,
+            endpoint_from_file=self.record.endpoint_from_file and are_same(self.record.endpoint, endpoint),
             dialect=known.dialect,
             image_id=known.image_id,
             backend_session=known.backend_session,
@@ -261,7 +270,7 @@ class Session:
         """The dialect that the backend at this endpoint is known to speak."""
         if endpoint in self._dialects:
             return self._dialects[endpoint]
-        return _DIALECTS.get(self.record.dialect) if endpoint == self.record.endpoint else None
+        return _DIALECTS.get(self.record.dialect) if are_same(endpoint, self.record.endpoint) else None
 
     def known(self, endpoint: str) -> Known:
         """What the next handshake at this endpoint starts from."""
@@ -276,7 +285,7 @@ class Session:
             image_id=self.record.image_id,
             backend_session=here or self.record.backend_session,
             client_id=self.record.client_id or "",
-            is_elsewhere=here is None and endpoint != self.record.endpoint,
+            is_elsewhere=here is None and not are_same(endpoint, self.record.endpoint),
         )
 
     # The disk

@@ -22,6 +22,7 @@ from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, S
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
+from stui_supervisor.trust import ANYONE, Trust
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -215,7 +216,12 @@ class FakePublisher:
         self.subscriptions: list[FakeSubscription] = []
 
     def __call__(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,  # noqa: ARG002  # there is no other end that could be another's
     ) -> FakeSubscription:
         """See ports.SubscriptionFactory."""
         self.subscriptions.append(FakeSubscription(self, endpoint, topics, times, curve))

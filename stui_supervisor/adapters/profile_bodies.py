@@ -14,7 +14,7 @@ from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.adapters.session_bodies import json_object
 from stui_supervisor.profile import Profile
 
-_TEXTS: Final = ("pin_image", "notifications")
+_TEXTS: Final = ("pin_image", "notifications", "ipc_owner")
 _LISTS: Final = ("endpoints", "topics", "recent")
 _FLAGS: Final = ("failover", "uses_token", "allow_plaintext_token", "favourite")
 _KEYS: Final = tuple(item.name for item in fields(Profile) if item.name not in {"name", "extra"})

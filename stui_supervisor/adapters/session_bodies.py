@@ -35,6 +35,8 @@ def encode_record(record: SessionRecord) -> bytes:
     """Raises ValueError or TypeError when something in the record is not JSON."""
     known = {name: getattr(record, name) for name in _RECORD_KEYS}
     known["status"] = dict(record.status)
+    if not record.endpoint_from_file:
+        del known["endpoint_from_file"]  # few have it, and an earlier version writes a record without
     return json.dumps({**record.extra, **known}, allow_nan=False).encode() + b"\n"
 
 
@@ -42,13 +44,18 @@ def decode_record(body: bytes) -> SessionRecord:
     """Raises Damaged when it is not a record."""
     values = json_object(body)
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
+    from_file = values.get("endpoint_from_file", False)  # which an earlier version did not write
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
-    if not isinstance(profile, str) or not isinstance(wanted, bool) or not isinstance(status, dict):
+    if not isinstance(profile, str) or not isinstance(status, dict):
+        raise Damaged("it is not the record of a session")
+    if not isinstance(wanted, bool) or not isinstance(from_file, bool):
         raise Damaged("it is not the record of a session")
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise Damaged("it is not the record of a session")
     extra = {name: value for name, value in values.items() if name not in _RECORD_KEYS}
-    return SessionRecord(profile=profile, wanted=wanted, status=status, extra=extra, **texts)
+    return SessionRecord(
+        profile=profile, wanted=wanted, endpoint_from_file=from_file, status=status, extra=extra, **texts
+    )
 
 
 def encode_context(stored: StoredContext) -> bytes:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     for name in _others_without(endpoint, profile, arguments):
         way = printable(command(arguments, "login", str(endpoint), profile=name))
         terminal.note(f"The profile {printable(name)} does not use it, with the same endpoint; let it with: {way}")
-    is_safe = endpoint.is_local or str(endpoint) in profile.server_keys or profile.allow_plaintext_token
+    is_safe = endpoint.is_local or profile.server_key(endpoint) or profile.allow_plaintext_token
     if not is_safe:
         terminal.note("It is not sent there in the clear: pin the backend's key, or link through an SSH tunnel.")
     terminal.note("What runs already and was refused tries it with its next start, connect or reconnect.")
@@ -95,14 +95,14 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
     checked_name(arguments.profile)
-    return Endpoint.parse(arguments.endpoint or endpoint_of_profile(arguments))
+    return Endpoint.parse(arguments.endpoint) if arguments.endpoint else endpoint_of_profile(arguments)
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
     """Those that this version can use."""
     for text in (*profile.endpoints, *profile.recent):
         with suppress(ConfigurationError):
-            yield Endpoint.parse(text)
+            yield Endpoint.stored(text)
 
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:

@@ -6,7 +6,7 @@ import argparse
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -117,7 +117,7 @@ def import_file(arguments: argparse.Namespace) -> ExitCode:
     record, stored = decode_export(_read(arguments.file))
     profile = record.profile if arguments.profile is None else checked_name(arguments.profile)
     session_id = SessionFiles(_root(arguments)).begin_with(
-        SessionRecord(profile=profile, endpoint=record.endpoint, dialect=record.dialect, image_id=record.image_id),
+        replace(record, profile=profile),
         stored,
     )
     if terminal.as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from stui_supervisor.adapters.host import directories
@@ -11,7 +12,7 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import GlobalOptions
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, relative_among
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import checked_name
 
@@ -38,19 +39,32 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     return sorted(sessions, key=lambda session: session.live, reverse=True)
 
 
-def endpoint_of_profile(options: GlobalOptions) -> str:
-    """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any."""
-    sessions = stored_sessions(options)
-    endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
-    endpoint = endpoint or next(_settled(options), None)
-    if endpoint is None:
+def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
+    """Where the profile was connected last, else its first endpoint.
+
+    Raises ConfigurationError without any, and for one that only a person may name.
+    """
+    profile, _ = ProfileFile(directories(options.home).profiles).read(options.profile or "default")
+    record = next((session.record for session in stored_sessions(options) if session.record.endpoint), None)
+    text = record.endpoint if record is not None else next(iter(profile.endpoints), None)
+    if text is None:
         raise no_endpoint(options)
-    return endpoint
+    endpoint = Endpoint.stored(text)
+    if record is not None and record.endpoint_from_file and not profile.names(endpoint):
+        raise ConfigurationError(
+            f"{endpoint} came with an imported session, and nobody has named it here",
+            hint=f"if it is right, connect once with: {command(options, 'run', str(endpoint))}",
+        )
+    return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *profile.texts_of(endpoint)))))
 
 
 def no_endpoint(options: GlobalOptions) -> ConfigurationError:
     """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
-    tried = next(map(str, _tried(_sessions_if_readable(options))), None)
+    sessions = _sessions_if_readable(options)
+    relative = relative_among(session.record.endpoint for session in sessions)
+    if relative is not None:
+        return relative
+    tried = next(map(str, _tried(sessions)), None)
     connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
     if tried is None:
         return ConfigurationError(f"no endpoint is known for the profile {options.profile}", hint=connect)
@@ -64,7 +78,7 @@ def way_to_run(options: GlobalOptions) -> str:
     with suppress(StoreError):
         for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
             with suppress(ConfigurationError):  # of a later version, or not one that could be typed
-                return command(options, "run", str(Endpoint.parse(text)))
+                return command(options, "run", str(Endpoint.stored(text)))
     return command(options, "run", _EXAMPLE)
 
 
@@ -78,7 +92,7 @@ def _sessions_if_readable(options: GlobalOptions) -> list[StoredSession]:
 def _tried(sessions: list[StoredSession]) -> Iterator[Endpoint]:
     for session in sessions:
         with suppress(ConfigurationError):  # none, or not one that could be typed
-            yield Endpoint.parse(session.record.status.get("endpoint") or "")
+            yield Endpoint.stored(session.record.status.get("endpoint") or "")
 
 
 def _settled(options: GlobalOptions) -> Iterator[str]:

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "uses_token": False,
     "allow_plaintext_token": False,
     "server_keys": {},
+    "ipc_owner": None,
     "favourite": False,
     "recent": [],
 }
