@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from stui_supervisor import tokens
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
@@ -21,7 +22,7 @@ from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
-from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
+from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.printable import printable
@@ -72,11 +73,7 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
 
 def checked_token(text: str) -> Secret:
     """The token, if it can be one. Raises ConfigurationError, which does not show it."""
-    if len(text) < TOKEN_MIN_LENGTH:
-        raise ConfigurationError(f"a token has at least {TOKEN_MIN_LENGTH} characters", hint=_HOW)
-    if len(text) > TOKEN_MAX_LENGTH or not text.isprintable():
-        raise ConfigurationError(f"a token is one line of at most {TOKEN_MAX_LENGTH:,} characters", hint=_HOW)
-    return Secret(text)
+    return tokens.checked_token(text, named="a token", hint=_HOW)
 
 
 def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
@@ -94,8 +91,13 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 
 
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
+    """What was named, else the profile's; with the spellings under which an earlier version may have kept its token."""
     checked_name(arguments.profile)
-    return Endpoint.parse(arguments.endpoint) if arguments.endpoint else endpoint_of_profile(arguments)
+    if not arguments.endpoint:
+        return endpoint_of_profile(arguments)
+    endpoint = Endpoint.parse(arguments.endpoint)
+    known, _ = ProfileFile(directories(arguments.home).profiles).read(arguments.profile)
+    return replace(endpoint, stored_as=known.texts_of(endpoint))
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
