@@ -33,6 +33,7 @@ class RelativePath(ConfigurationError):
     """A stored path that means something only where it was typed."""
 
     def __init__(self, shown: str) -> None:
+        self.shown = shown
         super().__init__(
             f"{shown} is a relative path, and the directory that it belongs to is not known",
             hint="name the endpoint with its whole path, or in the directory from which this one leads there",
@@ -65,8 +66,8 @@ class Endpoint:
         if isinstance(text, Endpoint):
             is_whole = text.path.startswith(_ABSTRACT) or _is_absolute(text.path)
             directory = text.directory if is_whole else _working_directory(text)
-            return replace(cls._read(str(text), directory), stored_as=text.stored_as)
-        return cls._read(text, _working_directory(text))
+            return replace(cls._named(str(text), directory), stored_as=text.stored_as)
+        return cls._named(text, _working_directory(text))
 
     @classmethod
     def stored(cls, text: str) -> Endpoint:
@@ -76,6 +77,14 @@ class Endpoint:
         """
         endpoint = cls._read(text, "")
         return endpoint if str(endpoint) == text else replace(endpoint, stored_as=(text,))
+
+    @classmethod
+    def _named(cls, text: str, directory: str) -> Endpoint:
+        try:
+            return cls._read(text, directory)
+        except RelativePath as error:
+            words = f"{error.shown} is a relative path, and the working directory is gone"
+            raise ConfigurationError(words, hint="name the whole path") from None
 
     @classmethod
     def _read(cls, text: str, directory: str) -> Endpoint:

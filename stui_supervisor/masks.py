@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from stui_supervisor.config import MASKED_NAME_MAX_LENGTH, QUOTING_MAX_BYTES, SECRETS_MASKED
+from stui_supervisor.config import LOOKED_THROUGH_MAX_BYTES, MASKED_NAME_MAX_LENGTH, QUOTING_MAX_BYTES, SECRETS_MASKED
 from stui_supervisor.context import Section
 from stui_supervisor.failures import Failure
 from stui_supervisor.secret import MASK, Secret
@@ -47,6 +47,8 @@ class Masks:
 
     def text(self, text: str) -> str:
         """Words without the tokens."""
+        if self._secrets and len(text) > LOOKED_THROUGH_MAX_BYTES:
+            return f"{len(text):,} characters, too many to be looked through for the token"
         for secret in self._secrets:
             text = secret.hidden_in(text)
         return text
@@ -71,7 +73,9 @@ class Masks:
 
     def malformed(self, error: MalformedMessage, body: bytes) -> MalformedMessage:
         """What is wrong with a message, in words that show nothing of one that quotes a token."""
-        return MalformedMessage("it cannot be read, and it quotes the token") if self._are_in(body) else error
+        if self._secrets and (len(body) > LOOKED_THROUGH_MAX_BYTES or self._are_in(body)):
+            return MalformedMessage("it cannot be read, and it may quote the token")
+        return error
 
     def reply(self, reply: Reply | MalformedMessage, body: bytes) -> Reply | MalformedMessage:
         """An answer to a message of our own, without the tokens; its copy of the work stays as it is."""
@@ -97,13 +101,10 @@ class Masks:
         """The sections of the image's copy that quote a token, but none that is here already, or was."""
         if not self._secrets:
             return []
-        return [name for name, section in theirs.items() if self._is_quoting(name, section, ours.get(name))]
-
-    def _is_quoting(self, name: str, theirs: Section, ours: Section | None) -> bool:
-        said = b"" if theirs.value is None or _has_been(ours, theirs.value) else theirs.value
-        if ours is None or ours.writer != theirs.writer:
-            said += _as_bytes([name, theirs.writer])
-        return self._are_in(said)
+        news = {name: _news(name, section, ours.get(name)) for name, section in theirs.items()}
+        if not self._are_in(b"\n".join(news.values())):  # one look at many costs a tenth of many looks
+            return []
+        return [name for name, said in news.items() if self._are_in(said)]
 
     def _are_in(self, said: bytes) -> bool:
         return any(secret.is_in(said) for secret in self._secrets)
@@ -131,6 +132,14 @@ class Masks:
                 return MASK if self._are_in(json.dumps(value).encode()) else value
             case _:
                 return value
+
+
+def _news(name: str, theirs: Section, ours: Section | None) -> bytes:
+    """What of a section would come here only with this copy."""
+    said = b"" if theirs.value is None or _has_been(ours, theirs.value) else theirs.value
+    if ours is None or ours.writer != theirs.writer:
+        said = b"\n".join((name.encode(), theirs.writer.encode(), said))
+    return said
 
 
 def _has_been(ours: Section | None, value: bytes) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.config import QUOTING_MAX_BYTES, REMOTE_NAME_MAX_BYTES, SECRETS_MASKED
+from stui_supervisor.config import LOOKED_THROUGH_MAX_BYTES, QUOTING_MAX_BYTES, REMOTE_NAME_MAX_BYTES, SECRETS_MASKED
 from stui_supervisor.context import Section
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.masks import MaskedName, Masks, without
@@ -89,6 +89,14 @@ def test_a_message_that_cannot_be_read_shows_no_part_of_the_token(masks: Masks) 
     version = masks.error(IncompatibleVersion(TOKEN), TOKEN.encode())
     assert isinstance(version, IncompatibleVersion)
     assert (version.version, TOKEN[:6] in str(version)) == (MASK, False)
+
+
+def test_what_is_too_large_to_be_looked_through_is_not_shown(masks: Masks) -> None:
+    large = "x" * (LOOKED_THROUGH_MAX_BYTES + 1)
+    assert masks.text(large) == "1,000,001 characters, too many to be looked through for the token"
+    assert Masks().text(large) is large
+    error = MalformedMessage("the key 'xxxxxxxxxxxx…' is given twice")
+    assert "may quote the token" in str(masks.malformed(error, large.encode()))
 
 
 def test_a_failure_keeps_its_kind(masks: Masks) -> None:

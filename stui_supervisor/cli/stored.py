@@ -12,7 +12,7 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import GlobalOptions
-from stui_supervisor.endpoint import Endpoint, relative_among
+from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import checked_name
 
@@ -49,7 +49,7 @@ def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
     text = record.endpoint if record is not None else next(iter(profile.endpoints), None)
     if text is None:
         raise no_endpoint(options)
-    endpoint = Endpoint.stored(text)
+    endpoint = _usable(text)
     if record is not None and record.endpoint_from_file and not profile.names(endpoint):
         raise ConfigurationError(
             f"{endpoint} came with an imported session, and nobody has named it here",
@@ -58,12 +58,19 @@ def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
     return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *profile.texts_of(endpoint)))))
 
 
+def _usable(text: str) -> Endpoint:
+    try:
+        return Endpoint.stored(text)
+    except RelativePath as error:
+        raise ConfigurationError(error.message, hint=error.hint) from None
+
+
 def no_endpoint(options: GlobalOptions) -> ConfigurationError:
     """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
     sessions = _sessions_if_readable(options)
     relative = relative_among(session.record.endpoint for session in sessions)
     if relative is not None:
-        return relative
+        return ConfigurationError(relative.message, hint=relative.hint)
     tried = next(map(str, _tried(sessions)), None)
     connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
     if tried is None:
