@@ -185,6 +185,8 @@ class Listening:
         """The subscription never came up, or is gone."""
         if number != self._number or self._phase not in (_Phase.OPENING, _Phase.OPEN):
             return []
+        if failure.kind is FailureKind.TOKEN_IN_CLEAR:  # no token goes here, but no name leads elsewhere either
+            failure = Failure(FailureKind.UNREACHABLE, failure.message)
         if self._phase is _Phase.OPEN:
             self._gap.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
