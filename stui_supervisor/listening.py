@@ -178,8 +178,9 @@ class Listening:
             self._malformed += 1
             error = self._masks.malformed(error, b" ".join(frames))  # the same, fit to be shown
             return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
-        event = Notification(at=now.utc, topic=self._masks.text(topic), body=self._masks.value(body))
-        return [Announce(event)]
+        if self._masks.are_in(b" ".join(frames)):
+            topic, body = self._masks.text(topic), self._masks.value(body)
+        return [Announce(Notification(at=now.utc, topic=topic, body=body))]
 
     def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
         """The subscription never came up, or is gone."""

@@ -45,6 +45,10 @@ class Masks:
             self._secrets.remove(secret)
         self._secrets.append(secret)
 
+    def are_in(self, said: bytes) -> bool:
+        """True when one of the tokens is quoted here."""
+        return any(secret.is_in(said) for secret in self._secrets)
+
     def text(self, text: str) -> str:
         """Words without the tokens."""
         if self._secrets and len(text) > LOOKED_THROUGH_MAX_BYTES:
@@ -73,7 +77,7 @@ class Masks:
 
     def malformed(self, error: MalformedMessage, body: bytes) -> MalformedMessage:
         """What is wrong with a message, in words that show nothing of one that quotes a token."""
-        if self._secrets and (len(body) > LOOKED_THROUGH_MAX_BYTES or self._are_in(body)):
+        if self._secrets and (len(body) > LOOKED_THROUGH_MAX_BYTES or self.are_in(body)):
             return MalformedMessage("it cannot be read, and it may quote the token")
         return error
 
@@ -83,7 +87,7 @@ class Masks:
             return self.error(reply, body)
         said = {key: value for key, value in reply.result.items() if key not in STATE_KEYS}
         quoting = _as_bytes(said) if self._secrets else b""
-        if not self._are_in(quoting):
+        if not self.are_in(quoting):
             return reply
         if len(quoting) > QUOTING_MAX_BYTES:
             return MalformedMessage("it is large, and it quotes the token")
@@ -92,22 +96,19 @@ class Masks:
     def value(self, value: Any) -> Any:
         """A JSON value without the tokens, in its texts, names and numbers."""
         said = _as_bytes(value) if self._secrets else b""
-        if not self._are_in(said):
+        if not self.are_in(said):
             return value
         masked = MASK if len(said) > QUOTING_MAX_BYTES else self._masked(value)
-        return MASK if self._are_in(_as_bytes(masked)) else masked  # bytes one by one, for instance
+        return MASK if self.are_in(_as_bytes(masked)) else masked  # bytes one by one, for instance
 
     def quoting(self, theirs: Mapping[str, Section], ours: Mapping[str, Section]) -> list[str]:
         """The sections of the image's copy that quote a token, but none that is here already, or was."""
         if not self._secrets:
             return []
         news = {name: _news(name, section, ours.get(name)) for name, section in theirs.items()}
-        if not self._are_in(b"\n".join(news.values())):  # one look at many costs a tenth of many looks
+        if not self.are_in(b"\n".join(news.values())):  # one look at many costs a tenth of many looks
             return []
-        return [name for name, said in news.items() if self._are_in(said)]
-
-    def _are_in(self, said: bytes) -> bool:
-        return any(secret.is_in(said) for secret in self._secrets)
+        return [name for name, said in news.items() if self.are_in(said)]
 
     def _named(self, value: Any) -> Any:
         """What quotes a token, told from others that do by its digest."""
@@ -129,7 +130,7 @@ class Masks:
             case list():
                 return [self._masked(each) for each in value]
             case int() | float():
-                return MASK if self._are_in(json.dumps(value).encode()) else value
+                return MASK if self.are_in(json.dumps(value).encode()) else value
             case _:
                 return value
 

@@ -12,6 +12,7 @@ worked out where that began.
 
 from __future__ import annotations
 
+import json
 import re
 from binascii import b2a_base64
 from bisect import bisect_right
@@ -19,8 +20,15 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
-from stui_supervisor.config import ESCAPES_UNDONE, ESCAPES_UNDONE_ROUNDS, MASKED_ANYWHERE_FROM, MASKED_AS_A_WORD_FROM
+from stui_supervisor.config import (
+    ESCAPES_UNDONE,
+    ESCAPES_UNDONE_ROUNDS,
+    MASKED_ANYWHERE_FROM,
+    MASKED_AS_A_WORD_FROM,
+    NESTED_MAX_BYTES,
+)
 
 Span = tuple[int, int]
 
@@ -79,14 +87,19 @@ class Spellings:
         self._is_short = len(raw) < MASKED_ANYWHERE_FROM
         self._is_tiny = len(raw) < MASKED_AS_A_WORD_FROM
         self._plain = _plain_spellings(text, raw)
-        self._hex = raw.hex().encode()
+        self._any_case = raw.lower()
         self._alone = b2a_base64(raw, newline=False).rstrip(b"=")
-        self._base64 = tuple(_base64_spellings(raw))
+        forms = _forms(text, raw)
+        self._hex = tuple(form.hex().encode() for form in forms)
+        self._base64 = tuple(each for form in forms for each in _base64_spellings(form))
+        nested = (*self._hex, *(self._base64 if len(raw) >= MASKED_ANYWHERE_FROM else ()))
+        self._hex_nested = tuple(each.hex().encode() for each in nested)
+        self._base64_nested = tuple(again for each in nested for again in _base64_spellings(each))
         self._decimal = tuple(separator.join(str(byte) for byte in raw).encode() for separator in (", ", ",", " "))
 
     def spans(self, said: bytes) -> list[Span]:
         """Where it is quoted, in order and apart. One span for all of it where there is too much to undo."""
-        if not self._hex:
+        if not self._any_case:
             return []
         found: list[Span] = []
         rounds: list[list[_Undone]] = []
@@ -106,26 +119,37 @@ class Spellings:
         if self._is_tiny:
             return [(0, len(data))] if data.strip(_QUOTES) in self._plain else []
         if self._is_short:
-            lowered = data.lower()
             words = [span for needle in (*self._plain, self._alone) for span in _words(needle, data)]
-            return [*words, *_words(self._hex, lowered)]
+            return [*words, *_words(self._hex[0], data.lower())]
         found = [span for needle in (*self._plain, *self._decimal) for span in _finds(needle, data)]
-        return [*found, *self._in_base64(data), *self._in_hex(data)]
+        found += _finds(self._any_case, data.lower())
+        is_brief = len(data) <= NESTED_MAX_BYTES
+        base64 = (*self._base64, *self._base64_nested) if is_brief else self._base64
+        in_hex = (*self._hex, *self._hex_nested) if is_brief else self._hex
+        return [*found, *_in_base64(base64, data), *_in_hex(in_hex, data)]
 
-    def _in_base64(self, data: bytes) -> Iterator[Span]:
-        squeezed = data.translate(None, _BLANKS)  # which some put into it, line by line
-        found = [span for needle in self._base64 for span in _finds(needle, squeezed)]
-        if found:
-            at = [index for index, byte in enumerate(data) if byte not in _BLANKS]
-            yield from (_widened((at[begin], at[end - 1] + 1), data) for begin, end in found)
 
-    def _in_hex(self, data: bytes) -> Iterator[Span]:
-        lowered = data.lower()
-        digits = lowered.replace(b"0x", b"").replace(b"u00", b"").translate(None, _NOT_HEX)
-        found = _finds(self._hex, digits)
-        if found:
-            at = [match.start() for match in _HEX.finditer(lowered) if match[1]]
-            yield from ((at[begin], at[end - 1] + 1) for begin, end in found)
+def _in_base64(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
+    squeezed = data.translate(None, _BLANKS)  # which some put into it, line by line
+    found = [span for needle in needles for span in _finds(needle, squeezed)]
+    if found:
+        at = [index for index, byte in enumerate(data) if byte not in _BLANKS]
+        yield from (_widened((at[begin], at[end - 1] + 1), data) for begin, end in found)
+
+
+def _in_hex(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
+    lowered = data.lower()
+    digits = lowered.replace(b"0x", b"").replace(b"u00", b"").translate(None, _NOT_HEX)
+    found = [span for needle in needles for span in _finds(needle, digits)]
+    if found:
+        at = [match.start() for match in _HEX.finditer(lowered) if match[1]]
+        yield from ((at[begin], at[end - 1] + 1) for begin, end in found)
+
+
+def _forms(text: str, raw: bytes) -> tuple[bytes, ...]:
+    """The bytes that somebody encodes who encodes it alone, or a message that holds it."""
+    as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    return tuple(dict.fromkeys((raw, *(each.encode("utf-8", "surrogatepass") for each in as_json))))
 
 
 def _plain_spellings(text: str, raw: bytes) -> tuple[bytes, ...]:
@@ -133,6 +157,7 @@ def _plain_spellings(text: str, raw: bytes) -> tuple[bytes, ...]:
     spellings = [raw, text.replace(" ", "+").encode("utf-8", "surrogatepass")]
     spellings += [text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be")]
     if not text.isascii():
+        spellings += [normalize(form, text).encode("utf-8", "surrogatepass") for form in ("NFC", "NFD")]
         spellings.append(raw.decode("latin-1").encode())
         spellings.append(b"".join(map(_as_repr, text)))
     for each in tuple(spellings):
