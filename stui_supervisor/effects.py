@@ -52,10 +52,11 @@ class ReadProfile(NamedTuple):
 
 
 class NoteLink(NamedTuple):
-    """Keep the endpoint as the profile's most recent one; there is no answer."""
+    """Keep the endpoint as the profile's most recent one, also where it is ``stored_as`` these; there is no answer."""
 
     profile: str
     endpoint: str
+    stored_as: tuple[str, ...] = ()
 
 
 class ReadCredential(NamedTuple):

@@ -208,6 +208,6 @@ class NoDisk:
         """Raises StoreError."""
         raise self._error
 
-    def note_link(self, _name: str, _endpoint: str) -> None:
+    def note_link(self, _name: str, _endpoint: str, _stored_as: tuple[str, ...] = ()) -> None:
         """Raises StoreError."""
         raise self._error

@@ -172,8 +172,8 @@ class ProfileStore(Protocol):
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
         """The profile, and what the user has to know; one that nobody has set up has the defaults."""
 
-    def note_link(self, name: str, endpoint: str) -> None:
-        """Keep the endpoint as the profile's most recent one."""
+    def note_link(self, name: str, endpoint: str, stored_as: tuple[str, ...] = ()) -> None:
+        """Keep the endpoint as the profile's most recent one, and in place of the other texts that it is stored as."""
 
 
 class Credentials(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -42,14 +42,18 @@ class Profile:
     recent: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def linked_to(self, endpoint: str) -> Profile:
-        """The same with this endpoint as the most recent one, and in its one spelling."""
-        others = tuple(known for known in self.recent if not are_same(known, endpoint))
+    def linked_to(self, endpoint: str, stored_as: Collection[str] = ()) -> Profile:
+        """The same with this endpoint as the most recent one, and in its one spelling, also for ``stored_as``."""
+
+        def one(text: str) -> str:
+            return endpoint if text in stored_as or are_same(text, endpoint) else text
+
+        others = (text for text in self.recent if one(text) != endpoint)
         return replace(
             self,
             recent=(endpoint, *others)[:RECENT_ENDPOINTS_KEPT],
-            endpoints=tuple(endpoint if are_same(known, endpoint) else known for known in self.endpoints),
-            server_keys={endpoint if are_same(at, endpoint) else at: key for at, key in self._keys_by_age(endpoint)},
+            endpoints=tuple(dict.fromkeys(map(one, self.endpoints))),
+            server_keys={one(text): key for text, key in self._keys_by_age(endpoint)},
         )
 
     def server_key(self, endpoint: Endpoint) -> str | None:
@@ -63,13 +67,9 @@ class Profile:
         return pinned[-1] if pinned else None
 
     def texts_of(self, endpoint: Endpoint) -> tuple[str, ...]:
-        """The spellings under which it has this endpoint."""
+        """The spellings under which it has this endpoint, which a person has named then."""
         texts = (*self.endpoints, *self.recent, *self.server_keys)
         return tuple(dict.fromkeys(text for text in texts if endpoint.is_stored_as(text)))
-
-    def names(self, endpoint: Endpoint) -> bool:
-        """True for an endpoint that a person has written into it."""
-        return any(endpoint.is_stored_as(text) for text in (*self.endpoints, *self.server_keys))
 
     def _keys_by_age(self, latest: str) -> list[tuple[str, str]]:
         """The pins in the order in which they were made; what is under this spelling is the newest of all."""

@@ -111,10 +111,11 @@ class Retrying(Turn, ABC):
             reason = f"the link is to another endpoint now, {endpoint}"
             self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=False)
         self._plan(endpoint)
-        linked = self._profile.linked_to(str(endpoint))
+        other_texts = tuple(text for text in self._profile.texts_of(endpoint) if text != str(endpoint))
+        linked = self._profile.linked_to(str(endpoint), other_texts)
         if self._settings.keeps_session and linked != self._profile and self._is_named:
             self._profile = linked
-            self._effects.append(NoteLink(linked.name, str(endpoint)))
+            self._effects.append(NoteLink(linked.name, str(endpoint), other_texts))
 
     def _begin_attempt(self) -> None:
         attempt, endpoint = self._attempt, self._attempt.endpoint
@@ -142,7 +143,7 @@ class Retrying(Turn, ABC):
         endpoint, record = self._attempt.endpoint, self._session.record
         if endpoint is None or not record.endpoint_from_file or endpoint == self._route.named:
             return True
-        return not are_same(record.endpoint, str(endpoint)) or self._profile.names(endpoint)
+        return not are_same(record.endpoint, str(endpoint)) or bool(self._profile.texts_of(endpoint))
 
     def _pinned_key(self) -> str | None:
         endpoint = self._attempt.endpoint

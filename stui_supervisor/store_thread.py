@@ -103,7 +103,7 @@ class StoreThread:
 def _call_profiles(profiles: ProfileStore, effect: ReadProfile | NoteLink) -> Input | None:
     if isinstance(effect, ReadProfile):
         return inputs.ProfileRead(effect.read, *profiles.read(effect.name))
-    profiles.note_link(effect.profile, effect.endpoint)
+    profiles.note_link(effect.profile, effect.endpoint, effect.stored_as)
     return None
 
 

@@ -137,9 +137,9 @@ class MemoryProfiles:
             raise self.failure
         return self.profiles.get(name, Profile(name=name)), ()
 
-    def note_link(self, name: str, endpoint: str) -> None:
+    def note_link(self, name: str, endpoint: str, stored_as: tuple[str, ...] = ()) -> None:
         """See ports.ProfileStore."""
-        self.profiles[name] = self.read(name)[0].linked_to(endpoint)
+        self.profiles[name] = self.read(name)[0].linked_to(endpoint, stored_as)
 
 
 class MemoryCredentials:

@@ -109,7 +109,7 @@ def test_what_was_stored_under_another_spelling_is_found_and_linked_to_under_the
     assert (known.dialect, known.is_elsewhere) == ("envelope", False)
     world.credential(None)
     effects = world.link()
-    assert only(NoteLink, effects) == [NoteLink("default", new)]
+    assert only(NoteLink, effects) == [NoteLink("default", new, (old,))]
     linked = profile.linked_to(new)
     assert (linked.recent, linked.endpoints, linked.server_keys) == ((new,), (new,), {new: KEY})
     assert world.record.endpoint == new
@@ -171,8 +171,10 @@ def test_naming_another_endpoint_names_not_this_one() -> None:
     assert (world.record.endpoint, world.record.endpoint_from_file) == (str(THERE), False)
 
 
-@pytest.mark.parametrize("settled", [{"endpoints": (str(HERE),)}, {"server_keys": {str(HERE): KEY}}])
-def test_what_the_profile_names_is_named(settled: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "settled", [{"endpoints": (str(HERE),)}, {"server_keys": {str(HERE): KEY}}, {"recent": (str(HERE),)}]
+)
+def test_what_the_profile_has_was_named(settled: dict[str, object]) -> None:
     world = World(profile=replace(DEFAULT, uses_token=True, **settled))  # type: ignore[arg-type]  # fields of it
     world.start()
     effects = world.loaded(stored(endpoint=str(HERE), endpoint_from_file=True))

@@ -86,11 +86,15 @@ class ProfileFile:
                 found = self._find(is_ours=is_ours)
                 return found.content.stored.profiles, found.notices
 
-    def note_link(self, name: str, endpoint: str) -> None:
+    def note_link(self, name: str, endpoint: str, stored_as: tuple[str, ...] = ()) -> None:
         """See ports.ProfileStore. A damaged file is left to the next read, which tells the user."""
         with self._errors("note a link"), suppress(FileNotFoundError):
             self._content(self._name)
-        self.change(name, lambda known: (known or Profile(name=name)).linked_to(endpoint), wait_s=RECENT_WAIT_S)
+
+        def linked(known: Profile | None) -> Profile:
+            return (known or Profile(name=name)).linked_to(endpoint, stored_as)
+
+        self.change(name, linked, wait_s=RECENT_WAIT_S)
 
     def change(
         self, name: str, change: Callable[[Profile | None], Profile | None], *, wait_s: float = PROFILES_WAIT_S

@@ -50,7 +50,7 @@ def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
     if text is None:
         raise no_endpoint(options)
     endpoint = _usable(text)
-    if record is not None and record.endpoint_from_file and not profile.names(endpoint):
+    if record is not None and record.endpoint_from_file and not profile.texts_of(endpoint):
         raise ConfigurationError(
             f"{endpoint} came with an imported session, and nobody has named it here",
             hint=f"if it is right, connect once with: {command(options, 'run', str(endpoint))}",

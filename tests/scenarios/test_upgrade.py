@@ -108,7 +108,7 @@ def test_what_was_found_is_written_under_the_one_spelling(profile: str, home: Ho
     assert only(Save, effects)[-1].record.endpoint == new
     file = ProfileFile(home.path / "profiles.json")
     for link in only(NoteLink, effects):
-        file.note_link(link.profile, link.endpoint)
+        file.note_link(link.profile, link.endpoint, link.stored_as)
     after, _ = file.read(profile)
     assert after.recent == (new,)
     assert list(after.server_keys) in ([], [new])
@@ -127,6 +127,15 @@ def test_a_relative_path_waits_and_takes_everything_over_when_it_is_named_where_
     assert opened.curve is not None
     assert opened.curve.secret == Secret(home.own_key("ipc://stui.sock"))
     assert dict(world.context) == {"work": {"of": "relative"}}
+    (link,) = only(NoteLink, world.link("image of relative"))
+    file = ProfileFile(home.path / "profiles.json")
+    file.note_link(link.profile, link.endpoint, link.stored_as)
+    after, _ = file.read("relative")
+    assert (after.recent, after.endpoints, after.server_keys) == (
+        (link.endpoint,),
+        (link.endpoint,),
+        {link.endpoint: KEY},
+    )
     monkeypatch.chdir("/")
     later = Endpoint.stored(f"ipc://{tmp_path.resolve()}/stui.sock")
     assert home.tokens.read(later) == Secret("token of the profile relative")

@@ -120,8 +120,8 @@ class StoreQueue:
                 self.store.release(session_id)
             case ReadProfile(read, name):
                 return inputs.ProfileRead(read, *self._disk.profiles.read(name))
-            case NoteLink(name, endpoint):
-                self._disk.profiles.note_link(name, endpoint)
+            case NoteLink(name, endpoint, stored_as):
+                self._disk.profiles.note_link(name, endpoint, stored_as)
         return None
 
 
