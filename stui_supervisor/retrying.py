@@ -126,7 +126,9 @@ class Retrying(Turn, ABC):
         server_key = self._pinned_key()
         if self._wants_token or server_key is not None:
             attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
+            last = self._session.record.endpoint
             texts = (*self._profile.texts_of(endpoint), *endpoint.stored_as)
+            texts += (last,) if last is not None and endpoint.is_stored_as(last) else ()
             known = replace(endpoint, stored_as=tuple(dict.fromkeys(texts)))
             self._effects.append(ReadCredential(attempt.link, known, self._wants_token, server_key))
         else:

@@ -115,6 +115,13 @@ def test_what_was_stored_under_another_spelling_is_found_and_linked_to_under_the
     assert world.record.endpoint == new
 
 
+def test_the_spelling_under_which_the_session_has_it_is_known_where_it_is_named_in_another() -> None:
+    world = World(profile=replace(DEFAULT, uses_token=True))
+    world.start(Endpoint.parse("tcp://[::1]:5555"))
+    (asked,) = only(ReadCredential, world.loaded(stored(endpoint="tcp://[::0001]:5555")))
+    assert asked.endpoint.stored_as == ("tcp://[::0001]:5555",)
+
+
 def test_of_two_pins_of_one_endpoint_the_one_under_its_own_spelling_counts() -> None:
     one = Endpoint.parse("tcp://[::1]:1")
     profile = replace(DEFAULT, server_keys={"tcp://[::1]:1": KEY, "tcp://[0::1]:1": "another"})

@@ -48,7 +48,7 @@ def shown(world: World, effects: list[Effect]) -> str:
 
 
 def is_clean(text: str, quoted: str) -> bool:
-    return quoted not in text and CANARY not in text and not encodings_in(text.encode()) - {"UTF-16"}
+    return quoted not in text and CANARY not in text and not encodings_in(text.encode())
 
 
 def everything(world: World, effects: list[Effect]) -> list[Effect]:

@@ -160,3 +160,15 @@ def test_a_text_with_more_escapes_than_can_be_undone_is_masked_whole() -> None:
 def test_half_a_surrogate_pair_and_broken_characters_do_no_harm() -> None:
     assert Secret("\ud800canary-0123").hidden_in("<\ud800canary-0123\udfff>") == f"<{MASK}\udfff>"
     assert MASK in Secret("¶0123456789").hidden_in("ö0123456789")
+
+
+ODD = st.text(st.sampled_from([*"ab04xuU%&#;\\'\"/+=- \n{}", "\ud83d", "\ude00", "ö", "😀", "\0"]), max_size=60)
+
+
+@given(st.text() | ODD, st.text() | ODD)
+def test_whatever_the_token_and_whatever_is_said_it_is_a_text_without_the_token(token: str, said: str) -> None:
+    secret = Secret(token)
+    hidden = secret.hidden_in(said)
+    assert secret.is_in(said.encode("utf-8", "surrogatepass")) == (hidden != said) or hidden == MASK
+    if len(token.encode("utf-8", "surrogatepass")) >= 8 and MASK not in token:
+        assert token not in secret.hidden_in(said + token + said).replace(MASK, "\n\0")
