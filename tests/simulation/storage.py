@@ -120,8 +120,8 @@ class StoreQueue:
                 self.store.release(session_id)
             case ReadProfile(read, name):
                 return inputs.ProfileRead(read, *self._disk.profiles.read(name))
-            case NoteLink(name, endpoint, wanted):
-                self._disk.profiles.note_link(name, endpoint, wanted=wanted)
+            case NoteLink(name, endpoint, wanted, stored_as):
+                self._disk.profiles.note_link(name, endpoint, wanted=wanted, stored_as=stored_as)
         return None
 
 
