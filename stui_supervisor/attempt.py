@@ -34,7 +34,8 @@ class Attempt:
 
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
     which the phase ends by itself; a phase that does not has None. ``look`` is who answers on the link. Nothing is
-    judged before ``judged_from``, and no request is over by its time before ``expired_from``.
+    judged before ``judged_from``, and no request is over by its time before ``expired_from``. ``only_loopback``
+    and ``ipc_owner`` are Trust's.
     """
 
     link: int = 0
@@ -43,6 +44,8 @@ class Attempt:
     endpoint: Endpoint | None = None
     secret: Secret | None = None
     curve: CurveKeys | None = None
+    only_loopback: bool = False
+    ipc_owner: str | None = None
     handshake: Handshake | None = None
     look: Look = field(default_factory=Look)
     path: PathWatch | None = None
@@ -61,6 +64,8 @@ class Attempt:
         self.endpoint = endpoint
         self.secret = None
         self.curve = None
+        self.only_loopback = False
+        self.ipc_owner = None
         self.handshake = None
         self.look = Look()
         self.path = None

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeGuard
 
 from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.masks import MaskedName
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -50,6 +51,6 @@ def names_another_session(reply: Reply, session: BackendSession) -> bool:
 
 
 def _is_session_id(value: object) -> TypeGuard[SessionId]:
-    """True for a text or a number of a length that every push can carry."""
-    is_right = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    """True for a text or a number of a length that every push can carry, and that the backend would know again."""
+    is_right = isinstance(value, str | int | float) and not isinstance(value, bool | MaskedName) and value != ""
     return is_right and len(json.dumps(value)) <= SESSION_ID_MAX_BYTES

@@ -49,6 +49,7 @@ def seed(candidates: Iterable[Candidate], profile: str, image: Identity | None) 
         profile=profile,
         **named(image),
         endpoint=newest.endpoint,
+        endpoint_from_file=newest.endpoint_from_file,
         wanted=newest.wanted,
         dialect=newest.dialect,
     )

@@ -23,7 +23,7 @@ from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LAST_PUSH_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
-from stui_supervisor.endpoint import Endpoint, usable
+from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.inputs import Input, Moment
@@ -212,6 +212,7 @@ class Core(Notified):
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
         self._wish(wanted=True)
+        self._session.named(str(event.endpoint), self._now.monotonic_s)
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.CONNECT, "the user named an endpoint")
@@ -302,19 +303,32 @@ class Core(Notified):
     def _go_where_it_says(self) -> None:
         """The profile is known: link to what was named or linked last, unless no link is wanted."""
         named, record = self._route.named, self._session.record
-        endpoint = named or self._stored_endpoint() or self._endpoint_of_profile()
+        if named is not None:
+            self._session.named(str(named), self._now.monotonic_s)
+        last = record.endpoint or next(iter(self._profile.recent), None)
+        relative = relative_among((last,))  # followed by nobody, and no other in its place
+        endpoint = named or self._stored_endpoint()
+        if endpoint is None and relative is None:
+            endpoint = self._endpoint_of_profile()
         is_wanted = record.wanted and (record.endpoint is not None or self._profile.wanted)
         if named is None and not is_wanted:
             self._stay_disconnected()
         elif endpoint is None:
-            self._end_link(NO_ENDPOINT, keep_waiting=False)
-            self._note_error(NO_ENDPOINT)
-            self._move(Trigger.NOTHING_TO_RESTORE, NO_ENDPOINT)
+            relative = relative or relative_among(self._profile.endpoints)
+            words = NO_ENDPOINT if relative is None else str(relative)
+            if relative is not None:
+                self._problem("stored_endpoint", relative.message, relative.hint)
+            self._end_link(words, keep_waiting=False)
+            self._note_error(words)
+            self._move(Trigger.NOTHING_TO_RESTORE, words)
         else:
             self._attempt.endpoint = endpoint
             self._wish(wanted=True)
             if self.state is State.RESTORING:
                 self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
+            if not self._is_named and (self._has_credentials or self._profile.uses_token):
+                words = f"{endpoint} came with an imported session, so no token is sent there"
+                self._problem("endpoint_from_file", words, "connect to it by name, if that is where the token belongs")
             self._set_out(endpoint)
 
     def _stay_disconnected(self) -> None:
@@ -325,7 +339,9 @@ class Core(Notified):
     def _stored_endpoint(self) -> Endpoint | None:
         stored = self._session.record.endpoint
         try:
-            return Endpoint.parse(stored) if stored else None
+            return Endpoint.stored(stored) if stored else None
+        except RelativePath:  # told by the caller
+            return None
         except ConfigurationError as error:
             self._problem("stored_endpoint", f"the stored endpoint cannot be used: {error}", "connect to another")
             return None
@@ -348,6 +364,8 @@ class Core(Notified):
             return
         is_for_present = self._session.is_load_for_present
         self._effects += self._told(self._session.adopt(event.claimed, self._now.monotonic_s), "the stored session")
+        if self._route.named is not None:
+            self._session.named(str(self._route.named), self._now.monotonic_s)
         if self._session.loading:
             return
         if is_for_present and self._attempt.phase is Phase.UP:

@@ -264,7 +264,7 @@ class Driver:
         timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
         times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
-            self._link = self._outside.make_link(effect.endpoint, times, effect.curve)
+            self._link = self._outside.make_link(effect.endpoint, times, effect.curve, effect.trust)
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # see _failed
             self._failed(effect.link, error)

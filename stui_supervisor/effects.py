@@ -12,6 +12,7 @@ from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Event
 from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord
+from stui_supervisor.trust import ANYONE, Trust
 from stui_supervisor.wire.dialects import Reply
 
 
@@ -52,11 +53,15 @@ class ReadProfile(NamedTuple):
 
 
 class NoteLink(NamedTuple):
-    """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted; no answer."""
+    """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted; no answer.
+
+    It takes the place of the other texts that it is ``stored_as``.
+    """
 
     profile: str
     endpoint: str | None
     wanted: bool = True
+    stored_as: tuple[str, ...] = ()
 
 
 class ReadCredential(NamedTuple):
@@ -78,6 +83,7 @@ class OpenLink(NamedTuple):
     endpoint: Endpoint
     timeout_s: float
     curve: CurveKeys | None = None
+    trust: Trust = ANYONE
 
 
 class CloseLink(NamedTuple):
@@ -92,6 +98,9 @@ class Send(NamedTuple):
     link: int
     token: bytes
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"Send({self.link}, {self.token!r}, {len(self.body)} bytes)"  # which may hold the backend's token
 
 
 class LookAtPath(NamedTuple):
@@ -114,6 +123,7 @@ class Subscribe(NamedTuple):
     topics: tuple[str, ...]
     timeout_s: float
     curve: CurveKeys | None = None
+    trust: Trust = ANYONE
 
 
 class Unsubscribe(NamedTuple):

@@ -13,6 +13,7 @@ from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, Ou
 from stui_supervisor.events import Problem, RequestFinished
 from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.inputs import Moment
+from stui_supervisor.masks import Masks
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome
@@ -39,7 +40,8 @@ class Landed(NamedTuple):
 class Exchange:
     """What is said on the links of one supervisor, one message at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, masks: Masks | None = None) -> None:
+        self._masks = masks or Masks()
         self._outbox = Outbox(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
@@ -85,6 +87,7 @@ class Exchange:
         """Send a message of the supervisor's own; it takes the one place in flight. The caller adds ``more_bytes``."""
         self._use(link)
         if secret is not None:
+            self._masks.add(secret)
             operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
@@ -130,6 +133,7 @@ class Exchange:
             )
         except MalformedMessage as error:
             reply = error
+        reply = self._masks.error(reply, body) if flight.request else self._masks.reply(reply, body)
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
             self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
         rtt_s = now.monotonic_s - flight.sent_at
@@ -139,6 +143,7 @@ class Exchange:
     def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:
         """A link is there to send on, to a backend with these capabilities, which may want this token."""
         self._capabilities, self._secret = capabilities, secret
+        self._masks.add(secret)
         self._outbox.link_up()
 
     def woke(self) -> None:
@@ -187,16 +192,14 @@ class Exchange:
             is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
             problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
             return [*_end(Ended(request, kept), now), *problem]
-        error_type, words = self._without_token(reply.error_type or "Error"), self._without_token(reply.message or "")
-        refused = BackendError(words, error_type=error_type)
+        refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
-
-    def _without_token(self, text: str) -> str:
-        return text if self._secret is None else self._secret.hidden_in(text)
 
     def _with_token(self, request: Request, body: bytes) -> bytes:
         """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
         command, given = request.operation.command, request.operation.parameters
+        if isinstance(own := given.get(TOKEN_PARAMETER), str):
+            self._masks.add(Secret(own))
         if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
             return body
         member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'

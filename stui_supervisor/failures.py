@@ -30,6 +30,7 @@ class FailureKind(StrEnum):
     PROFILE = "profile_not_readable"
     CREDENTIAL = "credential_not_readable"
     BUSY_HANDSHAKE = "busy_handshake"
+    IPC_OWNER = "ipc_owner"
     KEY_REFUSED = "key_refused"
     AUTHENTICATION = "authentication"
     TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
@@ -119,6 +120,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.BUSY_HANDSHAKE: FailureClass(
         "the image does not answer; it may be computing", "wait for it, or interrupt what it computes", None
+    ),
+    FailureKind.IPC_OWNER: FailureClass(
+        "the socket there is another user's",
+        "see who listens there; if that is right, name the user: profiles add NAME --ipc-owner USER",
+        Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.KEY_REFUSED: FailureClass(
         "the encrypted handshake was refused",

@@ -168,6 +168,9 @@ class Received(NamedTuple):
     token: bytes
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Received({self.link}, {self.token!r}, {len(self.body)} bytes)"  # which may quote the backend's token
+
 
 class Lost(NamedTuple):
     """The link never came up, or is gone."""

@@ -33,9 +33,11 @@ from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.inputs import Moment
+from stui_supervisor.masks import Masks
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
+from stui_supervisor.trust import ANYONE, Trust
 from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.notifications import decode
 
@@ -98,13 +100,15 @@ class Listening:
     publisher that was heard at this endpoint is gone, for longer than a moment.
     """
 
-    def __init__(self, settings: Settings, rng: Random) -> None:
+    def __init__(self, settings: Settings, rng: Random, masks: Masks | None = None) -> None:
+        self._masks = masks or Masks()
         self._settings = settings
         self._backoff = Backoff(settings, rng)
         self._link: Endpoint | None = None
         self._publisher: Endpoint | None = None
         self._topics: tuple[str, ...] = ()
         self._curve: CurveKeys | None = None
+        self._trust = ANYONE
         self._number = 0
         self._phase = _Phase.IDLE
         self._until: float | None = None
@@ -134,6 +138,9 @@ class Listening:
         except ConfigurationError as error:
             return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
         self._topics, self._curve = profile.topics, curve
+        # A name that the image gives for this machine must lead to it; one that the user gives is the user's.
+        is_for_here = profile.notifications is None and link.is_loopback and self._publisher.is_named_loopback
+        self._trust = Trust(is_for_here, profile.ipc_owner if self._publisher.scheme == "ipc" else None)
         self._backoff.reset()
         self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         return self._subscribe(now)
@@ -169,13 +176,18 @@ class Listening:
             topic, body = decode(frames)
         except MalformedMessage as error:
             self._malformed += 1
+            error = self._masks.malformed(error, b" ".join(frames))  # the same, fit to be shown
             return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
+        if self._masks.are_in(b" ".join(frames)):
+            topic, body = self._masks.text(topic), self._masks.value(body)
         return [Announce(Notification(at=now.utc, topic=topic, body=body))]
 
     def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
         """The subscription never came up, or is gone."""
         if number != self._number or self._phase not in (_Phase.OPENING, _Phase.OPEN):
             return []
+        if failure.kind is FailureKind.TOKEN_IN_CLEAR:  # no token goes here, but no name leads elsewhere either
+            failure = Failure(FailureKind.UNREACHABLE, failure.message)
         if self._phase is _Phase.OPEN:
             self._gap.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
@@ -185,7 +197,7 @@ class Listening:
             self._enter(_Phase.WAITING, now.monotonic_s + wait_s)
             return []
         self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(NOTIFICATIONS_RETRY_MAX_S))
-        message = f"nobody publishes at {self._publisher}: {failure}"
+        message = f"nobody publishes at {self._publisher}: {self._masks.failure(failure)}"
         return self._tell_once("notifications_unheard", message, FAILURES[failure.kind].hint, now)
 
     def hurry(self, now: Moment) -> list[Effect]:
@@ -233,7 +245,7 @@ class Listening:
         self._backoff.begin_attempt()
         timeout_s = self._backoff.attempt_timeout()
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
-        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve)]
+        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve, self._trust)]
 
     def _unnamed(self, now: Moment) -> list[Effect]:
         """Nobody says where to listen, which is news only where it was known before."""

@@ -33,7 +33,7 @@ class Notified(Moving):
     ) -> None:
         super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
         self._can_subscribe = can_subscribe
-        self._listening = Listening(settings, rng)
+        self._listening = Listening(settings, rng, self._masks)
 
     def _established(self, step: Established) -> None:
         super()._established(step)

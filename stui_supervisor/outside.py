@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stui_supervisor.adapters.host import SystemClock, directories
 from stui_supervisor.adapters.host_network import HostNetwork
@@ -33,6 +33,7 @@ from stui_supervisor.ports import (
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
+from stui_supervisor.trust import ANYONE, Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_link import ZmqTransport
 
 
-MakeLink = Callable[[Endpoint, LinkTimes, CurveKeys | None], Link]
+class MakeLink(Protocol):
+    """Makes the link of one attempt."""
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, trust: Trust = ANYONE, /) -> Link:
+        """A new link, encrypted where there are keys, not yet opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +136,12 @@ def assemble(
 
 
 def without_keys(link: LinkFactory) -> MakeLink:
-    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead."""
+    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead.
 
-    def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None) -> Link:
+    Where ``localhost`` leads to and whose an IPC socket is, the program sees to itself.
+    """
+
+    def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, _trust: Trust = ANYONE, /) -> Link:
         if curve is not None:
             raise ConfigurationError(f"a key is pinned for {endpoint}, and links of the program's own take none")
         return link(endpoint, times)
@@ -147,15 +155,20 @@ class _Transport:
     def __init__(self) -> None:
         self._transport: ZmqTransport | None = None
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None) -> Link:
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, trust: Trust = ANYONE, /) -> Link:
         """A new link, encrypted where there are keys, not yet opened."""
-        return self._started()(endpoint, times, curve)
+        return self._started()(endpoint, times, curve, trust)
 
     def subscription(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> Subscription:
         """See ports.SubscriptionFactory."""
-        return self._started().subscription(endpoint, topics, times, curve)
+        return self._started().subscription(endpoint, topics, times, curve, trust)
 
     def _started(self) -> ZmqTransport:
         if self._transport is None:
@@ -200,7 +213,7 @@ class NoDisk:
         """Where there is no place for profiles, none is settled."""
         return Profile(name=name), ()
 
-    def note_link(self, _name: str, _endpoint: str | None, *, wanted: bool) -> None:  # noqa: ARG002  # nowhere to put it
+    def note_link(self, *_: object, **__: object) -> None:
         """Raises StoreError."""
         raise self._error
 

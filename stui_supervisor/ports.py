@@ -16,6 +16,7 @@ from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
+from stui_supervisor.trust import ANYONE, Trust
 
 
 class Clock(Protocol):
@@ -120,7 +121,12 @@ class SubscriptionFactory(Protocol):
     """Makes the subscription of one attempt."""
 
     def __call__(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> Subscription:
         """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
 
@@ -170,8 +176,11 @@ class ProfileStore(Protocol):
         Raises StoreError also for one that may be set up and cannot be read: that is not known, and not the defaults.
         """
 
-    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
-        """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted."""
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool, stored_as: tuple[str, ...] = ()) -> None:
+        """Keep the endpoint, if there is one, as the profile's most recent one, and whether a link is wanted.
+
+        It takes the place of the other texts that it is ``stored_as``.
+        """
 
     def signature(self) -> object:
         """Something that differs once a profile has changed; never raises."""

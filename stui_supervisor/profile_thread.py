@@ -97,7 +97,7 @@ class ProfileThread:
     def _note(self, effect: NoteLink) -> None:
         # A recent endpoint is a courtesy, and the session has the wish too.
         with contextlib.suppress(Exception):
-            self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted)
+            self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted, stored_as=effect.stored_as)
 
     def _look(self) -> Input | None:
         with contextlib.suppress(Exception):  # what cannot be looked at is said by the next reading

@@ -18,14 +18,14 @@ _LOOPBACK: Final = "127.0.0.1"
 
 def named_by_user(text: str, link: Endpoint) -> Endpoint:
     """The publisher's address as the profile has it. Raises ConfigurationError."""
-    endpoint = Endpoint.parse(text.replace("://*:", "://0.0.0.0:", 1))
+    endpoint = Endpoint.stored(text.replace("://*:", "://0.0.0.0:", 1))
     # A server that binds every address of its machine is reached at the one that the link uses.
     return replace(endpoint, host=link.host or _LOOPBACK) if _is_unspecified(endpoint.host) else endpoint
 
 
 def named_by_image(text: object, link: Endpoint) -> Endpoint:
     """The publisher's address as the image's ping has it. Raises ConfigurationError."""
-    endpoint = named_by_user(text, link) if isinstance(text, str) else Endpoint.parse(text)  # type: ignore[arg-type]  # says what it is instead of text
+    endpoint = named_by_user(text, link) if isinstance(text, str) else Endpoint.stored(text)  # type: ignore[arg-type]  # says what it is instead of text
     if endpoint.scheme == "ipc":
         is_same_machine = link.scheme == "ipc"
     else:

@@ -12,6 +12,7 @@ from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIO
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
+from stui_supervisor.masks import without
 from stui_supervisor.passing import is_passing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
@@ -71,17 +72,30 @@ class Pushing(Retrying):
             self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
             return False
         context, has_disk = self._session.context, self._session.id is not None
-        own = context.sections()
+        own, found, remains = context.sections(), copy.sections, copy.remains
+        quoting = self._masks.quoting({**found, **remains}, own)
+        if quoting:
+            found, remains = without(quoting, found), without(quoting, remains)
+            self._sharing.found(is_readable=False)
+            self._leave_quoting(quoting)
         # What was set before anything could be restored wins over what was stored, which this may be the only copy of.
-        merged = context.merge(copy.sections, keeps_changes=not has_disk)
+        merged = context.merge(found, keeps_changes=not has_disk)
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
-        remains = {name: section for name, section in copy.remains.items() if _is_news(section, own.get(name))}
+        remains = {name: section for name, section in remains.items() if _is_news(section, own.get(name))}
         lost = {**self._session.unseen(remains), **merged.lost}
         self._effects += self._session.keep(lost)
         self._tell_of_copies(lost, "the image")
         self._tell_of_doubtful(merged.doubtful)
-        return bool(merged.newer)
+        return bool(merged.newer) and not quoting
+
+    def _leave_quoting(self, names: list[str]) -> None:
+        words = self._masks.text(", ".join(sorted(names)))[:ERROR_TEXT_MAX_LENGTH]
+        hint = (
+            "the rest was taken over; the image's copy stays as it is, and the work context is kept on this machine "
+            "only, until the token is out of it"
+        )
+        self._problem("copy_quotes_token", f"the image's copy of the work quotes the token, in: {words}", hint)
 
     def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
         """The same, once the user is told of the copies that are kept by them."""

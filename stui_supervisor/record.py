@@ -15,7 +15,8 @@ from stui_supervisor.identity import Identity
 class SessionRecord:
     """The last-known-good endpoint and what belongs to it.
 
-    ``endpoint`` changes only when a link is established. ``wanted`` is False after a person's
+    ``endpoint`` changes only when a link is established; ``endpoint_from_file`` says that it came with an imported
+    session and that nobody has named it here, so that no secret goes there. ``wanted`` is False after a person's
     disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
     text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
     the backend calls the owner of ``backend_session``; an earlier version has not kept that. ``is_unnamed_told``: the
@@ -25,6 +26,7 @@ class SessionRecord:
 
     profile: str
     endpoint: str | None = None
+    endpoint_from_file: bool = False
     wanted: bool = True
     dialect: str | None = None
     image_id: str | None = None

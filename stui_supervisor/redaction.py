@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from binascii import b2a_base64
 from collections.abc import Iterable
-from typing import Final
-from urllib.parse import quote
+from typing import Any, Final
 
 from stui_supervisor.secret import MASK, Secret
 
@@ -22,19 +21,30 @@ def redact(line: str, secrets: Iterable[Secret] = ()) -> str:
     """The finished JSON line without secrets: the last step before the disk.
 
     Masked are the values of keys such as ``auth_token`` or ``password``, also where they are quoted
-    within a text, and the texts of ``secrets`` wherever they stand, also in the forms in which software
-    quotes a text: JSON within JSON, percent-encoded, in base64 and in hex.
+    within a text, and the texts of ``secrets`` wherever they stand, in whatever spelling.
     """
     for secret in secrets:
-        for form in _forms(secret):
-            line = line.replace(form, MASK)
+        if secret.is_in(line.encode("utf-8", "surrogatepass")):
+            line = _without(secret, line)
     line = _MEMBER.sub(rf'\1"{MASK}"', line)
     return _IN_TEXT.sub(rf"\1{MASK}", line)
 
 
-def _forms(secret: Secret) -> Iterable[str]:
-    raw = secret.reveal().encode("utf-8", "surrogatepass")
-    if not raw:
-        return ()
-    base64 = b2a_base64(raw, newline=False).decode().rstrip("=")
-    return *secret.spellings(), quote(raw, safe=""), base64, raw.hex(), raw.hex().upper()
+def _without(secret: Secret, line: str) -> str:
+    """Text by text: a mask in the line itself might take a part of an escape with it."""
+    try:
+        return json.dumps(_hidden(secret, json.loads(line)))
+    except (ValueError, RecursionError):
+        return secret.hidden_in(line)
+
+
+def _hidden(secret: Secret, value: Any) -> Any:
+    match value:
+        case str():
+            return secret.hidden_in(value)
+        case dict():
+            return {secret.hidden_in(name): _hidden(secret, each) for name, each in value.items()}
+        case list():
+            return [_hidden(secret, each) for each in value]
+        case _:
+            return value

@@ -12,7 +12,7 @@ from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settin
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.denied import Denied
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
-from stui_supervisor.endpoint import Endpoint, usable
+from stui_supervisor.endpoint import Endpoint, are_same, usable
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
@@ -29,6 +29,7 @@ from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.troubles import Troubles
+from stui_supervisor.trust import Trust
 from stui_supervisor.turn import BEFORE_ALL, Turn
 
 
@@ -44,7 +45,7 @@ class Retrying(Turn, ABC):
         self._backoff = Backoff(settings, rng)
         self._liveness = Liveness(settings)
         self._troubles = Troubles()
-        self._exchange = Exchange(settings)
+        self._exchange = Exchange(settings, self._masks)
         self._sharing = Sharing(settings)
         self._denied = Denied()
         self._unread = Unread()
@@ -118,13 +119,16 @@ class Retrying(Turn, ABC):
         settings = self._settings
         if not settings.keeps_session or not settings.uses_profile or not self._reading.is_known:
             return
-        noted = self._profile.wishing(wanted=wanted)
-        place = None if endpoint is None else str(endpoint)
-        if place is not None:
-            noted = noted.linked_to(place)
-        if noted != self._profile:
-            self._profile = noted
-            self._effects.append(NoteLink(noted.name, place, wanted))
+        profile, place, stored_as = self._profile.wishing(wanted=wanted), None, tuple[str, ...]()
+        if endpoint is not None:
+            if not self._is_named:
+                return
+            place = str(endpoint)
+            stored_as = tuple(text for text in profile.texts_of(endpoint) if text != place)
+            profile = profile.linked_to(place, stored_as)
+        if profile != self._profile:
+            self._profile = profile
+            self._effects.append(NoteLink(profile.name, place, wanted, stored_as))
 
     def _begin_attempt(self) -> None:
         attempt, endpoint = self._attempt, self._attempt.endpoint
@@ -135,17 +139,30 @@ class Retrying(Turn, ABC):
         server_key = self._pinned_key()
         if self._wants_token or server_key is not None:
             attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
-            self._effects.append(ReadCredential(attempt.link, endpoint, self._wants_token, server_key))
+            last = self._session.record.endpoint
+            texts = (*self._profile.texts_of(endpoint), *endpoint.stored_as)
+            texts += (last,) if last is not None and endpoint.is_stored_as(last) else ()
+            known = replace(endpoint, stored_as=tuple(dict.fromkeys(texts)))
+            self._effects.append(ReadCredential(attempt.link, known, self._wants_token, server_key))
         else:
             self._status = replace(self._status, credential_source=None)
             self._open()
 
     @property
     def _wants_token(self) -> bool:
-        return self._has_credentials or self._profile.uses_token
+        return (self._has_credentials or self._profile.uses_token) and self._is_named
+
+    @property
+    def _is_named(self) -> bool:
+        """False for an endpoint that came with an imported file while nobody has named it here."""
+        endpoint, record = self._attempt.endpoint, self._session.record
+        if endpoint is None or not record.endpoint_from_file or endpoint == self._route.named:
+            return True
+        return not are_same(record.endpoint, str(endpoint)) or bool(self._profile.texts_of(endpoint))
 
     def _pinned_key(self) -> str | None:
-        return self._profile.server_keys.get(str(self._attempt.endpoint))
+        endpoint = self._attempt.endpoint
+        return None if endpoint is None else self._profile.server_key(endpoint)
 
     def _is_less_safe_than_settled(self) -> bool:
         """True for an attempt or a link that began when the profile asked for less than it does now."""
@@ -154,38 +171,48 @@ class Retrying(Turn, ABC):
             return False
         pinned = self._pinned_key()
         has_another_key = pinned is not None and (attempt.curve is None or attempt.curve.server != pinned)
-        lacks_token = profile.uses_token and attempt.secret is None
+        lacks_token = profile.uses_token and self._is_named and attempt.secret is None
         image = attempt.look.image if attempt.phase is Phase.UP else None
         has_another_image = unpinned(image, profile.pin_image) is not None
-        return has_another_key or lacks_token or self._shows_token() or has_another_image
+        trusts_another = attempt.endpoint is not None and attempt.ipc_owner != self._ipc_owner(attempt.endpoint)
+        return has_another_key or lacks_token or self._shows_token() or has_another_image or trusts_another
 
     def _shows_token(self) -> bool:
         """True where the token would go, or has gone, over a network in the clear, and the profile does not let it."""
         attempt = self._attempt
-        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_local and attempt.curve is None
-        return attempt.secret is not None and is_in_clear and not self._profile.allow_plaintext_token
+        is_in_clear = attempt.endpoint is not None and not attempt.endpoint.is_loopback and attempt.curve is None
+        may_show = self._profile.allow_plaintext_token or attempt.only_loopback
+        return attempt.secret is not None and is_in_clear and not may_show
 
     def _credential_read(self, event: inputs.CredentialRead) -> None:
         attempt = self._attempt
         if event.link != attempt.link or attempt.phase is not Phase.CREDENTIAL:
             return
-        self._status = replace(self._status, credential_source=event.source if event.secret else None)
+        self._masks.add(event.secret)
+        self._status = replace(self._status, credential_source=self._masks.text(event.source) if event.secret else None)
         attempt.secret, attempt.curve = event.secret or None, event.curve
         if self._shows_token():
-            self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
-            return
+            if attempt.endpoint is None or not attempt.endpoint.is_named_loopback:
+                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
+                return
+            attempt.only_loopback = True  # where the name leads to is seen when it is looked up
         self._open()
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
         if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:
-            self._attempt_failed(Failure(FailureKind.CREDENTIAL, str(event.error)))
+            self._attempt_failed(self._masks.failure(Failure(FailureKind.CREDENTIAL, str(event.error))))
 
     def _open(self) -> None:
         attempt, timeout_s = self._attempt, self._backoff.attempt_timeout()
         if attempt.endpoint is None:
             raise AssertionError("an attempt without an endpoint")
         attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
-        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve))
+        attempt.ipc_owner = self._ipc_owner(attempt.endpoint)
+        trust = Trust(attempt.only_loopback, attempt.ipc_owner)
+        self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve, trust))
+
+    def _ipc_owner(self, endpoint: Endpoint) -> str | None:
+        return self._profile.ipc_owner if endpoint.scheme == "ipc" else None
 
     # The end of an attempt or of a link
 
@@ -231,17 +258,21 @@ class Retrying(Turn, ABC):
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
             return
+        failure = self._masks.failure(event.failure)
         if self._attempt.phase is not Phase.UP:
-            self._link_not_made(event.failure)
+            self._link_not_made(failure)
             return
-        reason = str(event.failure)
+        reason = str(failure)
         self._end_link(reason, keep_waiting=True)
         self._note_error(reason, event.failure.kind)
         self._move(Trigger.LINK_LOST, reason)
-        self._wait_and_retry(event.failure, was_up=True)
+        self._wait_and_retry(failure, was_up=True)
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
+        if failure.kind is FailureKind.TOKEN_IN_CLEAR:
+            self._reject(failure.as_rejection())
+            return
         if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
             rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
             if rejection is not None:

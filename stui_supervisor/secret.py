@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from stui_supervisor.spellings import Spellings
 
 MASK: Final = "********"
 
@@ -11,28 +13,40 @@ MASK: Final = "********"
 class Secret:
     """Holds a token; only ``reveal()`` gives it away, no ``repr``, ``str``, format or pickle does."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_spellings", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._spellings: Spellings | None = None
 
     def reveal(self) -> str:
         """The text itself, for the one place that sends it."""
         return self._text
 
-    def spellings(self) -> tuple[str, ...]:
-        """How JSON within JSON, JSON and a plain text write it.
-
-        The longest escapes come first: within them the shorter ones stand, and would leave the rest behind.
-        """
-        escaped = json.dumps(self._text)[1:-1]
-        return json.dumps(escaped)[1:-1], escaped, json.dumps(self._text, ensure_ascii=False)[1:-1], self._text
+    def is_in(self, said: bytes) -> bool:
+        """True when somebody quotes it here, in whatever spelling; also when that takes too long to see."""
+        return bool(self._known_spellings().spans(said))
 
     def hidden_in(self, text: str) -> str:
-        """The text without this one, for what somebody repeats, also within JSON that it quotes."""
-        for spelling in self.spellings():
-            text = text.replace(spelling, MASK)
-        return text
+        """The text without this one, for what somebody repeats, in whatever spelling."""
+        said = text.encode("utf-8", "surrogatepass")
+        spans = self._known_spellings().spans(said)
+        if not spans:
+            return text
+        from stui_supervisor.spellings import without  # noqa: PLC0415  # see below
+
+        hidden = without(said, spans, MASK.encode())
+        try:
+            return hidden.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:  # its last byte was the first one of a character
+            return hidden.decode("utf-8", "replace")
+
+    def _known_spellings(self) -> Spellings:
+        if self._spellings is None:
+            from stui_supervisor.spellings import Spellings  # noqa: PLC0415  # no start without a token waits for it
+
+            self._spellings = Spellings(self._text)
+        return self._spellings
 
     def __repr__(self) -> str:
         return f"Secret({MASK!r})"

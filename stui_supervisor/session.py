@@ -17,6 +17,7 @@ from stui_supervisor.backend_session import BackendSession
 from stui_supervisor.config import COPIES_MAX_BYTES, Settings
 from stui_supervisor.context import Context, Section
 from stui_supervisor.effects import Effect, Load, Release, Save, SaveSnapshot
+from stui_supervisor.endpoint import are_same
 from stui_supervisor.handshake import Known
 from stui_supervisor.identity import Identity, differ
 from stui_supervisor.record import Claimed, SessionRecord, held, named
@@ -174,6 +175,7 @@ class Session:
         holding.record = replace(
             stored,
             endpoint=mine.endpoint or stored.endpoint,
+            endpoint_from_file=(mine if mine.endpoint else stored).endpoint_from_file,
             dialect=mine.dialect or stored.dialect,
             client_id=mine.client_id or stored.client_id,
             is_unnamed_told=mine.is_unnamed_told or stored.is_unnamed_told,
@@ -239,7 +241,13 @@ class Session:
     def _use(self, holding: Holding, image: Identity | None, sections: Mapping[str, Section]) -> None:
         old, self._current = self._current, holding
         endpoint = holding.record.endpoint or old.record.endpoint
-        holding.record = replace(holding.record.of_image(image), wanted=old.record.wanted, endpoint=endpoint)
+        from_file = (holding if holding.record.endpoint else old).record.endpoint_from_file
+        holding.record = replace(
+            holding.record.of_image(image),
+            wanted=old.record.wanted,
+            endpoint=endpoint,
+            endpoint_from_file=from_file,
+        )
         holding.sections = None
         self.context.replace(sections)
         self.context_saved_at = None
@@ -250,6 +258,11 @@ class Session:
         """The user has said whether a link is wanted; the next start knows it."""
         self._wish = wanted
         self._change(now, wanted=wanted)
+
+    def named(self, endpoint: str, now: float) -> None:
+        """The user has named this endpoint: it is his own, wherever it was read before."""
+        if self.record.endpoint_from_file and are_same(self.record.endpoint, endpoint):
+            self._change(now, endpoint_from_file=False)
 
     def note_status(self, status: Mapping[str, Any], now: float) -> None:
         """A transition: what another process may read about this one changes with it."""
@@ -263,6 +276,7 @@ class Session:
         self._change(
             now,
             endpoint=endpoint,
+            endpoint_from_file=self.record.endpoint_from_file and are_same(self.record.endpoint, endpoint),
             dialect=known.dialect,
             client_id=known.client_id,
             **named(known.image),
@@ -299,7 +313,7 @@ class Session:
         """The dialect that the backend at this endpoint is known to speak."""
         if endpoint in self._dialects:
             return self._dialects[endpoint]
-        return _DIALECTS.get(self.record.dialect) if endpoint == self.record.endpoint else None
+        return _DIALECTS.get(self.record.dialect) if are_same(endpoint, self.record.endpoint) else None
 
     def known(self, endpoint: str) -> Known:
         """What the next handshake at this endpoint starts from."""
@@ -317,7 +331,7 @@ class Session:
             image=self.record.image,
             session=session,
             client_id=self.record.client_id or "",
-            is_elsewhere=here is None and endpoint != self.record.endpoint,
+            is_elsewhere=here is None and not are_same(endpoint, self.record.endpoint),
             writers=frozenset(section.writer for section in sections),
         )
 

@@ -37,7 +37,7 @@ class Subscriber:
             raise AssertionError("the core subscribes where nothing can")
         times = LinkTimes(effect.timeout_s, NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S)
         try:
-            self._subscription = self._make(effect.endpoint, effect.topics, times, effect.curve)
+            self._subscription = self._make(effect.endpoint, effect.topics, times, effect.curve, effect.trust)
             self._subscription.open(_Listener(self._feed, effect.number))
         except Exception as error:  # noqa: BLE001  # a system without a socket to spare costs the notifications alone
             failure = Failure(FailureKind.UNREACHABLE, str(error) or type(error).__name__)

@@ -23,6 +23,7 @@ from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, S
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.secret import Secret
+from stui_supervisor.trust import ANYONE, Trust
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -137,10 +138,10 @@ class MemoryProfiles:
             raise self.failure
         return self.profiles.get(name, Profile(name=name)), ()
 
-    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool, stored_as: tuple[str, ...] = ()) -> None:
         """See ports.ProfileStore."""
         profile = self.read(name)[0].wishing(wanted=wanted)
-        self.profiles[name] = profile if endpoint is None else profile.linked_to(endpoint)
+        self.profiles[name] = profile if endpoint is None else profile.linked_to(endpoint, stored_as)
 
     def signature(self) -> object:
         """See ports.ProfileStore."""
@@ -221,7 +222,12 @@ class FakePublisher:
         self.subscriptions: list[FakeSubscription] = []
 
     def __call__(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,  # noqa: ARG002  # there is no other end that could be another's
     ) -> FakeSubscription:
         """See ports.SubscriptionFactory."""
         self.subscriptions.append(FakeSubscription(self, endpoint, topics, times, curve))

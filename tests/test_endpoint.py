@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stui_supervisor import Supervisor
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, RelativePath
 from stui_supervisor.errors import ConfigurationError
 
 
@@ -22,7 +23,21 @@ from stui_supervisor.errors import ConfigurationError
         ("tcp://[FE80::1%Eth0]:5555", Endpoint("tcp", "fe80::1%Eth0", 5555), "tcp://[fe80::1%Eth0]:5555"),
         ("tcp://my_image-2.local:05555", Endpoint("tcp", "my_image-2.local", 5555), "tcp://my_image-2.local:5555"),
         ("ipc:///tmp/stui", Endpoint("ipc", path="/tmp/stui"), "ipc:///tmp/stui"),  # noqa: S108  # nothing is made there
-        ("ipc://relative/grün", Endpoint("ipc", path="relative/grün"), "ipc://relative/grün"),
+        ("ipc:///tmp//./stui/", Endpoint("ipc", path="/tmp/stui"), "ipc:///tmp/stui"),  # noqa: S108  # as above
+        ("ipc:///../tmp/../stui", Endpoint("ipc", path="/tmp/../stui"), "ipc:///tmp/../stui"),  # noqa: S108  # a link may be there
+        ("ipc://@stui/./x", Endpoint("ipc", path="@stui/./x"), "ipc://@stui/./x"),
+        ("tcp://Host.Example.:1", Endpoint("tcp", "host.example", 1), "tcp://host.example:1"),
+        ("tcp://LOCALHOST.:1", Endpoint("tcp", "localhost", 1), "tcp://localhost:1"),
+        ("tcp://[0:0:0::0001]:5555", Endpoint("tcp", "::1", 5555), "tcp://[::1]:5555"),
+        ("tcp://[::1%lo]:5555", Endpoint("tcp", "::1", 5555), "tcp://[::1]:5555"),
+        ("tcp://[2001:DB8:0::0a]:1", Endpoint("tcp", "2001:db8::a", 1), "tcp://[2001:db8::a]:1"),
+        ("tcp://[fe80:0::1%eth0]:1", Endpoint("tcp", "fe80::1%eth0", 1), "tcp://[fe80::1%eth0]:1"),
+        ("tcp://[::ffff:192.0.2.1]:1", Endpoint("tcp", "192.0.2.1", 1), "tcp://192.0.2.1:1"),
+        ("tcp://[::FFFF:7f00:1]:1", Endpoint("tcp", "127.0.0.1", 1), "tcp://127.0.0.1:1"),
+        ("tcp://127.0.0.0x1:1", Endpoint("tcp", "127.0.0.1", 1), "tcp://127.0.0.1:1"),
+        ("tcp://0177.0x1:1", Endpoint("tcp", "127.0.0.1", 1), "tcp://127.0.0.1:1"),
+        ("tcp://0xC0000201:1", Endpoint("tcp", "192.0.2.1", 1), "tcp://192.0.2.1:1"),
+        ("tcp://cafe.0x1:1", Endpoint("tcp", "cafe.0x1", 1), "tcp://cafe.0x1:1"),
     ],
 )
 def test_an_address_is_read_and_shown_in_its_normal_form(text: str, endpoint: Endpoint, normal: str) -> None:
@@ -66,6 +81,12 @@ def test_an_endpoint_that_was_made_by_hand_is_checked(endpoint: Endpoint, says: 
         ("tcp://*:5555", "no usable host"),
         ("tcp://999.1.1.1:5555", "no usable host"),
         ("tcp://a..b:5555", "no usable host"),
+        ("tcp://a..:5555", "no usable host"),
+        ("tcp://.:5555", "no usable host"),
+        ("tcp://0x1ffffffff:5555", "no usable host"),
+        ("tcp://0x1.256.0x1:5555", "no usable host"),
+        ("tcp://1.1.1.1.0x1:5555", "no usable host"),
+        ("tcp://09.0x1:5555", "no usable host"),
         ("tcp://-a:5555", "no usable host"),
         ("tcp://[::1:5555", "not a host and a port"),
         ("tcp://[nonsense]:5555", "no usable host"),
@@ -104,6 +125,12 @@ def test_what_is_not_text_is_refused(value: Any) -> None:
         ("tcp://192.0.2.1:1", False),
         ("tcp://[2001:db8::1]:1", False),
         ("tcp://localhost.example:1", False),
+        ("tcp://[::ffff:127.0.0.1]:1", True),
+        ("tcp://[::ffff:192.0.2.1]:1", False),
+        ("tcp://0.0.0.0:1", False),
+        ("tcp://[::]:1", False),
+        ("tcp://[fe80::1%lo]:1", False),
+        ("tcp://169.254.0.1:1", False),
     ],
 )
 def test_only_what_is_certainly_on_this_machine_is_local(text: str, is_local: bool) -> None:
@@ -133,3 +160,80 @@ def test_any_text_is_an_address_or_a_configuration_error_and_the_normal_form_sta
     assert Endpoint.parse(str(endpoint)) == endpoint
     assert str(Endpoint.parse(str(endpoint))) == str(endpoint)
     assert str(endpoint).isprintable()
+
+
+# Paths that are relative
+
+
+def test_a_relative_path_is_one_of_the_directory_in_which_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path.resolve() / "a" / "b"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert [str(Endpoint.parse(text)) for text in ("ipc://x", "IPC://./x//y/", "ipc://../x", "ipc://../../../x")] == [
+        f"ipc://{here}/x",
+        f"ipc://{here}/x/y",
+        f"ipc://{here.parent}/x",
+        f"ipc://{here.parents[2]}/x",
+    ]
+    named = Endpoint.parse("ipc://x")
+    monkeypatch.chdir(tmp_path)
+    assert Endpoint.parse(named) == named
+
+
+def test_where_the_working_directory_is_gone_a_relative_path_is_refused_in_words_and_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="a relative path, and the working directory is gone") as refused:
+        Endpoint.parse("ipc://x")
+    assert type(refused.value) is ConfigurationError
+    assert str(Endpoint.parse("ipc:///x")) == "ipc:///x"
+    assert str(Endpoint.parse("ipc://@x")) == "ipc://@x"
+
+
+def test_a_relative_path_that_gets_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="longer than 100 bytes"):
+        Endpoint.parse("ipc://" + "x" * 99)
+
+
+@pytest.mark.parametrize("text", ["ipc://x", "ipc://./x", "ipc://../x"])
+def test_a_stored_relative_path_leads_nowhere(text: str) -> None:
+    with pytest.raises(RelativePath, match="is a relative path"):
+        Endpoint.stored(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored_as"),
+    [("tcp://[::1]:1", ()), ("tcp://[0::1]:1", ("tcp://[0::1]:1",)), ("ipc:////x", ("ipc:////x",))],
+)
+def test_a_stored_endpoint_knows_how_it_was_spelt(text: str, stored_as: tuple[str, ...]) -> None:
+    endpoint = Endpoint.stored(text)
+    assert (endpoint, endpoint.stored_as) == (Endpoint.parse(text), stored_as)
+
+
+def test_what_an_earlier_version_stored_is_known_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    named = Endpoint.parse(f"ipc://{tmp_path.resolve()}/x")
+    texts = [
+        "ipc://x",
+        "ipc://./x",
+        f"ipc://../{tmp_path.name}/x",
+        f"ipc:/{tmp_path.resolve()}//x",
+        "ipc://y",
+        "nonsense",
+    ]
+    assert [named.is_stored_as(text) for text in texts] == [True, True, True, False, False, False]
+    assert Endpoint.stored(str(named)).is_stored_as("ipc://x") is False
+    assert Endpoint.parse("tcp://[::1]:1").is_stored_as("tcp://[0:0::1]:1")
+    assert not Endpoint.parse("tcp://[::1]:1").is_stored_as("tcp://[0:0::1]:2")
+
+
+def test_a_name_that_is_no_file_is_one_for_the_system_too() -> None:
+    assert Endpoint.parse("ipc://@stui").socket_name == "\0stui"
+    assert Endpoint.parse("ipc:///stui").socket_name == "/stui"

@@ -42,7 +42,7 @@ PURE_LIBRARY = {
     ),
     *("types", "typing", "unicodedata", "urllib.parse", "uuid"),
 }
-PURE_EXTRAS = {"machine": {"transitions"}, "policy": {"tenacity"}}
+PURE_EXTRAS = {"machine": {"transitions"}, "policy": {"tenacity"}, "endpoint": {"os"}}
 CLOCKS_AND_LOTS = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
 
 # The parts that are not pure, and what each may import of the package beside pure modules and its own.

@@ -7,6 +7,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import pytest
+
 from stui_supervisor.config import (
     LINK_GRACE_S,
     NOTIFICATIONS_GRACE_S,
@@ -15,12 +17,13 @@ from stui_supervisor.config import (
     NOTIFICATIONS_RETRY_MAX_S,
     Settings,
 )
-from stui_supervisor.effects import Effect, Subscribe, Unsubscribe
+from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.listening import Listening
 from stui_supervisor.profile import Profile
+from stui_supervisor.trust import Trust
 from tests.support.core_world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
 
 PUBLISHER = "tcp://127.0.0.1:6000"
@@ -371,3 +374,39 @@ def test_an_image_that_no_longer_says_where_it_publishes_is_told_of() -> None:
     (problem,) = told(Problem, ear.begin(named=None))
     assert problem.code == "notifications_unnamed"
     assert not ear.listening.is_deaf
+
+
+# Whom a publisher has to be
+
+
+@pytest.mark.parametrize(
+    ("link", "named", "profile", "trust"),
+    [
+        ("tcp://127.0.0.1:5555", "tcp://localhost:6000", PLAIN, Trust(only_loopback=True)),
+        ("ipc:///run/stui", "tcp://localhost:6000", PLAIN, Trust(only_loopback=True)),
+        ("tcp://localhost:5555", "tcp://localhost:6000", PLAIN, Trust()),
+        ("tcp://127.0.0.1:5555", None, replace(PLAIN, notifications="tcp://localhost:6000"), Trust()),
+        ("ipc:///run/stui", "ipc:///run/published", replace(PLAIN, ipc_owner="stui"), Trust(ipc_owner="stui")),
+        ("tcp://127.0.0.1:5555", PUBLISHER, replace(PLAIN, ipc_owner="stui"), Trust()),
+    ],
+)
+def test_a_name_of_the_image_s_leads_to_its_machine_and_a_socket_is_its_owner_s(
+    link: str, named: str | None, profile: Profile, trust: Trust
+) -> None:
+    (subscribed,) = Ear().begin(Endpoint.parse(link), named, profile)
+    assert isinstance(subscribed, Subscribe)
+    assert subscribed.trust == trust
+
+
+def test_a_name_that_leads_elsewhere_is_told_once_and_tried_again() -> None:
+    ear = Ear()
+    ear.begin(named="tcp://localhost:6000")
+    elsewhere = Failure(FailureKind.TOKEN_IN_CLEAR, "localhost leads to 192.0.2.1 here")
+    assert ear.lost(elsewhere) == []
+    ear.wait(1.5)
+    (told,) = ear.lost(elsewhere)
+    assert isinstance(told, Announce)
+    assert isinstance(told.event, Problem)
+    assert told.event.message == (
+        "nobody publishes at tcp://localhost:6000: the host cannot be reached (localhost leads to 192.0.2.1 here)"
+    )

@@ -63,3 +63,11 @@ def test_what_is_no_address_is_refused_in_few_words(named: object) -> None:
     with pytest.raises(ConfigurationError) as caught:
         named_by_image(named, Endpoint.parse(LOCAL))
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["ipc://published", "ipc://./published"])
+def test_a_relative_path_is_followed_by_nobody(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="is a relative path"):
+        named_by_image(text, Endpoint.parse(IPC))
+    with pytest.raises(ConfigurationError, match="is a relative path"):
+        named_by_user(text, Endpoint.parse(LOCAL))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -49,6 +50,21 @@ def test_a_known_secret_is_found_in_the_forms_in_which_software_quotes_a_text(na
         masked = redact(line, [Secret(canary.CANARY)])
         assert encodings_in(masked.encode()) == set()
         assert json.loads(masked).keys() == {"reason"}
+
+
+@pytest.mark.parametrize("spelt", [str.lower, str.upper, str.title])
+def test_hex_is_masked_in_either_case(spelt: Callable[[str], str]) -> None:
+    quoted = spelt(canary.CANARY.encode().hex())
+    assert redact(json.dumps({"reason": f"not {quoted}"}), [Secret(canary.CANARY)]) == f'{{"reason": "not {MASK}"}}'
+
+
+def test_a_line_that_is_no_json_is_masked_too() -> None:
+    assert redact(f"<{CANARY}", [Secret(CANARY)]) == f"<{MASK}"
+
+
+def test_a_mask_leaves_the_escapes_beside_it_whole() -> None:
+    line = json.dumps({"path\\": ["C:\\" + CANARY + "\\", 1.5, None, {"a": CANARY}]})
+    assert json.loads(redact(line, [Secret(CANARY)])) == {"path\\": [f"C:\\{MASK}\\", 1.5, None, {"a": MASK}]}
 
 
 def test_a_line_without_secrets_stays_as_it_is() -> None:

@@ -7,8 +7,10 @@ from typing import Final
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.secret import Secret
+from stui_supervisor.tokens import checked_token
 
 TOKEN_VARIABLE: Final = "STUI_TOKEN"  # noqa: S105  # the name of a variable
+_HINT: Final = "set it to the token itself, or unset it to use the keyring"
 
 
 class EnvironmentToken:
@@ -25,6 +27,8 @@ class EnvironmentToken:
 
 
 def token_of_this_run() -> EnvironmentToken | None:
-    """The credentials in the environment, if there are any."""
+    """The credentials in the environment, if there are any. Raises ConfigurationError for what can be no token."""
     token = os.environ.get(TOKEN_VARIABLE)
-    return EnvironmentToken(Secret(token)) if token else None
+    if not token:
+        return None
+    return EnvironmentToken(checked_token(token, named=f"the token in {TOKEN_VARIABLE}", hint=_HINT))

@@ -36,7 +36,7 @@ async def _ask(endpoint: Endpoint, address: Address | None, said: bytes, wanted:
     loop = asyncio.get_running_loop()
     with socket.socket(family, socket.SOCK_STREAM) as peer:
         peer.setblocking(False)
-        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.path
+        where: str | tuple[str, int] = (address[1], endpoint.port) if address else endpoint.socket_name
         await loop.sock_connect(peer, where)
         answer = b""
         await loop.sock_sendall(peer, said)

@@ -20,7 +20,7 @@ from stui_supervisor.profile import Profile
 
 MINOR: Final = 1  # of the format of this body; before that no line had a checksum
 
-_TEXTS: Final = ("pin_image", "notifications")
+_TEXTS: Final = ("pin_image", "notifications", "ipc_owner")
 _LISTS: Final = ("endpoints", "topics", "recent")
 _FLAGS: Final = ("failover", "uses_token", "allow_plaintext_token", "favourite", "wanted")
 _KEYS: Final = tuple(item.name for item in fields(Profile) if item.name not in {"name", "extra"})

@@ -100,12 +100,12 @@ class ProfileFile:
             return error.errno
         return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode
 
-    def note_link(self, name: str, endpoint: str | None, *, wanted: bool) -> None:
+    def note_link(self, name: str, endpoint: str | None, *, wanted: bool, stored_as: tuple[str, ...] = ()) -> None:
         """See ports.ProfileStore."""
 
         def noted(known: Profile | None) -> Profile:
             profile = (known or Profile(name=name)).wishing(wanted=wanted)
-            return profile if endpoint is None else profile.linked_to(endpoint)
+            return profile if endpoint is None else profile.linked_to(endpoint, stored_as)
 
         self.change(name, noted, wait_s=RECENT_WAIT_S)
 

@@ -41,7 +41,12 @@ _RECORD_TEXTS: Final = (
     "client_id",
     "session_owner",
 )
-_LATER_KEYS: Final = ("image_canonical", "session_owner", "is_unnamed_told")  # left out where they say nothing
+_LATER_KEYS: Final = (
+    "image_canonical",
+    "session_owner",
+    "is_unnamed_told",
+    "endpoint_from_file",
+)  # left out where they say nothing
 _SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -83,8 +88,11 @@ def decode_record(body: bytes) -> SessionRecord:
     """Raises Damaged when it is not a record."""
     values = json_object(body)
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
+    from_file = values.get("endpoint_from_file", False)  # which an earlier version did not write
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
-    if not isinstance(profile, str) or not isinstance(wanted, bool) or not isinstance(status, dict):
+    if not isinstance(profile, str) or not isinstance(status, dict):
+        raise Damaged("it is not the record of a session")
+    if not isinstance(wanted, bool) or not isinstance(from_file, bool):
         raise Damaged("it is not the record of a session")
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise Damaged("it is not the record of a session")
@@ -95,7 +103,13 @@ def decode_record(body: bytes) -> SessionRecord:
     if known["backend_session"] is None and isinstance(number, int | float) and not isinstance(number, bool):
         known["backend_session"] = number
     return SessionRecord(
-        profile=profile, wanted=wanted, status=status, extra=extra, is_unnamed_told=is_unnamed_told, **known
+        profile=profile,
+        wanted=wanted,
+        endpoint_from_file=from_file,
+        status=status,
+        extra=extra,
+        is_unnamed_told=is_unnamed_told,
+        **known,
     )
 
 

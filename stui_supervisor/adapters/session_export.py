@@ -25,7 +25,7 @@ from stui_supervisor.config import (
     IDENTITY_MAX_BYTES,
     RECORD_MAX_BYTES,
 )
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, RelativePath
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.profile import checked_name
 from stui_supervisor.record import SessionRecord, named
@@ -78,14 +78,23 @@ def decode_export(content: bytes) -> tuple[SessionRecord, StoredContext]:
 
 
 def _record(values: dict[str, Any]) -> SessionRecord:
-    endpoint = values.get("endpoint")
     return SessionRecord(
         profile=checked_name(values.get("profile", "")),
-        endpoint=None if endpoint is None else str(Endpoint.parse(endpoint)),
+        endpoint=_endpoint(values),
+        endpoint_from_file=values.get("endpoint") is not None,
         dialect=_text(values, "dialect"),
         image_id=_text(values, "image_id"),
         image_canonical=_text(values, "image_canonical"),
     )
+
+
+def _endpoint(values: dict[str, Any]) -> str | None:
+    """The endpoint in its one spelling. A relative path stays as it was typed elsewhere: nobody follows it."""
+    text: Any = values.get("endpoint")
+    try:
+        return None if text is None else str(Endpoint.stored(text))
+    except RelativePath:
+        return str(text)
 
 
 def _text(values: dict[str, Any], name: str) -> str | None:

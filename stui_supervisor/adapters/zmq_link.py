@@ -12,6 +12,7 @@ import asyncio
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import zmq
@@ -19,16 +20,19 @@ import zmq
 from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, Names
 from stui_supervisor.adapters.greeting import mechanism_at
+from stui_supervisor.adapters.ipc_owner import can_be_asked, trusted_users, user_name
 from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.worker import in_thread
 from stui_supervisor.adapters.zmq_wire import Options, Wire
-from stui_supervisor.config import STAGGER_S
+from stui_supervisor.config import GREETING_WAIT_S, STAGGER_S
 from stui_supervisor.curve import CurveKeys
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, is_loopback
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes
+from stui_supervisor.trust import ANYONE, Trust
 
 if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
 # How an address may fail, the one that got furthest first; one that has no way to it says the least.
 _FURTHEST: Final = (
+    FailureKind.IPC_OWNER,
     FailureKind.KEY_REFUSED,
     FailureKind.NOT_ZEROMQ,
     FailureKind.RESET,
@@ -55,17 +60,24 @@ class ZmqTransport:
         self._readiness = Readiness()
         self._names = Names()
 
-    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None) -> ZmqLink:
+    def __call__(
+        self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None = None, trust: Trust = ANYONE
+    ) -> ZmqLink:
         """A new link, encrypted where there are keys, not yet opened."""
-        return ZmqLink(self._context, self._readiness, self._names, endpoint, times, curve)
+        return ZmqLink(self._context, self._readiness, self._names, endpoint, times, curve, trust)
 
     def subscription(
-        self, endpoint: Endpoint, topics: tuple[str, ...], times: LinkTimes, curve: CurveKeys | None = None
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> ZmqSubscription:
         """A new subscription, as safe as its link, not yet opened."""
         from stui_supervisor.adapters.zmq_subscription import ZmqSubscription  # noqa: PLC0415  # it builds on this file
 
-        return ZmqSubscription(self._context, self._readiness, self._names, endpoint, topics, times, curve)
+        return ZmqSubscription(self._context, self._readiness, self._names, endpoint, topics, times, curve, trust)
 
     def close(self) -> None:
         """Let go of the context and what watches its sockets."""
@@ -77,10 +89,11 @@ class ZmqConnection(ABC, Generic[L]):
     """One attempt to connect to an endpoint, and the connection it becomes.
 
     ``kind`` is the type of the socket, ``options`` are what it needs beside those of every connection. With
-    ``curve`` it is encrypted, and comes up only with the backend that has the pinned key.
+    ``curve`` it is encrypted, and comes up only with the backend that has the pinned key; ``trust`` is what has to be
+    true of the other end beside.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what connections share, and all that makes this one another
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
@@ -89,7 +102,9 @@ class ZmqConnection(ABC, Generic[L]):
         times: LinkTimes,
         kind: int,
         options: Options = (),
+        *,
         curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> None:
         self._context = context
         self._readiness = readiness
@@ -99,6 +114,8 @@ class ZmqConnection(ABC, Generic[L]):
         self._kind = kind
         self._options = (*options, *_encryption(curve))
         self._curve = curve
+        self._trust = trust
+        self._users: frozenset[int] = frozenset()
         self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
@@ -129,7 +146,8 @@ class ZmqConnection(ABC, Generic[L]):
         failure: Failure | None = None
         try:
             async with patience(self._times.attempt_timeout_s):
-                failure = await self._race(await self._targets())
+                targets = await self._targets()
+                failure = targets if isinstance(targets, Failure) else await self._race(targets)
                 if failure is None:
                     return
         except TimeoutError:
@@ -140,8 +158,22 @@ class ZmqConnection(ABC, Generic[L]):
             failure = Failure(FailureKind.UNREACHABLE, str(error))
         self._end(failure)
 
-    async def _targets(self) -> list[Address | None]:
-        return [None] if self._endpoint.scheme == "ipc" else [*await self._names.addresses(self._endpoint)]
+    async def _targets(self) -> list[Address | None] | Failure:
+        """Where to connect to: every address that may be the other end's."""
+        if self._endpoint.scheme == "ipc":
+            users = await _trusted_users(self._trust.ipc_owner)
+            if isinstance(users, Failure):
+                return users
+            self._users = users
+            return [None]
+        found = await self._names.addresses(self._endpoint)
+        if not self._trust.only_loopback:
+            return [*found]
+        safe: list[Address | None] = [address for address in found if is_loopback(address[1])]
+        if found and not safe:
+            leads = f"{self._endpoint.host} leads to {found[0][1]} here"
+            return Failure(FailureKind.TOKEN_IN_CLEAR, leads)
+        return safe
 
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).
@@ -184,6 +216,11 @@ class ZmqConnection(ABC, Generic[L]):
         self._racing[wire] = address
         wire.connect(self._target(address), self._times, self._options)
         is_up = await wire.outcome
+        if is_up and not wire.is_closed and self._users:
+            refusal = await self._refusal(wire)
+            if refusal is not None:
+                wire.close()
+                return refusal
         if wire.is_closed or self._listener is None or self._wire is not None:
             wire.close()
             return Failure(FailureKind.RESET)  # the race is over, or nobody wants the link any more
@@ -200,6 +237,14 @@ class ZmqConnection(ABC, Generic[L]):
             return None
         wire.close()
         return await self._reason(address, wire)
+
+    async def _refusal(self, wire: Wire) -> Failure | None:
+        """Why the process at the other end of an IPC connection is not trusted, if it is not."""
+        try:
+            user = wire.peer_user()
+        except OSError:  # libzmq has closed it by now
+            return Failure(FailureKind.RESET)
+        return None if user in self._users else await _of_another(user)
 
     def _target(self, address: Address | None) -> str:
         if address is None:
@@ -246,8 +291,9 @@ class ZmqLink(ZmqConnection[LinkListener]):
         endpoint: Endpoint,
         times: LinkTimes,
         curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> None:
-        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve)
+        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve, trust=trust)
         self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:
@@ -286,6 +332,21 @@ class ZmqLink(ZmqConnection[LinkListener]):
 
 def _most_telling(failures: Iterable[Failure]) -> Failure:
     return min(failures, key=lambda failure: _FURTHEST.index(failure.kind))
+
+
+async def _trusted_users(ipc_owner: str | None) -> frozenset[int] | Failure:
+    if ipc_owner is None or not can_be_asked:
+        return trusted_users(ipc_owner)
+    return await in_thread("stui-users", lambda: trusted_users(ipc_owner))
+
+
+async def _of_another(user: int) -> Failure:
+    """Whose socket it is, by name if the system says it soon."""
+    shown = str(user)
+    with suppress(TimeoutError, RuntimeError):
+        async with asyncio.timeout(GREETING_WAIT_S):
+            shown = await in_thread("stui-users", lambda: user_name(user))
+    return Failure(FailureKind.IPC_OWNER, f"it is {shown}'s")
 
 
 def _encryption(curve: CurveKeys | None) -> Options:

@@ -14,6 +14,7 @@ from stui_supervisor.adapters.zmq_link import ZmqConnection
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.ports import LinkTimes, SubscriptionListener
+from stui_supervisor.trust import ANYONE, Trust
 
 
 class ZmqSubscription(ZmqConnection[SubscriptionListener]):
@@ -28,9 +29,10 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         topics: tuple[str, ...],
         times: LinkTimes,
         curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
     ) -> None:
         wanted = [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, wanted, curve)
+        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, wanted, curve=curve, trust=trust)
 
     def _received(self, frames: list[bytes]) -> None:
         if self._listener is not None:

@@ -15,6 +15,7 @@ from typing import Final
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
+from stui_supervisor.adapters.ipc_owner import user_at
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, UNFINISHED_MAX_BYTES
@@ -173,6 +174,12 @@ class Wire:
         """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
         if self.failure is None and self._connection is not None:
             self._path = TcpPath.of(self._connection, self._port)
+
+    def peer_user(self) -> int:
+        """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""
+        if self._connection is None:
+            raise OSError(0, "it is not known")
+        return user_at(self._connection)
 
     def read(self) -> None:
         """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""

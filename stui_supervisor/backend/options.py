@@ -88,12 +88,15 @@ def _seconds(text: str) -> float:
 
 
 def _checked_address(text: str) -> str:
-    """The address, which may have a ``*`` for its host or its port. libzmq takes ports that do not exist."""
+    """The address, which may have a ``*`` for its host, its port or its path. libzmq takes ports that do not exist.
+
+    A path is made absolute: what is told of where it publishes is read in other directories.
+    """
     host, colon, port = text.removeprefix("tcp://").rpartition(":")
     if text.startswith("tcp://") and colon:
         Endpoint.parse(f"tcp://{'localhost' if host == '*' else host}:{'1' if port == '*' else port}")
-    else:
-        Endpoint.parse(text)
+    elif text != "ipc://*":
+        return str(Endpoint.parse(text))
     return text
 
 

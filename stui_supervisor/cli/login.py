@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from stui_supervisor import tokens
 from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
 from stui_supervisor.adapters.profile_file import ProfileFile
@@ -21,7 +22,7 @@ from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import endpoint_of_profile
 from stui_supervisor.cli.terminal import Terminal
-from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH, TOKEN_MIN_LENGTH
+from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
 from stui_supervisor.printable import printable
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     for name in _others_without(endpoint, profile, arguments):
         way = printable(command(arguments, "login", str(endpoint), profile=name))
         terminal.note(f"The profile {printable(name)} does not use it, with the same endpoint; let it with: {way}")
-    is_safe = endpoint.is_local or str(endpoint) in profile.server_keys or profile.allow_plaintext_token
+    is_safe = endpoint.is_local or profile.server_key(endpoint) or profile.allow_plaintext_token
     if not is_safe:
         terminal.note("It is not sent there in the clear: pin the backend's key, or link through an SSH tunnel.")
     terminal.note("What runs already and was refused tries it with its next start, connect or reconnect.")
@@ -78,11 +79,7 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
 
 def checked_token(text: str) -> Secret:
     """The token, if it can be one. Raises ConfigurationError, which does not show it."""
-    if len(text) < TOKEN_MIN_LENGTH:
-        raise ConfigurationError(f"a token has at least {TOKEN_MIN_LENGTH} characters", hint=_HOW)
-    if len(text) > TOKEN_MAX_LENGTH or not text.isprintable():
-        raise ConfigurationError(f"a token is one line of at most {TOKEN_MAX_LENGTH:,} characters", hint=_HOW)
-    return Secret(text)
+    return tokens.checked_token(text, named="a token", hint=_HOW)
 
 
 def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
@@ -100,15 +97,20 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 
 
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
+    """What was named, else the profile's; with the spellings under which an earlier version may have kept its token."""
     checked_name(arguments.profile)
-    return Endpoint.parse(arguments.endpoint or endpoint_of_profile(arguments))
+    if not arguments.endpoint:
+        return endpoint_of_profile(arguments)
+    endpoint = Endpoint.parse(arguments.endpoint)
+    known, _ = ProfileFile(directories(arguments.home).profiles).read(arguments.profile)
+    return replace(endpoint, stored_as=known.texts_of(endpoint))
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
     """Those that this version can use."""
     for text in (*profile.endpoints, *profile.recent):
         with suppress(ConfigurationError):
-            yield Endpoint.parse(text)
+            yield Endpoint.stored(text)
 
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:

@@ -96,6 +96,12 @@ def _settle(action: argparse.ArgumentParser) -> None:
         "and an empty KEY takes the pin away",
     )
     action.add_argument(
+        "--ipc-owner",
+        metavar="USER",
+        help="trust IPC sockets of this user too, beside your own and root's; by name or number, an empty one takes it "
+        "back",
+    )
+    action.add_argument(
         "--allow-plaintext-token",
         action=argparse.BooleanOptionalAction,
         help="send the token in the clear also over a network (default: no)",

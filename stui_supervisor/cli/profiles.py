@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from stui_supervisor.adapters.host import directories
+from stui_supervisor.adapters.ipc_owner import can_be_asked, user_number
 from stui_supervisor.adapters.profile_bodies import profile_values
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_time
@@ -87,8 +88,13 @@ def add(arguments: argparse.Namespace) -> ExitCode:
 
     def change(known: Profile | None) -> Profile:
         before = known or Profile(name=name)
-        keys = {endpoint: key for endpoint, key in {**before.server_keys, **pins}.items() if key}
-        return replace(before, **settled, server_keys=keys)
+        others = {
+            at: key
+            for at, key in before.server_keys.items()
+            if not any(pin.is_stored_as(at) or at in pin.stored_as for pin in pins)
+        }
+        keys = {str(endpoint): key for endpoint, key in pins.items() if key}
+        return replace(before, **settled, server_keys={**others, **keys})
 
     return _change(arguments, change)
 
@@ -135,20 +141,25 @@ def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
         settled["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
     if arguments.topic is not None:
         settled["topics"] = tuple(dict.fromkeys(_checked_topic(topic) for topic in arguments.topic if topic))
+    if arguments.ipc_owner is not None:
+        settled["ipc_owner"] = _checked_user(arguments.ipc_owner) or None
     for flag in ("failover", "allow_plaintext_token"):
         if getattr(arguments, flag) is not None:
             settled[flag] = getattr(arguments, flag)
     return settled
 
 
-def _pins(words: Iterable[str]) -> dict[str, str]:
-    """The keys to pin by endpoint, each given as ENDPOINT=KEY; an empty one takes the pin away."""
-    pins: dict[str, str] = {}
+def _pins(words: Iterable[str]) -> dict[Endpoint, str]:
+    """The keys to pin by endpoint, each given as ENDPOINT=KEY; an empty one takes the pin away.
+
+    One that an earlier version stored under exactly this text goes with it.
+    """
+    pins: dict[Endpoint, str] = {}
     for word in words:
         endpoint, separator, key = word.partition("=")
         if not separator:
             raise ConfigurationError(f"{word!a} names no key", hint=f"write '{endpoint}=KEY', in quotes")
-        pins[str(Endpoint.parse(endpoint))] = checked_key(key) if key else ""
+        pins[replace(Endpoint.parse(endpoint), stored_as=(endpoint,))] = checked_key(key) if key else ""
     return pins
 
 
@@ -158,6 +169,13 @@ def _checked_image(name: str) -> str:
         raise ConfigurationError(
             f"the image's name is longer than {IMAGE_PIN_MAX_BYTES:,} bytes", hint="give it as status shows it"
         )
+    return name
+
+
+def _checked_user(name: str) -> str:
+    """Nobody else's socket would be trusted, however the name is meant."""
+    if name and can_be_asked and user_number(name) is None:
+        raise ConfigurationError(f"{name!a} is no user of this system", hint="give a user's name or number")
     return name
 
 

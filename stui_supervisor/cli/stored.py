@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from stui_supervisor.adapters.host import directories
@@ -13,7 +14,7 @@ from stui_supervisor.adapters.worker import in_time
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.config import DEFAULTS
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile, checked_name
 
@@ -53,10 +54,11 @@ def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], Sto
         return {}, StoreError(f"the profiles were not read within {DEFAULTS.restore_timeout_s:g} s", hint=_SLOW)
 
 
-def endpoint_of_profile(options: GlobalOptions) -> str:
-    """Where the profile was connected last, else its first endpoint. Raises ConfigurationError without any.
+def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
+    """Where the profile was connected last, else its first endpoint.
 
-    Raises StoreError when it may have one and cannot be read.
+    Raises ConfigurationError without any, and for one that only a person may name; StoreError when it may have one and
+    cannot be read.
     """
     endpoint = endpoint_to_ask(options)
     if endpoint is None:
@@ -64,23 +66,40 @@ def endpoint_of_profile(options: GlobalOptions) -> str:
     return endpoint
 
 
-def endpoint_to_ask(options: GlobalOptions) -> str | None:
+def endpoint_to_ask(options: GlobalOptions) -> Endpoint | None:
     """The same, but None when it may have one and cannot be read: whoever links waits for it."""
-    sessions = stored_sessions(options)
-    endpoint = next((session.record.endpoint for session in sessions if session.record.endpoint), None)
-    if endpoint is not None:
-        return endpoint
+    record = next((session.record for session in stored_sessions(options) if session.record.endpoint), None)
     settled, doubt = settled_profiles(options)
-    profile = settled.get(options.profile or "default")
-    endpoint = None if profile is None else next(iter((*profile.recent, *profile.endpoints)), None)
-    if endpoint is None and (profile is not None or doubt is None):
+    name = options.profile or "default"
+    profile = settled.get(name, Profile(name=name))
+    text = record.endpoint if record is not None else next(iter((*profile.recent, *profile.endpoints)), None)
+    if text is None and doubt is not None and name not in settled:
+        return None
+    if text is None:
         raise no_endpoint(options)
-    return endpoint
+    endpoint = _usable(text)
+    if record is not None and record.endpoint_from_file and not profile.texts_of(endpoint):
+        raise ConfigurationError(
+            f"{endpoint} came with an imported session, and nobody has named it here",
+            hint=f"if it is right, connect once with: {command(options, 'run', str(endpoint))}",
+        )
+    return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *profile.texts_of(endpoint)))))
+
+
+def _usable(text: str) -> Endpoint:
+    try:
+        return Endpoint.stored(text)
+    except RelativePath as error:
+        raise ConfigurationError(error.message, hint=error.hint) from None
 
 
 def no_endpoint(options: GlobalOptions) -> ConfigurationError:
     """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
-    tried = next(map(str, _tried(_sessions_if_readable(options))), None)
+    sessions = _sessions_if_readable(options)
+    relative = relative_among(session.record.endpoint for session in sessions)
+    if relative is not None:
+        return ConfigurationError(relative.message, hint=relative.hint)
+    tried = next(map(str, _tried(sessions)), None)
     connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
     if tried is None:
         return ConfigurationError(f"no endpoint is known for the profile {options.profile}", hint=connect)
@@ -93,7 +112,7 @@ def way_to_run(options: GlobalOptions) -> str:
     known = (session.record.endpoint for session in sessions if session.record.endpoint)
     for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
         with suppress(ConfigurationError):  # of a later version, or not one that could be typed
-            return command(options, "run", str(Endpoint.parse(text)))
+            return command(options, "run", str(Endpoint.stored(text)))
     return command(options, "run", _EXAMPLE)
 
 
@@ -107,7 +126,7 @@ def _sessions_if_readable(options: GlobalOptions) -> list[StoredSession]:
 def _tried(sessions: list[StoredSession]) -> Iterator[Endpoint]:
     for session in sessions:
         with suppress(ConfigurationError):  # none, or not one that could be typed
-            yield Endpoint.parse(session.record.status.get("endpoint") or "")
+            yield Endpoint.stored(session.record.status.get("endpoint") or "")
 
 
 def _settled(options: GlobalOptions) -> Iterator[str]:

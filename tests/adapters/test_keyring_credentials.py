@@ -37,7 +37,7 @@ def test_a_pair_is_made_for_each_endpoint_once(keys: KeyringClientKeys, backend:
     assert first == again != other
     assert first.server == SERVER
     assert zmq.curve_public(first.secret.reveal().encode()).decode() == first.public
-    assert set(backend.items) == {(SERVICE, f"{HERE} curve"), (SERVICE, f"{THERE} curve")}
+    assert set(backend.items) == {(SERVICE, f"curve {HERE}"), (SERVICE, f"curve {THERE}")}
     assert backend.writes == 2
 
 
@@ -67,6 +67,50 @@ def test_something_else_in_the_place_of_our_key_is_told_and_stays(keys: KeyringC
     with pytest.raises(CredentialError, match="what the keyring holds for this link is no CURVE key"):
         keys.read(HERE, SERVER)
     assert backend.writes == 0
+
+
+def test_an_ipc_endpoint_whose_token_has_the_old_name_of_a_key_gets_one_of_its_own(
+    keys: KeyringClientKeys, backend: InMemory
+) -> None:
+    path = Endpoint.parse("ipc:///run/stui")
+    backend.items[SERVICE, f"{path} curve"] = "the token of another endpoint"
+    pair = keys.read(path, SERVER)
+    assert backend.items == {
+        (SERVICE, f"{path} curve"): "the token of another endpoint",
+        (SERVICE, f"curve {path}"): pair.secret.reveal(),
+    }
+
+
+@pytest.mark.parametrize("broken", [CredentialError("the keyring is locked"), None])
+def test_what_cannot_be_kept_under_the_new_name_is_used_all_the_same(broken: CredentialError | None) -> None:
+    class ReadOnly(InMemory):
+        def set_password(self, *_: str) -> None:
+            raise broken or KeyringLocked
+
+    backend = ReadOnly()
+    named = Endpoint.stored("tcp://[0::1]:5555")
+    key = zmq.curve_keypair()[1].decode()
+    backend.items = {(SERVICE, "tcp://[0::1]:5555"): "a token", (SERVICE, "tcp://[0::1]:5555 curve"): key}
+    items = KeyringItems(lambda: backend)
+    assert KeyringCredentials(items).read(named) == Secret("a token")
+    assert KeyringClientKeys(items).read(named, SERVER).secret == Secret(key)
+
+
+@pytest.mark.parametrize(
+    ("text", "earlier"),
+    [
+        ("tcp://image.example:1", "tcp://image.example.:1"),
+        ("tcp://[::1]:1", "tcp://[0000:0000:0000:0000:0000:0000:0000:0001]:1"),
+        ("tcp://127.0.0.1:1", "tcp://[::ffff:127.0.0.1]:1"),
+        ("tcp://127.0.0.1:1", "tcp://[::ffff:7f00:1]:1"),
+    ],
+)
+def test_a_token_under_a_usual_other_spelling_is_found_though_nothing_else_was_stored(
+    text: str, earlier: str, backend: InMemory
+) -> None:
+    backend.items[SERVICE, earlier] = "a token"
+    assert KeyringCredentials(KeyringItems(lambda: backend)).read(Endpoint.parse(text)) == Secret("a token")
+    assert backend.items[SERVICE, text] == "a token"
 
 
 def test_where_there_is_no_keyring_a_pair_serves_one_run() -> None:

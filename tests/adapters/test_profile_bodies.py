@@ -54,7 +54,7 @@ def test_a_profile_is_one_line_that_a_person_can_read() -> None:
     line = (
         '"work":{"later": 1, "endpoints": ["tcp://127.0.0.1:5555"], "failover": true, "pin_image": null, '
         '"notifications": null, "topics": [], "uses_token": false, "allow_plaintext_token": false, '
-        '"server_keys": {}, "favourite": false, "recent": [], "wanted": true'
+        '"server_keys": {}, "ipc_owner": null, "favourite": false, "recent": [], "wanted": true'
     )
     digest = sha256(b"stui-supervisor profile 1\n" + line.encode()).hexdigest()
     assert encode_profiles(StoredProfiles({"work": profile})).decode() == (

@@ -22,7 +22,17 @@ RECORD = SessionRecord(profile="default", endpoint="tcp://127.0.0.1:5555", diale
 
 
 def test_what_is_exported_is_imported_with_what_later_versions_added() -> None:
-    assert decode_export(encode_export(RECORD, STORED, NOW)) == (RECORD, STORED)
+    assert decode_export(encode_export(RECORD, STORED, NOW)) == (replace(RECORD, endpoint_from_file=True), STORED)
+
+
+def test_a_relative_path_stays_as_it_was_typed_elsewhere() -> None:
+    record, _ = decode_export(encode_export(replace(RECORD, endpoint="ipc://stui.sock"), STORED, NOW))
+    assert (record.endpoint, record.endpoint_from_file) == ("ipc://stui.sock", True)
+
+
+def test_without_an_endpoint_none_came_with_the_file() -> None:
+    record, _ = decode_export(encode_export(replace(RECORD, endpoint=None), STORED, NOW))
+    assert (record.endpoint, record.endpoint_from_file) == (None, False)
 
 
 @pytest.mark.parametrize("image", [7, ["a"], "x" * 300, "x" * 256, "Рабочий образ " * 8])

@@ -96,6 +96,14 @@ def test_a_person_is_told_in_words_where_it_listens() -> None:
     assert ", publishing on tcp://127.0.0.1:" in line
 
 
+def test_a_relative_path_is_one_of_the_directory_in_which_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = parsed("--bind=ipc://stui", "--publish=ipc://*")
+    assert (settings.bind, settings.publish) == (f"ipc://{tmp_path.resolve()}/stui", "ipc://*")
+
+
 @posix
 @pytest.mark.parametrize("code", [None, "(Delay forSeconds: 3600) wait"], ids=["idle", "inside a delay"])
 def test_a_signal_ends_it_within_a_second(code: str | None, tmp_path: Path) -> None:

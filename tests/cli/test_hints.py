@@ -70,6 +70,34 @@ def test_where_the_link_was_last_goes_before_what_was_tried_and_what_is_settled(
     assert command("status").err.endswith(": stui-supervisor run ipc:///last\n")
 
 
+@pytest.mark.parametrize("words", [("run",), ("eval", "3"), ("login",)])
+def test_a_relative_path_that_was_stored_is_not_followed_from_another_directory_and_is_told(
+    words: tuple[str, ...], command: Command
+) -> None:
+    leave(command.home, SessionRecord(profile="default", endpoint="ipc://stui.sock"))
+
+    told = command(*words, "--json")
+
+    error = told.answers[-1]["error"]
+    assert (told.code, error["type"], "'ipc://stui.sock' is a relative path" in error["message"]) == (
+        2,
+        "ConfigurationError",
+        True,
+    )
+
+
+@pytest.mark.parametrize("words", [("eval", "3"), ("login",)])
+def test_an_endpoint_that_came_with_a_file_has_to_be_named_first(words: tuple[str, ...], command: Command) -> None:
+    leave(command.home, SessionRecord(profile="default", endpoint=B, endpoint_from_file=True))
+
+    told = command(*words, "--json")
+
+    assert (told.code, told.answer["error"]["hint"]) == (
+        2,
+        f"if it is right, connect once with: stui-supervisor run {B}",
+    )
+
+
 def test_a_profile_that_nobody_knows_is_told_also_by_run_and_is_not_made(command: Command) -> None:
     keep(command.home, Profile(name="work", endpoints=(A,)))
 

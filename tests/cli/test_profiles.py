@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "uses_token": False,
     "allow_plaintext_token": False,
     "server_keys": {},
+    "ipc_owner": None,
     "favourite": False,
     "recent": [],
     "wanted": True,
@@ -319,6 +320,24 @@ def test_server_keys_are_pinned_by_endpoint_and_taken_away_one_by_one(command: C
     one = command("profiles", "add", "work", "--server-key", f"{B}=", "--json")
     assert both.answer["server_keys"] == {"tcp://localhost:5555": first, B: second}
     assert one.answer["server_keys"] == {"tcp://localhost:5555": first}
+
+
+def test_a_pin_takes_the_place_of_one_that_was_stored_under_another_spelling(command: Command) -> None:
+    old, new = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+    keep(command.home, Profile(name="work", server_keys={"tcp://[0::1]:1": old, "ipc://x": old, B: old}))
+    pinned = command("profiles", "add", "work", "--server-key", f"tcp://[::1]:1={new}", "--json")
+    assert pinned.answer["server_keys"] == {"ipc://x": old, B: old, "tcp://[::1]:1": new}
+    gone = command("profiles", "add", "work", "--server-key", "tcp://[0::1]:1=", "--server-key", "ipc://x=", "--json")
+    assert gone.answer["server_keys"] == {B: old}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX: users")
+def test_the_owner_of_an_ipc_socket_is_a_user_by_name_or_number_and_is_taken_back(command: Command) -> None:
+    owners = [
+        command("profiles", "add", "work", f"--ipc-owner={owner}", "--json").answer.get("ipc_owner", "refused")
+        for owner in ("root", "4711", "nobody of this name", "")
+    ]
+    assert owners == ["root", "4711", "refused", None]
 
 
 @pytest.mark.parametrize("word", [A, f"{A}=no key", "nowhere=x"])

@@ -58,7 +58,11 @@ def test_format_1_0_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_an_exported_session_of_format_1_0_is_read_as_it_was_written() -> None:
     record, stored = decode_export((GOLDEN / "export-1.0.json").read_bytes())
     assert record == SessionRecord(
-        profile="default", endpoint=RECORD.endpoint, dialect="command", image_id="Pharo 12.0"
+        profile="default",
+        endpoint=RECORD.endpoint,
+        endpoint_from_file=True,
+        dialect="command",
+        image_id="Pharo 12.0",
     )
     assert (stored.sections, stored.extra) == ({"workspaces": WORKSPACES, "closed": CLOSED}, {})
 

@@ -79,6 +79,6 @@ class ProfileQueue:
                 if self._shelf.failure is not None:
                     return inputs.ProfileFailed(read, self._shelf.failure)
                 return inputs.ProfileRead(read, *self._shelf.memory.read(name))
-            case NoteLink(name, endpoint, wanted):
-                self._shelf.memory.note_link(name, endpoint, wanted=wanted)
+            case NoteLink(name, endpoint, wanted, stored_as):
+                self._shelf.memory.note_link(name, endpoint, wanted=wanted, stored_as=stored_as)
         return None

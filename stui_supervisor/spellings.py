@@ -1,0 +1,288 @@
+"""How a secret text may be spelt where somebody quotes it, and where it stands in what he says.
+
+Theory of operation
+-------------------
+What was said is looked through several times: as it came, and with its escapes undone (JSON, also within JSON,
+percent, ``repr``, HTML), round by round until nothing is left to undo. So one that is escaped in part is found as well
+as one that is escaped whole. In each round the text is looked for plainly, in base64 at each of the three places that
+its bytes may have in a longer text, in hex with and without separators, and as a list of bytes. All of this is
+searching for fixed bytes, which costs next to nothing where there is nothing to be found; only where there is, it is
+worked out where that began.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import b2a_base64
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from operator import attrgetter
+from typing import Final, NamedTuple
+from unicodedata import normalize
+
+from stui_supervisor.config import (
+    ESCAPES_UNDONE,
+    ESCAPES_UNDONE_ROUNDS,
+    MASKED_ANYWHERE_FROM,
+    MASKED_AS_A_WORD_FROM,
+    NESTED_MAX_BYTES,
+)
+
+Span = tuple[int, int]
+
+_ESCAPE: Final = re.compile(
+    rb"""\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})
+          |u([0-9a-fA-F]{4})|u\{0*([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})
+          |([0-3][0-7]{2})|(["'/bfnrt\\]))
+        |%(?:25)*(?:u([0-9a-fA-F]{4})|([0-9a-fA-F]{2}))
+        |&\#[xX]0*([0-9a-fA-F]{1,6});|&\#0*([0-9]{1,7});|&(quot|amp|lt|gt|apos);
+        |(')'""",
+    re.VERBOSE,
+)
+_CODE_POINTS: Final = frozenset({3, 4, 5, 9, 11})  # the groups of _ESCAPE that are hex for a character
+_BYTES: Final = frozenset({6, 10})  # and those that are hex for a byte
+_OCTAL: Final = 7
+_LOW_SURROGATE: Final = 2
+_DECIMAL: Final = 12
+_NAMED: Final = {
+    b"b": b"\b",
+    b"f": b"\f",
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+    b"quot": b'"',
+    b"amp": b"&",
+    b"lt": b"<",
+    b"gt": b">",
+    b"apos": b"'",
+}
+_BLANKS: Final = b" \t\r\n"
+_QUOTES: Final = b" \t\r\n\"'"
+_HEX: Final = re.compile(rb"0x|u00|([0-9a-f])")
+_NOT_HEX: Final = bytes(byte for byte in range(256) if byte not in b"0123456789abcdef")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]")
+_BITS: Final = 6  # of one character of base64
+_PLACES: Final = 3  # within four characters of base64
+
+
+class _Undone(NamedTuple):
+    """One escape: where what it stands for is now, and where it was."""
+
+    begins: int
+    ends: int
+    began: int
+    ended: int
+
+
+_BEGINS: Final = attrgetter("begins")
+
+
+class Spellings:
+    """The spellings of one text; ``spans`` says where in what somebody says they are."""
+
+    def __init__(self, text: str) -> None:
+        raw = text.encode("utf-8", "surrogatepass")
+        self._is_short = len(raw) < MASKED_ANYWHERE_FROM
+        self._is_tiny = len(raw) < MASKED_AS_A_WORD_FROM
+        self._plain = _plain_spellings(text, raw)
+        self._any_case = raw.lower()
+        self._alone = b2a_base64(raw, newline=False).rstrip(b"=")
+        forms = _forms(text, raw)
+        self._hex = tuple(form.hex().encode() for form in forms)
+        self._base64 = tuple(each for form in forms for each in _base64_spellings(form))
+        nested = (*self._hex, *(self._base64 if len(raw) >= MASKED_ANYWHERE_FROM else ()))
+        self._hex_nested = tuple(each.hex().encode() for each in nested)
+        self._base64_nested = tuple(again for each in nested for again in _base64_spellings(each))
+        self._decimal = tuple(separator.join(str(byte) for byte in raw).encode() for separator in (", ", ",", " "))
+
+    def spans(self, said: bytes) -> list[Span]:
+        """Where it is quoted, in order and apart. One span for all of it where there is too much to undo."""
+        if not self._any_case:
+            return []
+        found: list[Span] = []
+        rounds: list[list[_Undone]] = []
+        data = said
+        for _ in range(ESCAPES_UNDONE_ROUNDS):
+            found += _before(self._in(data), rounds)
+            if _ESCAPE.search(data) is None:
+                break
+            undone = _undo(data)
+            if undone is None:
+                return [(0, len(said))]
+            data, escapes = undone
+            rounds.append(escapes)
+        return _joined(found)
+
+    def _in(self, data: bytes) -> list[Span]:
+        if self._is_tiny:
+            return [(0, len(data))] if data.strip(_QUOTES) in self._plain else []
+        if self._is_short:
+            words = [span for needle in (*self._plain, self._alone) for span in _words(needle, data)]
+            return [*words, *_words(self._hex[0], data.lower())]
+        found = [span for needle in (*self._plain, *self._decimal) for span in _finds(needle, data)]
+        found += _finds(self._any_case, data.lower())
+        is_brief = len(data) <= NESTED_MAX_BYTES
+        base64 = (*self._base64, *self._base64_nested) if is_brief else self._base64
+        in_hex = (*self._hex, *self._hex_nested) if is_brief else self._hex
+        return [*found, *_in_base64(base64, data), *_in_hex(in_hex, data)]
+
+
+def _in_base64(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
+    squeezed = data.translate(None, _BLANKS)  # which some put into it, line by line
+    found = [span for needle in needles for span in _finds(needle, squeezed)]
+    if found:
+        at = [index for index, byte in enumerate(data) if byte not in _BLANKS]
+        yield from (_widened((at[begin], at[end - 1] + 1), data) for begin, end in found)
+
+
+def _in_hex(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
+    lowered = data.lower()
+    digits = lowered.replace(b"0x", b"").replace(b"u00", b"").translate(None, _NOT_HEX)
+    found = [span for needle in needles for span in _finds(needle, digits)]
+    if found:
+        at = [match.start() for match in _HEX.finditer(lowered) if match[1]]
+        yield from ((at[begin], at[end - 1] + 1) for begin, end in found)
+
+
+def _forms(text: str, raw: bytes) -> tuple[bytes, ...]:
+    """The bytes that somebody encodes who encodes it alone, or a message that holds it."""
+    as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    return tuple(dict.fromkeys((raw, *(each.encode("utf-8", "surrogatepass") for each in as_json))))
+
+
+def _plain_spellings(text: str, raw: bytes) -> tuple[bytes, ...]:
+    """As it is, in the encodings in which software may take it for text, and as it looks when escapes are undone."""
+    spellings = [raw, text.replace(" ", "+").encode("utf-8", "surrogatepass")]
+    spellings += [text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be")]
+    if not text.isascii():
+        spellings += [normalize(form, text).encode("utf-8", "surrogatepass") for form in ("NFC", "NFD")]
+        spellings.append(raw.decode("latin-1").encode())
+        spellings.append(b"".join(map(_as_repr, text)))
+    for each in tuple(spellings):
+        for _ in range(ESCAPES_UNDONE_ROUNDS):
+            undone = _undo(each)
+            if undone is None or undone[0] == each:
+                break
+            each = undone[0]  # noqa: PLW2901  # one more round of the same
+            spellings.append(each)
+    return tuple(dict.fromkeys(filter(None, spellings)))
+
+
+def _as_repr(character: str) -> bytes:
+    r"""What is left of a character when ``\xf6``, which may be a byte of several, is taken for one."""
+    return character.encode("latin-1" if character < "\u0100" else "utf-8", "surrogatepass")
+
+
+def _base64_spellings(raw: bytes) -> Iterator[bytes]:
+    """What its bytes alone decide of the characters, at each place; in both alphabets."""
+    for before in range(_PLACES):
+        whole = (8 * (before + len(raw))) // _BITS
+        skipped = -(-8 * before // _BITS)
+        text = b2a_base64(bytes(before) + raw, newline=False)[skipped:whole]
+        yield text
+        if (other := text.translate(bytes.maketrans(b"+/", b"-_"))) != text:
+            yield other
+
+
+def _widened(span: Span, data: bytes) -> Span:
+    """With the characters of base64 at both ends that hold a part of it, and what fills up the last."""
+    begin, end = span
+    begin -= begin > 0 and _BASE64.match(data, begin - 1) is not None
+    end += _BASE64.match(data, end) is not None
+    while data[end : end + 1] == b"=":
+        end += 1
+    return begin, end
+
+
+def _finds(needle: bytes, data: bytes) -> list[Span]:
+    found: list[Span] = []
+    at = data.find(needle)
+    while at >= 0:
+        found.append((at, at + len(needle)))
+        at = data.find(needle, at + len(needle))
+    return found
+
+
+def _words(needle: bytes, data: bytes) -> Iterable[Span]:
+    if needle not in data:
+        return ()
+    return (match.span() for match in re.finditer(rb"(?<!\w)" + re.escape(needle) + rb"(?!\w)", data))
+
+
+def _undo(data: bytes) -> tuple[bytes, list[_Undone]] | None:
+    """Without its escapes, and what they were; None when they are too many."""
+    parts: list[bytes] = []
+    escapes: list[_Undone] = []
+    length = last = 0
+    for match in _ESCAPE.finditer(data):
+        if len(escapes) == ESCAPES_UNDONE:
+            return None
+        plain = _meant(match)
+        parts += data[last : match.start()], plain
+        length += match.start() - last + len(plain)
+        escapes.append(_Undone(length - len(plain), length, match.start(), match.end()))
+        last = match.end()
+    return b"".join((*parts, data[last:])), escapes
+
+
+def _meant(match: re.Match[bytes]) -> bytes:
+    """What an escape stands for."""
+    group = match.lastindex or 0
+    if group in _BYTES:
+        return bytes.fromhex(match[group].decode())
+    if group in _CODE_POINTS:
+        return _character(int(match[group], 16), match[0])
+    if group == _LOW_SURROGATE:
+        return _character(0x10000 + ((int(match[1], 16) - 0xD800) << 10) + int(match[2], 16) - 0xDC00, match[0])
+    if group == _OCTAL:
+        return bytes((int(match[group], 8),))
+    if group == _DECIMAL:
+        return _character(int(match[group]), match[0])
+    return _NAMED.get(match[group], match[group])
+
+
+def _character(code: int, otherwise: bytes) -> bytes:
+    try:
+        return chr(code).encode("utf-8", "surrogatepass")
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def _before(spans: Iterable[Span], rounds: list[list[_Undone]]) -> Iterable[Span]:
+    """Where they were before the escapes of these rounds were undone."""
+    for escapes in reversed(rounds):
+        spans = [_was(span, escapes) for span in spans]
+    return spans
+
+
+def _was(span: Span, escapes: list[_Undone]) -> Span:
+    begin, last = span[0], span[1] - 1
+    first = bisect_right(escapes, begin, key=_BEGINS) - 1
+    after = bisect_right(escapes, last, key=_BEGINS) - 1
+    start, end = begin, last + 1
+    if first >= 0:
+        escape = escapes[first]
+        start = escape.began if begin < escape.ends else begin - escape.ends + escape.ended
+    if after >= 0:
+        escape = escapes[after]
+        end = escape.ended if last < escape.ends else last + 1 - escape.ends + escape.ended
+    return start, end
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """In order, those that overlap as one."""
+    joined: list[Span] = []
+    for begin, end in sorted(spans):
+        if joined and begin < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def without(said: bytes, spans: list[Span], mask: bytes) -> bytes:
+    """What was said, with a mask in the place of each span."""
+    kept = pairwise([(0, 0), *spans, (len(said), len(said))])
+    return mask.join(said[before[1] : after[0]] for before, after in kept)

@@ -1,0 +1,52 @@
+"""A token in the clear goes to no address but one of loopback, wherever a name leads to."""
+
+from __future__ import annotations
+
+import pytest
+import zmq
+
+from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.trust import Trust
+from tests.support.link_listener import SHORT, TIMES, Heard
+from tests.support.names import names
+
+LOOPBACK = Trust(only_loopback=True)
+
+
+@pytest.mark.parametrize(
+    "addresses", [("192.0.2.1",), ("2001:db8::1", "192.0.2.1"), ("::ffff:192.0.2.1",), ("0.0.0.1",)]
+)
+async def test_a_name_that_leads_elsewhere_is_told_and_nothing_is_connected(addresses: tuple[str, ...]) -> None:
+    with names(localhost=lambda: addresses):
+        transport, listener = ZmqTransport(), Heard()
+        link = transport(Endpoint.parse("tcp://localhost:5555"), SHORT, None, LOOPBACK)
+        link.open(listener)
+        (told,) = await listener.hears(1)
+        link.close()
+        transport.close()
+    assert told == Failure(FailureKind.TOKEN_IN_CLEAR, f"localhost leads to {addresses[0]} here")
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1",), ("192.0.2.1", "127.0.0.1"), ("127.0.0.1", "192.0.2.1")])
+async def test_of_several_addresses_only_those_of_loopback_are_connected(addresses: tuple[str, ...]) -> None:
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as server, names(localhost=lambda: addresses):
+        port = server.bind_to_random_port("tcp://127.0.0.1")
+        transport, listener = ZmqTransport(), Heard()
+        link = transport(Endpoint("tcp", "localhost", port), TIMES, None, LOOPBACK)
+        link.open(listener)
+        assert await link._targets() == [*await transport._names.addresses(Endpoint("tcp", "127.0.0.1", port))]
+        assert await listener.hears(1) == ["opened"]
+        link.close()
+        transport.close()
+
+
+async def test_without_a_token_every_address_is_one() -> None:
+    with names(localhost=lambda: ("192.0.2.1", "127.0.0.1")):
+        transport = ZmqTransport()
+        link = transport(Endpoint.parse("tcp://localhost:5555"), SHORT)
+        targets = await link._targets()
+        transport.close()
+    assert not isinstance(targets, Failure)
+    assert [address[1] for address in targets if address] == ["192.0.2.1", "127.0.0.1"]
