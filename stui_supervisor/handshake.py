@@ -262,6 +262,7 @@ class Handshake:
             return trouble
         if self._asked == "second_ping":
             return self._identify_again(reply)
+        self._known = self._known._replace(image=self._known.image or (self.who.image if self.who else None))
         self._refusal = f"no answer to {self._asked}"
         if self._known.session is None and self._verdict is BackendVerdict.RESTARTED:
             self._verdict = BackendVerdict.UNKNOWN

@@ -292,6 +292,11 @@ class Session:
         """A backend has given a session on a link that is not established yet, and may never be."""
         self._remember_backend_session(endpoint, session)
 
+    def has_name(self, image: Identity, now: float) -> None:
+        """The backend has named its image only now: any other from here on is another one."""
+        if self.record.image is None:
+            self._change(now, **named(image))
+
     def tell_unnamed(self, now: float) -> bool:
         """The backend names no image. True when the user has not been told that yet."""
         if self.record.is_unnamed_told:

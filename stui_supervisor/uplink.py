@@ -309,6 +309,8 @@ class Uplink(Pushing):
         if who.process.is_same_as(look.who.process) is False:
             self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
         look.saw(who, now)
+        if who.image is not None:
+            self._session.has_name(who.image, now)
         if look.is_before_session:
             look.is_before_session = False
             self._ask_for_session()

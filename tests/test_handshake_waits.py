@@ -77,6 +77,13 @@ def test_a_backend_that_answers_the_ping_behind_it_is_linked_without_a_session(c
     assert exact(handshake.answered(reply)) == established(learnt, verdict, f"no answer to {command}")
 
 
+def test_an_image_that_names_itself_only_behind_what_got_no_answer_is_known_by_that() -> None:
+    handshake = begun(known(COMMAND, None, "s1"))
+    handshake.answered(ok())
+    step = asked_again(handshake).answered(ok(image_id="one"))
+    assert exact(step) == established(known(COMMAND, "one", "s1"), refusal="no answer to restore_session")
+
+
 def test_a_session_that_is_gone_and_not_made_again_is_not_said_to_be() -> None:
     step = asked_again(remaking()).answered(ok(image_id="one"))
     assert exact(step) == established(known(COMMAND, "one"), refusal="no answer to create_session")

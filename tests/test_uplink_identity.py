@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, Settings
-from stui_supervisor.effects import Effect, Save, Send
+from stui_supervisor.effects import Effect, Load, Save, Send
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import Claimed
@@ -166,6 +166,9 @@ def test_a_name_that_comes_only_with_a_later_ping_counts_from_then_on() -> None:
     world.answer(ONE)
     world.wait(10.0)
     assert triggers(world.answer({"image_id": "two"})) == [Trigger.LINK_LOST]
+    world.wait_for_deadline()
+    world.opened()
+    assert [load.image for load in only(Load, world.answer({"image_id": "two"}))] == [identity_of("two")]
 
 
 def test_that_another_image_cannot_be_recognised_is_said_once_for_a_session() -> None:
