@@ -45,8 +45,9 @@ class CopyWitness:
             match effect:
                 case SaveSnapshot(_, sections):
                     self._keep(sections.values())
-                case CloseLink():
+                case CloseLink():  # the next link shows it anew
                     self._in_flight.clear()
+                    self._seen.clear()
                 case Send(_, token, body):
                     self._sent(token, decode_request(body))
 

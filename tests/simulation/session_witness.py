@@ -33,13 +33,15 @@ class SessionWitness:
         self._had: dict[tuple[str | None, str | None, Endpoint], str] = {}
         self._endpoint: Endpoint | None = None
         self._client: str | None = None
-        self._link = 0
+        self._link = self._boot = 0
         self._objects: dict[str, tuple[int, Site, int]] = {}
 
     def saw(self, event: Input, effects: Sequence[Effect]) -> None:
         """Judge one step."""
         if isinstance(event, inputs.Submit):
             self._submitted(event.request)
+        elif isinstance(event, inputs.Opened) and self._site is not None:
+            self._boot = self._site.image.boot
         for effect in effects:
             match effect:
                 case OpenLink(link, endpoint):
@@ -72,11 +74,16 @@ class SessionWitness:
             self._check_object(*self._objects[request.id])
         if request.command in _WITH_CLIENT:
             self._client = str(request.parameters["client_id"])
-        if request.command in _PUSHES and self._client is not None and self._site is not None and self._tells_whose:
-            kept = self._site.image.kept
-            ours = {self._client, kept.manners.called(self._client)}  # in its own words or in the server's
-            owner = kept.owners.get(str(request.parameters["session_id"]))
-            demand(owner in {None, *ours}, f"the work of {ours} does not get into a session of {owner}")
+        if request.command not in _PUSHES or self._site is None or not self._tells_whose:
+            return
+        kept, ours = self._site.image.kept, self._names(self._site)
+        owner = kept.owners.get(str(request.parameters["session_id"]))
+        is_gone = self._site.image.boot != self._boot  # to a process that has ended it does not get
+        demand(is_gone or owner in {None, *ours}, f"the work of {ours} does not get into a session of {owner}")
+
+    def _names(self, site: Site) -> set[str]:
+        """What the client of this link calls itself, and what the server calls it."""
+        return {self._client, site.image.manners.called(self._client)} if self._client else set()
 
     def _check_object(self, link: int, site: Site, boot: int) -> None:
         """After another link, an object of a process that has ended with all its sessions is not asked for."""
@@ -92,7 +99,7 @@ class SessionWitness:
         held = self._core.session.id, known_as(record), endpoint
         before = self._had.get(held)
         self._had[held] = str(record.backend_session)
-        owner = site.image.kept.owners.get(before or "", STRANGER)
-        is_there = before in site.image.sessions and STRANGER not in owner
+        owner = site.image.kept.owners.get(before or "", "")
+        is_there = before in site.image.sessions and owner in self._names(site)
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
