@@ -260,8 +260,8 @@ class Core(Notified):
         self._session.saver.context_changed(self._now.monotonic_s)
         self._sharing.changed(self._now.monotonic_s)
 
-    def _save_context(self, _: inputs.SaveContext) -> None:
-        self._session.saver.wanted(self._now.monotonic_s)
+    def _save_context(self, event: inputs.SaveContext) -> None:
+        self._effects += self._session.save_wanted(event.waiter, self._now.monotonic_s)
 
     # The store
 
@@ -337,11 +337,11 @@ class Core(Notified):
         if not self._session.ends_with(event.load):
             return
         self._warn_of_store(event.error)
-        self._session.load_failed(self._now.monotonic_s)
-        if self._attempt.phase is Phase.SWITCHING:
-            self._switch_in_memory()
-        else:
-            self._leave_restoring_if_read()
+        if self._attempt.phase is Phase.SWITCHING:  # the session in use, and who waits for it, are not concerned
+            self._switch_in_memory(has_failed=True)
+            return
+        self._effects += self._session.load_failed(event.error, self._now.monotonic_s)
+        self._leave_restoring_if_read()
 
     def _shake_hands_again(self, reason: str) -> None:
         """Something came late: who answers, and how safely, has to be compared with what is known only now."""
@@ -390,7 +390,7 @@ class Core(Notified):
 
     def _save_failed(self, event: inputs.SaveFailed) -> None:
         self._warn_of_store(event.error)
-        self._session.save_failed(event.session_id, self._now.monotonic_s)
+        self._effects += self._session.save_failed(event.session_id, event.error, self._now.monotonic_s)
 
     # Time
 

@@ -24,7 +24,6 @@ from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Journal, Link, LinkTimes
 from stui_supervisor.requests import Request
-from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.subscriber import Subscriber
@@ -54,7 +53,8 @@ class Driver:
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
         self._journal_ended = False
-        self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
+        self._saves = 0
+        self._saving: dict[int, asyncio.Future[None]] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._performers: dict[type, Callable[[Any], None]] = {
             effects.Send: self._send,
@@ -71,6 +71,7 @@ class Driver:
             effects.Save: self._store.do,
             effects.SaveSnapshot: self._store.do,
             effects.Release: self._store.do,
+            effects.SaveEnded: self._save_ended,
             effects.ReadProfile: self._store.do,
             effects.NoteLink: self._store.do,
         }
@@ -105,12 +106,9 @@ class Driver:
 
     async def save(self) -> None:
         """Return when the present context is on the disk; StoreError when that failed."""
-        session = self._core.session
-        if session.id is not None and session.saver.is_clean:
-            return
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._saving.append((session.saver, session.saver.present, future))
-        self.feed(inputs.SaveContext())
+        self._saves += 1
+        future = self._saving[self._saves] = self._loop.create_future()
+        self.feed(inputs.SaveContext(self._saves))
         await future
 
     async def close(self) -> None:
@@ -139,7 +137,9 @@ class Driver:
             self._outside.network.close()
             self._end_journal_later()
             self._outside.close()
-            self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
+            stopped = StoreError("the supervisor was stopped before the context was saved")
+            for waiter in list(self._saving):
+                self._save_ended(effects.SaveEnded(waiter, stopped))
 
     async def _end_journal(self) -> None:
         journal = self._journal_to_end()
@@ -169,13 +169,8 @@ class Driver:
                 self._performers[type(effect)](effect)
             except Exception as mistake:  # noqa: BLE001  # what follows in the same turn is carried out all the same
                 self._complain(effect, mistake)
-        match event:
-            case inputs.Loaded():
-                self._name_journal(self._core.session.id)
-            case inputs.Saved():
-                self._wake_savers(None)
-            case inputs.SaveFailed(error=error) | inputs.LoadFailed(error=error):
-                self._wake_savers(error)
+        if isinstance(event, inputs.Loaded):
+            self._name_journal(self._core.session.id)
         if not self._core.is_running:
             self._left.set()
 
@@ -184,16 +179,14 @@ class Driver:
             self._journal_session = session_id
             self._outside.journal.open(session_id, self._core.profile)
 
-    def _wake_savers(self, error: StoreError | None) -> None:
-        """Tell the callers of ``save`` whose version is on the disk, or all that it failed."""
-        for saver, version, future in self._saving:
-            if future.done():
-                continue
-            if error is not None:
-                future.set_exception(error)
-            elif version.record <= saver.saved.record and version.context <= saver.saved.context:
-                future.set_result(None)
-        self._saving = [waiting for waiting in self._saving if not waiting[2].done()]
+    def _save_ended(self, effect: effects.SaveEnded) -> None:
+        future = self._saving.pop(effect.waiter, None)
+        if future is None or future.done():
+            return
+        if effect.error is not None:
+            future.set_exception(effect.error)
+        else:
+            future.set_result(None)
 
     def _send(self, effect: effects.Send) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import RequestError
+from stui_supervisor.errors import RequestError, StoreError
 from stui_supervisor.events import Event
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.wire.dialects import Reply
@@ -41,6 +41,13 @@ class Release(NamedTuple):
     """Give a claimed session back, after what is being saved."""
 
     session_id: str
+
+
+class SaveEnded(NamedTuple):
+    """Whoever waits for what was to be saved is answered: it is on the disk, or the write that held it failed."""
+
+    waiter: int
+    error: StoreError | None = None
 
 
 class ReadProfile(NamedTuple):
@@ -139,6 +146,7 @@ Effect = (
     | Save
     | SaveSnapshot
     | Release
+    | SaveEnded
     | ReadProfile
     | NoteLink
     | ReadCredential

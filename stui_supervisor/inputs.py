@@ -72,7 +72,9 @@ class ContextChanged(NamedTuple):
 
 
 class SaveContext(NamedTuple):
-    """The user wants the context on disk now."""
+    """The user wants the context on disk now; a ``waiter`` is answered with SaveEnded."""
+
+    waiter: int | None = None
 
 
 class Loaded(NamedTuple):

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section
-from stui_supervisor.effects import Effect, Load, Release, Save
+from stui_supervisor.effects import Effect, Load, Release, Save, SaveEnded
+from stui_supervisor.errors import StoreError
 from stui_supervisor.handshake import Known
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.saver import Saver
@@ -135,10 +136,10 @@ class Session:
         """The answer is not wanted any more; its session will be given back."""
         self._load_for = None
 
-    def load_failed(self, now: float) -> None:
-        """The claim failed; it is tried again later."""
+    def load_failed(self, error: StoreError, now: float) -> list[Effect]:
+        """The claim failed; it is tried again later. Whoever waits for what it was for is told."""
         holding, self._load_for = self._load_for or self._current, None
-        holding.saver.failed(now)
+        return [SaveEnded(waiter, error) for waiter in holding.saver.claim_failed(now)]
 
     def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
@@ -177,12 +178,12 @@ class Session:
         self._use(Holding(claimed.record, Saver(self._settings), claimed.session_id), image_id, claimed.sections)
         return effects
 
-    def switch_in_memory(self, image_id: str, now: float) -> list[Effect]:
-        """The same without a disk, or for a session that is parked still."""
+    def switch_in_memory(self, image_id: str, now: float, *, has_failed: bool = False) -> list[Effect]:
+        """The same without a disk (``has_failed`` when that is why), or for a session that is parked still."""
         self._load_for = None
         effects = self._park(now)
         fresh = Holding(SessionRecord(profile=self.record.profile), Saver(self._settings))
-        fresh.saver.ok = self.saver.ok
+        fresh.saver.ok = self.saver.ok and not has_failed
         fresh.saver.context_changed(now)
         holding = self._parked.pop(image_id, fresh)
         self._use(holding, image_id, holding.sections or {})
@@ -281,6 +282,16 @@ class Session:
 
     # The disk
 
+    def save_wanted(self, waiter: int | None, now: float) -> list[Effect]:
+        """The user wants what is present on the disk, and may wait for it."""
+        if waiter is None:
+            self.saver.wanted(now)
+        elif self.id is not None and self.saver.is_clean:
+            return [SaveEnded(waiter)]
+        else:
+            self.saver.wait(waiter, now)
+        return []
+
     def save_if_due(self, now: float) -> list[Effect]:
         """The writes that are due now, and the claims for what has no session yet."""
         earliest = self.next_deadline()
@@ -305,17 +316,16 @@ class Session:
         holding = self._find(session_id)
         if holding is None:
             return []
-        holding.saver.finished()
+        effects: list[Effect] = [SaveEnded(waiter) for waiter in holding.saver.finished()]
         if holding is self._current or not holding.saver.is_clean:
-            return []
+            return effects
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
-        return [] if holding.id is None else [Release(session_id)]
+        return effects if holding.id is None else [*effects, Release(session_id)]
 
-    def save_failed(self, session_id: str, now: float) -> None:
+    def save_failed(self, session_id: str, error: StoreError, now: float) -> list[Effect]:
         """A write is not on disk; it is due again later."""
         holding = self._find(session_id)
-        if holding is not None:
-            holding.saver.failed(now)
+        return [] if holding is None else [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
 
     def finish(self) -> list[Effect]:
         """The last writes and the end of the claims."""

@@ -116,9 +116,9 @@ class Uplink(Pushing):
         self._effects += self._session.switch(event.claimed, image_id, self._now.monotonic_s)
         self._tell_switch(image_id)
 
-    def _switch_in_memory(self) -> None:
+    def _switch_in_memory(self, *, has_failed: bool = False) -> None:
         image_id = self._attempt.image_id or ""
-        self._effects += self._session.switch_in_memory(image_id, self._now.monotonic_s)
+        self._effects += self._session.switch_in_memory(image_id, self._now.monotonic_s, has_failed=has_failed)
         self._tell_switch(image_id)
 
     def _tell_switch(self, image_id: str) -> None:
