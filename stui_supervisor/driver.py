@@ -48,7 +48,7 @@ class Driver:
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed)
+        self._store = StoreThread(outside.open_store, outside.open_profiles, self.feed, outside.place)
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
@@ -111,8 +111,13 @@ class Driver:
         self.feed(inputs.SaveContext(self._saves))
         await future
 
+    def leave(self) -> None:
+        """Tell the core to stop. Then ``close``."""
+        self._store.leave(self._core.profile)
+        self.feed(inputs.Stop())
+
     async def close(self) -> None:
-        """After the core was told to stop: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
+        """After ``leave``: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
         # An image or a disk that hangs does not hold up the end of the program.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -124,7 +129,7 @@ class Driver:
         """Give everything back, finished or not."""
         try:
             if self._core.is_running:
-                self.feed(inputs.Stop())
+                self.leave()
         finally:
             self._has_ended = True
             for handle in (self._arming, self._timer):

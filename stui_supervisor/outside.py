@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Outside:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in the store's thread; ``close`` lets go of what links share.
-    Without ``make_subscription`` nobody hears notifications.
+    Without ``make_subscription`` nobody hears notifications. ``place`` is where the sessions are, None without a disk.
     """
 
     clock: Clock
@@ -68,6 +69,7 @@ class Outside:
     close: Callable[[], None]
     network: NetworkWatch
     make_subscription: SubscriptionFactory | None = None
+    place: str | None = None
 
 
 def assemble(
@@ -122,6 +124,7 @@ def assemble(
         transport.close,
         HostNetwork(),
         subscribe,
+        os.path.abspath(places.sessions_root),  # noqa: PTH100  # resolving would read the disk
     )
 
 
