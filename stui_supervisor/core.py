@@ -25,15 +25,17 @@ from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.events import ContextSaved
+from stui_supervisor.events import ContextSaved, SessionSwitched
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.notified import Notified
 from stui_supervisor.profile_reading import ProfileReading
+from stui_supervisor.record import SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
+LOST: Final = "another process has the earlier session; the work goes on in a new one"
 LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to link again"
 _USER_RECONNECTS: Final = "the user asked for a new link"
 
@@ -271,7 +273,7 @@ class Core(Notified):
         self._effects.append(self._reading.begin(self.profile))
         needs_session = self._settings.keeps_session and self._session.id is None
         if needs_session and not self._session.is_load_for_present:
-            self._effects += self._session.load()
+            self._effects += self._session.load_present()
 
     def _leave_restoring_if_read(self) -> None:
         if self._attempt.phase is not Phase.LOADING or self._reading.is_awaited or self._session.is_load_for_present:
@@ -320,14 +322,17 @@ class Core(Notified):
         if self._attempt.phase is Phase.SWITCHING:
             self._switched(event)
             return
-        is_for_present = self._session.is_load_for_present
+        is_for_present, was_lost = self._session.is_load_for_present, self._session.is_lost
         self._effects += self._session.adopt(event.claimed, self._now.monotonic_s)
+        if was_lost and self._session.id is not None:
+            session_id, image_id = self._session.id, self._session.record.image_id
+            self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=LOST))
         if self._session.loading:
             return
         if is_for_present and self._attempt.phase is Phase.UP:
             self._sharing.changed(self._now.monotonic_s)
         if not self._is_running:
-            self._effects += self._session.finish()
+            self._effects += [*self._session.finish(), *self._session.save_if_due(self._now.monotonic_s)]
         elif self._attempt.phase is Phase.HANDSHAKE and is_for_present:
             self._shake_hands_again("the stored session was read")
         else:
@@ -381,6 +386,10 @@ class Core(Notified):
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
         self._warn_of_store(event.error)
+        if isinstance(event.error, SessionLost):
+            had = self._session.record.backend_session
+            self._effects += self._session.snapshot_lost(event.session_id, event.sections, self._now.monotonic_s)
+            self._lost_session(had)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)
@@ -390,7 +399,17 @@ class Core(Notified):
 
     def _save_failed(self, event: inputs.SaveFailed) -> None:
         self._warn_of_store(event.error)
+        had = self._session.record.backend_session
         self._effects += self._session.save_failed(event.session_id, event.error, self._now.monotonic_s)
+        if isinstance(event.error, SessionLost):
+            self._lost_session(had)
+
+    def _lost_session(self, had: str | None) -> None:
+        """Another process has a session; ``had`` is what the one in use had in the image. Also after the end."""
+        if self._session.record.backend_session != had:
+            self._leave_backend_session()
+        if not self._is_running:
+            self._effects += self._session.save_if_due(self._now.monotonic_s)
 
     # Time
 

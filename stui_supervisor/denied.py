@@ -16,6 +16,10 @@ class Denied:
         """A link is up; nothing was denied on it yet."""
         self._wait_s, self._due = SESSION_RETRY_S, None
 
+    def soon(self, now: float) -> None:
+        """Another session is wanted in place of the one there was."""
+        self._due = now
+
     def again(self, now: float) -> bool:
         """The backend has denied a session. True the first time on this link."""
         is_first = self._wait_s == SESSION_RETRY_S

@@ -15,11 +15,12 @@ from stui_supervisor.wire.dialects import Reply
 
 
 class Load(NamedTuple):
-    """Claim a session, for an image if one is named; answer with Loaded or LoadFailed."""
+    """Claim a session, for an image if one is named, or make a new one; answer with Loaded or LoadFailed."""
 
     load: int
     profile: str
     image_id: str | None
+    is_new: bool = False
 
 
 class Save(NamedTuple):

@@ -5,10 +5,12 @@ Named tuples, as the effects are: they are made for every message, and cost a th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
+from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
@@ -106,9 +108,11 @@ class SaveFailed(NamedTuple):
 
 
 class SnapshotFailed(NamedTuple):
-    """The copies of a SaveSnapshot are not on disk; nobody will ask for them again."""
+    """The copies of a SaveSnapshot are not on disk; only where the session was lost they are kept in another one."""
 
     error: StoreError
+    session_id: str = ""
+    sections: Mapping[str, Section] = MappingProxyType({})
 
 
 class ProfileRead(NamedTuple):

@@ -179,6 +179,10 @@ class NoDisk:
         """Raises StoreError."""
         raise self._error
 
+    def claim_new(self, _profile: str, _image_id: str | None = None) -> Claimed:
+        """Raises StoreError."""
+        raise self._error
+
     def save_record(self, _session_id: str, _record: SessionRecord) -> None:
         """Raises StoreError."""
         raise self._error

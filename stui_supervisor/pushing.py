@@ -104,6 +104,12 @@ class Pushing(Retrying):
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
         self._push(Purpose.PUSH, self._attempt.dialect, session)
 
+    def _leave_backend_session(self) -> None:
+        """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
+        if self._attempt.phase is Phase.UP:
+            self._sharing.link_up(takes_it=False)
+            self._denied.soon(self._now.monotonic_s)
+
     def _session_denied(self, words: str) -> None:
         """It is asked for again later; that is told once."""
         self._sharing.link_up(takes_it=False)

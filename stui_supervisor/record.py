@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stui_supervisor.context import Section
+from stui_supervisor.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,10 @@ class SessionRecord:
     client_id: str | None = None
     status: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SessionLost(StoreError):
+    """The session belongs to another process by now, and takes no save of ours any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,13 @@ class Saver:
         self._waiters = [waiter for waiter in self._waiters if not waiter.is_held_by(written)]
         return ended
 
+    def begin_anew(self, now: float) -> None:
+        """There is another place to write to, and nothing is there; due at once. Who waits goes on waiting."""
+        self._writing.clear()
+        self.present = Versions(self.present.record + 1, self.present.context + 1)
+        self.saved = Versions()
+        self._due = now
+
     def begin_run(self) -> None:
         """A new run begins: no answer to an earlier one's write will come, and what it wrote is not certain."""
         self._writing.clear()

@@ -3,6 +3,8 @@
 A context belongs to an image. When another image answers, its session takes the place of the
 present one, which is *parked*: it stays in memory until all of it is on disk, and only then is it
 given back to other processes.
+
+A session may be *lost*: another process owns it by now. What is in memory then goes on in a new one.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from typing import Any, Final
 
 from stui_supervisor.config import Settings
 from stui_supervisor.context import Context, Section
-from stui_supervisor.effects import Effect, Load, Release, Save, SaveEnded
+from stui_supervisor.effects import Effect, Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.handshake import Known
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.record import Claimed, SessionLost, SessionRecord
 from stui_supervisor.saver import Saver
 from stui_supervisor.wire.dialects import Dialect
 
@@ -30,7 +32,8 @@ class Holding:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
-    ``backend_sessions`` are those that were made at each endpoint.
+    ``backend_sessions`` are those that were made at each endpoint. ``lost`` is the id of a session that was lost:
+    a new one is needed, and ``copies`` are the snapshots that go there.
     """
 
     record: SessionRecord
@@ -38,6 +41,13 @@ class Holding:
     id: str | None = None
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, str] = field(default_factory=dict)
+    lost: str | None = None
+    copies: list[Mapping[str, Section]] = field(default_factory=list)
+
+    @property
+    def needs_new(self) -> bool:
+        """True when no session but a new one will do."""
+        return self.id is None and self.lost is not None
 
 
 class Session:
@@ -53,6 +63,7 @@ class Session:
         self._is_claiming = False
         self._load_for: Holding | None = None
         self._load_image: str | None = None
+        self._load_is_new = False
         self._wish: bool | None = None
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
@@ -91,6 +102,11 @@ class Session:
         return self._load_for is self._current
 
     @property
+    def is_lost(self) -> bool:
+        """True when the session in use was lost, and there is no new one yet."""
+        return self._current.needs_new
+
+    @property
     def loading(self) -> bool:
         """True while somebody waits for a session."""
         return self._load_for is not None
@@ -100,21 +116,27 @@ class Session:
         self._load_for, self._is_claiming = None, False
         self._ended.clear()
         for holding in self._holdings():
-            holding.id = None
+            holding.id = holding.lost = None
             holding.saver.begin_run()
 
     # Claims
 
-    def load(self, image_id: str | None = None, holding: Holding | None = None) -> list[Effect]:
+    def load_present(self) -> list[Effect]:
+        """Ask for the session to use, in place of the one that was wanted before."""
+        return self.load(is_new=self._current.needs_new)
+
+    def load(
+        self, image_id: str | None = None, holding: Holding | None = None, *, is_new: bool = False
+    ) -> list[Effect]:
         """Ask for a session, in place of the one that was wanted before.
 
         One claim is under way at a time: another beside it would find the session taken, and make a new one.
         """
-        self._load_image = image_id
+        self._load_image, self._load_is_new = image_id, is_new
         self._load_for = holding or self._current
         if self._is_claiming:
             return []
-        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image_id), True
+        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image_id, is_new), True
         return [self._claim]
 
     def ends_with(self, load: int) -> bool:
@@ -126,11 +148,13 @@ class Session:
 
     def is_wanted(self, claimed: Claimed) -> bool:
         """True for a session of the image that is wanted now; the claim may have been made for another."""
-        return self._load_image in {self._claim.image_id, claimed.record.image_id}
+        is_of_image = self._load_image in {self._claim.image_id, claimed.record.image_id}
+        return is_of_image and self._load_is_new == self._claim.is_new
 
     def claim_again(self, claimed: Claimed) -> list[Effect]:
         """Give back what is not wanted any more, and ask for what is."""
-        return [Release(claimed.session_id), *self.load(self._load_image, self._load_for)]
+        again = self.load(self._load_image, self._load_for, is_new=self._load_is_new)
+        return [Release(claimed.session_id), *again]
 
     def abandon_load(self) -> None:
         """The answer is not wanted any more; its session will be given back."""
@@ -145,6 +169,10 @@ class Session:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, mine = claimed.record, holding.record
+        if holding.needs_new:
+            holding.id, holding.saver.ok = claimed.session_id, True
+            copies, holding.copies = holding.copies, []
+            return [SaveSnapshot(claimed.session_id, sections) for sections in copies]
         if mine.image_id and stored.image_id and mine.image_id != stored.image_id:
             # It came late, and another image has answered meanwhile.
             return [Release(claimed.session_id), *self.load(mine.image_id, holding)]
@@ -267,10 +295,7 @@ class Session:
     def known(self, endpoint: str) -> Known:
         """What the next handshake at this endpoint starts from."""
         if self.record.client_id is None:
-            from uuid import UUID  # noqa: PLC0415  # needed once in a session's life, not at each start
-
-            client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
-            self._current.record = replace(self.record, client_id=client_id)
+            self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
         return Known(
             dialect=self.dialect(endpoint),
@@ -279,6 +304,11 @@ class Session:
             client_id=self.record.client_id or "",
             is_elsewhere=here is None and endpoint != self.record.endpoint,
         )
+
+    def _new_client_id(self) -> str:
+        from uuid import UUID  # noqa: PLC0415  # needed once in a session's life, not at each start
+
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
 
     # The disk
 
@@ -302,7 +332,10 @@ class Session:
             due = self._due(holding)
             if due is None or due > now:
                 continue
-            effects += self.load(holding.record.image_id, holding) if holding.id is None else [self._save(holding)]
+            if holding.id is not None:
+                effects.append(self._save(holding))
+            else:
+                effects += self.load(holding.record.image_id, holding, is_new=holding.needs_new)
         return effects
 
     def next_deadline(self) -> float | None:
@@ -325,7 +358,32 @@ class Session:
     def save_failed(self, session_id: str, error: StoreError, now: float) -> list[Effect]:
         """A write is not on disk; it is due again later."""
         holding = self._find(session_id)
-        return [] if holding is None else [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
+        if holding is None:
+            return []
+        effects: list[Effect] = [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
+        return [*effects, *self._lose(holding, session_id, now)] if isinstance(error, SessionLost) else effects
+
+    def snapshot_lost(self, session_id: str, sections: Mapping[str, Section], now: float) -> list[Effect]:
+        """Another process owns the session in which a copy was to be kept; it goes to the new one."""
+        lost = (holding for holding in self._holdings() if holding.lost == session_id)
+        holding = self._find(session_id) or next(lost, None)
+        if holding is None:
+            return []
+        if holding.lost == session_id and holding.id is not None:
+            return [SaveSnapshot(holding.id, sections)]
+        holding.copies.append(sections)
+        return [] if holding.needs_new else self._lose(holding, session_id, now)
+
+    def _lose(self, holding: Holding, session_id: str, now: float) -> list[Effect]:
+        """Go on in a new session. The image's copy goes with the old one, as two must not share it."""
+        has_ended = self._ended.pop(session_id, None) is not None
+        if has_ended and not holding.copies and holding.saver.present.context == holding.saver.saved.context:
+            return []  # all of it is on the disk
+        holding.id, holding.lost = None, session_id
+        holding.record = replace(holding.record, backend_session=None, client_id=self._new_client_id())
+        holding.backend_sessions.clear()
+        holding.saver.begin_anew(now)
+        return [] if has_ended else [Release(session_id)]
 
     def finish(self) -> list[Effect]:
         """The last writes and the end of the claims."""

@@ -52,7 +52,7 @@ class StoreThread:
         """Queue one call."""
         self._pending += 1
         self._idle.clear()
-        self._post(effect, self._leaving(effect.profile) if isinstance(effect, Load) else [])
+        self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
 
     def leave(self, profile: str) -> None:
         """The supervisor ends: who starts in this process waits until all is written and given back."""
@@ -72,9 +72,10 @@ class StoreThread:
             self._post_end(self._departure)
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
 
-    def _leaving(self, profile: str) -> list[Departure]:
+    def _leaving(self, claim: Load) -> list[Departure]:
         """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
-        return [] if self._place is None or self._departure is not None else leaving(profile)
+        needs_none = claim.is_new or self._place is None or self._departure is not None
+        return [] if needs_none else leaving(claim.profile)
 
     def _post(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
         try:
@@ -127,8 +128,9 @@ class StoreThread:
                 return _call_profiles(self._open_profiles(), effect)
             store = self._store = self._store or self._open_store()
             match effect:
-                case Load(load, profile, image_id):
-                    return inputs.Loaded(load, store.claim(profile, image_id))
+                case Load(load, profile, image_id, is_new):
+                    claim = store.claim_new if is_new else store.claim
+                    return inputs.Loaded(load, claim(profile, image_id))
                 case Save(session_id, record, sections):
                     store.save_record(session_id, record)
                     saved = None if sections is None else store.save_context(session_id, sections)
@@ -157,8 +159,8 @@ def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
             return inputs.LoadFailed(load, error)
         case Save(session_id):
             return inputs.SaveFailed(session_id, error)
-        case SaveSnapshot():
-            return inputs.SnapshotFailed(error)
+        case SaveSnapshot(session_id, sections):
+            return inputs.SnapshotFailed(error, session_id, sections)
         case ReadProfile(read):
             return inputs.ProfileFailed(read, error)
         case _:  # a session is given back all the same; a recent endpoint is a courtesy

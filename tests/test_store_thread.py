@@ -45,7 +45,7 @@ async def test_a_snapshot_that_fails_is_answered_with_the_reason() -> None:
     store = MemoryStore(MemoryDisk())
     session_id = store.claim("default").session_id
     store.disk.failure = FULL
-    assert await answers(store, SaveSnapshot(session_id, LOST)) == [SnapshotFailed(FULL)]
+    assert await answers(store, SaveSnapshot(session_id, LOST)) == [SnapshotFailed(FULL, session_id, LOST)]
     assert store.disk.sessions[session_id].snapshots == []
 
 

@@ -34,7 +34,7 @@ MINOR: Final = 0
 
 _DIGEST: Final = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
 _NAMES_REMEMBERED: Final = 256  # those of one session's directory, which each save looks at
-_NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,14})\.json")
+_NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,17})\.json")
 
 
 class Kind(StrEnum):

@@ -26,7 +26,11 @@ from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.record import SessionRecord
 
-_MAX_BYTES: Final = {Kind.ENDPOINT: RECORD_MAX_BYTES, Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES}
+_MAX_BYTES: Final = {
+    Kind.ENDPOINT: RECORD_MAX_BYTES,
+    Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES,
+    Kind.SNAPSHOT: CONTEXT_FILE_MAX_BYTES,
+}
 
 _LOOKS: Final = 3  # the owner may rotate all of the files away between a look at the directory and at them
 
@@ -102,7 +106,7 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
     for seq in seqs:
         name = file_name(kind, seq)
         try:
-            header, body = _read(os.path.join(path, name), kind, seq)
+            header, body = read_generation(path, kind, seq)
             return Reading(parse(body), header, tuple(refused))
         except FileNotFoundError:
             continue
@@ -115,8 +119,9 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
     return Reading(None, None, tuple(refused))
 
 
-def _read(file: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
-    header, body = decode(read_regular(file, _MAX_BYTES[kind]))
+def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
+    """Header and body of one file. Raises Damaged, NewerFormat or OSError."""
+    header, body = decode(read_regular(os.path.join(path, file_name(kind, seq)), _MAX_BYTES[kind]))
     if (header.kind, header.seq) != (kind, seq):
         raise Damaged("it was written under another name")
     return header, body
@@ -134,7 +139,7 @@ def _peek(path: str, seq: int) -> Header | None:
     """The header of one context, unverified; None when the file is of no use."""
     file = os.path.join(path, file_name(Kind.CONTEXT, seq))
     try:
-        return peek(read_start(file, HEADER_MAX_BYTES))
+        header = peek(read_start(file, HEADER_MAX_BYTES))
     except NewerFormat:
         return _believe(file)
     except (Damaged, FileNotFoundError):
@@ -143,6 +148,7 @@ def _peek(path: str, seq: int) -> Header | None:
         if is_out_of_means(error):
             raise
         return None
+    return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
 
 
 def _believe(file: str) -> Header | None:

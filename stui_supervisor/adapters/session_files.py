@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat
-from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
+from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession, TakenOver
 from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     is_read_only,
@@ -32,6 +32,7 @@ from stui_supervisor.adapters.session_directory import look
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
     as_error,
+    lost,
     newer_notice,
     read_only_notice,
     replaced_notice,
@@ -95,6 +96,13 @@ class SessionFiles:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
                 return claimed
+
+    def claim_new(self, profile: str, image_id: str | None = None) -> Claimed:
+        """See ports.SessionStore."""
+        with store_errors("make a session", self._root):
+            make_private_directory(self._root)
+            refuse_foreign(self._root)
+            return self._begin(SessionRecord(profile=profile, image_id=image_id), [])
 
     def claim_this(self, session_id: str) -> Claimed:
         """Own one session, whatever its profile. Raises StoreError when that cannot be.
@@ -349,6 +357,8 @@ class SessionFiles:
         with store_errors(doing, session.path):
             try:
                 yield
+            except TakenOver as error:
+                raise lost(doing, session.path, error) from error
             except (TypeError, ValueError) as error:
                 raise StoreError(f"cannot {doing}: {error}", hint="what was saved before is unharmed") from error
 

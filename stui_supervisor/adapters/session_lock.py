@@ -27,6 +27,7 @@ class SessionLock:
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock: BaseFileLock | None = None
+        self._file: tuple[int, int] | None = None
 
     def take(self, *, wait_s: float = 0) -> bool:
         """True when it is ours now; False when somebody else has it, after ``wait_s`` seconds at most."""
@@ -34,7 +35,7 @@ class SessionLock:
 
         self._refuse_what_is_no_file()
         # The mere file that is the fallback would outlive its process.
-        lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False)
+        lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=self._note)
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
@@ -50,6 +51,18 @@ class SessionLock:
         if lock is not None:
             lock.release()
 
+    def is_in_place(self) -> bool:
+        """True while the file at the path is the one that is locked; else another process may have its lock, too.
+
+        On Windows nobody can remove what is locked.
+        """
+        if _IS_WINDOWS:
+            return self._lock is not None
+        try:
+            return self._lock is not None and self._file == _identity(os.lstat(self._path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def is_held(self) -> bool:
         """True when a living process has it. Makes no file, and leaves the lock as it was.
 
@@ -64,10 +77,17 @@ class SessionLock:
         self.give_back()
         return not taken
 
+    def _note(self, descriptor: int) -> None:
+        self._file = _identity(os.fstat(descriptor))
+
     def _refuse_what_is_no_file(self) -> None:
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(os.lstat(self._path).st_mode):
                 raise LockReplaced(errno.EINVAL, "its lock is not a regular file")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_seen_held(path: str) -> bool:

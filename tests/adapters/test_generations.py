@@ -18,6 +18,7 @@ from stui_supervisor.adapters.generations import (
     parse_name,
     peek,
 )
+from stui_supervisor.config import SEQ_MAX
 from tests.support.stored_files import sealed, with_header
 
 BODY = b'{"sections":{\n"x":{"counter":1,"writer":"w","value":1}\n}}\n'
@@ -161,7 +162,7 @@ def test_a_header_without_its_keys_is_damaged() -> None:
         decode(sealed({"magic": "stui-supervisor", "major": 1, "length": len(BODY)}, BODY))
 
 
-@given(st.sampled_from([Kind.ENDPOINT, Kind.CONTEXT, Kind.SNAPSHOT]), st.integers(1, 10**15 - 1))
+@given(st.sampled_from([Kind.ENDPOINT, Kind.CONTEXT, Kind.SNAPSHOT]), st.integers(1, SEQ_MAX))
 def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
     assert parse_name(file_name(kind, seq)) == (kind, seq)
 
@@ -175,7 +176,7 @@ def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
         "context.07.json",
         "context.-1.json",
         "context.1.json.tmp",
-        "context.1234567890123456.json",
+        "context.1234567890123456789.json",
         "context.\u0661.json",
         "Context.1.json",
         ".context.1.json",
