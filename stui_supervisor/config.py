@@ -32,8 +32,16 @@ COPY_HOURS: Final = 24  # of each of the latest hours with copies of the work th
 COPY_DAYS: Final = 30  # and of each of the latest days
 COPIES_MAX_BYTES: Final = 10_000_000  # of a session's older contexts, and again of its snapshots: 20 MB together
 SESSION_KEPT_DAYS: Final = 30.0  # STUI's target: a session that nobody used for so long is cleaned up
+SESSIONS_KEPT: Final = (
+    3  # of a profile and an image, the last saved with work, whatever their age: the clock may be wrong
+)
 SESSIONS_CLEANED: Final = 10  # after one start, one with each save; after the next one it goes on
 EMPTY_SESSIONS_KEPT: Final = 20  # of a profile, free and without work; each window opened beside others leaves one
+TURN_MAX: Final = 10**15  # of a session in the order of saving; nobody lives to see it
+ORDER_WAIT_S: Final = 0.1  # a save after one of another session waits so long for its turn, then takes one anyway
+ORDER_SETTLES_S: Final = 0.1  # a file system may give the same time to what is written within a few ms
+ORDER_MAX_BYTES: Final = 65_536  # of the file that knows the last turn and what was chosen
+PROFILES_CHOSEN_FOR: Final = 100  # whose next session a person chose; each takes some 100 bytes
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file
 CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim to end, then goes on
 LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often

@@ -24,7 +24,7 @@ from stui_supervisor.adapters.session_bodies import StoredContext, encode_contex
 from stui_supervisor.adapters.session_directory import Refused, generations, newest_context, newest_record
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_numbers import bring_down
-from stui_supervisor.adapters.tidying import Tidying
+from stui_supervisor.adapters.tidying import Tidying, cut_off
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, RECORD_MAX_BYTES, SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionRecord
@@ -50,19 +50,22 @@ class TakenOver(OSError):
 class OwnedSession:
     """The files of a session: read once after ``take``, then only written.
 
-    ``record`` and ``context`` are what is stored, or was when the directory vanished. ``read_only`` is
+    ``record`` and ``context`` are what is stored, or was when the directory vanished; ``turn`` goes with what is saved
+    next. ``read_only`` is
     why it had to be borrowed. Every method may raise OSError, a save TakenOver.
     """
 
     def __init__(self, path: str, profile: str) -> None:
         self.path = path
         self.record = SessionRecord(profile=profile)
+        self.turn = 0
         self.context = StoredContext()
         self._lock = SessionLock(os.path.join(path, LOCK_NAME))
         self._next_seq = dict.fromkeys(Kind, 1)
         self._tidying = Tidying(path)
         self.read_only: OSError | None = None
         self._known: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+        self._cut_off: set[str] = set()
         self._newest: dict[Kind, tuple[int, _Mark | None]] = {}
 
     def take(self) -> bool:
@@ -94,20 +97,22 @@ class OwnedSession:
         # What looks like a later version's file is never rotated away.
         self._tidying.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
-            self.record = record.value
+            self.record, self.turn = record.value
         if context.value is not None:
             self.context = context.value
+        if context.header is not None:
+            self.turn = max(self.turn, context.header.turn)
         return refused
 
     def save_record(self, record: SessionRecord, at: datetime) -> None:
         """Write the next generation. Raises ValueError when the record cannot be a page of JSON."""
-        body = encode_record(record)
+        body = encode_record(record, self.turn)
         header = self._header(Kind.ENDPOINT, at, record.profile)
         parts = _file(header, body)
         # The status is a courtesy to other processes, the rest is needed. Its longest part may be in any script.
         for status in ({**record.status, "last_error": None}, {}):
             if _size(parts) > RECORD_MAX_BYTES:
-                parts = _file(header, encode_record(replace(record, status=status)))
+                parts = _file(header, encode_record(replace(record, status=status), self.turn))
         if _size(parts) > RECORD_MAX_BYTES:
             raise ValueError(f"the record has {_size(parts):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
         self.record = record
@@ -149,22 +154,25 @@ class OwnedSession:
         if seq > SEQ_MAX:
             raise TakenOver(_NO_NUMBER)
         self._next_seq[kind] = seq + 1  # of a save that fails as well: no name is used twice
-        return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections)
+        turn = self.turn if kind is Kind.CONTEXT else 0
+        return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections, turn=turn)
 
     def _look(self) -> dict[Kind, list[int]]:
-        self._known = generations(os.listdir(self.path))
+        names = os.listdir(self.path)
+        self._known, self._cut_off = generations(names), cut_off(names)
         return self._known
 
     def _write(self, header: Header, parts: tuple[bytes, ...]) -> None:
         write_whole(self.path, file_name(header.kind, header.seq), parts)
-        self._known[header.kind].insert(0, header.seq)
+        seqs = self._known[header.kind]
+        seqs.insert(0, header.seq)
         self._note(header)
         if not self._lock.is_in_place():  # who took it meanwhile may not have seen this file
             self._take_again()
         self._write_what_is_missing(header)
         self._tidying.written(header, _size(parts))
         with suppress(OSError):  # the save is done; what is left over goes with the next one
-            self._tidying.tidy(header.kind)
+            self._tidying.tidy(header.kind, seqs, self._cut_off)
 
     def _note(self, header: Header) -> None:
         """Remember the newest file of its kind, to know it again."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
-from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.generations import Damaged, checked_turn
 from stui_supervisor.config import KNOWN_COPIES, KNOWN_COPIES_STORED
 from stui_supervisor.context import Section, encode_value, is_checksum, is_encodable, is_section_name, is_tag
 from stui_supervisor.record import SessionRecord
 
 _RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
 _RECORD_TEXTS: Final = ("endpoint", "dialect", "image_id", "backend_session", "client_id")
+_TURN: Final = "turn"
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -31,16 +32,31 @@ class StoredContext:
     section_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def encode_record(record: SessionRecord) -> bytes:
+class StoredRecord(NamedTuple):
+    """A record, and the turn in which its session was saved."""
+
+    record: SessionRecord
+    turn: int = 0
+
+
+def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
     """Raises ValueError or TypeError when something in the record is not JSON."""
     known = {name: getattr(record, name) for name in _RECORD_KEYS}
     known["status"] = dict(record.status)
+    if turn:
+        known[_TURN] = turn  # an earlier version, which knows none, keeps it here
     return json.dumps({**record.extra, **known}, allow_nan=False).encode() + b"\n"
 
 
 def decode_record(body: bytes) -> SessionRecord:
     """Raises Damaged when it is not a record."""
+    return decode_stored_record(body).record
+
+
+def decode_stored_record(body: bytes) -> StoredRecord:
+    """The same with its turn."""
     values = json_object(body)
+    turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
     if not isinstance(profile, str) or not isinstance(wanted, bool) or not isinstance(status, dict):
@@ -48,7 +64,7 @@ def decode_record(body: bytes) -> SessionRecord:
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise Damaged("it is not the record of a session")
     extra = {name: value for name, value in values.items() if name not in _RECORD_KEYS}
-    return SessionRecord(profile=profile, wanted=wanted, status=status, extra=extra, **texts)
+    return StoredRecord(SessionRecord(profile=profile, wanted=wanted, status=status, extra=extra, **texts), turn)
 
 
 def encode_context(stored: StoredContext) -> bytes:

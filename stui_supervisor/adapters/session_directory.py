@@ -21,7 +21,7 @@ from stui_supervisor.adapters.generations import (
     peek,
 )
 from stui_supervisor.adapters.private_files import is_out_of_means, read_regular, read_start
-from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, decode_record
+from stui_supervisor.adapters.session_bodies import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.record import SessionRecord
@@ -66,9 +66,9 @@ def generations(names: list[str]) -> dict[Kind, list[int]]:
     return found
 
 
-def newest_record(path: str, seqs: list[int]) -> Reading[SessionRecord]:
+def newest_record(path: str, seqs: list[int]) -> Reading[StoredRecord]:
     """The record to go by. Raises NewerFormat when the newest whole file is of a later major."""
-    return _newest(path, Kind.ENDPOINT, seqs, decode_record)
+    return _newest(path, Kind.ENDPOINT, seqs, decode_stored_record)
 
 
 def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
@@ -91,13 +91,14 @@ def look(path: str, session_id: str) -> Candidate | None:
     if not headers:
         return None
     # Work without its record still has its profile.
-    record = reading.value or SessionRecord(profile=headers[0].profile)
+    record, turn = reading.value or StoredRecord(SessionRecord(profile=headers[0].profile))
     return Candidate(
         session_id=session_id,
         record=record,
         saved_at=max(header.saved_at for header in headers),
         seq=max(header.seq for header in headers),
         live_sections=context.live_sections if context else 0,
+        turn=max(turn, context.turn if context else 0),
     )
 
 

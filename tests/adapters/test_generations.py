@@ -18,7 +18,7 @@ from stui_supervisor.adapters.generations import (
     parse_name,
     peek,
 )
-from stui_supervisor.config import SEQ_MAX
+from stui_supervisor.config import SEQ_MAX, TURN_MAX
 from tests.support.stored_files import sealed, with_header
 
 BODY = b'{"sections":{\n"x":{"counter":1,"writer":"w","value":1}\n}}\n'
@@ -29,6 +29,7 @@ HEADER = Header(
     profile="default",
     live_sections=1,
     writer="0.1.0",
+    minor=0,
 )
 GOLDEN = (
     b'{"magic":"stui-supervisor","kind":"context","major":1,"minor":0,"seq":7,"length":58,"writer":"0.1.0",'
@@ -45,6 +46,7 @@ HEADERS = st.builds(
     live_sections=st.integers(0, 10_000),
     writer=st.text(max_size=20),
     minor=st.integers(0, 99),
+    turn=st.integers(0, TURN_MAX),
 )
 
 
@@ -155,6 +157,11 @@ def test_an_older_major_than_the_first_is_damaged() -> None:
 def test_a_header_of_a_wrong_shape_is_damaged(change: dict[str, Any]) -> None:
     with pytest.raises(Damaged):
         decode(with_header(whole(), **change))
+
+
+@pytest.mark.parametrize("turn", [-1, 0, TURN_MAX + 1, 1.5, True, "7", None, [7]])
+def test_a_turn_that_cannot_be_is_none(turn: object) -> None:
+    assert decode(with_header(whole(), turn=turn)) == (HEADER, BODY)
 
 
 def test_a_header_without_its_keys_is_damaged() -> None:
