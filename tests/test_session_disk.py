@@ -323,6 +323,21 @@ def test_images_that_take_turns_each_keep_their_own_work_through_a_disk_that_fai
     assert [one.owner for one in store.disk.sessions.values()] == [None] * len(store.disk.sessions)
 
 
+def test_the_end_of_the_program_writes_the_work_of_the_image_that_is_away_as_well_and_gives_both_back() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    world.loaded(TWO)
+    world.disk_fails()  # nothing of it is on the disk yet
+    world.shake_hands("two")
+    world.context["work"] = "two, changed"
+    effects = [*world.tell(inputs.Stop()), *world.tell(inputs.Stop())]  # the second does not wait for the image
+    assert ("a", {"work": b'"one, changed"'}) in saves(effects)
+    assert ("b", {"work": b'"two, changed"'}) in saves(effects)
+    assert sorted(released(effects)) == ["a", "b"]
+
+
 # Who waits for a save
 
 
