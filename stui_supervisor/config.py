@@ -39,7 +39,6 @@ SESSIONS_CLEANED: Final = 10  # after one start, one with each save; after the n
 EMPTY_SESSIONS_KEPT: Final = 20  # of a profile, free and without work; each window opened beside others leaves one
 TURN_MAX: Final = 10**15  # of a session in the order of saving; nobody lives to see it
 ORDER_WAIT_S: Final = 0.1  # a save after one of another session waits so long for its turn, then takes one anyway
-ORDER_SETTLES_S: Final = 0.1  # a file system may give the same time to what is written within a few ms
 ORDER_MAX_BYTES: Final = 65_536  # of the file that knows the last turn and what was chosen
 PROFILES_CHOSEN_FOR: Final = 100  # whose next session a person chose; each takes some 100 bytes
 HEADER_MAX_BYTES: Final = 2_048  # the first line of a stored file

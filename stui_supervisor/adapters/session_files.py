@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +82,7 @@ class SessionFiles:
     def __init__(self, root: Path | str, utc: Callable[[], datetime] = _utc_now) -> None:
         self._root = os.fspath(root)
         self._utc = utc
-        self._order = SessionOrder(self._root, partial(self._one_at_a_time, wait_s=ORDER_WAIT_S), self._all_turns)
+        self._order = SessionOrder(self._root)
         self._is_inside: bool | None = None
         self._owned: dict[str, OwnedSession] = {}
         self._outlived: list[Candidate] = []
@@ -116,7 +115,7 @@ class SessionFiles:
         """
         with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
             notices: list[StoreNotice] = []
-            self._order.saw(self._all_turns())
+            self._order.saw(self.all_turns())
             try:
                 candidate = look(self._path(session_id), session_id)
                 profile = candidate.record.profile if candidate else ""
@@ -132,7 +131,7 @@ class SessionFiles:
         """Make a session that holds this, for the next start to claim; its id. Raises StoreError."""
         with store_errors("make a session", self._root):
             make_private_directory(self._root)
-            self._order.saw(self._all_turns())
+            self._order.saw(self.all_turns())
             claimed = self._begin(record, [])
             self._owned[claimed.session_id].context = stored
         try:
@@ -145,8 +144,16 @@ class SessionFiles:
 
     def choose(self, profile: str, session_id: str) -> None:
         """Let the next start of the profile go on with this session, whatever is saved before. Raises StoreError."""
-        with store_errors("choose the session", self._root):
+        with store_errors("choose the session", self._root), self.alone():
             self._order.choose(profile, session_id)
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """See session_order.Sessions."""
+        return self._one_at_a_time(wait_s=ORDER_WAIT_S)
+
+    def all_turns(self) -> list[int]:
+        """See session_order.Sessions."""
+        return [candidate.turn for candidate in self._look_around().candidates]
 
     def prune(self, profile: str | None, days: float) -> list[str]:
         """Remove the sessions of the profile, or of every one, that nobody has used for so long; their ids.
@@ -168,7 +175,7 @@ class SessionFiles:
         """See ports.SessionStore."""
         session = self._session(session_id)
         with self._saving("save the endpoint", session):
-            session.turn = self._order.turn_of(session_id, session.turn)
+            session.turn = self._order.turn_of(session_id, session.turn, self)
             session.save_record(record, self._utc())
         self._clean_up_one()
 
@@ -176,7 +183,7 @@ class SessionFiles:
         """See ports.SessionStore."""
         session = self._session(session_id)
         with self._saving("save the context", session):
-            session.turn = self._order.turn_of(session_id, session.turn)
+            session.turn = self._order.turn_of(session_id, session.turn, self)
             return session.save_context(sections, self._utc())
 
     def save_snapshot(self, session_id: str, sections: Mapping[str, Section]) -> None:
@@ -321,7 +328,7 @@ class SessionFiles:
         make_private_directory(session.path)
         _take_new(session)
         self._owned[session_id] = session
-        session.turn = self._order.turn_of(session_id, 0)
+        session.turn = self._order.turn_of(session_id, 0, self)
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
@@ -342,9 +349,6 @@ class SessionFiles:
                 else:
                     seen.unreadable.append(session_id)
         return seen
-
-    def _all_turns(self) -> list[int]:
-        return [candidate.turn for candidate in self._look_around().candidates]
 
     def _session_ids(self) -> list[str]:
         try:

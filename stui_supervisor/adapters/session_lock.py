@@ -34,15 +34,20 @@ class SessionLock:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - slow to import, and only a claim needs it
 
         self._refuse_what_is_no_file()
+        files: list[tuple[int, int]] = []
+
+        def note(descriptor: int) -> None:  # knows nothing of us, so that a lock that is dropped is freed at once
+            files.append(_identity(os.fstat(descriptor)))
+
         # The mere file that is the fallback would outlive its process.
-        lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=self._note)
+        lock = FileLock(self._path, mode=0o600, thread_local=False, fallback_to_soft=False, on_acquired=note)
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
             if _IS_WINDOWS and not os.path.lexists(self._path):  # there a refusal looks like somebody's lock
                 raise PermissionError(errno.EACCES, "its lock cannot be made") from None
             return False
-        self._lock = lock
+        self._lock, self._file = lock, files[-1]
         return True
 
     def give_back(self) -> None:
@@ -76,9 +81,6 @@ class SessionLock:
             return _is_seen_held(self._path)
         self.give_back()
         return not taken
-
-    def _note(self, descriptor: int) -> None:
-        self._file = _identity(os.fstat(descriptor))
 
     def _refuse_what_is_no_file(self) -> None:
         with suppress(FileNotFoundError):

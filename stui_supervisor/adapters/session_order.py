@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
-from stui_supervisor.adapters.generations import Damaged, checked_turn
-from stui_supervisor.adapters.private_files import read_regular, write_whole
-from stui_supervisor.config import ORDER_MAX_BYTES, ORDER_SETTLES_S, PROFILES_CHOSEN_FOR, TURN_MAX
+from stui_supervisor.adapters.generations import checked_turn
+from stui_supervisor.adapters.private_files import write_whole
+from stui_supervisor.config import ORDER_MAX_BYTES, PROFILES_CHOSEN_FOR, TURN_MAX
 
 NAME: Final = "order.json"
 
 _TEMPORARY: Final = f".{NAME}.tmp"
+_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -38,40 +38,40 @@ class _Order(NamedTuple):
         return self._replace(chosen=others if session_id is None else (*others, (profile, session_id)))
 
 
+class Sessions(Protocol):
+    """Those that are put in order."""
+
+    def alone(self) -> AbstractContextManager[Any]:
+        """Other processes are kept out for a moment."""
+
+    def all_turns(self) -> Iterable[int]:
+        """The turns that the sessions have on the disk. May raise OSError."""
+
+
 class SessionOrder:
-    """The order of the sessions below ``root``.
+    """The order of the sessions below ``root``."""
 
-    ``alone`` keeps other processes out for a moment; ``all_turns`` looks for those that the sessions have.
-    """
-
-    def __init__(
-        self,
-        root: str,
-        alone: Callable[[], AbstractContextManager[Any]],
-        all_turns: Callable[[], Iterable[int]],
-    ) -> None:
+    def __init__(self, root: str) -> None:
         self._root = root
-        self._alone = alone
-        self._all_turns = all_turns
         self._highest = 0
         self._has_looked = False
         self._path = os.path.join(root, NAME)
-        self._last: tuple[object, _Order | None] = (None, None)
+        self._last: tuple[bytes, _Order | None] = (b"", None)
 
     def saw(self, turns: Iterable[int]) -> None:
         """These are on the disk."""
         self._highest = max(self._highest, *turns, 0)
 
-    def turn_of(self, session_id: str, turn: int) -> int:
+    def turn_of(self, session_id: str, turn: int, sessions: Sessions) -> int:
         """The turn of a session that is saved now and had this one. Never raises OSError: an order is a courtesy."""
         order = self._read()
         if order is not None and order.session == session_id and order.turn == turn >= self._highest:
             return turn
-        with self._alone():
+        with sessions.alone():
             order = self._read()
             if order is None and not self._has_looked:
                 with suppress(OSError):
-                    self.saw(self._all_turns())
+                    self.saw(sessions.all_turns())
             self._has_looked = order is None  # where it cannot be kept, each save would look again
             order = order or _Order()
             turn = min(max(turn, order.turn, self._highest) + 1, TURN_MAX)
@@ -85,23 +85,22 @@ class SessionOrder:
         return dict((self._read() or _Order()).chosen).get(profile)
 
     def choose(self, profile: str, session_id: str | None) -> None:
-        """Keep what a person chose, or with None forget it. May raise OSError."""
-        with self._alone():
-            order = self._read() or _Order()
-            write_whole(self._root, NAME, (_encoded(order.choosing(profile, session_id)),))
+        """Keep what a person chose, or with None forget it; to be called alone. May raise OSError."""
+        order = self._read() or _Order()
+        write_whole(self._root, NAME, (_encoded(order.choosing(profile, session_id)),))
 
     def _read(self) -> _Order | None:
-        """What is kept; read again only where the file may be another one, as each save asks."""
+        """What is kept; each save asks, so it is looked at again only where it is not what it was."""
         try:
-            status = os.lstat(self._path)
-            mark = status.st_ino, status.st_mtime_ns, status.st_size
-            if mark != self._last[0]:
-                order = _decoded(read_regular(self._path, ORDER_MAX_BYTES))
-                # Two files that follow each other closely may share number and time.
-                is_settled = abs(time.time() - status.st_mtime) > ORDER_SETTLES_S
-                self._last = mark if is_settled else None, order
-        except (OSError, Damaged):
-            self._last = None, None
+            descriptor = os.open(self._path, _READ)
+            try:
+                content = os.read(descriptor, ORDER_MAX_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return None
+        if content != self._last[0]:
+            self._last = content, _decoded(content)
         return self._last[1]
 
     def _write(self, order: _Order) -> None:
