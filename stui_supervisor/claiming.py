@@ -12,17 +12,23 @@ from stui_supervisor.record import SessionRecord, named
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file."""
+    """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file.
+
+    ``turn`` says when it was saved among all others, without a clock; 0 where an earlier version saved it.
+    """
 
     session_id: str
     record: SessionRecord
     saved_at: datetime
     seq: int
     live_sections: int
+    turn: int = 0
 
 
-def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image: Identity | None) -> list[Candidate]:
-    """Those that fit, best first: with work in them before empty ones, then the newest.
+def in_order_of_claim(
+    candidates: Iterable[Candidate], profile: str, image: Identity | None, *, chosen: str | None = None
+) -> list[Candidate]:
+    """Those that fit, best first: what a person chose, with work in them before empty ones, then the newest.
 
     A context belongs to a profile and an image: when an image is named, only sessions of that image fit.
     """
@@ -31,11 +37,15 @@ def in_order_of_claim(candidates: Iterable[Candidate], profile: str, image: Iden
         for candidate in candidates
         if candidate.record.profile == profile and image in {None, candidate.record.image}
     )
-    return sorted(fitting, key=lambda candidate: (candidate.live_sections > 0, _age(candidate)), reverse=True)
+    return sorted(
+        fitting,
+        key=lambda candidate: (candidate.session_id == chosen, candidate.live_sections > 0, _age(candidate)),
+        reverse=True,
+    )
 
 
 def newest_first(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """By the time of their newest file."""
+    """By the order in which they were saved; those of earlier versions come last, by the time of their newest file."""
     return sorted(candidates, key=_age, reverse=True)
 
 
@@ -55,5 +65,5 @@ def seed(candidates: Iterable[Candidate], profile: str, image: Identity | None) 
     )
 
 
-def _age(candidate: Candidate) -> tuple[datetime, int, str]:
-    return candidate.saved_at, candidate.seq, candidate.session_id
+def _age(candidate: Candidate) -> tuple[int, datetime, int, str]:
+    return candidate.turn, candidate.saved_at, candidate.seq, candidate.session_id

@@ -20,19 +20,22 @@ from typing import Any, Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
+from stui_supervisor.backend_session import SessionId
 from stui_supervisor.config import LAST_PUSH_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.events import ContextSaved
+from stui_supervisor.events import ContextSaved, SessionSwitched
 from stui_supervisor.inputs import Input, Moment
 from stui_supervisor.notified import Notified
+from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
+LOST: Final = "another process has the earlier session; the work goes on in a new one"
 LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to link again"
 _USER_RECONNECTS: Final = "the user asked for a new link"
 
@@ -259,8 +262,8 @@ class Core(Notified):
         self._session.saver.context_changed(self._now.monotonic_s)
         self._sharing.changed(self._now.monotonic_s)
 
-    def _save_context(self, _: inputs.SaveContext) -> None:
-        self._session.saver.wanted(self._now.monotonic_s)
+    def _save_context(self, event: inputs.SaveContext) -> None:
+        self._effects += self._session.save_wanted(event.waiter, self._now.monotonic_s)
 
     # The store
 
@@ -270,7 +273,7 @@ class Core(Notified):
         self._effects += self._reading.begin()
         needs_session = self._settings.keeps_session and self._session.id is None
         if needs_session and not self._session.is_load_for_present:
-            self._effects += self._session.load()
+            self._effects += self._session.load_present()
         self._leave_restoring_if_read()
 
     def _leave_restoring_if_read(self) -> None:
@@ -363,29 +366,37 @@ class Core(Notified):
             self._switched(event)
             return
         is_for_present = self._session.is_load_for_present
-        self._effects += self._told(self._session.adopt(event.claimed, self._now.monotonic_s), "the stored session")
-        if self._route.named is not None:
-            self._session.named(str(self._route.named), self._now.monotonic_s)
+        self._adopt(event.claimed)
         if self._session.loading:
             return
         if is_for_present and self._attempt.phase is Phase.UP:
             self._sharing.changed(self._now.monotonic_s)
         if not self._is_running:
-            self._effects += self._session.finish()
+            self._effects += [*self._session.finish(), *self._session.save_if_due(self._now.monotonic_s)]
         elif self._attempt.phase is Phase.HANDSHAKE and is_for_present:
             self._shake_hands_again("the stored session was read")
         else:
             self._leave_restoring_if_read()
 
+    def _adopt(self, claimed: Claimed) -> None:
+        was_lost = self._session.is_lost
+        adopted = self._session.adopt(claimed, self._now.monotonic_s)
+        self._effects += adopted if was_lost else self._told(adopted, "the stored session")
+        if was_lost and self._session.id is not None:
+            session_id, image_id = self._session.id, self._session.record.image_id
+            self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=LOST))
+        if self._route.named is not None:
+            self._session.named(str(self._route.named), self._now.monotonic_s)
+
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.ends_with(event.load):
             return
         self._warn_of_store(event.error)
-        self._session.load_failed(self._now.monotonic_s)
-        if self._attempt.phase is Phase.SWITCHING:
-            self._switch_in_memory()
-        else:
-            self._leave_restoring_if_read()
+        if self._attempt.phase is Phase.SWITCHING:  # the session in use, and who waits for it, are not concerned
+            self._switch_in_memory(has_failed=True)
+            return
+        self._effects += self._session.load_failed(event.error, self._now.monotonic_s)
+        self._leave_restoring_if_read()
 
     def _shake_hands_again(self, reason: str) -> None:
         """Something came late: who answers, and how safely, has to be compared with what is known only now."""
@@ -427,7 +438,12 @@ class Core(Notified):
             self._effects += self._reading.changed()
 
     def _snapshot_failed(self, event: inputs.SnapshotFailed) -> None:
-        if self._session.not_kept(event.session_id, event.sections):
+        if isinstance(event.error, SessionLost):
+            self._warn_of_store(event.error)
+            had = self._session.record.backend_session
+            self._effects += self._session.snapshot_lost(event.session_id, event.sections, self._now.monotonic_s)
+            self._lost_session(had)
+        elif self._session.not_kept(event.session_id, event.sections):
             self._warn_of_store(event.error)
 
     def _saved(self, event: inputs.Saved) -> None:
@@ -438,7 +454,17 @@ class Core(Notified):
 
     def _save_failed(self, event: inputs.SaveFailed) -> None:
         self._warn_of_store(event.error)
-        self._session.save_failed(event.session_id, self._now.monotonic_s)
+        had = self._session.record.backend_session
+        self._effects += self._session.save_failed(event.session_id, event.error, self._now.monotonic_s)
+        if isinstance(event.error, SessionLost):
+            self._lost_session(had)
+
+    def _lost_session(self, had: SessionId | None) -> None:
+        """Another process has a session; ``had`` is what the one in use had in the image. Also after the end."""
+        if self._session.record.backend_session != had:
+            self._leave_backend_session()
+        if not self._is_running:
+            self._effects += self._session.save_if_due(self._now.monotonic_s)
 
     # Time
 

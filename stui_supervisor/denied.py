@@ -19,6 +19,10 @@ class Denied:
         self._was_told = False
         self._due: float | None = None
 
+    def soon(self, now: float) -> None:
+        """Another session is wanted in place of the one there was."""
+        self._due = now
+
     def again(self, now: float, *, is_passing: bool = False) -> bool:
         """The backend has denied it. True the first time on this link that it is worth telling.
 

@@ -25,7 +25,6 @@ from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Journal, Link, LinkTimes
 from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.requests import Request
-from stui_supervisor.saver import Saver, Versions
 from stui_supervisor.sleeping import SleepWatch
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.subscriber import Subscriber
@@ -50,14 +49,15 @@ class Driver:
         self._armed_for = 0.0
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
-        self._store = StoreThread(outside.open_store, self.feed)
+        self._store = StoreThread(outside.open_store, self.feed, outside.place)
         self._profiles = ProfileThread(outside.open_profiles, self.feed)
         self._next_profile_look = 0.0
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
         self._journal_ended = False
-        self._saving: list[tuple[Saver, Versions, asyncio.Future[None]]] = []
+        self._saves = 0
+        self._saving: dict[int, asyncio.Future[None]] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._performers: dict[type, Callable[[Any], None]] = {
             effects.Send: self._send,
@@ -74,6 +74,7 @@ class Driver:
             effects.Save: self._store.do,
             effects.SaveSnapshot: self._store.do,
             effects.Release: self._store.do,
+            effects.SaveEnded: self._save_ended,
             effects.ReadProfile: self._profiles.do,
             effects.NoteLink: self._profiles.do,
         }
@@ -108,16 +109,18 @@ class Driver:
 
     async def save(self) -> None:
         """Return when the present context is on the disk; StoreError when that failed."""
-        session = self._core.session
-        if session.id is not None and session.saver.is_clean:
-            return
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._saving.append((session.saver, session.saver.present, future))
-        self.feed(inputs.SaveContext())
+        self._saves += 1
+        future = self._saving[self._saves] = self._loop.create_future()
+        self.feed(inputs.SaveContext(self._saves))
         await future
 
+    def leave(self) -> None:
+        """Tell the core to stop. Then ``close``."""
+        self._store.leave(self._core.profile)
+        self.feed(inputs.Stop())
+
     async def close(self) -> None:
-        """After the core was told to stop: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
+        """After ``leave``: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
         # An image or a disk that hangs does not hold up the end of the program.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -130,7 +133,7 @@ class Driver:
         """Give everything back, finished or not."""
         try:
             if self._core.is_running:
-                self.feed(inputs.Stop())
+                self.leave()
         finally:
             self._has_ended = True
             for handle in (self._arming, self._timer):
@@ -144,7 +147,9 @@ class Driver:
             self._outside.network.close()
             self._end_journal_later()
             self._outside.close()
-            self._wake_savers(StoreError("the supervisor was stopped before the context was saved"))
+            stopped = StoreError("the supervisor was stopped before the context was saved")
+            for waiter in list(self._saving):
+                self._save_ended(effects.SaveEnded(waiter, stopped))
 
     async def _end_journal(self) -> None:
         journal = self._journal_to_end()
@@ -174,13 +179,8 @@ class Driver:
                 self._performers[type(effect)](effect)
             except Exception as mistake:  # noqa: BLE001  # what follows in the same turn is carried out all the same
                 self._complain(effect, mistake)
-        match event:
-            case inputs.Loaded():
-                self._name_journal(self._core.session.id)
-            case inputs.Saved():
-                self._wake_savers(None)
-            case inputs.SaveFailed(error=error) | inputs.LoadFailed(error=error):
-                self._wake_savers(error)
+        if isinstance(event, inputs.Loaded):
+            self._name_journal(self._core.session.id)
         if not self._core.is_running:
             self._left.set()
 
@@ -189,16 +189,14 @@ class Driver:
             self._journal_session = session_id
             self._outside.journal.open(session_id, self._core.profile)
 
-    def _wake_savers(self, error: StoreError | None) -> None:
-        """Tell the callers of ``save`` whose version is on the disk, or all that it failed."""
-        for saver, version, future in self._saving:
-            if future.done():
-                continue
-            if error is not None:
-                future.set_exception(error)
-            elif version.record <= saver.saved.record and version.context <= saver.saved.context:
-                future.set_result(None)
-        self._saving = [waiting for waiting in self._saving if not waiting[2].done()]
+    def _save_ended(self, effect: effects.SaveEnded) -> None:
+        future = self._saving.pop(effect.waiter, None)
+        if future is None or future.done():
+            return
+        if effect.error is not None:
+            future.set_exception(effect.error)
+        else:
+            future.set_result(None)
 
     def _send(self, effect: effects.Send) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import RequestError
+from stui_supervisor.errors import RequestError, StoreError
 from stui_supervisor.events import Event
 from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord
@@ -17,11 +17,12 @@ from stui_supervisor.wire.dialects import Reply
 
 
 class Load(NamedTuple):
-    """Claim a session, for an image if one is named; answer with Loaded or LoadFailed."""
+    """Claim a session, for an image if one is named, or make a new one; answer with Loaded or LoadFailed."""
 
     load: int
     profile: str
     image: Identity | None
+    is_new: bool = False
 
 
 class Save(NamedTuple):
@@ -43,6 +44,13 @@ class Release(NamedTuple):
     """Give a claimed session back, after what is being saved."""
 
     session_id: str
+
+
+class SaveEnded(NamedTuple):
+    """Whoever waits for what was to be saved is answered: it is on the disk, or the write that held it failed."""
+
+    waiter: int
+    error: StoreError | None = None
 
 
 class ReadProfile(NamedTuple):
@@ -151,6 +159,7 @@ Effect = (
     | Save
     | SaveSnapshot
     | Release
+    | SaveEnded
     | ReadProfile
     | NoteLink
     | ReadCredential

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
@@ -19,7 +20,6 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
-from stui_supervisor.section import Section
 
 
 class Moment(NamedTuple):
@@ -74,7 +74,9 @@ class ContextChanged(NamedTuple):
 
 
 class SaveContext(NamedTuple):
-    """The user wants the context on disk now."""
+    """The user wants the context on disk now; a ``waiter`` is answered with SaveEnded."""
+
+    waiter: int | None = None
 
 
 class Loaded(NamedTuple):
@@ -106,7 +108,7 @@ class SaveFailed(NamedTuple):
 
 
 class SnapshotFailed(NamedTuple):
-    """The copies of a SaveSnapshot, these, are not on disk."""
+    """The copies of a SaveSnapshot, these, are not on disk; where the session was lost they go to another one."""
 
     error: StoreError
     session_id: str = ""

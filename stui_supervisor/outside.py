@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Outside:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
-    Without ``make_subscription`` nobody hears notifications.
+    Without ``make_subscription`` nobody hears notifications. ``place`` is where the sessions are, None without a disk.
     """
 
     clock: Clock
@@ -74,6 +75,7 @@ class Outside:
     close: Callable[[], None]
     network: NetworkWatch
     make_subscription: SubscriptionFactory | None = None
+    place: str | None = None
 
 
 def assemble(
@@ -132,6 +134,7 @@ def assemble(
         transport.close,
         HostNetwork(),
         subscribe,
+        os.path.abspath(places.sessions_root),  # noqa: PTH100  # resolving would read the disk
     )
 
 
@@ -191,6 +194,10 @@ class NoDisk:
         self._error = error
 
     def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
+        """Raises StoreError."""
+        raise self._error
+
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
         """Raises StoreError."""
         raise self._error
 

@@ -147,8 +147,14 @@ class SessionStore(Protocol):
         when another process owns it or has changed it since.
         """
 
+    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+        """Own a new session, whatever there is."""
+
     def save_record(self, session_id: str, record: SessionRecord) -> None:
-        """Write the record as the session's next generation; returns when it is on disk."""
+        """Write the record as the session's next generation; returns when it is on disk.
+
+        This and the other two raise SessionLost when another process owns the session by now, or has continued it.
+        """
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """Write the context as the session's next generation; returns its size in bytes when on disk."""

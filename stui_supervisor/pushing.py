@@ -186,6 +186,12 @@ class Pushing(Retrying):
             hint = "the work is saved here, and the next start makes a new session in the backend"
             self._problem("session_not_remembered", message, hint)
 
+    def _leave_backend_session(self) -> None:
+        """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
+        if self._attempt.phase is Phase.UP:
+            self._sharing.link_up(takes_it=False)
+            self._denied.soon(self._now.monotonic_s)
+
     def _session_denied(self, words: str, *, passes: bool) -> None:
         """It is asked for again later; that is told once."""
         self._sharing.link_up(takes_it=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.context import Section
+from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
 
 
@@ -72,6 +73,10 @@ def held(session: BackendSession | None) -> dict[str, Any]:
     if session is None:
         return {"backend_session": None, "session_owner": None}
     return {"backend_session": session.id, "session_owner": session.owner and session.owner.canonical}
+
+
+class SessionLost(StoreError):
+    """The session belongs to another process by now, and takes no save of ours any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

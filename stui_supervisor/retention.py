@@ -1,17 +1,19 @@
 """What is worth its place on the disk: older copies of the work in a session, and sessions that nobody uses any more.
 
-Copies are counted by the hours and days that have any, not by their age: a clock that was wrong for a
-moment, or a holiday, costs none of them.
+Copies are counted by the hours and days that have any, not by their age, and in the order of their saving: a clock
+that was wrong for a moment or was put back, or a holiday, costs none of them. For the same reason the last few
+sessions with work stay, whatever their age.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from stui_supervisor.claiming import Candidate, newest_first
-from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, SESSIONS_KEPT
 from stui_supervisor.identity import Identity
 
 
@@ -35,38 +37,39 @@ class Thinning:
 
     def __init__(self, newest: int = 0) -> None:
         self._newest = newest
-        self._hours: set[int] = set()
-        self._days: set[int] = set()
+        self._hour: int | None = None
+        self._day: int | None = None
+        self._hours = self._days = 0
         self._left_bytes = COPIES_MAX_BYTES
 
     def keeps(self, copy: Copy) -> bool:
         """The answer for the next copy."""
         hour, day = copy.hour, copy.hour // 24
-        is_last_of_hour = hour not in self._hours and len(self._hours) < COPY_HOURS
-        is_last_of_day = day not in self._days and len(self._days) < COPY_DAYS
+        is_last_of_hour = hour != self._hour and self._hours < COPY_HOURS
+        is_last_of_day = day != self._day and self._days < COPY_DAYS
         if not (is_last_of_hour or is_last_of_day or self._newest > 0):
             return False
         self._left_bytes -= copy.size_bytes
         if self._left_bytes < 0:
             return False
         self._newest -= 1
-        self._hours.add(hour)
-        self._days.add(day)
+        self._hours += hour != self._hour
+        self._days += day != self._day
+        self._hour, self._day = hour, day
         return True
 
 
 def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:
     """The sessions that were not saved for so long, the oldest first; some of them may be owned still.
 
-    Never the newest with work in it of a profile and an image.
+    Never the newest few with work in them of a profile and an image.
     """
     old: list[Candidate] = []
-    with_work: set[tuple[str, Identity | None]] = set()
+    with_work: Counter[tuple[str, Identity | None]] = Counter()
     for candidate in newest_first(candidates):
         owner = candidate.record.profile, candidate.record.image
-        is_last_work = candidate.live_sections > 0 and owner not in with_work
-        if candidate.live_sections:
-            with_work.add(owner)
-        if not is_last_work and now - candidate.saved_at > timedelta(days=days):
+        with_work[owner] += candidate.live_sections > 0
+        is_kept = candidate.live_sections > 0 and with_work[owner] <= SESSIONS_KEPT
+        if not is_kept and now - candidate.saved_at > timedelta(days=days):
             old.append(candidate)
     return old[::-1]

@@ -61,6 +61,7 @@ class Runs:
         """Begin a run, unless there is one."""
         self.here()
         stops = self._stops
+        await asyncio.sleep(0)  # who was asked before to stop, in a task of its own, begins with that first
         await self._ended()
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
             self.driver = self._make_driver(self.audience)
@@ -76,7 +77,7 @@ class Runs:
             audience, self.audience = self.audience, Audience(between_runs=True)
             self._leaving = driver
             try:
-                driver.feed(inputs.Stop())
+                driver.leave()
             finally:  # a mistake in the core is told, and leaves nothing behind all the same
                 self._ending = asyncio.create_task(driver.close(), name="stui-stop")
                 self._ending.add_done_callback(lambda _: self._over(driver, audience))

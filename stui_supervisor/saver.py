@@ -1,6 +1,7 @@
 """When to write: changes are gathered, one write is under way at a time, a failed one is repeated later.
 
-Only the last write of a run does not wait for the one before it.
+Only the last write of a run does not wait for the one before it. Whoever waits for something to be on the disk
+waits for the write that holds it: the failure of an earlier one is not theirs, and the next one begins at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,17 @@ class Versions(NamedTuple):
     context: int = 0
 
 
+class Waiter(NamedTuple):
+    """Somebody who waits for a version to be on the disk, by a number of their own."""
+
+    number: int
+    version: Versions
+
+    def is_held_by(self, written: Versions) -> bool:
+        """True when what is waited for is part of what was written."""
+        return self.version.record <= written.record and self.version.context <= written.context
+
+
 class Saver:
     """What of one session is not on disk yet, and when it is due."""
 
@@ -25,6 +37,7 @@ class Saver:
         self._settings = settings
         self._writing: deque[Versions] = deque()
         self._due: float | None = None
+        self._waiters: list[Waiter] = []
         self.present = Versions()
         self.saved = Versions()
         self.ok = True
@@ -46,8 +59,14 @@ class Saver:
         self._due = due if self._due is None else min(self._due, due)
 
     def wanted(self, now: float) -> None:
-        """Somebody waits for what has changed to be on disk."""
+        """What has changed is to be on disk soon."""
         self._due = now
+
+    def wait(self, number: int, now: float) -> None:
+        """Somebody waits for what is present now to be on disk."""
+        self._waiters.append(Waiter(number, self.present))
+        if not self._writing or self._writing[-1] != self.present:
+            self._due = now
 
     def begin(self) -> bool:
         """A write starts; True when it has to hold the context as well as the record."""
@@ -55,22 +74,45 @@ class Saver:
         self._due = None
         return self.present.context > self.saved.context
 
-    def finished(self) -> None:
-        """The earliest write that is under way is on disk."""
+    def finished(self) -> list[int]:
+        """The earliest write that is under way is on disk; the numbers of those who waited for it."""
         if self._writing:
             self.saved = self._writing.popleft()
         self.ok = True
+        return self._end_waiting(self.saved)
 
-    def failed(self, now: float) -> None:
-        """The earliest write that is under way, or a claim, failed; it is due again later."""
-        if self._writing:
-            self._writing.popleft()
+    def failed(self, now: float) -> list[int]:
+        """The earliest write that is under way failed; the numbers of those who waited for it.
+
+        It is due again later, or at once where somebody waits for what it did not hold.
+        """
+        ended = self._end_waiting(self._writing.popleft()) if self._writing else []
+        self._due = now if self._waiters else now + self._settings.save_retry_s
+        self.ok = False
+        return ended
+
+    def claim_failed(self, now: float) -> list[int]:
+        """There is no session to write to; it is due again later. The numbers of those who waited."""
         self._due = now + self._settings.save_retry_s
         self.ok = False
+        return self._end_waiting(self.present)
+
+    def _end_waiting(self, written: Versions) -> list[int]:
+        ended = [waiter.number for waiter in self._waiters if waiter.is_held_by(written)]
+        self._waiters = [waiter for waiter in self._waiters if not waiter.is_held_by(written)]
+        return ended
+
+    def begin_anew(self, now: float) -> None:
+        """There is another place to write to, and nothing is there; due at once. Who waits goes on waiting."""
+        self._writing.clear()
+        self.present = Versions(self.present.record + 1, self.present.context + 1)
+        self.saved = Versions()
+        self._due = now
 
     def begin_run(self) -> None:
         """A new run begins: no answer to an earlier one's write will come, and what it wrote is not certain."""
         self._writing.clear()
+        self._waiters.clear()
         self.saved = Versions()
 
     def next_deadline(self) -> float | None:

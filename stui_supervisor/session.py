@@ -3,6 +3,8 @@
 A context belongs to an image. When another image answers, its session takes the place of the
 present one, which is *parked*: it stays in memory until all of it is on disk, and only then is it
 given back to other processes.
+
+A session may be *lost*: another process owns it by now. What is in memory then goes on in a new one.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from typing import Any, Final
 from stui_supervisor.backend_session import BackendSession
 from stui_supervisor.config import COPIES_MAX_BYTES, Settings
 from stui_supervisor.context import Context, Section
-from stui_supervisor.effects import Effect, Load, Release, Save, SaveSnapshot
+from stui_supervisor.effects import Effect, Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.endpoint import are_same
+from stui_supervisor.errors import StoreError
 from stui_supervisor.handshake import Known
 from stui_supervisor.identity import Identity, differ
-from stui_supervisor.record import Claimed, SessionRecord, held, named
+from stui_supervisor.record import Claimed, SessionLost, SessionRecord, held, named
 from stui_supervisor.saver import Saver
 from stui_supervisor.section import total_bytes
 from stui_supervisor.wire.dialects import Dialect
@@ -34,7 +37,8 @@ class Holding:
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
     ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
-    has taken yet; ``seen`` what else an image was found to have at the last link.
+    has taken yet; ``seen`` what else an image was found to have at the last link. ``lost`` is the id of a session that
+    was lost: a new one is needed.
     """
 
     record: SessionRecord
@@ -44,6 +48,7 @@ class Holding:
     backend_sessions: dict[str, BackendSession] = field(default_factory=dict)
     unkept: list[Mapping[str, Section]] = field(default_factory=list)
     seen: dict[str, Section] = field(default_factory=dict)
+    lost: str | None = None
 
     def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
@@ -54,6 +59,11 @@ class Holding:
             return []
         waiting, self.unkept = self.unkept, []
         return [SaveSnapshot(self.id, copy) for copy in waiting]
+
+    @property
+    def needs_new(self) -> bool:
+        """True when no session but a new one will do."""
+        return self.id is None and self.lost is not None
 
 
 class Session:
@@ -69,6 +79,7 @@ class Session:
         self._is_claiming = False
         self._load_for: Holding | None = None
         self._load_image: Identity | None = None
+        self._load_is_new = False
         self._wish: bool | None = None
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
@@ -108,6 +119,11 @@ class Session:
         return self._load_for is self._current
 
     @property
+    def is_lost(self) -> bool:
+        """True when the session in use was lost, and there is no new one yet."""
+        return self._current.needs_new
+
+    @property
     def loading(self) -> bool:
         """True while somebody waits for a session."""
         return self._load_for is not None
@@ -117,21 +133,27 @@ class Session:
         self._load_for, self._is_claiming = None, False
         self._ended.clear()
         for holding in self._holdings():
-            holding.id = None
+            holding.id = holding.lost = None
             holding.saver.begin_run()
 
     # Claims
 
-    def load(self, image: Identity | None = None, holding: Holding | None = None) -> list[Effect]:
+    def load_present(self) -> list[Effect]:
+        """Ask for the session to use, in place of the one that was wanted before."""
+        return self.load(is_new=self._current.needs_new)
+
+    def load(
+        self, image: Identity | None = None, holding: Holding | None = None, *, is_new: bool = False
+    ) -> list[Effect]:
         """Ask for a session, in place of the one that was wanted before.
 
         One claim is under way at a time: another beside it would find the session taken, and make a new one.
         """
-        self._load_image = image
+        self._load_image, self._load_is_new = image, is_new
         self._load_for = holding or self._current
         if self._is_claiming:
             return []
-        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image), True
+        self._claim, self._is_claiming = Load(self._claim.load + 1, self.record.profile, image, is_new), True
         return [self._claim]
 
     def ends_with(self, load: int) -> bool:
@@ -143,25 +165,30 @@ class Session:
 
     def is_wanted(self, claimed: Claimed) -> bool:
         """True for a session of the image that is wanted now; the claim may have been made for another."""
-        return self._load_image in {self._claim.image, claimed.record.image}
+        is_of_image = self._load_image in {self._claim.image, claimed.record.image}
+        return is_of_image and self._load_is_new == self._claim.is_new
 
     def claim_again(self, claimed: Claimed) -> list[Effect]:
         """Give back what is not wanted any more, and ask for what is."""
-        return [Release(claimed.session_id), *self.load(self._load_image, self._load_for)]
+        again = self.load(self._load_image, self._load_for, is_new=self._load_is_new)
+        return [Release(claimed.session_id), *again]
 
     def abandon_load(self) -> None:
         """The answer is not wanted any more; its session will be given back."""
         self._load_for = None
 
-    def load_failed(self, now: float) -> None:
-        """The claim failed; it is tried again later."""
+    def load_failed(self, error: StoreError, now: float) -> list[Effect]:
+        """The claim failed; it is tried again later. Whoever waits for what it was for is told."""
         holding, self._load_for = self._load_for or self._current, None
-        holding.saver.failed(now)
+        return [SaveEnded(waiter, error) for waiter in holding.saver.claim_failed(now)]
 
     def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, mine = claimed.record, holding.record
+        if holding.needs_new:
+            holding.id, holding.saver.ok = claimed.session_id, True
+            return holding.keep()
         if differ(mine.image, stored.image):
             # It came late, and another image has answered meanwhile.
             return [Release(claimed.session_id), *self.load(mine.image, holding)]
@@ -214,12 +241,12 @@ class Session:
         self._use(Holding(claimed.record, Saver(self._settings), claimed.session_id), image, claimed.sections)
         return effects
 
-    def switch_in_memory(self, image: Identity | None, now: float) -> list[Effect]:
-        """The same without a disk, or for a session that is parked still."""
+    def switch_in_memory(self, image: Identity | None, now: float, *, has_failed: bool = False) -> list[Effect]:
+        """The same without a disk (``has_failed`` when that is why), or for a session that is parked still."""
         self._load_for = None
         effects = self._park(now)
         fresh = Holding(SessionRecord(profile=self.record.profile), Saver(self._settings))
-        fresh.saver.ok = self.saver.ok
+        fresh.saver.ok = self.saver.ok and not has_failed
         fresh.saver.context_changed(now)
         holding = self._parked.pop(image, fresh)
         self._use(holding, image, holding.sections or {})
@@ -323,10 +350,7 @@ class Session:
     def known(self, endpoint: str) -> Known:
         """What the next handshake at this endpoint starts from."""
         if self.record.client_id is None:
-            from uuid import UUID  # noqa: PLC0415  # needed once in a session's life, not at each start
-
-            client_id = str(UUID(int=self._rng.getrandbits(128), version=4))
-            self._current.record = replace(self.record, client_id=client_id)
+            self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
         session = here or self.record.session
         is_owner_unknown = session is not None and session.owner is None
@@ -340,7 +364,22 @@ class Session:
             writers=frozenset(section.writer for section in sections),
         )
 
+    def _new_client_id(self) -> str:
+        from uuid import UUID  # noqa: PLC0415  # needed once in a session's life, not at each start
+
+        return str(UUID(int=self._rng.getrandbits(128), version=4))
+
     # The disk
+
+    def save_wanted(self, waiter: int | None, now: float) -> list[Effect]:
+        """The user wants what is present on the disk, and may wait for it."""
+        if waiter is None:
+            self.saver.wanted(now)
+        elif self.id is not None and self.saver.is_clean:
+            return [SaveEnded(waiter)]
+        else:
+            self.saver.wait(waiter, now)
+        return []
 
     def save_if_due(self, now: float) -> list[Effect]:
         """The writes that are due now, and the claims for what has no session yet."""
@@ -352,7 +391,10 @@ class Session:
             due = self._due(holding)
             if due is None or due > now:
                 continue
-            effects += self.load(holding.record.image, holding) if holding.id is None else [self._save(holding)]
+            if holding.id is not None:
+                effects.append(self._save(holding))
+            else:
+                effects += self.load(holding.record.image, holding, is_new=holding.needs_new)
         return effects
 
     def next_deadline(self) -> float | None:
@@ -366,18 +408,42 @@ class Session:
         holding = self._find(session_id)
         if holding is None:
             return []
-        holding.saver.finished()
-        kept = holding.keep()
+        effects: list[Effect] = [SaveEnded(waiter) for waiter in holding.saver.finished()]
+        effects += holding.keep()
         if holding is self._current or not holding.saver.is_clean:
-            return kept
+            return effects
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
-        return kept if holding.id is None else [*kept, Release(session_id)]
+        return effects if holding.id is None else [*effects, Release(session_id)]
 
-    def save_failed(self, session_id: str, now: float) -> None:
+    def save_failed(self, session_id: str, error: StoreError, now: float) -> list[Effect]:
         """A write is not on disk; it is due again later."""
         holding = self._find(session_id)
-        if holding is not None:
-            holding.saver.failed(now)
+        if holding is None:
+            return []
+        effects: list[Effect] = [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
+        return [*effects, *self._lose(holding, session_id, now)] if isinstance(error, SessionLost) else effects
+
+    def snapshot_lost(self, session_id: str, sections: Mapping[str, Section], now: float) -> list[Effect]:
+        """Another process owns the session in which a copy was to be kept; it goes to the new one."""
+        lost = (holding for holding in self._holdings() if holding.lost == session_id)
+        holding = self._find(session_id) or next(lost, None)
+        if holding is None:
+            return []
+        if holding.lost == session_id and holding.id is not None:
+            return [SaveSnapshot(holding.id, sections)]
+        holding.unkept.append(sections)
+        return [] if holding.needs_new else self._lose(holding, session_id, now)
+
+    def _lose(self, holding: Holding, session_id: str, now: float) -> list[Effect]:
+        """Go on in a new session. The image's copy goes with the old one, as two must not share it."""
+        has_ended = self._ended.pop(session_id, None) is not None
+        if has_ended and not holding.unkept and holding.saver.present.context == holding.saver.saved.context:
+            return []  # all of it is on the disk
+        holding.id, holding.lost = None, session_id
+        holding.record = replace(holding.record.holding(None), client_id=self._new_client_id())
+        holding.backend_sessions.clear()
+        holding.saver.begin_anew(now)
+        return [] if has_ended else [Release(session_id)]
 
     def finish(self) -> list[Effect]:
         """The last writes and the end of the claims."""

@@ -1,4 +1,7 @@
-"""The session store behind a thread of its own: calls go in, in order; answers come back as inputs of the core."""
+"""The session store behind a thread of its own: calls go in, in order; answers come back as inputs of the core.
+
+Only a claim may be overtaken: it waits for the supervisors of this process that are leaving.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import contextlib
 from collections.abc import Callable
 
 from stui_supervisor import inputs
+from stui_supervisor.adapters.departing import Departure, leaving
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import THREAD_END_S
+from stui_supervisor.config import LEAVING_LOOK_S, THREAD_END_S
 from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -18,16 +22,23 @@ _StoreEffect = Load | Save | SaveSnapshot | Release
 
 
 class StoreThread:
-    """Carries out what concerns sessions, one after the other, off the loop."""
+    """Carries out what concerns sessions, one after the other, off the loop.
+
+    ``place`` is where the sessions are; None for a store that no other supervisor of this process uses.
+    """
 
     def __init__(
         self,
         open_store: Callable[[], SessionStore],
         feed: Callable[[Input], None],
+        place: str | None = None,
     ) -> None:
         self._open_store = open_store
         self._store: SessionStore | None = None
         self._feed = feed
+        self._place = place
+        self._departure: Departure | None = None
+        self._look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-store")
         self._pending = 0
@@ -39,11 +50,12 @@ class StoreThread:
         """Queue one call."""
         self._pending += 1
         self._idle.clear()
-        try:
-            self._worker.post(lambda: self._run(effect))
-        except RuntimeError as error:
-            no_thread = StoreError(f"no thread to be had for the disk: {error}")
-            self._loop.call_soon(self._answered, _failed(effect, no_thread))
+        self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
+
+    def leave(self, profile: str) -> None:
+        """The supervisor ends: who starts in this process waits until all is written and given back."""
+        if self._place is not None and self._departure is None:
+            self._departure = Departure(self._place, profile, self._loop, self._post_end)
 
     async def drained(self) -> None:
         """Wait until every call has been answered, and its answer has led to no other."""
@@ -52,10 +64,43 @@ class StoreThread:
     def close(self) -> None:
         """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
         self._closed = True
+        if self._look is not None:
+            self._look.cancel()
+        if self._departure is not None:
+            self._post_end(self._departure)
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
 
-    def _run(self, effect: _StoreEffect) -> None:
+    def _leaving(self, claim: Load) -> list[Departure]:
+        """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
+        needs_none = claim.is_new or self._place is None or self._departure is not None
+        return [] if needs_none else leaving(claim.profile)
+
+    def _post(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
+        try:
+            self._worker.post(lambda: self._run(effect, awaited))
+        except RuntimeError as error:
+            no_thread = StoreError(f"no thread to be had for the disk: {error}")
+            self._loop.call_soon(self._answered, _failed(effect, no_thread))
+
+    def _post_end(self, departure: Departure) -> None:
+        """What was asked for before is done first, however long it takes."""
+        try:
+            self._worker.post(departure.over)
+        except RuntimeError:
+            departure.over()
+
+    def _post_later(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
+        if not self._closed:
+            self._look = self._loop.call_later(LEAVING_LOOK_S, self._post, effect, awaited)
+
+    def _run(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
         """Runs in the thread."""
+        place = self._place or ""
+        awaited = [departure for departure in awaited if departure.look_from(place)]
+        if awaited:  # and the thread is free for other calls
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._post_later, effect, awaited)
+            return
         answer = self._call(effect)
         if self._closed:
             if isinstance(answer, inputs.Loaded):
@@ -79,8 +124,9 @@ class StoreThread:
         try:
             store = self._store = self._store or self._open_store()
             match effect:
-                case Load(load, profile, image):
-                    return inputs.Loaded(load, store.claim(profile, image))
+                case Load(load, profile, image, is_new):
+                    claim = store.claim_new if is_new else store.claim
+                    return inputs.Loaded(load, claim(profile, image))
                 case Save(session_id, record, sections):
                     store.save_record(session_id, record)
                     saved = None if sections is None else store.save_context(session_id, sections)

@@ -67,10 +67,12 @@ class MemoryStore:
                 return Claimed(
                     session_id=candidate.session_id, record=stored.record, sections=dict(stored.sections), fresh=False
                 )
-        session_id = str(uuid.UUID(int=len(self.disk.sessions) + 1))
-        record = seed(candidates, profile, image)
-        self.disk.sessions[session_id] = StoredInMemory(record, {}, self.disk.saves, self)
-        return Claimed(session_id=session_id, record=record, sections={}, fresh=True)
+        return self._begin(seed(candidates, profile, image))
+
+    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+        """See ports.SessionStore."""
+        self._count()
+        return self._begin(SessionRecord(profile=profile).of_image(image))
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
@@ -101,6 +103,11 @@ class MemoryStore:
         """What the system does when the process is killed: its sessions are free again."""
         for session_id in self.disk.sessions:
             self.release(session_id)
+
+    def _begin(self, record: SessionRecord) -> Claimed:
+        session_id = str(uuid.UUID(int=len(self.disk.sessions) + 1))
+        self.disk.sessions[session_id] = StoredInMemory(record, {}, self.disk.saves, self)
+        return Claimed(session_id=session_id, record=record, sections={}, fresh=True)
 
     def _owned(self, session_id: str) -> StoredInMemory:
         stored = self.disk.sessions.get(session_id)

@@ -190,8 +190,9 @@ class Uplink(Pushing):
         self._effects += self._session.switch(event.claimed, self._attempt.look.image, self._now.monotonic_s)
         self._tell_switch()
 
-    def _switch_in_memory(self) -> None:
-        self._effects += self._session.switch_in_memory(self._attempt.look.image, self._now.monotonic_s)
+    def _switch_in_memory(self, *, has_failed: bool = False) -> None:
+        image, now = self._attempt.look.image, self._now.monotonic_s
+        self._effects += self._session.switch_in_memory(image, now, has_failed=has_failed)
         self._tell_switch()
 
     def _tell_switch(self) -> None:

@@ -32,6 +32,9 @@ class Broken:
     def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
         raise ZeroDivisionError("a mistake in the store")
 
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
+        raise AssertionError("nothing was lost")
+
     def save_record(self, _session_id: str, _record: SessionRecord) -> None:
         raise AssertionError("nothing was claimed")
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.claiming import Candidate
-from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, SESSIONS_KEPT
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.retention import Copy, Thinning, hour_of, outlived
 
@@ -72,6 +73,12 @@ def test_a_clock_that_ran_ahead_for_a_moment_costs_no_other_copy() -> None:
     assert worth_keeping(known) == {0, 1, 2}
 
 
+def test_a_clock_that_was_put_back_costs_no_copy_of_the_hours_that_came_twice() -> None:
+    hours = [10, 11, 12, 10, 11, 12]
+    known = [(seq, Copy(hour_of(NOON) + hour, 1)) for seq, hour in enumerate(hours)]
+    assert worth_keeping(known) == set(range(len(hours)))
+
+
 def test_what_passes_the_limit_goes_the_oldest_first() -> None:
     known = copies(*(number * HOUR for number in range(4)), size_bytes=COPIES_MAX_BYTES // 3)
     assert worth_keeping(known) == {2, 3, 4}
@@ -101,19 +108,26 @@ def names(candidates: list[Candidate]) -> list[str]:
 
 
 def test_what_nobody_used_for_a_month_is_outlived_the_oldest_first() -> None:
-    known = [session("new", DAY), session("month", 30 * DAY), session("old", 31 * DAY), session("older", 99 * DAY)]
-    assert names(outlived(known, NOON, 30)) == ["older", "old"]
+    ages = {"new": DAY, "newer": 2 * DAY, "month": 30 * DAY, "old": 31 * DAY, "older": 99 * DAY}
+    assert names(outlived([session(name, age) for name, age in ages.items()], NOON, 30)) == ["older", "old"]
 
 
-def test_the_last_work_of_each_image_is_never_outlived() -> None:
+def test_the_last_few_with_work_of_each_image_are_never_outlived() -> None:
     known = [
-        session("one", 40 * DAY),
-        session("before one", 41 * DAY),
+        *(session(f"one {number}", (40 + number) * DAY) for number in range(SESSIONS_KEPT + 1)),
         session("two", 50 * DAY, image="two"),
         session("unknown", 60 * DAY, image=None),
         session("empty", 39 * DAY, live_sections=0),
     ]
-    assert names(outlived(known, NOON, 30)) == ["before one", "empty"]
+    assert names(outlived(known, NOON, 30)) == [f"one {SESSIONS_KEPT}", "empty"]
+
+
+def test_which_are_the_last_is_said_by_the_order_of_saving_and_not_by_the_clock() -> None:
+    known = [
+        replace(session(f"{turn}", (90 - turn) * DAY if turn else 40 * DAY), turn=turn)
+        for turn in range(SESSIONS_KEPT + 2)
+    ]
+    assert names(outlived(known, NOON, 30)) == ["0", "1"]
 
 
 def test_an_empty_session_does_not_stand_for_the_work_of_an_image() -> None:

@@ -114,3 +114,46 @@ def test_the_end_of_a_write_that_nobody_began_changes_nothing() -> None:
     one.context_changed(NOW)
     one.finished()
     assert (one.is_clean, one.begin()) == (False, True)
+
+
+def test_who_waits_is_answered_by_the_write_that_holds_what_they_wait_for() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.wait(1, NOW)
+    one.begin()
+    one.context_changed(NOW)
+    one.wait(2, NOW)
+    assert one.finished() == [1]
+    one.begin()
+    assert one.finished() == [2]
+
+
+def test_a_write_that_fails_is_no_failure_of_who_waits_for_a_later_change_and_the_next_one_begins_at_once() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.wait(1, NOW)
+    one.context_changed(NOW)
+    one.wait(2, NOW)
+    assert (one.failed(NOW), one.next_deadline()) == ([1], NOW)
+    one.begin()
+    assert (one.failed(NOW), one.next_deadline()) == ([2], NOW + 5.0)
+
+
+def test_a_claim_that_fails_ends_the_wait_of_all_and_leaves_what_is_being_written() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.wait(1, NOW)
+    assert (one.claim_failed(NOW), one.is_clean) == ([1], False)
+    one.finished()
+    assert one.is_clean
+
+
+def test_who_waits_for_what_is_being_written_makes_no_second_write() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin()
+    one.wait(1, NOW)
+    assert one.finished() == [1]
+    assert one.next_deadline() is None

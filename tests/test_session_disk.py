@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.effects import Load, Release, Save, SaveEnded
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord, StoreNotice
@@ -326,3 +326,92 @@ def test_images_that_take_turns_each_keep_their_own_work_through_a_disk_that_fai
         "2": b'"2, 59"',
     }
     assert [one.owner for one in store.disk.sessions.values()] == [None] * len(store.disk.sessions)
+
+
+def test_the_end_of_the_program_writes_the_work_of_the_image_that_is_away_as_well_and_gives_both_back() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    world.loaded(TWO)
+    world.disk_fails()  # nothing of it is on the disk yet
+    world.shake_hands("two")
+    world.context["work"] = "two, changed"
+    effects = [*world.tell(inputs.Stop()), *world.tell(inputs.Stop())]  # the second does not wait for the image
+    assert ("a", {"work": b'"one, changed"'}) in saves(effects)
+    assert ("b", {"work": b'"two, changed"'}) in saves(effects)
+    assert sorted(released(effects)) == ["a", "b"]
+
+
+# Who waits for a save
+
+
+def test_a_failure_of_the_first_images_session_is_not_one_of_who_waits_for_the_second() -> None:
+    world = linked()
+    meet(world, "two")
+    world.context["work"] = "one, changed"
+    world.disk_works = False
+    (first,) = only(Save, world.loaded(TWO))
+    (linking,) = only(Save, world.shake_hands("two"))
+    world.tell(saved(linking))
+    world.context["work"] = "two, changed"
+    (second,) = only(Save, world.tell(inputs.SaveContext(7)))
+    assert (first.session_id, second.session_id) == ("a", "b")
+    assert only(SaveEnded, world.tell(save_failed(first))) == []
+    assert only(SaveEnded, world.tell(saved(second))) == [SaveEnded(7)]
+
+
+def test_who_waits_for_the_first_images_work_is_answered_by_its_own_write_after_the_switch() -> None:
+    world = linked()
+    world.disk_works = False
+    world.context["work"] = "one, changed"
+    (first,) = only(Save, world.tell(inputs.SaveContext(7)))
+    meet(world, "two")
+    world.loaded(TWO)
+    assert only(SaveEnded, world.tell(save_failed(first))) == [SaveEnded(7, DISK_FULL)]
+
+
+def test_a_switch_that_fails_is_no_failure_of_who_waits_for_the_session_in_use() -> None:
+    world = linked()
+    world.disk_works = False
+    world.context["work"] = "one, changed"
+    (first,) = only(Save, world.tell(inputs.SaveContext(7)))
+    meet(world, "two")
+    assert only(SaveEnded, world.load_failed()) == []
+    assert only(SaveEnded, world.tell(saved(first))) == [SaveEnded(7)]
+
+
+def test_a_failed_write_is_no_failure_of_who_waits_for_a_change_that_came_after_it_began() -> None:
+    world = linked()
+    world.disk_works = False
+    world.context["work"] = "first"
+    (first,) = only(Save, world.tell(inputs.SaveContext(1)))
+    world.context["work"] = "second"
+    assert world.tell(inputs.SaveContext(2)) == []
+    effects = world.tell(save_failed(first))
+    assert only(SaveEnded, effects) == [SaveEnded(1, DISK_FULL)]
+    (second,) = only(Save, effects)
+    assert only(SaveEnded, world.tell(saved(second))) == [SaveEnded(2)]
+
+
+def test_a_claim_that_fails_ends_the_wait_for_what_it_was_to_hold() -> None:
+    world = World()
+    world.start(HERE)
+    world.context["work"] = "new"
+    assert only(SaveEnded, world.tell(inputs.SaveContext(1))) == []
+    assert only(SaveEnded, world.load_failed()) == [SaveEnded(1, DISK_FULL)]
+
+
+def test_a_claim_that_nobody_wants_any_more_ends_no_wait_when_it_fails() -> None:
+    world = linked()
+    meet(world, "two")
+    world.wait(2.0)  # the switch goes on without the disk
+    world.shake_hands("two")
+    world.context["work"] = "two"
+    world.tell(inputs.SaveContext(1))
+    assert only(SaveEnded, world.tell(inputs.LoadFailed(1, DISK_FULL))) == []
+
+
+def test_nobody_waits_for_what_is_on_the_disk() -> None:
+    world = linked()
+    assert world.tell(inputs.SaveContext(1)) == [SaveEnded(1)]

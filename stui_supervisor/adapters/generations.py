@@ -27,14 +27,15 @@ from functools import lru_cache
 from typing import Any, Final
 
 from stui_supervisor._version import __version__
+from stui_supervisor.config import TURN_MAX
 
 MAGIC: Final = "stui-supervisor"
 MAJOR: Final = 1
-MINOR: Final = 0
+MINOR: Final = 1
 
 _DIGEST: Final = re.compile(rb',"sha256":"([0-9a-f]{64})"\}\Z')
 _NAMES_REMEMBERED: Final = 256  # those of one session's directory, which each save looks at
-_NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,14})\.json")
+_NAME: Final = re.compile(r"(endpoint|context|snapshot)\.([1-9][0-9]{0,17})\.json")
 
 
 class Kind(StrEnum):
@@ -65,7 +66,8 @@ class NewerFormat(Exception):
 class Header:
     """The first line. ``live_sections`` counts what a context or a snapshot holds; other files have 0.
 
-    ``profile`` is whose session it is; the file of all profiles has "".
+    ``profile`` is whose session it is; the file of all profiles has "". ``turn`` is that of a context: when the
+    session was saved among all others; 0 is left out.
     """
 
     kind: Kind
@@ -75,6 +77,7 @@ class Header:
     live_sections: int = 0
     writer: str = __version__
     minor: int = MINOR
+    turn: int = 0
 
 
 def file_name(kind: Kind, seq: int) -> str:
@@ -102,6 +105,7 @@ def encode(header: Header, body: bytes) -> bytes:
         "time": header.saved_at.isoformat(timespec="microseconds"),
         "profile": header.profile,
         "live_sections": header.live_sections,
+        **({"turn": header.turn} if header.turn else {}),
     }
     start = json.dumps(fields, separators=(",", ":")).encode()[:-1]
     return b'%s,"sha256":"%s"}\n' % (start, _digest(start, body))
@@ -168,6 +172,7 @@ def _header(fields: dict[str, Any]) -> Header:
             live_sections=fields["live_sections"],
             writer=fields["writer"],
             minor=fields["minor"],
+            turn=checked_turn(fields.get("turn")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         raise Damaged("its header is incomplete") from None
@@ -177,6 +182,11 @@ def _header(fields: dict[str, Any]) -> Header:
     if not right or fields["major"] != MAJOR:
         raise Damaged("its header has a wrong shape")
     return header
+
+
+def checked_turn(value: object) -> int:
+    """A turn as it may be believed; 0 is before all others."""
+    return value if type(value) is int and 0 < value <= TURN_MAX else 0
 
 
 def _moment(text: str) -> datetime:

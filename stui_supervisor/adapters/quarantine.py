@@ -43,7 +43,7 @@ def keep(root: str, file: str, at: datetime) -> str:
     try:
         os.replace(os.path.join(root, file), os.path.join(directory, name))
     finally:
-        _forget_oldest(directory)
+        _forget_oldest(directory, but=name)
     return os.path.join(directory, name)
 
 
@@ -51,7 +51,7 @@ def keep_copy(root: str, file: str, content: bytes, at: datetime) -> None:
     """Put this content there as ``keep`` would the file, which stays. May raise OSError."""
     directory, name = _place(root, file, at)
     write_whole(directory, name, (content,))
-    _forget_oldest(directory)
+    _forget_oldest(directory, but=name)
 
 
 def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
@@ -75,8 +75,10 @@ def _what(session_id: str, refused: Refused) -> str:
     return f"{refused.name} of session {session_id} cannot be used: {refused.reason}"
 
 
-def _forget_oldest(directory: str) -> None:
+def _forget_oldest(directory: str, *, but: str) -> None:
+    """By their names, which begin with a time; the last one stays though the clock may have been put back."""
     with suppress(OSError):
-        for name in sorted(os.listdir(directory), reverse=True)[QUARANTINE_MAX_FILES:]:
+        older = sorted((name for name in os.listdir(directory) if name != but), reverse=True)
+        for name in older[QUARANTINE_MAX_FILES - 1 :]:
             with suppress(OSError):
                 os.unlink(os.path.join(directory, name))

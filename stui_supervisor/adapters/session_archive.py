@@ -45,7 +45,7 @@ class SessionArchive:
                 context = newest_context(self._path, found[Kind.CONTEXT])
             except NewerFormat as error:
                 raise as_error(newer_notice(self._session_id, str(error))) from error
-        return record.value, context.value or StoredContext()
+        return record.value and record.value.record, context.value or StoredContext()
 
     def copies(self) -> list[StoredCopy]:
         """The contexts, then the snapshots, the newest of each first."""

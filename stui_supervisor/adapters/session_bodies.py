@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 from stui_supervisor import exact_json
-from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.generations import Damaged, checked_turn
 from stui_supervisor.config import (
     IMAGE_TEXT_MAX_BYTES,
     INTEGER_MAX_DIGITS,
@@ -47,6 +47,7 @@ _LATER_KEYS: Final = (
     "is_unnamed_told",
     "endpoint_from_file",
 )  # left out where they say nothing
+_TURN: Final = "turn"
 _SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -63,7 +64,14 @@ class StoredContext:
     section_extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def encode_record(record: SessionRecord) -> bytes:
+class StoredRecord(NamedTuple):
+    """A record, and the turn in which its session was saved."""
+
+    record: SessionRecord
+    turn: int = 0
+
+
+def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
     """Raises ValueError or TypeError when something in the record is not JSON."""
     status = dict(record.status)
     if record.image is not None and _size(record.image_id) > IMAGE_TEXT_MAX_BYTES:
@@ -81,12 +89,20 @@ def encode_record(record: SessionRecord) -> bytes:
     for name in _LATER_KEYS:
         if not known[name]:
             del known[name]
+    if turn:
+        known[_TURN] = turn  # an earlier version, which knows none, keeps it here
     return _json({**extra, **known}) + b"\n"
 
 
 def decode_record(body: bytes) -> SessionRecord:
     """Raises Damaged when it is not a record."""
+    return decode_stored_record(body).record
+
+
+def decode_stored_record(body: bytes) -> StoredRecord:
+    """The same with its turn."""
     values = json_object(body)
+    turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
     from_file = values.get("endpoint_from_file", False)  # which an earlier version did not write
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
@@ -102,7 +118,7 @@ def decode_record(body: bytes) -> SessionRecord:
     known: dict[str, Any] = dict(texts)
     if known["backend_session"] is None and isinstance(number, int | float) and not isinstance(number, bool):
         known["backend_session"] = number
-    return SessionRecord(
+    record = SessionRecord(
         profile=profile,
         wanted=wanted,
         endpoint_from_file=from_file,
@@ -111,6 +127,7 @@ def decode_record(body: bytes) -> SessionRecord:
         is_unnamed_told=is_unnamed_told,
         **known,
     )
+    return StoredRecord(record, turn)
 
 
 def _size(name: str | None) -> int:

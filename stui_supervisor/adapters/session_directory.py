@@ -21,12 +21,16 @@ from stui_supervisor.adapters.generations import (
     peek,
 )
 from stui_supervisor.adapters.private_files import is_out_of_means, read_regular, read_start
-from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, decode_record
+from stui_supervisor.adapters.session_bodies import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.record import SessionRecord
 
-_MAX_BYTES: Final = {Kind.ENDPOINT: RECORD_MAX_BYTES, Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES}
+_MAX_BYTES: Final = {
+    Kind.ENDPOINT: RECORD_MAX_BYTES,
+    Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES,
+    Kind.SNAPSHOT: CONTEXT_FILE_MAX_BYTES,
+}
 
 _LOOKS: Final = 3  # the owner may rotate all of the files away between a look at the directory and at them
 
@@ -62,9 +66,9 @@ def generations(names: list[str]) -> dict[Kind, list[int]]:
     return found
 
 
-def newest_record(path: str, seqs: list[int]) -> Reading[SessionRecord]:
+def newest_record(path: str, seqs: list[int]) -> Reading[StoredRecord]:
     """The record to go by. Raises NewerFormat when the newest whole file is of a later major."""
-    return _newest(path, Kind.ENDPOINT, seqs, decode_record)
+    return _newest(path, Kind.ENDPOINT, seqs, decode_stored_record)
 
 
 def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
@@ -87,13 +91,14 @@ def look(path: str, session_id: str) -> Candidate | None:
     if not headers:
         return None
     # Work without its record still has its profile.
-    record = reading.value or SessionRecord(profile=headers[0].profile)
+    record, turn = reading.value or StoredRecord(SessionRecord(profile=headers[0].profile))
     return Candidate(
         session_id=session_id,
         record=record,
         saved_at=max(header.saved_at for header in headers),
         seq=max(header.seq for header in headers),
         live_sections=context.live_sections if context else 0,
+        turn=max(turn, context.turn if context else 0),
     )
 
 
@@ -102,7 +107,7 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
     for seq in seqs:
         name = file_name(kind, seq)
         try:
-            header, body = _read(os.path.join(path, name), kind, seq)
+            header, body = read_generation(path, kind, seq)
             return Reading(parse(body), header, tuple(refused))
         except FileNotFoundError:
             continue
@@ -116,8 +121,9 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
     return Reading(None, None, tuple(refused))
 
 
-def _read(file: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
-    header, body = decode(read_regular(file, _MAX_BYTES[kind]))
+def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
+    """Header and body of one file. Raises Damaged, NewerFormat or OSError."""
+    header, body = decode(read_regular(os.path.join(path, file_name(kind, seq)), _MAX_BYTES[kind]))
     if (header.kind, header.seq) != (kind, seq):
         raise Damaged("it was written under another name")
     return header, body
@@ -135,7 +141,7 @@ def _peek(path: str, seq: int) -> Header | None:
     """The header of one context, unverified; None when the file is of no use."""
     file = os.path.join(path, file_name(Kind.CONTEXT, seq))
     try:
-        return peek(read_start(file, HEADER_MAX_BYTES))
+        header = peek(read_start(file, HEADER_MAX_BYTES))
     except NewerFormat:
         return _believe(file)
     except (Damaged, FileNotFoundError):
@@ -144,6 +150,7 @@ def _peek(path: str, seq: int) -> Header | None:
         if is_out_of_means(error):
             raise
         return None
+    return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
 
 
 def _believe(file: str) -> Header | None:

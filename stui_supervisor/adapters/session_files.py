@@ -1,9 +1,9 @@
 """Sessions on disk: ``<root>/<session id>/endpoint.<seq>.json`` and ``context.<seq>.json``.
 
 A session may also have ``snapshot.<seq>.json``: copies that lost against newer ones. Beside the
-sessions are ``quarantine`` with damaged files and ``claim.lock``. The latter lets one process claim,
-or look who is alive, at a time; without it a look would make a session seem taken just when another
-process starts.
+sessions are ``quarantine`` with damaged files, ``order.json`` (session_order.py) and ``claim.lock``. The latter lets
+one process claim, or look who is alive, at a time; without it a look would make a session seem taken just when
+another process starts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat
-from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession
+from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession, TakenOver
 from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     is_read_only,
@@ -32,15 +32,17 @@ from stui_supervisor.adapters.session_directory import look
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
     as_error,
+    lost,
     newer_notice,
     read_only_notice,
     replaced_notice,
     taken_notice,
 )
+from stui_supervisor.adapters.session_order import SessionOrder
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.adapters.shared_directory import open_to_others, refuse_foreign
 from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
-from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
+from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, ORDER_WAIT_S, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
@@ -81,6 +83,8 @@ class SessionFiles:
     def __init__(self, root: Path | str, utc: Callable[[], datetime] = _utc_now) -> None:
         self._root = os.fspath(root)
         self._utc = utc
+        self._order = SessionOrder(self._root)
+        self._is_inside: bool | None = None
         self._owned: dict[str, OwnedSession] = {}
         self._outlived: list[Candidate] = []
 
@@ -91,11 +95,19 @@ class SessionFiles:
             refuse_foreign(self._root)
             with self._one_at_a_time() as is_alone:
                 seen = self._look_around()
+                self._order.saw(candidate.turn for candidate in seen.candidates)
                 claimed = self._claim(seen, profile, image)
                 if is_alone and claimed.fresh:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
                 return claimed
+
+    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+        """See ports.SessionStore."""
+        with store_errors("make a session", self._root):
+            make_private_directory(self._root)
+            refuse_foreign(self._root)
+            return self._begin(SessionRecord(profile=profile).of_image(image), [])
 
     def claim_this(self, session_id: str) -> Claimed:
         """Own one session, whatever its profile. Raises StoreError when that cannot be.
@@ -104,6 +116,7 @@ class SessionFiles:
         """
         with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
             notices: list[StoreNotice] = []
+            self._order.saw(self.all_turns())
             try:
                 candidate = look(self._path(session_id), session_id)
                 profile = candidate.record.profile if candidate else ""
@@ -119,19 +132,34 @@ class SessionFiles:
         """Make a session that holds this, for the next start to claim; its id. Raises StoreError."""
         with store_errors("make a session", self._root):
             make_private_directory(self._root)
+            self._order.saw(self.all_turns())
             claimed = self._begin(record, [])
             self._owned[claimed.session_id].context = stored
         try:
             self.save_record(claimed.session_id, record)
             self.save_context(claimed.session_id, stored.sections)
+            self.choose(record.profile, claimed.session_id)
         finally:
             self.release(claimed.session_id)
         return claimed.session_id
 
+    def choose(self, profile: str, session_id: str) -> None:
+        """Let the next start of the profile go on with this session, whatever is saved before. Raises StoreError."""
+        with store_errors("choose the session", self._root), self.alone():
+            self._order.choose(profile, session_id)
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """See session_order.Sessions."""
+        return self._one_at_a_time(wait_s=ORDER_WAIT_S)
+
+    def all_turns(self) -> list[int]:
+        """See session_order.Sessions."""
+        return [candidate.turn for candidate in self._look_around().candidates]
+
     def prune(self, profile: str | None, days: float) -> list[str]:
         """Remove the sessions of the profile, or of every one, that nobody has used for so long; their ids.
 
-        The newest with work in it of a profile and an image stays, and so does what is owned. Raises StoreError.
+        The newest few with work in them of a profile and an image stay, and so does what is owned. Raises StoreError.
         """
         with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
             fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
@@ -148,6 +176,7 @@ class SessionFiles:
         """See ports.SessionStore."""
         session = self._session(session_id)
         with self._saving("save the endpoint", session):
+            session.turn = self._order.turn_of(session_id, session.turn, self)
             session.save_record(record, self._utc())
         self._clean_up_one()
 
@@ -155,6 +184,7 @@ class SessionFiles:
         """See ports.SessionStore."""
         session = self._session(session_id)
         with self._saving("save the context", session):
+            session.turn = self._order.turn_of(session_id, session.turn, self)
             return session.save_context(sections, self._utc())
 
     def save_snapshot(self, session_id: str, sections: Mapping[str, Section]) -> None:
@@ -204,7 +234,8 @@ class SessionFiles:
         for session_id in seen.unreadable:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
-        queue = in_order_of_claim(seen.candidates, profile, image)
+        chosen = self._order.chosen(profile)
+        queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen)
         while queue:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
@@ -218,6 +249,9 @@ class SessionFiles:
                 queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image)
                 continue
             self._owned[candidate.session_id] = session
+            if candidate.session_id == chosen and session.read_only is None:
+                with suppress(OSError):
+                    self._order.choose(profile, None)
             return self._claimed(candidate.session_id, session, notices)
         return self._begin(seed(seen.candidates, profile, image), notices)
 
@@ -295,6 +329,7 @@ class SessionFiles:
         make_private_directory(session.path)
         _take_new(session)
         self._owned[session_id] = session
+        session.turn = self._order.turn_of(session_id, 0, self)
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
@@ -330,7 +365,10 @@ class SessionFiles:
 
     @contextmanager
     def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:
-        """Gives True when no other process can be in here too."""
+        """Gives True when no other process can be in here too; who is inside already stays so."""
+        if self._is_inside is not None:
+            yield self._is_inside
+            return
         path = os.path.join(self._root, _CLAIM_LOCK_NAME)
         lock = SessionLock(path)
         is_ours = False
@@ -340,9 +378,11 @@ class SessionFiles:
             # On Windows the file goes with its holder: that there is none does not say that nobody was ever here.
             may_take = make_file or os.path.lexists(path) or (os.name == "nt" and os.path.isdir(self._root))
             is_ours = may_take and lock.take(wait_s=wait_s)
+        self._is_inside = is_ours
         try:
             yield is_ours
         finally:
+            self._is_inside = None
             lock.give_back()
 
     @contextmanager
@@ -350,6 +390,8 @@ class SessionFiles:
         with store_errors(doing, session.path):
             try:
                 yield
+            except TakenOver as error:
+                raise lost(doing, session.path, error) from error
             except (TypeError, ValueError) as error:
                 raise StoreError(f"cannot {doing}: {error}", hint="what was saved before is unharmed") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stui_supervisor.adapters.owned_session import LOCK_NAME
 from stui_supervisor.adapters.private_files import hint_for
 from stui_supervisor.errors import StoreError
-from stui_supervisor.record import StoreNotice
+from stui_supervisor.record import SessionLost, StoreNotice
 
 
 def read_only_notice(session_id: str, error: OSError) -> StoreNotice:
@@ -32,6 +32,14 @@ def taken_notice(session_id: str) -> StoreNotice:
         code="taken",
         message=f"session {session_id} is in use by a running supervisor, or its files cannot be used",
         hint="end that program first, or choose another session",
+    )
+
+
+def lost(doing: str, path: str, error: OSError) -> SessionLost:
+    """The session that was ours belongs to another process by now."""
+    return SessionLost(
+        f"cannot {doing} in {path} ({error.strerror})",
+        hint="nothing there is changed any more; your work goes on in a session of its own",
     )
 
 

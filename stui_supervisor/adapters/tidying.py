@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, file_name, peek
 from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, is_out_of_means, read_start
-from stui_supervisor.adapters.session_directory import generations
 from stui_supervisor.config import GENERATIONS_KEPT, HEADER_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.retention import Copy, Thinning, hour_of
 
@@ -32,12 +31,13 @@ class Tidying:
         if header.kind is not Kind.ENDPOINT:
             self._copies[header.kind][header.seq] = _copy(header, size_bytes)
 
-    def tidy(self, kind: Kind) -> None:
-        """Remove what a new file of this kind makes needless. Raises OSError when the directory cannot be read."""
-        names = os.listdir(self._path)
-        for name in cut_off(names):
+    def tidy(self, kind: Kind, seqs: list[int], cut_off: set[str]) -> None:
+        """Remove what a new file of this kind makes needless, and temporary files; ``seqs`` are there, highest first.
+
+        Raises OSError when the process lacks means to look at them.
+        """
+        for name in cut_off:
             self._remove(name)
-        seqs = generations(names)[kind]
         for seq in self._needless(kind, seqs):  # one by one: a process that lives for a moment only gets on too
             self._remove(file_name(kind, seq))
         known = self._copies[kind]

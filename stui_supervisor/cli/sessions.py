@@ -79,6 +79,7 @@ def restore(arguments: argparse.Namespace) -> ExitCode:
             if any(section.value is not None for section in claimed.sections.values()):
                 files.save_snapshot(session_id, claimed.sections)
         files.save_context(session_id, sections)
+        files.choose(claimed.record.profile, session_id)
     finally:
         files.release(session_id)
     for notice in claimed.notices:

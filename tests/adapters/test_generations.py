@@ -18,6 +18,7 @@ from stui_supervisor.adapters.generations import (
     parse_name,
     peek,
 )
+from stui_supervisor.config import SEQ_MAX, TURN_MAX
 from tests.support.stored_files import sealed, with_header
 
 BODY = b'{"sections":{\n"x":{"counter":1,"writer":"w","value":1}\n}}\n'
@@ -28,6 +29,7 @@ HEADER = Header(
     profile="default",
     live_sections=1,
     writer="0.1.0",
+    minor=0,
 )
 GOLDEN = (
     b'{"magic":"stui-supervisor","kind":"context","major":1,"minor":0,"seq":7,"length":58,"writer":"0.1.0",'
@@ -44,6 +46,7 @@ HEADERS = st.builds(
     live_sections=st.integers(0, 10_000),
     writer=st.text(max_size=20),
     minor=st.integers(0, 99),
+    turn=st.integers(0, TURN_MAX),
 )
 
 
@@ -156,12 +159,17 @@ def test_a_header_of_a_wrong_shape_is_damaged(change: dict[str, Any]) -> None:
         decode(with_header(whole(), **change))
 
 
+@pytest.mark.parametrize("turn", [-1, 0, TURN_MAX + 1, 1.5, True, "7", None, [7]])
+def test_a_turn_that_cannot_be_is_none(turn: object) -> None:
+    assert decode(with_header(whole(), turn=turn)) == (HEADER, BODY)
+
+
 def test_a_header_without_its_keys_is_damaged() -> None:
     with pytest.raises(Damaged, match="incomplete"):
         decode(sealed({"magic": "stui-supervisor", "major": 1, "length": len(BODY)}, BODY))
 
 
-@given(st.sampled_from([Kind.ENDPOINT, Kind.CONTEXT, Kind.SNAPSHOT]), st.integers(1, 10**15 - 1))
+@given(st.sampled_from([Kind.ENDPOINT, Kind.CONTEXT, Kind.SNAPSHOT]), st.integers(1, SEQ_MAX))
 def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
     assert parse_name(file_name(kind, seq)) == (kind, seq)
 
@@ -175,7 +183,7 @@ def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
         "context.07.json",
         "context.-1.json",
         "context.1.json.tmp",
-        "context.1234567890123456.json",
+        "context.1234567890123456789.json",
         "context.\u0661.json",
         "Context.1.json",
         ".context.1.json",

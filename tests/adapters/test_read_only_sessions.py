@@ -76,7 +76,7 @@ def test_what_another_process_owns_by_now_is_not_written(root: Path) -> None:
     before = contents(directory)
     with pytest.raises(StoreError, match="another process owns the session now") as caught:
         files.save_context(session_id, NEW)
-    assert "start this program again" in (caught.value.hint or "")
+    assert "in a session of its own" in (caught.value.hint or "")
     assert contents(directory) == before
     files.release(session_id)
     other.save_context(session_id, NEWER)

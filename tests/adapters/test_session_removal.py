@@ -11,7 +11,7 @@ from stui_supervisor.adapters.generations import MAJOR
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.session_lock import SessionLock
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived
-from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED
+from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED, SESSIONS_KEPT
 from stui_supervisor.identity import identity_of
 from tests.support.stored_files import (
     EPOCH,
@@ -190,35 +190,47 @@ MONTH = timedelta(days=SESSION_KEPT_DAYS + 1)
 
 
 def test_each_save_cleans_up_one_old_session_and_after_the_next_start_it_goes_on(tmp_path: Path) -> None:
-    (used,) = leave_work(tmp_path, 1)
     count = SESSIONS_CLEANED + 5
-    leave_work(tmp_path, count, MONTH)
+    leave_work(tmp_path, count + SESSIONS_KEPT, MONTH)
+    *_, used = leave_work(tmp_path, SESSIONS_KEPT)  # each of which cleans up one
     for left in (5, 0):
         files = SessionFiles(tmp_path, lambda: EPOCH)
         assert files.claim("default").session_id == used
-        assert len(sessions(tmp_path)) == count + 1
+        assert len(sessions(tmp_path)) == count + SESSIONS_KEPT
         files.save_record(used, RECORD)
-        assert len(sessions(tmp_path)) == count
+        assert len(sessions(tmp_path)) == count + SESSIONS_KEPT - 1
         for _ in range(SESSIONS_CLEANED + 1):
             files.save_record(used, RECORD)
         files.release(used)
-        assert len(sessions(tmp_path)) == left + 1
+        assert len(sessions(tmp_path)) == left + SESSIONS_KEPT
         count = left
 
 
 def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> None:
-    (used,) = leave_work(tmp_path, 1)
-    (old, older) = leave_work(tmp_path, 2, MONTH)
+    old = set(leave_work(tmp_path, 2, MONTH))
+    *kept, used = leave_work(tmp_path, SESSIONS_KEPT)
     files = SessionFiles(tmp_path, lambda: EPOCH)
     files.claim("default")
     other = SessionLock(str(tmp_path / "claim.lock"))
     assert other.take()
     files.save_record(used, RECORD)
-    assert sessions(tmp_path) == {used, old, older}
+    assert sessions(tmp_path) == {used, *kept, *old}
     other.give_back()
     for _ in range(2):
         files.save_record(used, RECORD)
-    assert sessions(tmp_path) == {used}
+    assert sessions(tmp_path) == {used, *kept}
+
+
+def test_a_clock_that_is_ahead_costs_none_of_the_last_few_sessions_with_work(tmp_path: Path) -> None:
+    older = set(leave_work(tmp_path, 2))
+    last = set(leave_work(tmp_path, SESSIONS_KEPT))
+    files = SessionFiles(tmp_path, lambda: EPOCH + timedelta(days=40))
+    claimed = files.claim("default")
+    for _ in range(SESSIONS_CLEANED):
+        files.save_record(claimed.session_id, RECORD)
+    assert claimed.session_id in last
+    assert sessions(tmp_path) == last
+    assert not sessions(tmp_path) & older
 
 
 def test_the_only_work_of_an_image_stays_however_old_it_is(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.cli.main import main
+from stui_supervisor.config import SESSIONS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
@@ -263,19 +264,21 @@ def test_a_file_of_a_later_minor_is_imported_with_what_it_adds(told: Told, tmp_p
 
 
 def test_pruning_spares_the_last_work_of_each_image_and_what_lives(told: Told) -> None:
-    last, old = leave(told, {"a": 2}, at=LONG_AGO), leave(told, {"a": 1}, at=LONG_AGO - timedelta(days=1))
-    live = leave(told, {"a": 0}, at=LONG_AGO - timedelta(days=2))
     other = leave(told, {"a": 3}, image="Cuis", at=LONG_AGO - timedelta(days=3))
+    live = leave(told, {"a": 0}, at=LONG_AGO - timedelta(days=2))
+    old = leave(told, {"a": 1}, at=LONG_AGO - timedelta(days=1))
+    last = [leave(told, {"a": 2}, at=LONG_AGO) for _ in range(SESSIONS_KEPT)]
     told.files.claim_this(live)
     assert told("prune") == {"removed": [old]}
-    assert {session["session_id"] for session in told("list")["sessions"]} == {last, live, other}
+    assert {session["session_id"] for session in told("list")["sessions"]} == {*last, live, other}
     assert told("prune") == {"removed": []}
 
 
 def test_pruning_goes_by_the_days_and_the_profile_that_are_named(told: Told) -> None:
     for profile in ("default", "work"):
         leave(told, {"a": 1}, profile=profile, at=LONG_AGO)
-        leave(told, {"a": 2}, profile=profile, at=LONG_AGO + timedelta(days=20))
+        for _ in range(SESSIONS_KEPT):
+            leave(told, {"a": 2}, profile=profile, at=LONG_AGO + timedelta(days=20))
     assert told("prune", "--older-than", "50") == {"removed": []}
     assert len(told("prune", "--profile", "work")["removed"]) == 1
     assert len(told("prune")["removed"]) == 1

@@ -1,0 +1,97 @@
+"""One program makes a supervisor while its last one is still ending: the work is there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stui_supervisor import Settings, State, Supervisor
+from stui_supervisor.testing import FakePeer
+from tests.support.embedded_image import EmbeddedImage
+from tests.support.scenes import ENDPOINT, scene
+from tests.support.watching import LIMIT_S, own_threads, until
+
+WORK = list(range(1_000))
+MOMENTS = range(6)  # turns of the loop after which the stop is cancelled
+
+Stopping = Callable[[Supervisor, int], Coroutine[Any, Any, None]]
+
+
+async def cancelled(supervisor: Supervisor, turns: int) -> None:
+    stop = asyncio.create_task(supervisor.stop())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stop.cancel()
+    await asyncio.wait([stop])
+
+
+async def limited(supervisor: Supervisor, turns: int) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(supervisor.stop(), timeout=(turns + 1) / 1_000)
+
+
+async def in_a_task(supervisor: Supervisor, turns: int) -> None:
+    stop = asyncio.create_task(supervisor.stop())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stop.add_done_callback(lambda _: None)
+
+
+@pytest.mark.parametrize("turns", MOMENTS)
+@pytest.mark.parametrize("stop", [cancelled, limited, in_a_task])
+async def test_a_new_object_has_the_work_of_the_one_that_is_ending(stop: Stopping, turns: int, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        session_id = there.supervisor.status().session_id
+        there.supervisor.context["workspaces"] = WORK
+        await stop(there.supervisor, max(turns, 1) if stop is cancelled else turns)
+        async with Supervisor(ENDPOINT, home=tmp_path, link=there.peer) as again:
+            await again.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert (again.status().session_id, dict(again.context)) == (session_id, {"workspaces": WORK})
+
+
+async def test_what_was_set_before_the_old_object_had_its_session_is_there_too(tmp_path: Path) -> None:
+    old = Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage()))
+    await old.start()
+    old.context["workspaces"] = WORK
+    await cancelled(old, 1)
+    async with Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage())) as again:
+        await again.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert dict(again.context) == {"workspaces": WORK}
+
+
+async def test_one_that_ends_in_another_thread_is_waited_for_as_well(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    async def live() -> None:
+        async with scene(State.CONNECTED, tmp_path) as there:
+            there.image.silent = True  # the last push is waited for
+            there.supervisor.context["workspaces"] = WORK
+            stop = asyncio.create_task(there.supervisor.stop())
+            await asyncio.sleep(0)
+            asked.set()
+            await stop
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()))
+    thread.start()
+    await until(asked.is_set)
+    async with Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage())) as again:
+        await again.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        assert dict(again.context) == {"workspaces": WORK}
+    await until(lambda: not thread.is_alive())
+
+
+async def test_two_that_live_side_by_side_have_a_session_each_and_wait_for_nothing(tmp_path: Path) -> None:
+    settings = Settings(restore_timeout_s=LIMIT_S)
+    async with scene(State.CONNECTED, tmp_path) as there:
+        there.supervisor.context["workspaces"] = WORK
+        await there.supervisor.save()
+        async with Supervisor(ENDPOINT, home=tmp_path, link=there.peer, settings=settings) as other:
+            await other.wait_for(State.CONNECTED, timeout=LIMIT_S / 3)
+            assert other.status().session_id not in (None, there.supervisor.status().session_id)
+    assert own_threads() == []
