@@ -87,6 +87,8 @@ def look(path: str, session_id: str) -> Candidate | None:
         if reading.header or reading.refused or not found[Kind.ENDPOINT]:
             break
     context = _newest_context_header(path, found[Kind.CONTEXT])
+    if reading.header is None and context is not None:  # whose work it is, only a whole file says
+        context = newest_context(path, found[Kind.CONTEXT]).header
     headers = [header for header in (reading.header, context) if header is not None]
     if not headers:
         return None

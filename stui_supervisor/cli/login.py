@@ -20,7 +20,7 @@ from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_thread
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
-from stui_supervisor.cli.stored import endpoint_of_profile
+from stui_supervisor.cli.stored import endpoint_of_profile, settled_profiles
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
@@ -102,8 +102,8 @@ def _endpoint(arguments: argparse.Namespace) -> Endpoint:
     if not arguments.endpoint:
         return endpoint_of_profile(arguments)
     endpoint = Endpoint.parse(arguments.endpoint)
-    known, _ = ProfileFile(directories(arguments.home).profiles).read(arguments.profile)
-    return replace(endpoint, stored_as=known.texts_of(endpoint))
+    known = settled_profiles(arguments)[0].get(arguments.profile)
+    return endpoint if known is None else replace(endpoint, stored_as=known.texts_of(endpoint))
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:

@@ -257,3 +257,13 @@ def test_a_damaged_file_that_may_be_of_a_later_version_stays_where_it_is(tmp_pat
     for _ in range(5):
         files.save_context(claimed.session_id, NEW)
     assert path.read_bytes() == content
+
+
+def test_whose_work_it_is_without_a_record_is_what_a_whole_file_says(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD, NEW)
+    for file in directory.glob("endpoint.*"):
+        file.unlink()
+    newest = max(directory.glob("context.*"), key=lambda file: int(file.name.split(".")[1]))
+    newest.write_bytes(newest.read_bytes().replace(b'"profile":"default"', b'"profile":"defaulu"'))
+    claimed = SessionFiles(tmp_path).claim("default")
+    assert (claimed.session_id, claimed.sections) == (directory.name, OLD)

@@ -65,7 +65,7 @@ def run(root: Path, *options: str, ends_with: int = 0) -> tuple[str, str]:
         ("fsync", 7, "EIO", "2 Input/output error\n"),
         ("fsync", 8, "EIO", "2 Input/output error\n"),
         ("fsync", 8, "EINVAL", ""),
-        ("rename", 3, "EACCES", "2 Permission denied\n"),
+        ("rename", 4, "EACCES", "2 Permission denied\n"),
         ("fchmod", 4, "EPERM", ""),
         ("unlink", 1, "EROFS", ""),
     ],
