@@ -209,7 +209,9 @@ class Core(Notified):
 
     def _connect(self, event: inputs.Connect) -> None:
         is_same = self._route.first == event.endpoint
-        restoring_until = self._attempt.until if self._attempt.phase is Phase.LOADING else None
+        now, until = self._now.monotonic_s, self._attempt.until
+        is_restoring = self._attempt.phase is Phase.LOADING and until is not None
+        known_by = max(now, until or now) if is_restoring else now + self._settings.restore_timeout_s
         self.rejection = None
         self._refused_keys.forget()
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
@@ -219,7 +221,7 @@ class Core(Notified):
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
         self._move(Trigger.CONNECT, "the user named an endpoint")
-        self._attempt.enter(Phase.LOADING, restoring_until or self._now.monotonic_s + self._settings.restore_timeout_s)
+        self._attempt.enter(Phase.LOADING, known_by)
         self._effects += self._reading.begin()  # it may have changed while no link was wanted
         self._leave_restoring_if_read()
 
