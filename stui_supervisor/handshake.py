@@ -10,7 +10,7 @@ requests on the established link: until it is here, no session is made and nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
@@ -18,7 +18,7 @@ from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, H
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
-from stui_supervisor.look import Who, unpinned, who_answers
+from stui_supervisor.look import Process, Who, unpinned, who_answers
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.state_data import writers_in
@@ -127,7 +127,7 @@ class Handshake:
 
     An image that does not show itself to be the ``pin`` is left alone. ``who`` is what the latest answer to a ping says
     of who answers; None before the first. With ``gives_copy_up`` a copy that is not given has been asked for long
-    enough.
+    enough. ``is_restarted`` says of a process whether it certainly is another one than the last link was to.
     """
 
     def __init__(
@@ -138,12 +138,15 @@ class Handshake:
         secret: Secret | None = None,
         pin: str | None = None,
         gives_copy_up: bool = False,
+        is_restarted: Callable[[Process], bool] = lambda _: False,
     ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
         self._pin = pin
         self._gives_copy_up = gives_copy_up
+        self._is_restarted = is_restarted
+        self._put_off: Merge | None = None
         self._copy_tries = 0
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
@@ -200,6 +203,8 @@ class Handshake:
                 step = self._restore_answered(reply)
             case "second_ping":
                 step = self._identify_again(reply)
+            case "look":
+                step = self._looked(reply)
             case "create_session":
                 step = self._create_answered(reply)
             case "load_context" if self._unproven is not None or not passes:
@@ -224,6 +229,20 @@ class Handshake:
         self._gives_copy_up = gives_copy_up
         self._copy_tries, self._refusal = 0, None
         return self._ask_for_copy()
+
+    def looks_first(self, merge: Merge) -> Step:
+        """Who answers was seen too long ago to let work come or go: ask again, and go on with this then."""
+        self._put_off, self._asked = merge, "look"
+        return Ask(self._dialect, Operation("ping", {}), self._secret)
+
+    def _looked(self, reply: Reply | MalformedMessage) -> Step:
+        merge, self._put_off = self._put_off, None
+        trouble = self._trouble_in(reply, self._known.image)
+        if trouble is not None:
+            return trouble
+        if merge is None or not isinstance(reply, Reply) or not reply.ok:
+            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+        return merge
 
     def merged(self, *, ours_is_newer: bool) -> Step:
         """The two copies of the context are one; push it when the backend's lacks something."""
@@ -262,6 +281,8 @@ class Handshake:
             return trouble
         if self._asked == "second_ping":
             return self._identify_again(reply)
+        if self._asked == "look":
+            return self._looked(reply)
         self._known = self._known._replace(image=self._known.image or (self.who.image if self.who else None))
         self._refusal = f"no answer to {self._asked}"
         if self._known.session is None and self._verdict is BackendVerdict.RESTARTED:
@@ -319,10 +340,13 @@ class Handshake:
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
-            if not needs_context and not self._is_shown_to_be_ours(state):
-                return self._not_restored()
+        has_restarted = self.who is not None and self._is_restarted(self.who.process)
+        if has_restarted and owner is None and self._known.writers:  # which may number its sessions anew
+            self._unproven = session.owner or identity_of(self._known.client_id)
+        if not needs_context and not self._is_shown_to_be_ours(state):
+            return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
-            self._verdict = BackendVerdict.RESUMED
+            self._verdict = BackendVerdict.RESTARTED if has_restarted else BackendVerdict.RESUMED
         if needs_context:
             return self._ask("load_context", {"session_id": session.id})
         return Merge(state)
@@ -332,7 +356,7 @@ class Handshake:
         return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
 
     def _is_shown_to_be_ours(self, state: Any) -> bool:
-        """Where the session is named another client's than we call ourselves, ours is what we have written to."""
+        """Where that is in doubt, ours is what we have written to."""
         is_unproven, self._unproven = self._unproven is not None, None
         return not is_unproven or not self._known.writers.isdisjoint(writers_in(state))
 

@@ -126,6 +126,10 @@ class Lineage:
         """A link that was up has ended."""
         self._last, self._lost_at = process, now
 
+    def is_broken(self, process: Process, now: float) -> bool:
+        """True only where something shows that this is another process."""
+        return process.is_same_as(self._last, now - self._lost_at) is False
+
     def goes_on(self, process: Process, now: float) -> bool:
         """True only where something shows that this is the process that the last link was to."""
         return process.is_same_as(self._last, now - self._lost_at) is True

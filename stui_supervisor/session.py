@@ -353,8 +353,7 @@ class Session:
             self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
         session = here or self.record.session
-        is_owner_unknown = session is not None and session.owner is None
-        sections = self.context.sections().values() if is_owner_unknown else ()
+        sections = self.context.sections().values() if session is not None else ()
         return Known(
             dialect=self.dialect(endpoint),
             image=self.record.image,

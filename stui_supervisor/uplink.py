@@ -39,7 +39,7 @@ from stui_supervisor.wire.limits import MalformedMessage
 
 VERDICTS: Final = {
     BackendVerdict.RESUMED: "the backend kept the session",
-    BackendVerdict.RESTARTED: "the backend had lost the session; it was made again from ours",
+    BackendVerdict.RESTARTED: "the image was started again, or had lost the session; it has the work again",
     BackendVerdict.DIFFERENT_IMAGE: "another image answers; its own session is in use",
     BackendVerdict.UNKNOWN: "a first session with this backend, or one that keeps none",
 }
@@ -72,6 +72,7 @@ class Uplink(Pushing):
             secret=attempt.secret,
             pin=self._profile.pin_image,
             gives_copy_up=self._gives_copy_up(),
+            is_restarted=lambda process: self._lineage.is_broken(process, self._now.monotonic_s),
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -85,6 +86,8 @@ class Uplink(Pushing):
                 self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
             case PushContext(dialect, session):
                 self._push(Purpose.HANDSHAKE, dialect, session)
+            case Merge() if self._is_look_old():
+                self._follow(handshake.looks_first(step))
             case Merge(state, made):
                 if made is not None:  # the next attempt, should this one fail, makes no other
                     self._session.made(str(self._attempt.endpoint), made)
@@ -95,6 +98,9 @@ class Uplink(Pushing):
                 self._established(step)
             case Rejected() | Unpinned() | Failed():
                 self._end_with(step)
+
+    def _is_look_old(self) -> bool:
+        return self._attempt.look.is_old(self._now.monotonic_s, self._settings.ping_interval_s)
 
     def _end_with(self, ending: Ending) -> None:
         """What answers keeps the link from coming up, or from going on."""
@@ -163,6 +169,8 @@ class Uplink(Pushing):
                 self._ask(Purpose.COPY, dialect, operation, secret)
             case PushContext(dialect, session):
                 self._push(Purpose.COPY, dialect, session)
+            case Merge() if self._is_look_old():
+                self._follow_for_copy(handshake.looks_first(step))
             case Merge(state, made):
                 if made is not None:
                     self._session.made(str(self._attempt.endpoint), made)
@@ -225,7 +233,7 @@ class Uplink(Pushing):
         """True when something is due and the image has to say first who it is, which it is asked then."""
         look, now = self._attempt.look, self._now.monotonic_s
         may_ask = look.may_ask(now)
-        is_old = look.is_before_session or look.is_old(now, self._settings.ping_interval_s)
+        is_old = look.is_before_session or self._is_look_old()
         if self._exchange.flight is not None or not is_old:
             return False
         due, copy = self._sharing.next_deadline(), self._unread.next_deadline()

@@ -170,7 +170,10 @@ def test_the_context_is_pushed_to_a_session_that_was_made_again() -> None:
     assert world.asked().parameters["state_data"]["work"] == "mine"
     effects = world.answer({"update_successful": True})
     (move,) = told(Transition, effects)
-    assert move.reason == "the backend had lost the session; it was made again from ours (liveness: heartbeat)"
+    assert (
+        move.reason
+        == "the image was started again, or had lost the session; it has the work again (liveness: heartbeat)"
+    )
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
     assert world.record.backend_session == "new"
 

@@ -39,9 +39,12 @@ WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # 
 
 # What one process of an image has given out; after a restart it names nothing, or something else. A parameter of
 # any command counts by its name, in an object among the parameters too.
-_OF_PROCESS: Final = re.compile(r"(?:.*(?:_id|Id|ID)|id|oid|object|objectid|sessionid|target)\Z")
-_OF_NO_PROCESS: Final = frozenset({"client_id", "clientId", "image_id", "imageId", "request_id", "requestId"})
-_TARGET: Final = "target"
+_OF_PROCESS: Final = re.compile(
+    r"(?:.*(?:[_-](?:id|ref|handle|session|identifier)|I[dD]|Ref|Handle|Session|Identifier)"
+    r"|id|oid|oop|ref|handle|hash|identifier|object|objectid|session|sessionid|debugger|target|receiver)s?\Z"
+)
+_OF_NO_PROCESS: Final = re.compile(r"(?:client|image|request|message)[_-]?ids?\Z", re.IGNORECASE)
+_TARGET: Final = re.compile(r"(?:target|receiver|object)s?\Z")
 _EXPRESSIONS: Final = frozenset({"expression", "code"})  # a target that says how to find it anew
 
 _BY_COMMAND: Final = {naming.command: naming for naming in NAMINGS}
@@ -64,17 +67,22 @@ def is_repeatable(command: str) -> bool:
 
 def names_part_of_process(parameters: Mapping[str, Any]) -> bool:
     """Whether a request is about an object, a session or anything else by an id that one process has given it."""
-    return any(
-        _is_of_process(name, value)
-        or (name != _TARGET and isinstance(value, Mapping) and any(_is_of_process(*item) for item in value.items()))
-        for name, value in parameters.items()
+    return any(_is_of_process(name, value) or _holds_one(name, value) for name, value in parameters.items())
+
+
+def _holds_one(name: str, value: Any) -> bool:
+    """Whether one of the objects among the parameters does."""
+    objects = value if isinstance(value, list | tuple) else [value]
+    return not _TARGET.match(name) and any(
+        _is_of_process(*item) for each in objects if isinstance(each, Mapping) for item in each.items()
     )
 
 
 def _is_of_process(name: str, value: Any) -> bool:
-    if value is None or name in _OF_NO_PROCESS or not _OF_PROCESS.match(name):
+    if value is None or _OF_NO_PROCESS.match(name) or not _OF_PROCESS.match(name):
         return False
-    return name != _TARGET or not _is_expression(value)
+    targets = value if isinstance(value, list | tuple) else [value]
+    return not _TARGET.match(name) or not all(map(_is_expression, targets))
 
 
 def _is_expression(target: Any) -> bool:

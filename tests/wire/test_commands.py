@@ -95,6 +95,19 @@ def test_the_other_request_types_of_stui_have_their_commands() -> None:
         {"inspector_id": "i"},
         {"id": "x"},
         {"process_id": 3},
+        {"objectIds": [1, 2]},
+        {"object_ids": [1]},
+        {"object-id": 3},
+        {"targets": [42]},
+        {"targets": ["OrderedCollection new", "42"]},
+        {"objects": [{"id": 3}]},
+        {"items": [{"objectId": 3}]},
+        {"session": "s1"},
+        {"debug_session": "d1"},
+        {"receiver": 42, "selector": "foo"},
+        {"handle": "h1"},
+        {"objectRef": "r1"},
+        {"objectIdentifier": 5},
     ],
 )
 def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any]) -> None:
@@ -115,6 +128,9 @@ def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any
         {"target": "OrderedCollection new"},
         {"code": "x", "context": {"paid": 3, "grid": [1]}},
         {"message": "objectId"},
+        {"messageId": "m"},
+        {"receiver": "Array new: 3"},
+        {"targets": ["Array new: 3"]},
     ],
 )
 def test_names_that_outlive_a_process_are_none_of_its_parts(parameters: dict[str, Any]) -> None:
