@@ -298,8 +298,8 @@ class Driver:
         slept_s = self._sleep.slept_s()
         if slept_s is not None:
             self.feed(inputs.Woke(slept_s))
-        self._look_at_profile()
         self.feed(inputs.TimePassed())
+        self._look_at_profile()
 
     def _look_at_profile(self) -> None:
         """See now and then whether a command has changed what is settled."""

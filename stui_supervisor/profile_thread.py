@@ -30,6 +30,7 @@ class ProfileThread:
         self._worker = Worker("stui-profile")
         self._pending = 0
         self._notes = 0
+        self._is_looking = False
         self._closed = False
         self._noted = asyncio.Event()
         self._noted.set()
@@ -44,9 +45,16 @@ class ProfileThread:
             self._post(lambda: self._read(effect), _no_thread(effect))
 
     def look(self) -> None:
-        """See whether the file is another than the one that was read last; ProfileChanged says so."""
-        if not self._pending:
-            self._post(self._look, None)
+        """See whether the file is another than the one that was read last; ProfileChanged says so.
+
+        It mostly is not: then the loop hears nothing, as each word costs more than the look.
+        """
+        if not self._pending and not self._is_looking:
+            self._is_looking = True
+            try:
+                self._worker.post(self._look)
+            except RuntimeError:  # no thread to be had: the next look may have one
+                self._is_looking = False
 
     async def drained(self) -> None:
         """Wait until everything is noted."""
@@ -78,6 +86,10 @@ class ProfileThread:
         if answer is not None and not self._closed:
             self._feed(answer)
 
+    def _changed(self) -> None:
+        if not self._closed:
+            self._feed(inputs.ProfileChanged())
+
     # In the thread
 
     def _opened(self) -> ProfileStore:
@@ -99,13 +111,14 @@ class ProfileThread:
         with contextlib.suppress(Exception):
             self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted, stored_as=effect.stored_as)
 
-    def _look(self) -> Input | None:
-        with contextlib.suppress(Exception):  # what cannot be looked at is said by the next reading
-            signature = self._opened().signature()
-            has_changed = signature != self._seen and self._seen is not _NOT_SEEN
-            self._seen = signature
-            return inputs.ProfileChanged() if has_changed else None
-        return None
+    def _look(self) -> None:
+        with contextlib.suppress(
+            Exception
+        ):  # what cannot be looked at is said by the next reading, and the loop may end
+            before, self._seen = self._seen, self._opened().signature()
+            if self._seen != before and before is not _NOT_SEEN:
+                self._loop.call_soon_threadsafe(self._changed)
+        self._is_looking = False
 
 
 def _no_thread(effect: ReadProfile) -> Input:
