@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final, NamedTuple
 
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
@@ -28,6 +29,18 @@ class Phase(Enum):
     UP = auto()
 
 
+class Settled(NamedTuple):
+    """What of the profile an attempt goes by: a profile that asks for more than this makes another one necessary."""
+
+    wants_token: bool = False
+    server_key: str | None = None
+    pin: str | None = None
+    ipc_owner: str | None = None
+
+
+NOTHING_SETTLED: Final = Settled()
+
+
 @dataclass(slots=True)
 class Attempt:
     """The present attempt; ``link`` is its number.
@@ -35,7 +48,7 @@ class Attempt:
     ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
     which the phase ends by itself; a phase that does not has None. ``look`` is who answers on the link. Nothing is
     judged before ``judged_from``, and no request is over by its time before ``expired_from``. ``only_loopback``
-    and ``ipc_owner`` are Trust's.
+    is Trust's. ``settled`` is what of the profile it was made with.
     """
 
     link: int = 0
@@ -45,7 +58,7 @@ class Attempt:
     secret: Secret | None = None
     curve: CurveKeys | None = None
     only_loopback: bool = False
-    ipc_owner: str | None = None
+    settled: Settled = NOTHING_SETTLED
     handshake: Handshake | None = None
     look: Look = field(default_factory=Look)
     path: PathWatch | None = None
@@ -65,7 +78,7 @@ class Attempt:
         self.secret = None
         self.curve = None
         self.only_loopback = False
-        self.ipc_owner = None
+        self.settled = NOTHING_SETTLED
         self.handshake = None
         self.look = Look()
         self.path = None

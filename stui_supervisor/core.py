@@ -287,10 +287,11 @@ class Core(Notified):
         """What was stored is known, or known to be out of reach."""
         if not self._reading.is_known:
             self._leave_without_profile()
-        elif self.state is State.CONNECTING and self._route.named is not None:
+            return
+        self._tell_of_profile()
+        if self.state is State.CONNECTING and self._route.named is not None:
             self._set_out(self._route.named)
         else:
-            self._tell_of_profile()
             self._go_where_it_says()
 
     def _leave_without_profile(self) -> None:
@@ -409,12 +410,14 @@ class Core(Notified):
         self._begin_attempt()
 
     def _profile_read(self, event: inputs.ProfileRead) -> None:
-        if not self._reading.ends_with(event.read):
+        if not self._reading.ends_with(event.read) or not self._reading.is_news(event.profile):
             return
         self._profile = event.profile
         for notice in event.notices:
             self._problem(notice.code, notice.message, notice.hint)
         self._effects += self._reading.again()
+        if self._wish_to_note is not None:
+            self._note_in_profile(None, wanted=self._wish_to_note)
         if self._attempt.phase is Phase.LOADING:
             self._leave_restoring_if_read()
         elif self._attempt.phase is Phase.PROFILE:

@@ -10,7 +10,7 @@ requests on the established link: until it is here, no session is made and nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
@@ -18,7 +18,7 @@ from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, H
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
-from stui_supervisor.look import Process, Who, unpinned, who_answers
+from stui_supervisor.look import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.state_data import writers_in
@@ -127,7 +127,7 @@ class Handshake:
 
     An image that does not show itself to be the ``pin`` is left alone. ``who`` is what the latest answer to a ping says
     of who answers; None before the first. With ``gives_copy_up`` a copy that is not given has been asked for long
-    enough. ``is_restarted`` says of a process whether it certainly is another one than the last link was to.
+    enough. ``earlier`` is the process that the last link was to.
     """
 
     def __init__(
@@ -138,14 +138,14 @@ class Handshake:
         secret: Secret | None = None,
         pin: str | None = None,
         gives_copy_up: bool = False,
-        is_restarted: Callable[[Process], bool] = lambda _: False,
+        earlier: Earlier = NOTHING_EARLIER,
     ) -> None:
         self._known = known
         self._with_session = with_session
         self._secret = secret
         self._pin = pin
         self._gives_copy_up = gives_copy_up
-        self._is_restarted = is_restarted
+        self._earlier = earlier
         self._put_off: Merge | None = None
         self._copy_tries = 0
         self._dialect = known.dialect or Dialect.COMMAND
@@ -340,7 +340,7 @@ class Handshake:
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
-        has_restarted = self.who is not None and self._is_restarted(self.who.process)
+        has_restarted = self.who is not None and self._earlier.is_another_than(self.who.process)
         if has_restarted and owner is None and self._known.writers:  # which may number its sessions anew
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):

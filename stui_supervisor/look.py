@@ -37,6 +37,20 @@ class Process(NamedTuple):
         return self.uptime_s >= earlier.uptime_s and not began_later
 
 
+class Earlier(NamedTuple):
+    """The process that an earlier link was to, ``away_s`` seconds ago."""
+
+    process: Process = Process()
+    away_s: float = 0.0
+
+    def is_another_than(self, process: Process) -> bool:
+        """True only where something shows it."""
+        return process.is_same_as(self.process, self.away_s) is False
+
+
+NOTHING_EARLIER: Final = Earlier()
+
+
 class Who(NamedTuple):
     """What one answer to a ping says of who answers."""
 
@@ -126,9 +140,9 @@ class Lineage:
         """A link that was up has ended."""
         self._last, self._lost_at = process, now
 
-    def is_broken(self, process: Process, now: float) -> bool:
-        """True only where something shows that this is another process."""
-        return process.is_same_as(self._last, now - self._lost_at) is False
+    def last_seen(self, now: float) -> Earlier:
+        """The process that the last link was to."""
+        return Earlier(self._last, now - self._lost_at)
 
     def goes_on(self, process: Process, now: float) -> bool:
         """True only where something shows that this is the process that the last link was to."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from stui_supervisor.adapters.host import SystemClock, directories
+from stui_supervisor.adapters.host import SystemClock, directories, is_home_named
 from stui_supervisor.adapters.host_network import HostNetwork
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.config import SECRETS_MASKED, Settings
@@ -89,7 +89,7 @@ def assemble(
     try:
         places = directories(home)
     except StoreError as error:
-        no_disk = NoDisk(error)
+        no_disk = NoDisk(error, is_named=is_home_named(home))
         return Outside(
             SystemClock(),
             make_link,
@@ -188,10 +188,14 @@ class _Transport:
 
 
 class NoDisk:
-    """The stores of a machine that has no place for them: every call that needs one says why."""
+    """The stores of a machine that has no place for them: every call that needs one says why.
 
-    def __init__(self, error: StoreError) -> None:
+    Where no place was named, there is none for profiles either; one that ``is_named`` may hold some all the same.
+    """
+
+    def __init__(self, error: StoreError, *, is_named: bool = False) -> None:
         self._error = error
+        self._is_named = is_named
 
     def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
         """Raises StoreError."""
@@ -218,6 +222,8 @@ class NoDisk:
 
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
         """Where there is no place for profiles, none is settled."""
+        if self._is_named:
+            raise self._error
         return Profile(name=name), ()
 
     def note_link(self, *_: object, **__: object) -> None:

@@ -78,6 +78,10 @@ class Profile:
         """The pins in the order in which they were made; what is under this spelling is the newest of all."""
         return sorted(self.server_keys.items(), key=lambda pin: pin[0] == latest)
 
+    def protection(self) -> Profile:
+        """The same with nothing but what a person has settled: who may be linked to, and what is sent there."""
+        return replace(self, favourite=False, recent=(), wanted=True)
+
     def wishing(self, *, wanted: bool) -> Profile:
         """The same with what the user last said about having a link."""
         return replace(self, wanted=wanted)

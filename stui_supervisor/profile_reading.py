@@ -11,15 +11,18 @@ from typing import Final
 from stui_supervisor.effects import ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.failures import FAILURES, Curve, FailureKind
+from stui_supervisor.profile import Profile
 
 _CURVE: Final = FAILURES[FailureKind.PROFILE].curve or Curve(0.0, 0.0, 0.0)
+
+_NOTHING_READ: Final = Profile(name="")  # which is none that can be read later
 
 
 class ProfileReading:
     """One reading is under way at a time; one that hangs is waited for, and no other is begun on top.
 
-    ``is_known`` is True once it was read, and from the start where no profile is used. ``failure`` is why the
-    latest reading gave nothing.
+    ``is_known`` is True once it was read, and from the start where no profile is used: then it is read only to see
+    whether somebody settles something anew. ``failure`` is why the latest reading gave nothing.
     """
 
     def __init__(self, name: str, *, is_used: bool) -> None:
@@ -30,22 +33,24 @@ class ProfileReading:
         self._is_told = False
         self._wait_s = _CURVE.local_s
         self._is_used = is_used
+        self._unused: Profile | None = None
         self.is_known = not is_used
         self.failure: StoreError | None = None
 
     @property
     def is_awaited(self) -> bool:
         """True while what is settled is unknown, or may be another by now."""
-        return self._is_under_way or not self.is_known
+        return self._is_used and (self._is_under_way or not self.is_known)
 
     def begin_run(self) -> None:
         """The program starts, perhaps again: no answer to an earlier run's reading will come."""
-        self._is_under_way = self._is_to_be_repeated = False
+        self._is_under_way = self._is_to_be_repeated = self._is_told = False
+        self.failure = self._unused = None
 
     def begin(self) -> list[ReadProfile]:
-        """Read it, unless that is under way already or none is used."""
+        """Read it, unless that is under way already."""
         self._wait_s = _CURVE.local_s
-        return self._read() if self._is_used else []
+        return self._read()
 
     def changed(self) -> list[ReadProfile]:
         """The file is another than the one that was read last."""
@@ -56,10 +61,20 @@ class ProfileReading:
         """Take the answer in; False for one that nobody waits for."""
         if not self._is_under_way or number != self._number:
             return False
-        self._is_under_way, self.failure = False, failure
+        self._is_under_way = False
+        self.failure = failure if self._is_used else None
         if failure is None:
             self.is_known, self._is_told = True, False
+        elif self._unused is None:
+            self._unused = _NOTHING_READ
         return True
+
+    def is_news(self, profile: Profile) -> bool:
+        """False for what does not count in this run: it was there at the start already."""
+        if self._is_used:
+            return True
+        before, self._unused = self._unused, profile.protection()
+        return before is not None and self._unused != before
 
     def again(self) -> list[ReadProfile]:
         """Read it once more if it changed while it was read."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
-from stui_supervisor.attempt import Phase
+from stui_supervisor.attempt import Phase, Settled
 from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settings
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.denied import Denied
@@ -54,6 +54,7 @@ class Retrying(Turn, ABC):
         self._without_heartbeats: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
         self._reading = ProfileReading(profile, is_used=settings.uses_profile)
+        self._wish_to_note: bool | None = None
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
@@ -117,8 +118,12 @@ class Retrying(Turn, ABC):
 
     def _note_in_profile(self, endpoint: Endpoint | None, *, wanted: bool) -> None:
         settings = self._settings
-        if not settings.keeps_session or not settings.uses_profile or not self._reading.is_known:
+        if not settings.keeps_session or not settings.uses_profile:
             return
+        if not self._reading.is_known:
+            self._wish_to_note = wanted
+            return
+        self._wish_to_note = None
         profile, place, stored_as = self._profile.wishing(wanted=wanted), None, tuple[str, ...]()
         if endpoint is not None:
             if not self._is_named:
@@ -137,6 +142,7 @@ class Retrying(Turn, ABC):
         attempt.next(endpoint)
         self._backoff.begin_attempt()
         server_key = self._pinned_key()
+        attempt.settled = Settled(self._wants_token, server_key, self._profile.pin_image, self._ipc_owner(endpoint))
         if self._wants_token or server_key is not None:
             attempt.enter(Phase.CREDENTIAL, self._now.monotonic_s + self._settings.credential_timeout_s)
             last = self._session.record.endpoint
@@ -166,15 +172,14 @@ class Retrying(Turn, ABC):
 
     def _is_less_safe_than_settled(self) -> bool:
         """True for an attempt or a link that began when the profile asked for less than it does now."""
-        attempt, profile = self._attempt, self._profile
-        if not attempt.has_link and attempt.phase is not Phase.CREDENTIAL:
+        attempt, settled, pin = self._attempt, self._attempt.settled, self._profile.pin_image
+        if attempt.endpoint is None or not (attempt.has_link or attempt.phase is Phase.CREDENTIAL):
             return False
-        pinned = self._pinned_key()
-        has_another_key = pinned is not None and (attempt.curve is None or attempt.curve.server != pinned)
-        lacks_token = profile.uses_token and self._is_named and attempt.secret is None
-        image = attempt.look.image if attempt.phase is Phase.UP else None
-        has_another_image = unpinned(image, profile.pin_image) is not None
-        trusts_another = attempt.endpoint is not None and attempt.ipc_owner != self._ipc_owner(attempt.endpoint)
+        has_another_key = self._pinned_key() not in {None, settled.server_key}
+        lacks_token = self._wants_token and not settled.wants_token
+        is_up = attempt.phase is Phase.UP
+        has_another_image = unpinned(attempt.look.image, pin) is not None if is_up else pin not in {None, settled.pin}
+        trusts_another = self._ipc_owner(attempt.endpoint) != settled.ipc_owner
         return has_another_key or lacks_token or self._shows_token() or has_another_image or trusts_another
 
     def _shows_token(self) -> bool:
@@ -207,8 +212,7 @@ class Retrying(Turn, ABC):
         if attempt.endpoint is None:
             raise AssertionError("an attempt without an endpoint")
         attempt.enter(Phase.OPENING, self._now.monotonic_s + timeout_s + LINK_GRACE_S)
-        attempt.ipc_owner = self._ipc_owner(attempt.endpoint)
-        trust = Trust(attempt.only_loopback, attempt.ipc_owner)
+        trust = Trust(attempt.only_loopback, attempt.settled.ipc_owner)
         self._effects.append(OpenLink(attempt.link, attempt.endpoint, timeout_s, attempt.curve, trust))
 
     def _ipc_owner(self, endpoint: Endpoint) -> str | None:
@@ -271,7 +275,7 @@ class Retrying(Turn, ABC):
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
         if failure.kind is FailureKind.TOKEN_IN_CLEAR:
-            self._reject(failure.as_rejection())
+            self._reject(failure.as_rejection(), failure.kind)
             return
         if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
             rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
@@ -284,7 +288,7 @@ class Retrying(Turn, ABC):
         """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
         endpoint = self._attempt.endpoint
         if endpoint is None or self._route.is_last_without_image(endpoint):
-            self._reject(failure.as_rejection())
+            self._reject(failure.as_rejection(), failure.kind)
         elif self._attempt.phase is Phase.UP:
             self._lost(inputs.Lost(self._attempt.link, failure))
         else:

@@ -29,7 +29,7 @@ from stui_supervisor.handshake import (
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.identity import Identity
 from stui_supervisor.liveness import Finding
-from stui_supervisor.look import who_answers
+from stui_supervisor.look import Who, who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.pushing import Pushing
 from stui_supervisor.requests import Purpose
@@ -72,7 +72,7 @@ class Uplink(Pushing):
             secret=attempt.secret,
             pin=self._profile.pin_image,
             gives_copy_up=self._gives_copy_up(),
-            is_restarted=lambda process: self._lineage.is_broken(process, self._now.monotonic_s),
+            earlier=self._lineage.last_seen(self._now.monotonic_s),
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -86,12 +86,13 @@ class Uplink(Pushing):
                 self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
             case PushContext(dialect, session):
                 self._push(Purpose.HANDSHAKE, dialect, session)
-            case Merge() if self._is_look_old():
-                self._follow(handshake.looks_first(step))
             case Merge(state, made):
                 if made is not None:  # the next attempt, should this one fail, makes no other
                     self._session.made(str(self._attempt.endpoint), made)
-                self._follow(handshake.merged(ours_is_newer=self._merge(state)))
+                if self._is_look_old():
+                    self._follow(handshake.looks_first(step))
+                else:
+                    self._follow(handshake.merged(ours_is_newer=self._merge(state)))
             case SwitchSession(image):
                 self._switch(image)
             case Established():
@@ -118,7 +119,8 @@ class Uplink(Pushing):
         self._attempt.enter(Phase.UP, None)
         self._attempt.dialect = step.known.dialect or Dialect.COMMAND
         self._liveness.link_up(self._now.monotonic_s)
-        self._status = replace(self._status, backend_verdict=step.verdict, last_error=None)
+        self._status = replace(self._status, backend_verdict=step.verdict)
+        self._note_error(None)
         self._denied.begin()
         self._unread.begin()
         self._note_session(step)
@@ -169,12 +171,13 @@ class Uplink(Pushing):
                 self._ask(Purpose.COPY, dialect, operation, secret)
             case PushContext(dialect, session):
                 self._push(Purpose.COPY, dialect, session)
-            case Merge() if self._is_look_old():
-                self._follow_for_copy(handshake.looks_first(step))
             case Merge(state, made):
                 if made is not None:
                     self._session.made(str(self._attempt.endpoint), made)
-                self._follow_for_copy(handshake.merged(ours_is_newer=self._merge(state)))
+                if self._is_look_old():
+                    self._follow_for_copy(handshake.looks_first(step))
+                else:
+                    self._follow_for_copy(handshake.merged(ours_is_newer=self._merge(state)))
             case Established(known, verdict):
                 self._session.established(str(self._attempt.endpoint), known, self._now.monotonic_s)
                 self._status = replace(self._status, backend_verdict=verdict)
@@ -314,12 +317,7 @@ class Uplink(Pushing):
                 failure = Failure(FailureKind.PROTOCOL, words_of(reply, self._attempt.secret))
                 self._lost(inputs.Lost(self._attempt.link, failure))
             return
-        who = who_answers(reply.result)
-        if who.process.is_same_as(look.who.process) is False:
-            self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
-        look.saw(who, now)
-        if who.image is not None:
-            self._session.has_name(who.image, now)
+        self._saw(who_answers(reply.result))
         if look.is_before_session:
             look.is_before_session = False
             self._ask_for_session()
@@ -345,8 +343,17 @@ class Uplink(Pushing):
     def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
         step, look = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest), self._attempt.look
         if handshake.who is not None and handshake.who is not look.who:
-            look.saw(handshake.who, self._now.monotonic_s)
+            self._saw(handshake.who)
         return step
+
+    def _saw(self, who: Who) -> None:
+        """Somebody has said who answers; on a link in use it may be another process by now."""
+        look, is_up = self._attempt.look, self._attempt.phase is Phase.UP
+        if is_up and who.process.is_same_as(look.who.process) is False:
+            self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
+        look.saw(who, self._now.monotonic_s)
+        if is_up and who.image is not None:
+            self._session.has_name(who.image, self._now.monotonic_s)
 
     # Time
 

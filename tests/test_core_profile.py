@@ -211,22 +211,48 @@ def test_a_session_that_is_slow_holds_up_no_link_once_the_profile_is_known() -> 
     assert opened_to(world.wait(2.0)) == [str(HERE)]
 
 
-def test_a_profile_that_does_not_count_is_not_read_and_not_noted_in() -> None:
+def test_a_profile_that_does_not_count_is_not_waited_for_and_not_noted_in() -> None:
     world = World(Settings(uses_profile=False), profile=None)
-    effects = world.start(HERE)
-    assert only(ReadProfile, effects) == []
+    world.start(HERE)
     assert opened_to(world.loaded()) == [str(HERE)]
     assert only(NoteLink, world.link()) == []
 
 
+WITHOUT_PROFILE = Settings(uses_profile=False, keeps_session=False)
+
+
+def test_what_was_settled_in_it_at_the_start_does_not_hold_whatever_changes_beside_it() -> None:
+    world = World(WITHOUT_PROFILE, profile=PINNED)
+    world.start(HERE)
+    assert triggers(world.link("two")) == [Trigger.ESTABLISHED]
+    world.profile = replace(PINNED, favourite=True, recent=(str(THERE),), wanted=False)
+    assert triggers(world.tell(inputs.ProfileChanged())) == []
+
+
 def test_what_is_settled_for_it_afterwards_holds_all_the_same() -> None:
-    world = World(Settings(uses_profile=False, keeps_session=False), profile=None)
+    world = World(WITHOUT_PROFILE)
     world.start(HERE)
     world.link("two")
-    assert only(ReadProfile, world.tell(inputs.ProfileChanged())) == [ReadProfile(1, "default")]
-    assert triggers(read(world, 1, PINNED)) == [Trigger.LINK_LOST]
+    world.profile = PINNED
+    assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
     world.opened()
     assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
+def test_so_does_what_is_found_once_it_can_be_read() -> None:
+    world = World(WITHOUT_PROFILE, profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    world.link("two")
+    world.profile = PINNED
+    assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
+
+
+def test_one_that_does_not_count_and_cannot_be_read_is_nothing_to_tell() -> None:
+    world = World(WITHOUT_PROFILE, profile=None)
+    world.start(HERE)
+    assert codes([*failed(world, 1), *world.link("two"), *world.wait(60.0)]) == []
+    assert world.core.status(world.now).store_ok
 
 
 # A change while it runs
@@ -261,6 +287,74 @@ def test_a_change_that_the_link_satisfies_leaves_it_alone(profile: Profile) -> N
     world = connected(World(ONE_OFF))
     world.profile = profile
     assert (triggers(world.tell(inputs.ProfileChanged())), world.state) == ([], State.CONNECTED)
+
+
+def test_a_change_leaves_a_link_alone_for_which_the_keyring_had_no_token() -> None:
+    world = World(ONE_OFF, profile=replace(DEFAULT, uses_token=True))
+    world.start(HERE)
+    world.credential(None)
+    world.link()
+    world.profile = replace(DEFAULT, uses_token=True, favourite=True)
+    assert triggers(world.tell(inputs.ProfileChanged())) == []
+
+
+def test_a_token_that_is_settled_on_while_a_link_without_one_is_in_use_makes_another_necessary() -> None:
+    world = connected(World(ONE_OFF))
+    world.profile = replace(DEFAULT, uses_token=True)
+    assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
+
+
+def test_a_pin_that_is_set_during_an_attempt_holds_for_it() -> None:
+    world = World(ONE_OFF)
+    world.start(HERE)
+    world.opened()
+    world.profile = PINNED
+    world.tell(inputs.ProfileChanged())
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
+def test_what_kept_a_link_away_is_no_reason_any_more_once_it_is_there() -> None:
+    world = World(ONE_OFF, profile=None)
+    world.start(HERE)
+    failed(world, 1)
+    world.wait(2.0)
+    assert world.core.status(world.now).failure is FailureKind.PROFILE
+    read(world, 2)
+    world.link()
+    status = world.core.status(world.now)
+    assert (status.failure, status.last_error) == (None, None)
+
+
+def test_an_image_that_is_not_the_pinned_one_is_why_there_is_no_link() -> None:
+    world = World(ONE_OFF, profile=PINNED)
+    world.start(HERE)
+    world.opened()
+    world.answer({"image_id": "two"})
+    assert world.core.status(world.now).failure is FailureKind.DIFFERENT_IMAGE
+
+
+def test_a_wish_that_the_profile_could_not_take_is_noted_once_it_is_read() -> None:
+    world = World(profile=None)
+    world.start(HERE)
+    world.loaded()
+    failed(world, 1)
+    world.wait(2.0)
+    assert only(NoteLink, world.tell(inputs.Disconnect())) == []
+    world.tell(inputs.Reconnect())
+    assert only(NoteLink, world.tell(inputs.Disconnect())) == []
+    assert only(NoteLink, read(world, 2, replace(DEFAULT, recent=(str(HERE),)))) == [
+        NoteLink("default", None, wanted=False)
+    ]
+
+
+def test_that_a_later_reading_fails_is_told_while_connecting_too() -> None:
+    world = World(ONE_OFF)
+    world.start(HERE)
+    world.tell(inputs.Disconnect())
+    world.profile = None
+    world.tell(inputs.Connect(THERE))
+    assert [code for code, _, _ in codes(failed(world, 2))] == ["profile_not_readable"]
 
 
 def test_a_permission_that_is_taken_back_ends_the_link_that_rests_on_it() -> None:

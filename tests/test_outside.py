@@ -18,6 +18,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.outside import assemble
 from stui_supervisor.ports import LinkTimes
+from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.secret import Secret
 from stui_supervisor.testing import FakePeer
@@ -65,6 +66,19 @@ async def test_the_log_can_be_left_out(tmp_path: Path) -> None:
     outside.close()
 
 
+async def test_where_no_place_was_named_and_there_is_none_no_profile_is_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nowhere() -> None:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("STUI_SUPERVISOR_HOME", raising=False)
+    monkeypatch.setattr("stui_supervisor.adapters.host._of_the_platform", nowhere)
+    outside = assemble(Settings(), None, None, None)
+    assert outside.open_profiles().read("work") == (Profile(name="work"), ())
+    outside.close()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems has an account a name and a home")
 async def test_without_any_place_for_files_every_call_of_the_stores_says_so() -> None:
     outside = assemble(Settings(), "~no-such-account-here/home", None, None)
@@ -75,6 +89,7 @@ async def test_without_any_place_for_files_every_call_of_the_stores_says_so() ->
         lambda: store.save_record("s", SessionRecord(profile="default")),
         lambda: store.save_context("s", {}),
         lambda: profiles.note_link("default", str(ENDPOINT), wanted=True),
+        lambda: profiles.read("default"),
     ):
         with pytest.raises(StoreError, match="there is no directory for sessions and logs"):
             call()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stui_supervisor.effects import ReadProfile
 from stui_supervisor.errors import StoreError
+from stui_supervisor.profile import Profile
 from stui_supervisor.profile_reading import ProfileReading
 
 BROKEN = StoreError("the disk is gone")
@@ -75,10 +78,53 @@ def test_what_changes_while_it_is_read_is_read_once_more() -> None:
     assert [one.again(), one.again()] == [[ReadProfile(2, "work")], []]
 
 
-def test_a_profile_that_does_not_count_is_known_and_read_when_it_changes() -> None:
-    one = ProfileReading("work", is_used=False)
-    assert (one.begin(), one.is_awaited, one.is_known) == ([], False, True)
-    assert one.changed() == [ReadProfile(1, "work")]
+def unused() -> ProfileReading:
+    return ProfileReading("work", is_used=False)
+
+
+def test_a_profile_that_does_not_count_is_read_and_not_waited_for() -> None:
+    one = unused()
+    assert (one.begin(), one.is_awaited, one.is_known) == ([ReadProfile(1, "work")], False, True)
+    one.ends_with(1, BROKEN)
+    assert (one.is_awaited, one.is_known, one.failure) == (False, True, None)
+
+
+def test_of_a_profile_that_does_not_count_only_what_is_settled_after_the_start_is_news() -> None:
+    one, pinned = unused(), Profile(name="work", pin_image="one")
+    linked = replace(pinned, recent=("tcp://127.0.0.1:5555",), wanted=False, favourite=True)
+    assert [one.is_news(each) for each in (pinned, linked, pinned)] == [False, False, False]
+    assert [one.is_news(each) for each in (replace(pinned, pin_image="two"), pinned)] == [True, True]
+
+
+def test_what_could_not_be_read_at_the_start_is_news_once_it_can() -> None:
+    one = unused()
+    one.begin()
+    one.ends_with(1, BROKEN)
+    assert one.is_news(Profile(name="work"))
+
+
+def test_a_new_run_begins_with_what_is_there_then() -> None:
+    one = unused()
+    one.is_news(Profile(name="work"))
+    one.begin_run()
+    assert not one.is_news(Profile(name="work", pin_image="one"))
+
+
+def test_what_an_earlier_run_could_not_read_is_no_failure_of_a_new_one() -> None:
+    one = reading()
+    one.begin()
+    one.ends_with(1, BROKEN)
+    one.take_untold()
+    one.begin_run()
+    assert one.failure is None
+    one.begin()
+    one.ends_with(2, BROKEN)
+    assert one.take_untold() == BROKEN
+
+
+def test_of_a_profile_that_counts_everything_is_news() -> None:
+    one = reading()
+    assert [one.is_news(Profile(name="work")) for _ in range(2)] == [True, True]
 
 
 def test_one_that_does_not_come_in_time_is_a_failure_in_words() -> None:

@@ -13,6 +13,7 @@ from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import Claimed
 from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, moves, only, stored, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed
@@ -101,6 +102,34 @@ def test_a_push_goes_out_on_no_older_look_than_a_request() -> None:
     world.context["work"] = "new"
     assert commands(world.wait(1.0)) == ["ping"]
     assert commands(world.answer(ONE)) == ["update_session_state"]
+
+
+def made_after(seconds: float) -> World:
+    """The image takes so long to make the session that our work is for."""
+    world = at("connecting, handshake")
+    world.context["work"] = "mine"
+    world.answer(ONE)
+    request = world.last_send
+    world.wait(seconds)
+    made = encode_result(decode_request(request.body), {"session_id": "made"}, at=world.now.utc)
+    world.tell(inputs.Received(request.link, request.token, made))
+    return world
+
+
+def test_in_a_handshake_too_work_goes_out_on_no_older_look() -> None:
+    assert made_after(9.9).asked().command == "update_session_state"
+    world = made_after(10.1)
+    assert world.asked().command == "ping"
+    assert commands(world.answer(ONE)) == ["update_session_state"]
+
+
+def test_a_session_that_was_made_is_known_however_the_handshake_ends() -> None:
+    world = made_after(10.1)
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    assert commands(world.answer(ONE)) == ["restore_session"]
+    assert world.asked().parameters["session_id"] == "made"
 
 
 def test_the_last_push_of_a_program_goes_out_on_no_older_look_either() -> None:

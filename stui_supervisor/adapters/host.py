@@ -83,6 +83,11 @@ def directories(home: Path | str | None = None) -> Directories:
         ) from error
 
 
+def is_home_named(home: Path | str | None) -> bool:
+    """True where somebody has said which directory it is."""
+    return bool(home or os.environ.get(HOME_VARIABLE))
+
+
 def _of_the_platform() -> Directories:
     from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed with a home of one's own
 
