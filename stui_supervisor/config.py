@@ -71,6 +71,7 @@ DEADLINE_MAX_S: Final = 86_400.0  # the backend is told of no later deadline; no
 TIMES_MAY_BE_EARLY_S: Final = 0.002  # a reply's time and a deadline are each cut to the millisecond
 WHOLE_SECONDS_MAY_BE_EARLY_S: Final = 1.0  # a reply's time without a fraction may be cut to the second
 HANDSHAKE_SILENCES: Final = 2  # handshake_notice_s each; then a ping asks whether a reply got lost
+LOOK_OLD_S: Final = 10.0  # nothing of the user's is sent on an answer to who it is that is as old as this
 LOOK_RETRY_S: Final = 1.0  # an image that answers who it is with an error is asked again after this
 LOOKS_REFUSED_MAX: Final = 3  # such answers in a row, while something waits for one; then the link is made anew
 UPTIME_ROUNDED_S: Final = 1.0  # an uptime is told in whole seconds by some
@@ -181,7 +182,7 @@ class Settings:
     silent_after_s: float = 2.0  # no byte for so long: degraded (silent), the verdict is pending
     dead_after_s: float = 3.0  # no byte for so long: the link is lost, where the kernel can be asked
     path_look_s: float = 0.2  # the shortest time between two looks at the connection
-    ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long; no request on an older one
+    ping_interval_s: float = 10.0  # a STUI ping when nothing was outstanding for so long
     slow_after_s: float = 1.0  # two pings in a row took so long: degraded (slow)
     slow_ping_interval_s: float = 2.0  # a STUI ping when the one before was slow
     answer_timeout_s: float = 5.0  # no answer for so long: degraded (busy)

@@ -30,8 +30,8 @@ class Request:
 
     ``body`` is ``operation`` encoded in ``dialect`` under ``message_id``. ``deadline`` is the monotonic
     time by which it must have ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the
-    link lives. ``has_outlived_process``: it waited when a link was lost, so that a process that answers later may be
-    another one than the caller knew.
+    link lives. ``has_outlived_process``: it waited when a link was lost, or came while there was none, so
+    that a process that answers later may be another one than the caller knew.
     """
 
     number: int
@@ -92,7 +92,7 @@ class Outbox:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._waiting: deque[Request] = deque()
-        self._linked = False
+        self._linked = self._has_been_linked = False
         self.flight: Flight | None = None
 
     def __len__(self) -> int:
@@ -111,12 +111,13 @@ class Outbox:
             )
         if not self._linked:
             request.link_deadline = request.submitted_at + self._settings.link_wait_s
+            request.has_outlived_process = self._has_been_linked
         self._waiting.append(request)
         return None
 
     def link_up(self) -> None:
         """A link is there: requests without a timeout wait as long as it lives."""
-        self._linked = True
+        self._linked = self._has_been_linked = True
         for request in self._waiting:
             request.link_deadline = None
 
@@ -199,6 +200,7 @@ class Outbox:
                     request.link_deadline = now + self._settings.link_wait_s
         else:
             ended += self.end_waiting(reason)
+            self._has_been_linked = False  # what comes now may be for another endpoint, or another run
         return ended
 
     def end_waiting(self, reason: str) -> list[Ended]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
+from stui_supervisor.config import LOOK_OLD_S
 from stui_supervisor.effects import Knock, LookAtPath
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.exchange import Landed
@@ -101,7 +102,7 @@ class Uplink(Pushing):
                 self._end_with(step)
 
     def _is_look_old(self) -> bool:
-        return self._attempt.look.is_old(self._now.monotonic_s, self._settings.ping_interval_s)
+        return self._attempt.look.is_old(self._now.monotonic_s, min(LOOK_OLD_S, self._settings.ping_interval_s))
 
     def _end_with(self, ending: Ending) -> None:
         """What answers keeps the link from coming up, or from going on."""

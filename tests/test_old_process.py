@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from stui_supervisor import inputs
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Finish
 from stui_supervisor.states import BackendVerdict
 from tests.support.core_places import at
-from tests.support.core_world import HERE, World, endings, only, triggers
+from tests.support.core_world import HERE, THERE, World, endings, only, triggers
 from tests.support.pushes import commands
 
 ONE_OFF = Settings(keeps_session=False)
@@ -142,3 +143,37 @@ def test_the_process_of_an_attempt_that_failed_is_none_that_anybody_knew() -> No
     world.refuse("SessionNotFound")
     world.answer({**ONE, "boot_id": "a"})
     assert commands([*world.answer({"session_id": "s2"}), *world.shake_hands()])[-1] == "inspect"
+
+
+def away(before: dict[str, Any]) -> World:
+    """There was a link, and there is none now."""
+    world = World(ONE_OFF)
+    world.start(HERE)
+    world.opened()
+    world.answer({**ONE, **before})
+    world.lost()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_sent"),
+    [({"boot_id": "a"}, {"boot_id": "b"}, False), ({}, {}, False), ({"boot_id": "a"}, {"boot_id": "a"}, True)],
+    ids=["another process", "nothing tells", "the same process"],
+)
+def test_what_is_asked_while_there_is_no_link_is_about_the_process_that_was_there(
+    before: dict[str, Any], now: dict[str, Any], is_sent: bool
+) -> None:
+    world = away(before)
+    world.submit("inspect", objectId=42)
+    world.wait_for_deadline()
+    world.opened()
+    effects = world.answer({**ONE, **now})
+    assert (commands(effects), endings(effects)) == ((["inspect"], []) if is_sent else ([], [(1, "NotSent")]))
+
+
+def test_what_is_asked_of_an_endpoint_that_was_named_since_is_not() -> None:
+    world = away({"boot_id": "a"})
+    world.tell(inputs.Connect(THERE))
+    world.submit("inspect", objectId=42)
+    world.opened()
+    assert commands(world.answer({**ONE, "boot_id": "b"})) == ["inspect"]

@@ -148,6 +148,15 @@ def test_the_interval_is_a_setting() -> None:
     assert [command for _ in range(7) for command in asks(world)].count("ping") == 2
 
 
+def test_with_pings_that_are_further_apart_no_request_goes_out_on_an_older_look_all_the_same() -> None:
+    world = at("connected", Settings(ping_interval_s=60.0))
+    world.wait(9.9)
+    assert commands(world.submit("evaluate", code="1")) == ["evaluate"]
+    world.answer({"result": "1"})
+    world.wait(0.1)
+    assert commands(world.submit("evaluate", code="2")) == ["ping"]
+
+
 # An image that does not say it
 
 
