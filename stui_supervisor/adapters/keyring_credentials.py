@@ -135,6 +135,8 @@ def _other_spellings(endpoint: Endpoint) -> Iterator[str]:
         if endpoint.directory and endpoint.path.startswith(directory):
             relative = endpoint.path.removeprefix(directory)
             yield from (f"ipc://{relative}", f"ipc://./{relative}")
+        above, slash, name = endpoint.path.rpartition("/")
+        yield from (f"ipc://{above}{between}{name}" for between in ("/./", "//") if slash)
         return
     try:
         address = ipaddress.ip_address(endpoint.host)
@@ -142,12 +144,21 @@ def _other_spellings(endpoint: Endpoint) -> Iterator[str]:
         yield f"tcp://{endpoint.host}.:{endpoint.port}"
         return
     if isinstance(address, ipaddress.IPv6Address):
-        yield f"tcp://[{address.exploded}]:{endpoint.port}"
+        yield from (f"tcp://[{text}]:{endpoint.port}" for text in _written_out(address))
     else:
         mapped = ipaddress.IPv6Address(f"::ffff:{address}")
         yield f"tcp://[::ffff:{address}]:{endpoint.port}"
         yield f"tcp://[::ffff:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}]:{endpoint.port}"
         yield f"tcp://[{mapped.exploded}]:{endpoint.port}"
+
+
+def _written_out(address: ipaddress.IPv6Address) -> Iterator[str]:
+    """With its zeros, and with those of each number too."""
+    yield ":".join(f"{int(number, 16):x}" for number in address.exploded.split(":"))
+    yield address.exploded
+    before, gap, after = address.compressed.partition("::")
+    if gap:
+        yield gap.join(":".join(each.zfill(4) for each in side.split(":")) if side else "" for side in (before, after))
 
 
 def _is_key(secret: Secret) -> bool:

@@ -41,12 +41,7 @@ _RECORD_TEXTS: Final = (
     "client_id",
     "session_owner",
 )
-_LATER_KEYS: Final = (
-    "image_canonical",
-    "session_owner",
-    "is_unnamed_told",
-    "endpoint_from_file",
-)  # left out where they say nothing
+_LATER_KEYS: Final = ("image_canonical", "session_owner", "is_unnamed_told")  # left out where they say nothing
 _TURN: Final = "turn"
 _SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
@@ -104,7 +99,8 @@ def decode_stored_record(body: bytes) -> StoredRecord:
     values = json_object(body)
     turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
-    from_file = values.get("endpoint_from_file", False)  # which an earlier version did not write
+    # An earlier version does not say, but of a session that it imported and never used it has no status.
+    from_file = values.get("endpoint_from_file", values.get("endpoint") is not None and status == {})
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
     if not isinstance(profile, str) or not isinstance(status, dict):
         raise Damaged("it is not the record of a session")

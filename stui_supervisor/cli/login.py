@@ -14,13 +14,11 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from stui_supervisor import tokens
-from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
-from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_thread
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
-from stui_supervisor.cli.stored import endpoint_of_profile, settled_profiles
+from stui_supervisor.cli.stored import endpoint_of_profile, profile_file, with_its_spellings
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
@@ -37,7 +35,7 @@ T = TypeVar("T")
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Keep the token, and have the profile use it from its next start, connect or reconnect on."""
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
-    _profiles(arguments).read(arguments.profile)  # one that cannot be read could not be told to use the token
+    profile_file(arguments).read(arguments.profile)  # one that cannot be read could not be told to use the token
     try:
         token = checked_token(_read_token(endpoint))
     except KeyboardInterrupt:
@@ -63,9 +61,9 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
     credentials = KeyringCredentials()
     was_there = ask_keyring(lambda: credentials.delete(endpoint))
-    said = f"The token for {endpoint} is gone." if was_there else f"There was no token for {endpoint}."
+    said = f"The token for {endpoint} is gone." if was_there else f"No token was found for {endpoint}."
     try:
-        known, _ = _profiles(arguments).read(arguments.profile)
+        known, _ = profile_file(arguments).read(arguments.profile)
         has_others = known.uses_token and ask_keyring(lambda: any(map(credentials.read, _endpoints(known))))
         profile = _settle(arguments, uses_token=has_others)
     except StoreError:
@@ -99,11 +97,8 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
     """What was named, else the profile's; with the spellings under which an earlier version may have kept its token."""
     checked_name(arguments.profile)
-    if not arguments.endpoint:
-        return endpoint_of_profile(arguments)
-    endpoint = Endpoint.parse(arguments.endpoint)
-    known = settled_profiles(arguments)[0].get(arguments.profile)
-    return endpoint if known is None else replace(endpoint, stored_as=known.texts_of(endpoint))
+    endpoint = Endpoint.parse(arguments.endpoint) if arguments.endpoint else endpoint_of_profile(arguments)
+    return with_its_spellings(endpoint, arguments)
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
@@ -115,18 +110,14 @@ def _endpoints(profile: Profile) -> Iterator[Endpoint]:
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:
     """The other profiles of the endpoint that do not ask the keyring: a login is for one profile."""
-    known, _ = _profiles(arguments).read_all()
+    known, _ = profile_file(arguments).read_all()
     others = (profile for name, profile in sorted(known.items()) if name != own.name and not profile.uses_token)
     return [profile.name for profile in others if endpoint in _endpoints(profile)]
 
 
-def _profiles(arguments: argparse.Namespace) -> ProfileFile:
-    return ProfileFile(directories(arguments.home).profiles, confirm=command(arguments, "profiles", "confirm"))
-
-
 def _settle(arguments: argparse.Namespace, *, uses_token: bool) -> Profile:
     """Write down whether the profile uses a token; the profile as it is then."""
-    file = _profiles(arguments)
+    file = profile_file(arguments)
 
     def changed(known: Profile | None) -> Profile | None:
         if known is None and not uses_token:

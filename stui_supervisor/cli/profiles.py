@@ -7,18 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.ipc_owner import can_be_asked, user_number
 from stui_supervisor.adapters.profile_bodies import profile_values
-from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.worker import in_time
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
+from stui_supervisor.cli.stored import profile_file
 from stui_supervisor.cli.terminal import Colour, Terminal
 from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
 from stui_supervisor.curve import checked_key
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
 
@@ -28,7 +27,7 @@ _EXAMPLE: Final = ("profiles", "add", "work", "tcp://127.0.0.1:5555")
 def list_all(arguments: argparse.Namespace) -> ExitCode:
     """Print every profile, favourites first."""
     terminal = Terminal.of(arguments)
-    known, doubt = _file(arguments).read_all()
+    known, doubt = profile_file(arguments).read_all()
     profiles = sorted(known.values(), key=lambda profile: (not profile.favourite, profile.name))
     if terminal.as_json:
         terminal.answer({"profiles": [_values(profile) for profile in profiles]})
@@ -46,9 +45,9 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
 def show(arguments: argparse.Namespace) -> ExitCode:
     """Print one profile."""
     terminal = Terminal.of(arguments)
-    known, _ = _file(arguments).read_all()
+    known, _ = profile_file(arguments).read_all()
     if arguments.name not in known:
-        _file(arguments).read(arguments.name)  # says so when it is not known whether there is one
+        profile_file(arguments).read(arguments.name)  # says so when it is not known whether there is one
         raise _unknown(arguments, known)
     _print(known[arguments.name], terminal)
     return ExitCode.DONE
@@ -59,7 +58,7 @@ def confirm(arguments: argparse.Namespace) -> ExitCode:
     from stui_supervisor.adapters.profile_mending import NOWHERE  # noqa: PLC0415  # rarely needed
     from stui_supervisor.adapters.profile_mending import confirm as decide  # noqa: PLC0415  # as above
 
-    terminal, file, limit_s = Terminal.of(arguments), _file(arguments), DEFAULTS.restore_timeout_s
+    terminal, file, limit_s = Terminal.of(arguments), profile_file(arguments), DEFAULTS.restore_timeout_s
     name = None if arguments.name is None else checked_name(arguments.name)
     try:
         _, doubt = in_time("stui-profile", file.read_all, limit_s)
@@ -96,7 +95,9 @@ def add(arguments: argparse.Namespace) -> ExitCode:
         keys = {str(endpoint): key for endpoint, key in pins.items() if key}
         return replace(before, **settled, server_keys={**others, **keys})
 
-    return _change(arguments, change)
+    done = _change(arguments, change)
+    _take_over_tokens(arguments)
+    return done
 
 
 def favourite(arguments: argparse.Namespace) -> ExitCode:
@@ -111,23 +112,35 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
         _known(known, arguments)
 
     terminal = Terminal.of(arguments)
-    _file(arguments).change(arguments.name, leave_out)
+    profile_file(arguments).change(arguments.name, leave_out)
     if terminal.as_json:
         terminal.answer({"forgotten": arguments.name})
     terminal.line(f"The profile {printable(arguments.name)} is forgotten; its sessions are not.")
     return ExitCode.DONE
 
 
-def _file(arguments: argparse.Namespace) -> ProfileFile:
-    return ProfileFile(directories(arguments.home).profiles, confirm=command(arguments, "profiles", "confirm"))
-
-
 def _change(arguments: argparse.Namespace, change: Callable[[Profile | None], Profile]) -> ExitCode:
     terminal = Terminal.of(arguments)
-    profile = _file(arguments).change(arguments.name, change)
+    profile = profile_file(arguments).change(arguments.name, change)
     if profile is not None:
         _print(profile, terminal)
     return ExitCode.DONE
+
+
+def _take_over_tokens(arguments: argparse.Namespace) -> None:
+    """An earlier version kept the token of a relative path under that: it is found where the path is named anew."""
+    named = [Endpoint.parse(text) for text in arguments.endpoints or () if text.lower().startswith("ipc:")]
+    if not named or not profile_file(arguments).read(checked_name(arguments.name))[0].uses_token:
+        return
+    from stui_supervisor.adapters.keyring_credentials import KeyringCredentials  # noqa: PLC0415  # rarely needed
+    from stui_supervisor.cli.login import ask_keyring  # noqa: PLC0415  # as above
+
+    for endpoint in named:
+        try:
+            ask_keyring(lambda one=endpoint: KeyringCredentials().read(one))  # type: ignore[misc]
+        except CredentialError as error:
+            Terminal.of(arguments).note(f"Its token could not be looked for: {error.message}\n  {error.hint}")
+            return
 
 
 def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -192,7 +205,7 @@ def _checked_topic(topic: str) -> str:
 
 def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:
     if known is None:
-        raise _unknown(arguments, _file(arguments).read_all()[0])
+        raise _unknown(arguments, profile_file(arguments).read_all()[0])
     return known
 
 

@@ -60,7 +60,7 @@ def _ask(arguments: argparse.Namespace, command: str, parameters: Mapping[str, A
 async def _ask_over_own_link(
     options: argparse.Namespace, command: str, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    endpoint = endpoint_to_ask(options)
+    endpoint = endpoint_to_ask(options, is_without_profile=options.without_profile)
     settings = Settings(keeps_session=False, journal=False, uses_profile=not options.without_profile)
     async with Supervisor(endpoint, profile=options.profile, settings=settings, home=options.home) as supervisor:
         try:

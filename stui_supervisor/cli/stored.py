@@ -22,6 +22,11 @@ _EXAMPLE: Final = "tcp://127.0.0.1:5555"
 _SLOW: Final = "see whether the disk answers, then try again"
 
 
+def profile_file(options: GlobalOptions) -> ProfileFile:
+    """The profiles; what goes wrong with them names the command that mends it. Raises StoreError without a home."""
+    return ProfileFile(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
+
+
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     """The sessions of the profile, those of a running supervisor first, then the newest.
 
@@ -46,8 +51,7 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
 def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], StoreError | None]:
     """What ProfileFile.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
     try:
-        file = ProfileFile(directories(options.home).profiles)
-        return in_time("stui-profile", file.read_all, DEFAULTS.restore_timeout_s)
+        return in_time("stui-profile", profile_file(options).read_all, DEFAULTS.restore_timeout_s)
     except StoreError as error:
         return {}, error
     except TimeoutError:
@@ -66,24 +70,37 @@ def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
     return endpoint
 
 
-def endpoint_to_ask(options: GlobalOptions) -> Endpoint | None:
-    """The same, but None when it may have one and cannot be read: whoever links waits for it."""
+def endpoint_to_ask(options: GlobalOptions, *, is_without_profile: bool = False) -> Endpoint | None:
+    """The same, but None when it may have one and cannot be read: whoever links waits for it, but without a profile."""
     record = next((session.record for session in stored_sessions(options) if session.record.endpoint), None)
     settled, doubt = settled_profiles(options)
     name = options.profile or "default"
     profile = settled.get(name, Profile(name=name))
     text = record.endpoint if record is not None else next(iter((*profile.recent, *profile.endpoints)), None)
-    if text is None and doubt is not None and name not in settled:
-        return None
+    waits = doubt is not None and name not in settled and not is_without_profile
     if text is None:
+        if waits:
+            return None
         raise no_endpoint(options)
     endpoint = _usable(text)
     if record is not None and record.endpoint_from_file and not profile.texts_of(endpoint):
+        if waits:
+            return None
         raise ConfigurationError(
             f"{endpoint} came with an imported session, and nobody has named it here",
             hint=f"if it is right, connect once with: {command(options, 'run', str(endpoint))}",
         )
     return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *profile.texts_of(endpoint)))))
+
+
+def with_its_spellings(endpoint: Endpoint, options: GlobalOptions) -> Endpoint:
+    """The endpoint, knowing how any profile or session has it, as an earlier version may have stored its token so."""
+    texts = [text for profile in settled_profiles(options)[0].values() for text in profile.texts_of(endpoint)]
+    with suppress(StoreError):
+        for session in SessionFiles(directories(options.home).sessions_root).read_newest():
+            known = (session.record.endpoint, session.record.status.get("endpoint"))
+            texts += [text for text in known if isinstance(text, str) and endpoint.is_stored_as(text)]
+    return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *texts))))
 
 
 def _usable(text: str) -> Endpoint:

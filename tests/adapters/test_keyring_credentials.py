@@ -101,6 +101,11 @@ def test_what_cannot_be_kept_under_the_new_name_is_used_all_the_same(broken: Cre
     [
         ("tcp://image.example:1", "tcp://image.example.:1"),
         ("tcp://[::1]:1", "tcp://[0000:0000:0000:0000:0000:0000:0000:0001]:1"),
+        ("tcp://[::1]:1", "tcp://[0:0:0:0:0:0:0:1]:1"),
+        ("tcp://[::1]:1", "tcp://[::0001]:1"),
+        ("tcp://[fe80::20:1]:1", "tcp://[fe80::0020:0001]:1"),
+        ("ipc:///run/stui", "ipc:///run/./stui"),
+        ("ipc:///run/stui", "ipc:///run//stui"),
         ("tcp://127.0.0.1:1", "tcp://[::ffff:127.0.0.1]:1"),
         ("tcp://127.0.0.1:1", "tcp://[::ffff:7f00:1]:1"),
     ],

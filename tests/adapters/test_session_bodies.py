@@ -151,7 +151,26 @@ def test_a_record_of_an_earlier_version_means_the_text_and_does_not_say_whose_th
 
 
 def test_a_record_that_says_nothing_new_has_the_keys_of_an_earlier_version() -> None:
-    assert set(json.loads(encode_record(decode_record(OF_EARLIER_VERSION)))) == set(json.loads(OF_EARLIER_VERSION))
+    keys = set(json.loads(encode_record(decode_record(OF_EARLIER_VERSION))))
+    assert keys == {*json.loads(OF_EARLIER_VERSION), "endpoint_from_file"}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_from_file"),
+    [
+        ({"status": {}}, True),
+        ({"status": {"state": "connected"}}, False),
+        ({"status": {}, "endpoint": None}, False),
+        ({"status": {}, "endpoint_from_file": False}, False),
+        ({"status": {"state": "connected"}, "endpoint_from_file": True}, True),
+    ],
+)
+def test_an_endpoint_that_an_earlier_version_imported_and_never_used_came_with_a_file(
+    change: dict[str, Any], is_from_file: bool
+) -> None:
+    record = decode_record(json.dumps({**json.loads(OF_EARLIER_VERSION), **change}).encode())
+    assert record.endpoint_from_file is is_from_file
+    assert decode_record(encode_record(record)).endpoint_from_file is is_from_file
 
 
 @given(SECTIONS, LATER | st.just({}), st.data())

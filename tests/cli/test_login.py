@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.login import ask_keyring, checked_token
 from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.profile import Profile
+from stui_supervisor.record import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.command import COMMAND, Command
@@ -88,6 +90,60 @@ def test_a_profile_that_cannot_be_read_takes_no_token_but_lets_go_of_one(
     assert left.code == 1
     assert f"The token for {ENDPOINT} is gone. The profile could not be told:" in left.err
     assert (command.home / "profiles.json").read_bytes() == b"damaged"
+
+
+def keyring(verb: str, name: str, service: dict[str, str], stdin: str = "") -> str:
+    """What the library's own command says of one of our items."""
+    words = [sys.executable, "-m", "keyring", verb, "stui-supervisor", name]
+    environment = {**os.environ, **service}
+    return subprocess.run(words, input=stdin, env=environment, capture_output=True, check=False, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("named", "earlier", "kept_in"),
+    [
+        ("tcp://[::1]:5555", "tcp://[0:0:0:0:0:0:0:1]:5555", "nothing"),
+        ("tcp://[::1]:5555", "tcp://[0::0:1]:5555", "another profile"),
+        ("tcp://[::1]:5555", "tcp://[0:0::1]:5555", "a session"),
+    ],
+)
+def test_what_an_earlier_version_kept_under_another_spelling_is_gone_too(
+    named: str, earlier: str, kept_in: str, command: Command, service: dict[str, str]
+) -> None:
+    if kept_in == "another profile":
+        elsewhere = Profile(name="elsewhere", endpoints=(earlier,))
+        ProfileFile(command.home / "profiles.json").change("elsewhere", lambda _: elsewhere)
+    if kept_in == "a session":
+        files = SessionFiles(command.home / "sessions")
+        session_id = files.claim("elsewhere").session_id
+        files.save_record(session_id, SessionRecord(profile="elsewhere", endpoint=earlier))
+        files.release(session_id)
+    keyring("set", earlier, service, TOKEN)
+    assert keyring("get", earlier, service).strip() == TOKEN
+    assert command("logout", named, environment=service).out == f"The token for {named} is gone.\n"
+    assert keyring("get", earlier, service) == ""
+    assert command("logout", named, environment=service).out == f"No token was found for {named}.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems does IPC have relative paths")
+def test_the_token_of_a_relative_path_is_taken_over_where_the_path_is_named_anew(
+    command: Command, service: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = Profile(name="default", endpoints=("ipc://s.sock",), uses_token=True)
+    ProfileFile(command.home / "profiles.json").change("default", lambda _: before)
+    keyring("set", "ipc://s.sock", service, TOKEN)
+    ended = command("profiles", "add", "default", "ipc://s.sock", environment=service)
+    assert (ended.code, ended.err) == (0, "")
+    assert keyring("get", f"ipc://{tmp_path}/s.sock", service).strip() == TOKEN
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems does IPC have relative paths")
+def test_a_profile_that_is_added_to_where_there_is_no_keyring_is_kept_and_told_of(command: Command) -> None:
+    before = Profile(name="default", uses_token=True)
+    ProfileFile(command.home / "profiles.json").change("default", lambda _: before)
+    ended = command("profiles", "add", "default", "ipc:///s.sock", environment=NO_KEYRING)
+    assert (ended.code, "Its token could not be looked for: this system has no keyring" in ended.err) == (0, True)
 
 
 def test_a_profile_with_a_token_elsewhere_goes_on_asking_the_keyring(command: Command, service: dict[str, str]) -> None:

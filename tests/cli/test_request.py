@@ -151,6 +151,13 @@ def test_an_endpoint_that_was_never_linked_is_named_as_the_way_to_go_on(command:
     assert errors == [{"type": "ConfigurationError", "message": message, "hint": hint}] * 3
 
 
+def test_without_a_profile_an_endpoint_that_it_may_have_is_not_waited_for(command: Command) -> None:
+    command.home.mkdir()
+    (command.home / "profiles.json").write_bytes(b"damaged")
+    ended = command("eval", "3 + 4", "--without-profile", "--json")
+    assert (ended.code, ended.answer["error"]["message"]) == (2, "no endpoint is known for the profile default")
+
+
 def test_a_stored_endpoint_that_cannot_be_one_is_not_offered(command: Command) -> None:
     files = SessionFiles(command.home / "sessions")
     session_id = files.claim("default").session_id
