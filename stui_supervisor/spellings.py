@@ -3,17 +3,18 @@
 Theory of operation
 -------------------
 What was said is looked through several times: as it came, and with its escapes undone (JSON, also within JSON,
-percent, ``repr``, HTML), round by round until nothing is left to undo. So one that is escaped in part is found as well
-as one that is escaped whole. In each round the text is looked for plainly, in base64 at each of the three places that
-its bytes may have in a longer text, in hex with and without separators, and as a list of bytes. All of this is
-searching for fixed bytes, which costs next to nothing where there is nothing to be found; only where there is, it is
-worked out where that began.
+percent, ``repr``, HTML), round by round until nothing is left to undo, and at last without what draws nothing. So one
+that is escaped in part is found as well as one that is escaped whole, and one that a terminal would put together. In
+each round the text is looked for plainly, in base64 and base32 at each of the places that its bytes may have in a
+longer text, in hex with and without separators, and as a list of bytes. All of this is searching for fixed bytes, which
+costs next to nothing where there is nothing to be found; only where there is, it is worked out where that began.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b32encode
 from binascii import b2a_base64
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,15 @@ _ESCAPE: Final = re.compile(
         |(')'""",
     re.VERBOSE,
 )
+_DRAWS_NOTHING: Final = rb"""\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]
+    |\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8[\x80-\x85\x9c]|\xdb\x9d|\xdc\x8f|\xe1\xa0[\x8b-\x8e]
+    |\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xed[\xa0-\xbf][\x80-\xbf]|\xee[\x80-\xbf][\x80-\xbf]
+    |\xef(?:[\x80-\xa3][\x80-\xbf]|\xb8[\x80-\x8f]|\xbb\xbf|\xbf[\xb0-\xbb\xbe\xbf])
+    |\xf3[\xa0-\xbf][\x80-\xbf][\x80-\xbf]|\xf4[\x80-\x8f][\x80-\xbf][\x80-\xbf]
+    """  # control characters and sequences, formatting, halves of surrogate pairs, private use
+_UNSEEN: Final = re.compile(_DRAWS_NOTHING, re.VERBOSE)
+_UNSEEN_OR_END: Final = re.compile(_DRAWS_NOTHING + rb"|[\t\n\r]", re.VERBOSE)  # of a line: long texts have many
+_SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+(?=\S)", re.IGNORECASE)  # which who answers may leave out
 _CODE_POINTS: Final = frozenset({3, 4, 5, 9, 11})  # the groups of _ESCAPE that are hex for a character
 _BYTES: Final = frozenset({6, 10})  # and those that are hex for a byte
 _OCTAL: Final = 7
@@ -63,8 +73,11 @@ _QUOTES: Final = b" \t\r\n\"'"
 _HEX: Final = re.compile(rb"0x|u00|([0-9a-f])")
 _NOT_HEX: Final = bytes(byte for byte in range(256) if byte not in b"0123456789abcdef")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]")
+_BASE32: Final = re.compile(rb"[A-Za-z2-7]")
 _BITS: Final = 6  # of one character of base64
 _PLACES: Final = 3  # within four characters of base64
+_BITS_32: Final = 5  # of one character of base32
+_PLACES_32: Final = 5  # within eight characters of base32
 
 
 class _Undone(NamedTuple):
@@ -83,37 +96,50 @@ class Spellings:
     """The spellings of one text; ``spans`` says where in what somebody says they are."""
 
     def __init__(self, text: str) -> None:
+        whole, text = text, _SCHEME.sub("", text.strip(), count=1) or text
         raw = text.encode("utf-8", "surrogatepass")
         self._is_short = len(raw) < MASKED_ANYWHERE_FROM
         self._is_tiny = len(raw) < MASKED_AS_A_WORD_FROM
-        self._plain = _plain_spellings(text, raw)
-        self._any_case = raw.lower()
+        plain = [*_plain_spellings(whole), *_plain_spellings(text)]
+        self._plain = tuple(dict.fromkeys(filter(None, (*plain, *(_visible(each)[0] for each in plain)))))
+        self._any_case = tuple(
+            dict.fromkeys(each.encode("utf-8", "surrogatepass").lower() for each in (text, text.upper(), text.lower()))
+        )
         self._alone = b2a_base64(raw, newline=False).rstrip(b"=")
         forms = _forms(text, raw)
         self._hex = tuple(form.hex().encode() for form in forms)
         self._base64 = tuple(each for form in forms for each in _base64_spellings(form))
+        self._base32 = tuple(each.lower() for each in _base32_spellings(raw))
         nested = (*self._hex, *(self._base64 if len(raw) >= MASKED_ANYWHERE_FROM else ()))
-        self._hex_nested = tuple(each.hex().encode() for each in nested)
-        self._base64_nested = tuple(again for each in nested for again in _base64_spellings(each))
+        wide = tuple(_wide_forms(text))
+        self._hex_brief = tuple(each.hex().encode() for each in (*nested, *wide))
+        self._base64_brief = tuple(again for each in (*nested, *wide) for again in _base64_spellings(each))
         self._decimal = tuple(separator.join(str(byte) for byte in raw).encode() for separator in (", ", ",", " "))
 
     def spans(self, said: bytes) -> list[Span]:
         """Where it is quoted, in order and apart. One span for all of it where there is too much to undo."""
-        if not self._any_case:
+        if not self._plain:
             return []
+        visible, unseen = _visible(said)
+        found = self._undoing(said, [])
+        found += self._undoing(visible, [unseen]) if unseen else []
+        return _joined(found)
+
+    def _undoing(self, data: bytes, rounds: list[list[_Undone]]) -> list[Span]:
+        """Where it is in what is left after these rounds, and after more."""
         found: list[Span] = []
-        rounds: list[list[_Undone]] = []
-        data = said
+        whole, given = list(_before([(0, len(data))], rounds)), len(rounds)
         for _ in range(ESCAPES_UNDONE_ROUNDS):
             found += _before(self._in(data), rounds)
             if _ESCAPE.search(data) is None:
                 break
             undone = _undo(data)
             if undone is None:
-                return [(0, len(said))]
+                return whole
             data, escapes = undone
             rounds.append(escapes)
-        return _joined(found)
+        data, unseen = _visible(data) if len(rounds) > given else (data, [])
+        return [*found, *_before(self._in(data), [*rounds, unseen])] if unseen else found
 
     def _in(self, data: bytes) -> list[Span]:
         if self._is_tiny:
@@ -122,10 +148,13 @@ class Spellings:
             words = [span for needle in (*self._plain, self._alone) for span in _words(needle, data)]
             return [*words, *_words(self._hex[0], data.lower())]
         found = [span for needle in (*self._plain, *self._decimal) for span in _finds(needle, data)]
-        found += _finds(self._any_case, data.lower())
+        lowered = data.lower()
+        found += [span for needle in self._any_case for span in _finds(needle, lowered)]
         is_brief = len(data) <= NESTED_MAX_BYTES
-        base64 = (*self._base64, *self._base64_nested) if is_brief else self._base64
-        in_hex = (*self._hex, *self._hex_nested) if is_brief else self._hex
+        if is_brief:
+            found += [_widened(span, data, _BASE32) for needle in self._base32 for span in _finds(needle, lowered)]
+        base64 = (*self._base64, *self._base64_brief) if is_brief else self._base64
+        in_hex = (*self._hex, *self._hex_brief) if is_brief else self._hex
         return [*found, *_in_base64(base64, data), *_in_hex(in_hex, data)]
 
 
@@ -134,7 +163,7 @@ def _in_base64(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
     found = [span for needle in needles for span in _finds(needle, squeezed)]
     if found:
         at = [index for index, byte in enumerate(data) if byte not in _BLANKS]
-        yield from (_widened((at[begin], at[end - 1] + 1), data) for begin, end in found)
+        yield from (_widened((at[begin], at[end - 1] + 1), data, _BASE64) for begin, end in found)
 
 
 def _in_hex(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
@@ -152,8 +181,16 @@ def _forms(text: str, raw: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((raw, *(each.encode("utf-8", "surrogatepass") for each in as_json))))
 
 
-def _plain_spellings(text: str, raw: bytes) -> tuple[bytes, ...]:
+def _wide_forms(text: str) -> Iterator[bytes]:
+    """The bytes of somebody whose texts are not in UTF-8."""
+    yield from (text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be"))
+    if not text.isascii() and max(text) < "\u0100":
+        yield text.encode("latin-1")
+
+
+def _plain_spellings(text: str) -> list[bytes]:
     """As it is, in the encodings in which software may take it for text, and as it looks when escapes are undone."""
+    raw = text.encode("utf-8", "surrogatepass")
     spellings = [raw, text.replace(" ", "+").encode("utf-8", "surrogatepass")]
     spellings += [text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be")]
     if not text.isascii():
@@ -167,7 +204,7 @@ def _plain_spellings(text: str, raw: bytes) -> tuple[bytes, ...]:
                 break
             each = undone[0]  # noqa: PLW2901  # one more round of the same
             spellings.append(each)
-    return tuple(dict.fromkeys(filter(None, spellings)))
+    return spellings
 
 
 def _as_repr(character: str) -> bytes:
@@ -186,11 +223,19 @@ def _base64_spellings(raw: bytes) -> Iterator[bytes]:
             yield other
 
 
-def _widened(span: Span, data: bytes) -> Span:
-    """With the characters of base64 at both ends that hold a part of it, and what fills up the last."""
+def _base32_spellings(raw: bytes) -> Iterator[bytes]:
+    """The same in base32, which has one alphabet."""
+    for before in range(_PLACES_32):
+        whole = (8 * (before + len(raw))) // _BITS_32
+        skipped = -(-8 * before // _BITS_32)
+        yield b32encode(bytes(before) + raw)[skipped:whole]
+
+
+def _widened(span: Span, data: bytes, alphabet: re.Pattern[bytes]) -> Span:
+    """With the characters of base64 or base32 at both ends that hold a part of it, and what fills up the last."""
     begin, end = span
-    begin -= begin > 0 and _BASE64.match(data, begin - 1) is not None
-    end += _BASE64.match(data, end) is not None
+    begin -= begin > 0 and alphabet.match(data, begin - 1) is not None
+    end += alphabet.match(data, end) is not None
     while data[end : end + 1] == b"=":
         end += 1
     return begin, end
@@ -225,6 +270,19 @@ def _undo(data: bytes) -> tuple[bytes, list[_Undone]] | None:
         escapes.append(_Undone(length - len(plain), length, match.start(), match.end()))
         last = match.end()
     return b"".join((*parts, data[last:])), escapes
+
+
+def _visible(data: bytes) -> tuple[bytes, list[_Undone]]:
+    """Without what draws nothing, and where that was."""
+    parts: list[bytes] = []
+    unseen: list[_Undone] = []
+    length = last = 0
+    for match in (_UNSEEN_OR_END if len(data) <= NESTED_MAX_BYTES else _UNSEEN).finditer(data):
+        parts.append(data[last : match.start()])
+        length += match.start() - last
+        unseen.append(_Undone(length, length, match.start(), match.end()))
+        last = match.end()
+    return b"".join((*parts, data[last:])), unseen
 
 
 def _meant(match: re.Match[bytes]) -> bytes:

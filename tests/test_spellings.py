@@ -62,6 +62,17 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "ascii": ascii,
     "repr of bytes": lambda text: repr(text.encode()),
     "a string of Smalltalk": lambda text: text.replace("'", "''"),
+    "base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+    "hex of UTF-16": lambda text: text.encode("utf-16-be").hex(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32 of more": lambda text: base64.b32encode(f"it is {text}!".encode()).decode().lower(),
+    "all in capitals": str.upper,
+    "with a NUL in it": lambda text: f"{text[:7]}\0{text[7:]}",
+    "with a NUL in its JSON": lambda text: json.dumps(f"{text[:7]}\0{text[7:]}"),
+    "with a backspace in it": lambda text: f"{text[:7]}\x08{text[7:]}",
+    "in two lines": lambda text: f"{text[:7]}\r\n{text[7:]}",
+    "in two colours": lambda text: f"{text[:7]}\x1b[0;31m{text[7:]}",
+    "with unseen characters": lambda text: "\u200b\u202e\u00ad".join(_pieces(text, 5)),
     "HTML": lambda text: "".join(f"&#{ord(one)};" for one in text),
     "HTML in hex": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
 }
@@ -90,7 +101,7 @@ def test_a_token_is_masked_in_whatever_spelling_and_nothing_around_it_is(name: s
     assert hidden.startswith("Refused: <")
     assert hidden.endswith("> is not 41 or ü")
     around = before.removeprefix("Refused: <") + after.removesuffix("> is not 41 or ü")
-    is_about_it = name in {"base64 of JSON", "hex of JSON"} or len(around) <= 8
+    is_about_it = name in {"base64 of JSON", "hex of JSON", "base32 of more"} or len(around) <= 8
     assert is_about_it or set(around) <= set("\"'\\{}[]()#%:got b=20xX")
 
 
@@ -172,3 +183,21 @@ def test_whatever_the_token_and_whatever_is_said_it_is_a_text_without_the_token(
     assert secret.is_in(said.encode("utf-8", "surrogatepass")) == (hidden != said) or hidden == MASK
     if len(token.encode("utf-8", "surrogatepass")) >= 8 and MASK not in token:
         assert token not in secret.hidden_in(said + token + said).replace(MASK, "\n\0")
+
+
+@pytest.mark.parametrize("given_as", [" {} ", "Bearer {}", "bearer  {} "])
+def test_what_a_server_takes_for_the_token_is_masked_too(given_as: str) -> None:
+    secret = Secret(given_as.format(CANARY))
+    assert secret.hidden_in(f"<{CANARY}>") == f"<{MASK}>"
+    assert CANARY not in secret.hidden_in(f"<{given_as.format(CANARY)}>")
+
+
+def test_what_only_looks_like_a_scheme_is_masked_as_far_as_it_can_be_one() -> None:
+    assert Secret("Bearer of bad news").hidden_in("it was Bearer of bad news!") == f"it was {MASK}!"
+    assert Secret("Bearer of bad news").hidden_in("it was of bad news!") == f"it was {MASK}!"
+    assert Secret("BearerBearerBearer").hidden_in("BearerBearerBearer") == MASK
+
+
+def test_what_has_too_many_escapes_beside_something_unseen_is_masked_whole() -> None:
+    text = "\0" + "\\n" * (ESCAPES_UNDONE + 1)
+    assert Secret(CANARY).hidden_in(text) == MASK
