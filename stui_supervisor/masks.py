@@ -90,8 +90,9 @@ class Masks:
             return reply
         if len(quoting) > QUOTING_MAX_BYTES:
             return MalformedMessage("it is large, and it quotes the token")
+        copy = {key: value for key, value in reply.result.items() if key in STATE_KEYS}
         named = {self.text(key): self._named(one) for key, one in said.items()}
-        return reply._replace(result=reply.result | named, client_id=self._named(reply.client_id))
+        return reply._replace(result=copy | named, client_id=self._named(reply.client_id))
 
     def value(self, value: Any) -> Any:
         """A JSON value without the tokens, in its texts, names and numbers."""
