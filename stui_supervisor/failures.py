@@ -122,7 +122,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "the image does not answer; it may be computing", "wait for it, or interrupt what it computes", None
     ),
     FailureKind.IPC_OWNER: FailureClass(
-        "the socket there is another user's",
+        "the socket there is not shown to be a trusted user's",
         "see who listens there; if that is right, name the user: profiles add NAME --ipc-owner USER",
         Curve(1.0, 1.0, 30.0),
     ),
