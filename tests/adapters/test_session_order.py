@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stui_supervisor.adapters.links import UnsafeLink
 from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.session_lock import SessionLock
@@ -296,15 +297,13 @@ def test_a_link_that_is_of_no_use_stays_and_saves_go_on_without_it(
     one, other = leave(tmp_path), leave(tmp_path)
     place = tmp_path / NAME
     harm(place)
-    leads_to = os.readlink(place)
+    leads_to = place.readlink()
     save(tmp_path, one)
-    assert (listed(tmp_path), os.readlink(place)) == ([one, other], leads_to)
+    assert (listed(tmp_path), place.readlink()) == ([one, other], leads_to)
     with pytest.raises(StoreError, match=r"cannot choose the session .*\(it is a link, and leads ") as refused:
         SessionFiles(tmp_path).choose("default", other)
-    assert refused.value.hint == "put the file itself there, or let the link lead to a file of yours " + (
-        "that nobody else can change"
-    )
-    assert (first(tmp_path), os.readlink(place)) == (one, leads_to)
+    assert refused.value.hint == UnsafeLink.hint
+    assert (first(tmp_path), place.readlink()) == (one, leads_to)
     notes = tmp_path / "notes.txt"
     assert not notes.exists() or notes.read_bytes() == b"of the user"
 
@@ -319,7 +318,7 @@ def test_a_link_to_such_a_file_of_ours_is_written_through(tmp_path: Path) -> Non
     assert json.loads(target.read_bytes())["session"] == one
     SessionFiles(tmp_path / "home").choose("default", other)
     assert first(tmp_path / "home") == other
-    assert (os.readlink(place), sorted(os.listdir(tmp_path))) == (str(target), ["elsewhere", "home"])
+    assert (place.readlink(), {path.name for path in tmp_path.iterdir()}) == (target, {"elsewhere", "home"})
 
 
 @posix
