@@ -19,6 +19,7 @@ from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import Process, Who, unpinned, who_answers
+from stui_supervisor.masks import STATE_KEYS
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.state_data import writers_in
@@ -30,7 +31,6 @@ from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
-_STATE_KEYS: Final = ("session_state", "state", "context")
 
 
 class Known(NamedTuple):
@@ -193,7 +193,7 @@ class Handshake:
 
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
-            return Rejected(refused(reply, self._secret))
+            return Rejected(refused(reply))
         step: Step
         passes = is_passing(reply)
         if self._asked in _COPY and passes and not self._gives_copy_up:
@@ -241,7 +241,7 @@ class Handshake:
         if trouble is not None:
             return trouble
         if merge is None or not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
         return merge
 
     def merged(self, *, ours_is_newer: bool) -> Step:
@@ -264,7 +264,7 @@ class Handshake:
             if reply.ok:
                 return self._identify(reply)
             if is_refusal(reply):
-                return Rejected(refused(reply, self._secret))
+                return Rejected(refused(reply))
         if isinstance(reply, Reply) and reply.dialect is not self._dialect and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         if len(asked_in) == 1:  # of two, nobody knows which one was not understood
@@ -272,7 +272,7 @@ class Handshake:
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
         """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
@@ -377,7 +377,7 @@ class Handshake:
         if trouble is not None:
             return trouble
         if not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
         if differ(identity_of(reply.result.get("image_id")), self._known.image):
             return self._identify(reply)
         return self._session()
@@ -385,12 +385,12 @@ class Handshake:
     def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
         if isinstance(reply, Reply) and reply.ok:
             self.who = who_answers(reply.result)
-        return trouble_in(reply, self._dialect, self._secret, pin=self._pin, image=image)
+        return trouble_in(reply, self._dialect, pin=self._pin, image=image)
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = session_in(reply, self._known.client_id)
         if session is None:
-            self._refusal = words_of(reply, self._secret)
+            self._refusal = words_of(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()._replace(may_ask_again=True, is_passing=is_passing(reply))
@@ -406,7 +406,7 @@ class Handshake:
         if self._is_anothers(reply):
             self._refusal = "its session is another client's now"
         elif not (isinstance(reply, Reply) and reply.ok):
-            self._refusal = words_of(reply, self._secret)
+            self._refusal = words_of(reply)
 
     def _established(self) -> Established:
         return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
@@ -417,9 +417,9 @@ def is_refusal(reply: Reply) -> bool:
     return not reply.ok and reply.error_type in _REFUSALS
 
 
-def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
+def refused(reply: Reply) -> ConnectionRejected:
     """What such a reply means to a person."""
-    return Failure(FailureKind.AUTHENTICATION, words_of(reply, secret)).as_rejection()
+    return Failure(FailureKind.AUTHENTICATION, words_of(reply)).as_rejection()
 
 
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
@@ -428,18 +428,18 @@ def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
 
 
 def trouble_in(
-    reply: Reply | MalformedMessage, dialect: Dialect, secret: Secret | None, *, pin: str | None, image: Identity | None
+    reply: Reply | MalformedMessage, dialect: Dialect, *, pin: str | None, image: Identity | None
 ) -> Ending | None:
     """What the answer to a ping says against going on as before: another protocol, another image, or a refusal."""
     trouble: Ending | None = None
     if isinstance(reply, IncompatibleVersion):
         trouble = Rejected(incompatible(reply))
     elif isinstance(reply, MalformedMessage):
-        trouble = Failed(Failure(FailureKind.PROTOCOL, words_of(reply, secret)))
+        trouble = Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
     elif reply.dialect is not dialect:
         trouble = Failed(Failure(FailureKind.PROTOCOL, f"it speaks {reply.dialect} now"))
     elif is_refusal(reply):
-        trouble = Rejected(refused(reply, secret))
+        trouble = Rejected(refused(reply))
     elif reply.ok:  # an error says nothing of who answers
         answering = identity_of(reply.result.get("image_id"))
         failure = unpinned(answering, pin)
@@ -453,17 +453,16 @@ def trouble_in(
 def _state_in(reply: Reply | MalformedMessage) -> Any:
     if not isinstance(reply, Reply) or not reply.ok:
         return None
-    return next((reply.result[key] for key in _STATE_KEYS if reply.result.get(key)), None)
+    return next((reply.result[key] for key in STATE_KEYS if reply.result.get(key)), None)
 
 
-def words_of(reply: Reply | MalformedMessage, secret: Secret | None = None) -> str:
-    """What went wrong with a reply, as events may carry it: cut, and without the token if the backend repeats it."""
+def words_of(reply: Reply | MalformedMessage) -> str:
+    """What went wrong with a reply, cut as events carry it; the tokens are masked in it already (masks.py)."""
     if isinstance(reply, MalformedMessage):
         return str(reply)
     if reply.ok:
         return "an answer without what it should hold"
-    words = f"{reply.error_type}: {reply.message}"
-    return (words if secret is None else secret.hidden_in(words))[:ERROR_TEXT_MAX_LENGTH]
+    return f"{reply.error_type}: {reply.message}"[:ERROR_TEXT_MAX_LENGTH]
 
 
 def _other(dialect: Dialect) -> Dialect:

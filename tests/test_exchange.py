@@ -226,6 +226,20 @@ def test_the_token_goes_with_nothing_else_and_in_place_of_none_that_was_given() 
     assert sent(one.send_next(LINK, COMMAND, BEGIN))[1].parameters == {"auth_token": "mine"}
 
 
+def test_however_many_tokens_a_program_gives_with_its_requests_the_link_s_own_is_masked() -> None:
+    one = exchange(*(request(n, "ping", {"auth_token": f"token number {n:03} of a program"}) for n in range(40)))
+    one.link_up(secret=Secret("a token of some length"))
+    for _ in range(40):
+        send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
+        one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
+    send = one.ask(LINK, Purpose.PUSH, COMMAND, Operation("update_session_state", {}), BEGIN)
+    words = "what is a token of some length?"
+    landed, _ = one.received(send.token, encode_error(decode_request(send.body), "Error", words, at=LATER.utc), LATER)
+    assert landed is not None
+    assert isinstance(landed.reply, Reply)
+    assert landed.reply.message == "what is ********?"
+
+
 def test_a_request_that_goes_out_again_carries_the_token_of_the_link_that_it_goes_out_on() -> None:
     one, given = exchange(request(1, "ping")), []
     for secret in (Secret("that of one link"), Secret("that of another"), None):
