@@ -34,6 +34,7 @@ class FailureKind(StrEnum):
     KEY_REFUSED = "key_refused"
     AUTHENTICATION = "authentication"
     TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
+    NOT_IDENTIFIED = "image_not_identified"
     INCOMPATIBLE = "incompatible"
     DIFFERENT_IMAGE = "different_image"
     IMAGE_NOT_NAMED = "image_not_named"
@@ -140,6 +141,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "pin the backend's CURVE key, link through an SSH tunnel, or allow it for this profile",
         None,
         AuthenticationFailed,
+    ),
+    FailureKind.NOT_IDENTIFIED: FailureClass(
+        "the image did not manage to say which one it is",
+        "look at the image: it answers pings with errors; it is asked again",
+        Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.INCOMPATIBLE: FailureClass(
         "the backend speaks another major version of STUI's protocol",

@@ -14,7 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, PASSING_TRIES
+from stui_supervisor.config import (
+    ERROR_TEXT_MAX_LENGTH,
+    HANDSHAKE_PINGS_MAX,
+    HANDSHAKE_SILENCES,
+    LOOKS_REFUSED_MAX,
+    PASSING_TRIES,
+)
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
@@ -148,6 +154,7 @@ class Handshake:
         self._is_restarted = is_restarted
         self._put_off: Merge | None = None
         self._copy_tries = 0
+        self._looks = 0
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -232,16 +239,16 @@ class Handshake:
 
     def looks_first(self, merge: Merge) -> Step:
         """Who answers was seen too long ago to let work come or go: ask again, and go on with this then."""
-        self._put_off, self._asked = merge, "look"
-        return Ask(self._dialect, Operation("ping", {}), self._secret)
+        self._put_off = merge
+        return self._ask_who("look")
 
     def _looked(self, reply: Reply | MalformedMessage) -> Step:
-        merge, self._put_off = self._put_off, None
         trouble = self._trouble_in(reply, self._known.image)
         if trouble is not None:
             return trouble
-        if merge is None or not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
+        if self._put_off is None or not isinstance(reply, Reply) or not reply.ok:
+            return self._ask_who_again(reply)
+        merge, self._put_off = self._put_off, None
         return merge
 
     def merged(self, *, ours_is_newer: bool) -> Step:
@@ -272,7 +279,8 @@ class Handshake:
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
+        speaks_stui = isinstance(reply, Reply) and is_passing(reply)
+        return Failed(not_identified(reply) if speaks_stui else Failure(FailureKind.PROTOCOL, words_of(reply)))
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
         """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
@@ -365,10 +373,7 @@ class Handshake:
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.UNKNOWN if self._known.is_elsewhere else BackendVerdict.RESTARTED
         self._known = self._known._replace(session=None)
-        if self._known.image is None:
-            return self._session()
-        self._asked = "second_ping"
-        return Ask(self._dialect, Operation("ping", {}), self._secret)
+        return self._ask_who("second_ping")
 
     def _identify_again(self, reply: Reply | MalformedMessage) -> Step:
         """The session is gone: that may be so because another image has taken the place of the first."""
@@ -377,10 +382,25 @@ class Handshake:
         if trouble is not None:
             return trouble
         if not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
-        if differ(identity_of(reply.result.get("image_id")), self._known.image):
+            return self._ask_who_again(reply)
+        image = identity_of(reply.result.get("image_id"))
+        if differ(image, self._known.image):
             return self._identify(reply)
+        self._known = self._known._replace(image=self._known.image or image)
         return self._session()
+
+    def _ask_who(self, asked: str) -> Ask:
+        """Ask once more who answers; ``asked`` says what for."""
+        self._asked, self._looks = asked, 0
+        return self._look_again()
+
+    def _ask_who_again(self, reply: Reply | MalformedMessage) -> Step:
+        """An error says nothing of who answers."""
+        return self._look_again() if self._looks < LOOKS_REFUSED_MAX else Failed(not_identified(reply))
+
+    def _look_again(self) -> Ask:
+        self._looks += 1
+        return Ask(self._dialect, Operation("ping", {}), self._secret)
 
     def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
         if isinstance(reply, Reply) and reply.ok:
@@ -425,6 +445,11 @@ def refused(reply: Reply) -> ConnectionRejected:
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
     """What a reply of another major version means to a person."""
     return Failure(FailureKind.INCOMPATIBLE, str(error)).as_rejection()
+
+
+def not_identified(reply: Reply | MalformedMessage) -> Failure:
+    """What it means that the answers to a ping have been errors for too long."""
+    return Failure(FailureKind.NOT_IDENTIFIED, words_of(reply))
 
 
 def trouble_in(

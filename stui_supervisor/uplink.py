@@ -23,8 +23,8 @@ from stui_supervisor.handshake import (
     Step,
     SwitchSession,
     Unpinned,
+    not_identified,
     trouble_in,
-    words_of,
 )
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.identity import Identity
@@ -310,8 +310,7 @@ class Uplink(Pushing):
         look, now = self._attempt.look, self._now.monotonic_s
         if not isinstance(reply, Reply) or not reply.ok:
             if look.refused(now) and (look.is_before_session or self._exchange.waiting):
-                failure = Failure(FailureKind.PROTOCOL, words_of(reply))
-                self._lost(inputs.Lost(self._attempt.link, failure))
+                self._lost(inputs.Lost(self._attempt.link, not_identified(reply)))
             return
         who = who_answers(reply.result)
         if who.process.is_same_as(look.who.process) is False:
