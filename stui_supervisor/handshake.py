@@ -232,9 +232,9 @@ class Handshake:
         return self._session()
 
     def resumed(self, *, gives_copy_up: bool) -> Step:
-        """On the established link: the copy that was not given is asked for again."""
+        """On the established link: the copy that was not given is asked for again, once."""
         self._gives_copy_up = gives_copy_up
-        self._copy_tries, self._refusal = 0, None
+        self._copy_tries, self._refusal = PASSING_TRIES - 1, None
         return self._ask_for_copy()
 
     def looks_first(self, merge: Merge) -> Step:
