@@ -36,6 +36,7 @@ from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operatio
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
+_OF_STUI: Final = frozenset({"InternalError", "RuntimeError", "Timeout"})  # what an image has, and no other server says
 _COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
 
 
@@ -279,7 +280,7 @@ class Handshake:
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        speaks_stui = isinstance(reply, Reply) and is_passing(reply)
+        speaks_stui = isinstance(reply, Reply) and reply.error_type in _OF_STUI
         return Failed(not_identified(reply) if speaks_stui else Failure(FailureKind.PROTOCOL, words_of(reply)))
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:

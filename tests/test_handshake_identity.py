@@ -219,6 +219,14 @@ def test_an_image_whose_first_pings_fail_is_not_said_to_speak_no_stui(dialect: D
     assert step == Failed(Failure(FailureKind.NOT_IDENTIFIED, "InternalError: out of memory"))
 
 
+def test_what_answers_the_first_pings_in_words_of_its_own_speaks_no_stui() -> None:
+    handshake = begun()
+    handshake.answered(error(error_type="[]"))
+    step = handshake.answered(error(ENVELOPE, "[]"))
+    assert isinstance(step, Failed)
+    assert step.failure.kind is FailureKind.PROTOCOL
+
+
 def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:
     step = asked_again(gone()).answered(ok(image_id="one"))
     assert isinstance(step, Ask)
