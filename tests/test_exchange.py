@@ -14,7 +14,7 @@ from stui_supervisor.events import RequestFinished
 from stui_supervisor.exchange import Exchange, Landed
 from stui_supervisor.requests import Purpose, Request
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import encode_state_data, from_state_data
+from stui_supervisor.state_data import encode_state_data, read_copy
 from stui_supervisor.states import Outcome
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -68,7 +68,7 @@ def test_whatever_a_context_takes_is_read_again_however_widely_the_image_writes_
     assert len(body) > VALUES_COUNTED_FROM_BYTES
     assert landed is not None
     assert isinstance(landed.reply, Reply)
-    assert from_state_data(landed.reply.result["session_state"]) == context.sections()
+    assert read_copy(landed.reply.result["session_state"], {}).sections == context.sections()
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PING, Purpose.SESSION])
