@@ -211,3 +211,14 @@ def test_a_file_that_cannot_be_set_aside_hinders_no_save(tmp_path: Path) -> None
     files.save_context(session_id, LAST)
     files.release(session_id)
     assert SessionFiles(tmp_path).claim("default").sections == LAST
+
+
+@posix
+def test_a_link_among_older_files_is_not_cleaned_up(tmp_path: Path) -> None:
+    directory, target = stored(tmp_path / "home", OLD), tmp_path / "elsewhere"
+    link = newest(directory, "endpoint")
+    link.rename(target)
+    link.symlink_to(target)
+    content = target.read_bytes()
+    continued(tmp_path / "home", first=OLD, saves=9)
+    assert (link.readlink(), target.read_bytes()) == (target, content)
