@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 from stui_supervisor import exact_json
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
+    DELETIONS_IN_ONE,
     KNOWN_COPIES,
     SECTIONS_MAX,
     SHARED_DELETIONS_KEPT,
     TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
 )
-from stui_supervisor.deletions import FORGOTTEN, IN_ONE, Deletion, Shared, digest, is_shared, share, shared_in
+from stui_supervisor.deletions import FORGOTTEN, Deletion, Shared, digest, is_shared, share, shared_in
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.section import (
     COUNTER_MAX,
@@ -329,9 +330,9 @@ class Context(MutableMapping[str, Any]):
             (name, section)
             for name, section in self._sections.items()
             if section.value is None and name not in self._shared_names
-        ][: (singly - TOMBSTONES_KEPT) // IN_ONE * IN_ONE]
-        for start in range(0, len(old), IN_ONE):
-            several = old[start : start + IN_ONE]
+        ][: (singly - TOMBSTONES_KEPT) // DELETIONS_IN_ONE * DELETIONS_IN_ONE]
+        for start in range(0, len(old), DELETIONS_IN_ONE):
+            several = old[start : start + DELETIONS_IN_ONE]
             self._put(*share(several))
             for name, _ in several:
                 self._remove(name)

@@ -6,8 +6,8 @@ Theory of operation
 socket and no file here. ``next_deadline()`` is when to call again with TimePassed at the latest.
 
 Beside the state (table.py) there is one attempt at a time with a phase of its own: waiting for the
-store, waiting between attempts, reading the credential, opening the transport, shaking hands,
-changing to another image's session, up. Each phase has a time at which it ends by itself, so no
+store, waiting for the profile, waiting between attempts, reading the credential, opening the transport,
+shaking hands, changing to another image's session, up. Each phase has a time at which it ends by itself, so no
 state but ``disconnected`` can be stuck. Every attempt has a number; what arrives with another
 number belongs to the past and is dropped here, before it can reach the machine.
 """

@@ -13,14 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from stui_supervisor.config import DELETION_DIGEST_BYTES
 from stui_supervisor.section import RESERVED_PREFIX, Section
 
 FORGOTTEN: Final = f"{RESERVED_PREFIX}forgotten"
-IN_ONE: Final = 8  # deletions that share a section; as many as the length of its name allows
 
-_DIGEST_BYTES: Final = 6  # ten thousand names and as many deletions meet by chance once in three million times
 _CHECKSUM_BYTES: Final = 4
-_ENTRY_BYTES: Final = _DIGEST_BYTES + _CHECKSUM_BYTES
+_ENTRY_BYTES: Final = DELETION_DIGEST_BYTES + _CHECKSUM_BYTES
 
 
 class Deletion(NamedTuple):
@@ -48,11 +47,11 @@ def is_shared(name: str) -> bool:
 
 def digest(name: str) -> bytes:
     """What stands for a deleted name."""
-    return blake2b(name.encode(), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(name.encode(), digest_size=DELETION_DIGEST_BYTES).digest()
 
 
 def share(deleted: Sequence[tuple[str, Section]]) -> tuple[str, Section]:
-    """One section for up to ``IN_ONE`` deletions."""
+    """One section for up to ``DELETIONS_IN_ONE`` deletions."""
     entries = b"".join(
         digest(name) + (section.known[-1] if section.known else 0).to_bytes(_CHECKSUM_BYTES, "big")
         for name, section in deleted
@@ -75,7 +74,7 @@ def shared_in(sections: Iterable[tuple[str, Section]]) -> dict[bytes, Deletion]:
             continue
         for start in range(0, len(entries), _ENTRY_BYTES):
             entry = entries[start : start + _ENTRY_BYTES]
-            key, last_known = entry[:_DIGEST_BYTES], int.from_bytes(entry[_DIGEST_BYTES:], "big")
+            key, last_known = entry[:DELETION_DIGEST_BYTES], int.from_bytes(entry[DELETION_DIGEST_BYTES:], "big")
             if key not in found or found[key].counter < section.counter:
                 found[key] = Deletion(section.counter, last_known)
     return found

@@ -200,6 +200,7 @@ class Exchange:
         command, given = request.operation.command, request.operation.parameters
         if isinstance(own := given.get(TOKEN_PARAMETER), str):
             self._masks.add(Secret(own))
+            self._masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
         if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
             return body
         member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'

@@ -34,6 +34,7 @@ class FailureKind(StrEnum):
     KEY_REFUSED = "key_refused"
     AUTHENTICATION = "authentication"
     TOKEN_IN_CLEAR = "token_in_clear"  # noqa: S105  # the name of a failure
+    NOT_IDENTIFIED = "image_not_identified"
     INCOMPATIBLE = "incompatible"
     DIFFERENT_IMAGE = "different_image"
     IMAGE_NOT_NAMED = "image_not_named"
@@ -122,7 +123,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "the image does not answer; it may be computing", "wait for it, or interrupt what it computes", None
     ),
     FailureKind.IPC_OWNER: FailureClass(
-        "the socket there is another user's",
+        "the socket there is not shown to be a trusted user's",
         "see who listens there; if that is right, name the user: profiles add NAME --ipc-owner USER",
         Curve(1.0, 1.0, 30.0),
     ),
@@ -140,6 +141,11 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         "pin the backend's CURVE key, link through an SSH tunnel, or allow it for this profile",
         None,
         AuthenticationFailed,
+    ),
+    FailureKind.NOT_IDENTIFIED: FailureClass(
+        "the image did not manage to say which one it is",
+        "look at the image: it answers pings with errors; it is asked again",
+        Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.INCOMPATIBLE: FailureClass(
         "the backend speaks another major version of STUI's protocol",

@@ -14,11 +14,18 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
-from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, HANDSHAKE_PINGS_MAX, HANDSHAKE_SILENCES, PASSING_TRIES
+from stui_supervisor.config import (
+    ERROR_TEXT_MAX_LENGTH,
+    HANDSHAKE_PINGS_MAX,
+    HANDSHAKE_SILENCES,
+    LOOKS_REFUSED_MAX,
+    PASSING_TRIES,
+)
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
+from stui_supervisor.masks import STATE_KEYS
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.state_data import writers_in
@@ -29,8 +36,8 @@ from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operatio
 from stui_supervisor.wire.limits import MalformedMessage
 
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
+_OF_STUI: Final = frozenset({"InternalError", "RuntimeError", "Timeout"})  # what an image has, and no other server says
 _COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
-_STATE_KEYS: Final = ("session_state", "state", "context")
 
 
 class Known(NamedTuple):
@@ -148,6 +155,7 @@ class Handshake:
         self._earlier = earlier
         self._put_off: Merge | None = None
         self._copy_tries = 0
+        self._looks = 0
         self._dialect = known.dialect or Dialect.COMMAND
         self._refused_dialects: set[Dialect] = set()
         self._pings = 0
@@ -193,7 +201,7 @@ class Handshake:
 
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
-            return Rejected(refused(reply, self._secret))
+            return Rejected(refused(reply))
         step: Step
         passes = is_passing(reply)
         if self._asked in _COPY and passes and not self._gives_copy_up:
@@ -225,23 +233,23 @@ class Handshake:
         return self._session()
 
     def resumed(self, *, gives_copy_up: bool) -> Step:
-        """On the established link: the copy that was not given is asked for again."""
+        """On the established link: the copy that was not given is asked for again, once."""
         self._gives_copy_up = gives_copy_up
-        self._copy_tries, self._refusal = 0, None
+        self._copy_tries, self._refusal = PASSING_TRIES - 1, None
         return self._ask_for_copy()
 
     def looks_first(self, merge: Merge) -> Step:
         """Who answers was seen too long ago to let work come or go: ask again, and go on with this then."""
-        self._put_off, self._asked = merge, "look"
-        return Ask(self._dialect, Operation("ping", {}), self._secret)
+        self._put_off = merge
+        return self._ask_who("look")
 
     def _looked(self, reply: Reply | MalformedMessage) -> Step:
-        merge, self._put_off = self._put_off, None
         trouble = self._trouble_in(reply, self._known.image)
         if trouble is not None:
             return trouble
-        if merge is None or not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+        if self._put_off is None or not isinstance(reply, Reply) or not reply.ok:
+            return self._ask_who_again(reply)
+        merge, self._put_off = self._put_off, None
         return merge
 
     def merged(self, *, ours_is_newer: bool) -> Step:
@@ -264,7 +272,7 @@ class Handshake:
             if reply.ok:
                 return self._identify(reply)
             if is_refusal(reply):
-                return Rejected(refused(reply, self._secret))
+                return Rejected(refused(reply))
         if isinstance(reply, Reply) and reply.dialect is not self._dialect and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         if len(asked_in) == 1:  # of two, nobody knows which one was not understood
@@ -272,7 +280,8 @@ class Handshake:
         other = _other(self._dialect)
         if other not in self._refused_dialects and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(other)
-        return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
+        speaks_stui = isinstance(reply, Reply) and reply.error_type in _OF_STUI
+        return Failed(not_identified(reply) if speaks_stui else Failure(FailureKind.PROTOCOL, words_of(reply)))
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
         """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
@@ -365,10 +374,7 @@ class Handshake:
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.UNKNOWN if self._known.is_elsewhere else BackendVerdict.RESTARTED
         self._known = self._known._replace(session=None)
-        if self._known.image is None:
-            return self._session()
-        self._asked = "second_ping"
-        return Ask(self._dialect, Operation("ping", {}), self._secret)
+        return self._ask_who("second_ping")
 
     def _identify_again(self, reply: Reply | MalformedMessage) -> Step:
         """The session is gone: that may be so because another image has taken the place of the first."""
@@ -377,20 +383,35 @@ class Handshake:
         if trouble is not None:
             return trouble
         if not isinstance(reply, Reply) or not reply.ok:
-            return Failed(Failure(FailureKind.PROTOCOL, words_of(reply, self._secret)))
-        if differ(identity_of(reply.result.get("image_id")), self._known.image):
+            return self._ask_who_again(reply)
+        image = identity_of(reply.result.get("image_id"))
+        if differ(image, self._known.image):
             return self._identify(reply)
+        self._known = self._known._replace(image=self._known.image or image)
         return self._session()
+
+    def _ask_who(self, asked: str) -> Ask:
+        """Ask once more who answers; ``asked`` says what for."""
+        self._asked, self._looks = asked, 0
+        return self._look_again()
+
+    def _ask_who_again(self, reply: Reply | MalformedMessage) -> Step:
+        """An error says nothing of who answers."""
+        return self._look_again() if self._looks < LOOKS_REFUSED_MAX else Failed(not_identified(reply))
+
+    def _look_again(self) -> Ask:
+        self._looks += 1
+        return Ask(self._dialect, Operation("ping", {}), self._secret)
 
     def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
         if isinstance(reply, Reply) and reply.ok:
             self.who = who_answers(reply.result)
-        return trouble_in(reply, self._dialect, self._secret, pin=self._pin, image=image)
+        return trouble_in(reply, self._dialect, pin=self._pin, image=image)
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = session_in(reply, self._known.client_id)
         if session is None:
-            self._refusal = words_of(reply, self._secret)
+            self._refusal = words_of(reply)
             if self._verdict is BackendVerdict.RESTARTED:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()._replace(may_ask_again=True, is_passing=is_passing(reply))
@@ -406,7 +427,7 @@ class Handshake:
         if self._is_anothers(reply):
             self._refusal = "its session is another client's now"
         elif not (isinstance(reply, Reply) and reply.ok):
-            self._refusal = words_of(reply, self._secret)
+            self._refusal = words_of(reply)
 
     def _established(self) -> Established:
         return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
@@ -417,9 +438,9 @@ def is_refusal(reply: Reply) -> bool:
     return not reply.ok and reply.error_type in _REFUSALS
 
 
-def refused(reply: Reply, secret: Secret | None) -> ConnectionRejected:
+def refused(reply: Reply) -> ConnectionRejected:
     """What such a reply means to a person."""
-    return Failure(FailureKind.AUTHENTICATION, words_of(reply, secret)).as_rejection()
+    return Failure(FailureKind.AUTHENTICATION, words_of(reply)).as_rejection()
 
 
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
@@ -427,19 +448,24 @@ def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
     return Failure(FailureKind.INCOMPATIBLE, str(error)).as_rejection()
 
 
+def not_identified(reply: Reply | MalformedMessage) -> Failure:
+    """What it means that the answers to a ping have been errors for too long."""
+    return Failure(FailureKind.NOT_IDENTIFIED, words_of(reply))
+
+
 def trouble_in(
-    reply: Reply | MalformedMessage, dialect: Dialect, secret: Secret | None, *, pin: str | None, image: Identity | None
+    reply: Reply | MalformedMessage, dialect: Dialect, *, pin: str | None, image: Identity | None
 ) -> Ending | None:
     """What the answer to a ping says against going on as before: another protocol, another image, or a refusal."""
     trouble: Ending | None = None
     if isinstance(reply, IncompatibleVersion):
         trouble = Rejected(incompatible(reply))
     elif isinstance(reply, MalformedMessage):
-        trouble = Failed(Failure(FailureKind.PROTOCOL, words_of(reply, secret)))
+        trouble = Failed(Failure(FailureKind.PROTOCOL, words_of(reply)))
     elif reply.dialect is not dialect:
         trouble = Failed(Failure(FailureKind.PROTOCOL, f"it speaks {reply.dialect} now"))
     elif is_refusal(reply):
-        trouble = Rejected(refused(reply, secret))
+        trouble = Rejected(refused(reply))
     elif reply.ok:  # an error says nothing of who answers
         answering = identity_of(reply.result.get("image_id"))
         failure = unpinned(answering, pin)
@@ -453,17 +479,16 @@ def trouble_in(
 def _state_in(reply: Reply | MalformedMessage) -> Any:
     if not isinstance(reply, Reply) or not reply.ok:
         return None
-    return next((reply.result[key] for key in _STATE_KEYS if reply.result.get(key)), None)
+    return next((reply.result[key] for key in STATE_KEYS if reply.result.get(key)), None)
 
 
-def words_of(reply: Reply | MalformedMessage, secret: Secret | None = None) -> str:
-    """What went wrong with a reply, as events may carry it: cut, and without the token if the backend repeats it."""
+def words_of(reply: Reply | MalformedMessage) -> str:
+    """What went wrong with a reply, cut as events carry it; the tokens are masked in it already (masks.py)."""
     if isinstance(reply, MalformedMessage):
         return str(reply)
     if reply.ok:
         return "an answer without what it should hold"
-    words = f"{reply.error_type}: {reply.message}"
-    return (words if secret is None else secret.hidden_in(words))[:ERROR_TEXT_MAX_LENGTH]
+    return f"{reply.error_type}: {reply.message}"[:ERROR_TEXT_MAX_LENGTH]
 
 
 def _other(dialect: Dialect) -> Dialect:

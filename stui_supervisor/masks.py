@@ -13,7 +13,13 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from stui_supervisor.config import LOOKED_THROUGH_MAX_BYTES, MASKED_NAME_MAX_LENGTH, QUOTING_MAX_BYTES, SECRETS_MASKED
+from stui_supervisor.config import (
+    LOOKED_THROUGH_MAX_BYTES,
+    MASKED_NAME_DIGEST_LENGTH,
+    MASKED_NAME_MAX_LENGTH,
+    QUOTING_MAX_BYTES,
+    SECRETS_MASKED,
+)
 from stui_supervisor.failures import Failure
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.section import Section, checksum
@@ -21,7 +27,6 @@ from stui_supervisor.wire.dialects import IncompatibleVersion, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
 STATE_KEYS: Final = ("session_state", "state", "context")  # under which a backend gives its copy of the work
-_DIGEST_LENGTH: Final = 16  # digits; enough to tell the names apart that quote a token
 
 
 class MaskedName(str):
@@ -90,8 +95,9 @@ class Masks:
             return reply
         if len(quoting) > QUOTING_MAX_BYTES:
             return MalformedMessage("it is large, and it quotes the token")
+        copy = {key: value for key, value in reply.result.items() if key in STATE_KEYS}
         named = {self.text(key): self._named(one) for key, one in said.items()}
-        return reply._replace(result=reply.result | named, client_id=self._named(reply.client_id))
+        return reply._replace(result=copy | named, client_id=self._named(reply.client_id))
 
     def value(self, value: Any) -> Any:
         """A JSON value without the tokens, in its texts, names and numbers."""
@@ -118,7 +124,7 @@ class Masks:
         shown = masked if isinstance(masked, str) else MASK
         if len(json.dumps(shown)) > MASKED_NAME_MAX_LENGTH:
             shown = MASK
-        digest = sha256(_as_bytes(value)).hexdigest()[:_DIGEST_LENGTH]
+        digest = sha256(_as_bytes(value)).hexdigest()[:MASKED_NAME_DIGEST_LENGTH]
         return MaskedName(f"{shown} (sha256 {digest})")
 
     def _masked(self, value: Any) -> Any:

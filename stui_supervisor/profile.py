@@ -23,10 +23,9 @@ class Profile:
     every other image. ``notifications`` is where the image publishes, else its ping says so; ``topics`` are
     the wanted ones, none means all. ``uses_token`` says that the keyring holds a token;
     ``allow_plaintext_token`` lets it travel over a network in the clear. ``server_keys`` are the pinned
-    CURVE keys (Z85) by endpoint. ``recent`` are the endpoints that were linked last, the newest first.
-    ``wanted`` is False after a person's disconnect: a start whose sessions are gone goes by it, and by ``recent``.
     CURVE keys (Z85) by endpoint. ``ipc_owner`` is the user, by name or number, whose IPC socket is trusted beside
-    one's own and root's. ``recent`` are the endpoints that were linked last, the newest first.
+    one's own and root's. ``recent`` are the endpoints that were linked last, the newest first. ``wanted`` is False
+    after a person's disconnect: a start whose sessions are gone goes by it, and by ``recent``.
     ``extra`` carries keys of newer versions through unchanged.
     """
 

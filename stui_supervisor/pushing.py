@@ -142,7 +142,7 @@ class Pushing(Retrying):
         elif self._sharing.may_make_session_again():
             self._make_session_again()
         else:
-            self._no_backend_session(words_of(reply, self._attempt.secret))
+            self._no_backend_session(words_of(reply))
 
     @abstractmethod
     def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
@@ -156,7 +156,7 @@ class Pushing(Retrying):
     def _put_off(self, reply: Reply | MalformedMessage) -> None:
         if self._sharing.put_off(self._now.monotonic_s):
             hint = "the link works; the work context is kept on this machine, and offered to the image again"
-            self._problem("push_failed", f"the image did not take it: {words_of(reply, self._attempt.secret)}", hint)
+            self._problem("push_failed", f"the image did not take it: {words_of(reply)}", hint)
 
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
@@ -165,10 +165,10 @@ class Pushing(Retrying):
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
-            self._reject(refused(landed.reply, self._attempt.secret))
+            self._reject(refused(landed.reply))
             return
         if session is None:
-            words, passes = words_of(landed.reply, self._attempt.secret), is_passing(landed.reply)
+            words, passes = words_of(landed.reply), is_passing(landed.reply)
             self._session_denied(words, passes=passes)
             return
         self._denied.begin()

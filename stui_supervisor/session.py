@@ -225,7 +225,10 @@ class Session:
         return found
 
     def not_kept(self, session_id: str, copies: Mapping[str, Section]) -> bool:
-        """The disk did not take these; it is asked again once it has taken something else. False if it was before."""
+        """The disk did not take these; it is asked again once it has taken something else.
+
+        True the first time for this copy.
+        """
         holding = self._find(session_id)
         if holding is not None:
             holding.unkept.append(copies)

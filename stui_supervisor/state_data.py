@@ -9,9 +9,12 @@ from typing import Any, Final, NamedTuple
 from stui_supervisor import exact_json
 from stui_supervisor.config import (
     COPY_MAX_BYTES,
+    FOREIGN_COUNTER_MAX,
     KNOWN_COPIES,
     KNOWN_COPIES_SENT,
+    PUSH_TRACES,
     SECTIONS_MAX,
+    SHARED_COUNTER_MAX,
     SHARED_DELETIONS_KEPT,
     TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
@@ -31,14 +34,10 @@ from stui_supervisor.section import (
     total_bytes,
 )
 
-_FOREIGN_COUNTER_MAX: Final = 2**52  # of a backend's copy; leaves room above it for every change made here
-_SHARED_COUNTER_MAX: Final = 2**32  # of one that stands for older deletions: every new section begins above it
 _TAGS: Final = "sections"
 _MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
-_TRACE: Final = "trace"  # one of some members, by what is pushed: a server that merges objects soon has several
-_TRACES: Final = 256
+_TRACE: Final = "trace"  # which of PUSH_TRACES members there is, what is pushed decides
 _DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
-_NOTHING: Final[Mapping[str, Section]] = {}
 
 
 class _Tag(NamedTuple):
@@ -97,14 +96,9 @@ def encode_state_data(sections: Mapping[str, Section]) -> bytes:
     metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
     if older:
         metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
-    metadata += b',"%s":{"%d":1}' % (_TRACE.encode(), crc32(metadata) % _TRACES)
+    metadata += b',"%s":{"%d":1}' % (_TRACE.encode(), crc32(metadata) % PUSH_TRACES)
     members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
     return b"{" + b",".join(members) + b"}"
-
-
-def from_state_data(state: Any) -> dict[str, Section]:
-    """The sections of a backend's session state, as nobody sees them who has none of his own."""
-    return read_copy(state, _NOTHING).sections
 
 
 def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
@@ -229,7 +223,7 @@ def _tags_of(metadata: Any) -> dict[str, _Tag]:
         for name, part in parts.items():
             if not is_section_name(name) or not isinstance(part, Mapping):
                 continue
-            highest = _SHARED_COUNTER_MAX if is_shared(name) else _FOREIGN_COUNTER_MAX
+            highest = SHARED_COUNTER_MAX if is_shared(name) else FOREIGN_COUNTER_MAX
             if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= highest:
                 tag = _tag_in(part)
                 if name not in tags or tags[name].counter < tag.counter:

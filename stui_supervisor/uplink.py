@@ -24,8 +24,8 @@ from stui_supervisor.handshake import (
     Step,
     SwitchSession,
     Unpinned,
+    not_identified,
     trouble_in,
-    words_of,
 )
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.identity import Identity
@@ -301,8 +301,7 @@ class Uplink(Pushing):
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         attempt = self._attempt
         image = self._session.record.image or attempt.look.image
-        pin, secret = self._profile.pin_image, attempt.secret
-        ending = trouble_in(landed.reply, attempt.dialect, secret, pin=pin, image=image)
+        ending = trouble_in(landed.reply, attempt.dialect, pin=self._profile.pin_image, image=image)
         if ending is not None:
             self._end_with(ending)
             return
@@ -315,8 +314,7 @@ class Uplink(Pushing):
         look, now = self._attempt.look, self._now.monotonic_s
         if not isinstance(reply, Reply) or not reply.ok:
             if look.refused(now) and (look.is_before_session or self._exchange.waiting):
-                failure = Failure(FailureKind.PROTOCOL, words_of(reply, self._attempt.secret))
-                self._lost(inputs.Lost(self._attempt.link, failure))
+                self._lost(inputs.Lost(self._attempt.link, not_identified(reply)))
             return
         self._saw(who_answers(reply.result))
         if look.is_before_session:

@@ -216,7 +216,7 @@ def test_the_owner_that_the_profile_names_goes_with_ipc_links_alone() -> None:
     assert only(OpenLink, world.loaded()) == [OpenLink(1, PATH, 1.0, None, Trust(ipc_owner="smalltalk"))]
     effects = world.lost(Failure(FailureKind.IPC_OWNER, "it is mallory (4711)'s"))
     assert triggers(effects) == [Trigger.ATTEMPT_FAILED]
-    assert waiting_for(world) == "the socket there is another user's (it is mallory (4711)'s)"
+    assert waiting_for(world) == "the socket there is not shown to be a trusted user's (it is mallory (4711)'s)"
     assert only(OpenLink, world.tell(inputs.Connect(HERE))) == [OpenLink(2, HERE, 1.0)]
 
 

@@ -23,7 +23,7 @@ from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import (
     StoredContext,
     decode_context,
-    decode_record,
+    decode_stored_record,
     encode_context,
     encode_record,
 )
@@ -73,7 +73,7 @@ class HostileBackend(RuleBasedStateMachine):
                     assert (reply is None) != (error is None)
                     assert error is None or isinstance(error, RequestError)
                 case Save(_, record, sections):
-                    assert decode_record(encode_record(record)).image == record.image
+                    assert decode_stored_record(encode_record(record)).record.image == record.image
                     self.is_storable(sections)
                 case SaveSnapshot(_, sections):
                     self.is_storable(sections)

@@ -20,10 +20,11 @@ from stui_supervisor.config import (
     TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
 )
+from stui_supervisor.config import DELETIONS_IN_ONE as IN_ONE
 from stui_supervisor.context import Context, MergeResult, Section
-from stui_supervisor.deletions import FORGOTTEN, IN_ONE, is_shared, share, shared_in
+from stui_supervisor.deletions import FORGOTTEN, is_shared, share, shared_in
 from stui_supervisor.section import RESERVED_PREFIX, is_section_name
-from stui_supervisor.state_data import encode_state_data, from_state_data
+from stui_supervisor.state_data import encode_state_data, read_copy
 from tests.support.sections import NAMES, holding, make
 
 SINGLY = TOMBSTONES_KEPT + TOMBSTONES_FOLDED
@@ -68,7 +69,7 @@ def test_as_many_as_a_context_can_have_stay_deleted_and_nobody_is_told_of_their_
 def test_they_stay_deleted_through_the_disk_and_through_the_image() -> None:
     context, copy = emptied()
     stored = decode_context(encode_context(StoredContext(context.sections()))).sections
-    pushed = from_state_data(json.loads(encode_state_data(context.sections())))
+    pushed = read_copy(json.loads(encode_state_data(context.sections())), {}).sections
     for remembered in (stored, pushed):
         again = holding(dict(remembered))
         assert (again.sections(), again.merge(copy).lost, len(again)) == (context.sections(), {}, 0)

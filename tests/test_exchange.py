@@ -14,7 +14,7 @@ from stui_supervisor.events import RequestFinished
 from stui_supervisor.exchange import Exchange, Landed
 from stui_supervisor.requests import Purpose, Request
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import encode_state_data, from_state_data
+from stui_supervisor.state_data import encode_state_data, read_copy
 from stui_supervisor.states import Outcome
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -68,7 +68,7 @@ def test_whatever_a_context_takes_is_read_again_however_widely_the_image_writes_
     assert len(body) > VALUES_COUNTED_FROM_BYTES
     assert landed is not None
     assert isinstance(landed.reply, Reply)
-    assert from_state_data(landed.reply.result["session_state"]) == context.sections()
+    assert read_copy(landed.reply.result["session_state"], {}).sections == context.sections()
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PING, Purpose.SESSION])
@@ -224,6 +224,20 @@ def test_the_token_goes_with_nothing_else_and_in_place_of_none_that_was_given() 
     assert received.parameters == {"code": "1"}
     one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
     assert sent(one.send_next(LINK, COMMAND, BEGIN))[1].parameters == {"auth_token": "mine"}
+
+
+def test_however_many_tokens_a_program_gives_with_its_requests_the_link_s_own_is_masked() -> None:
+    one = exchange(*(request(n, "ping", {"auth_token": f"token number {n:03} of a program"}) for n in range(40)))
+    one.link_up(secret=Secret("a token of some length"))
+    for _ in range(40):
+        send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
+        one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
+    send = one.ask(LINK, Purpose.PUSH, COMMAND, Operation("update_session_state", {}), BEGIN)
+    words = "what is a token of some length?"
+    landed, _ = one.received(send.token, encode_error(decode_request(send.body), "Error", words, at=LATER.utc), LATER)
+    assert landed is not None
+    assert isinstance(landed.reply, Reply)
+    assert landed.reply.message == "what is ********?"
 
 
 def test_a_request_that_goes_out_again_carries_the_token_of_the_link_that_it_goes_out_on() -> None:

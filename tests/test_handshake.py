@@ -320,16 +320,6 @@ def test_a_session_of_another_endpoint_that_is_known_here_is_resumed() -> None:
     assert (step.verdict, step.known.session) == (BackendVerdict.RESUMED, session("s1"))
 
 
-@REFUSALS
-def test_a_backend_that_repeats_the_token_is_not_quoted_on_it(refusal: str) -> None:
-    secret = Secret("a token of some length")
-    handshake = begun(secret=secret)
-    step = handshake.answered(error(error_type=refusal, message="no such token: a token of some length"))
-    assert isinstance(step, Rejected)
-    assert str(step.error).startswith(f"the backend refused the credential ({refusal}: no such token: ")
-    assert secret.reveal() not in str(step.error)
-
-
 def test_long_words_are_cut() -> None:
     words = words_of(error(error_type="SessionError", message="x" * 100_000))
     assert (len(words), words[:17]) == (ERROR_TEXT_MAX_LENGTH, "SessionError: xxx")

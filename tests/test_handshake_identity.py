@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from stui_supervisor.config import HANDSHAKE_PINGS_MAX, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.handshake import (
     Ask,
@@ -13,12 +15,14 @@ from stui_supervisor.handshake import (
     Failed,
     Handshake,
     Merge,
+    Rejected,
+    Step,
     SwitchSession,
     Unpinned,
 )
 from stui_supervisor.identity import Identity, identity_of
 from stui_supervisor.states import BackendVerdict
-from stui_supervisor.wire.dialects import Dialect, Reply
+from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from tests.support.handshakes import (
     BOTH,
     COMMAND,
@@ -121,10 +125,27 @@ def test_images_that_replace_each_other_all_the_time_fail_the_attempt() -> None:
     assert step.failure.kind is FailureKind.RESET
 
 
-def test_an_image_without_a_name_is_not_asked_for_it_again() -> None:
+@BOTH
+@pytest.mark.parametrize("name", [None, "one"])
+def test_an_image_without_a_name_is_asked_as_well_and_known_by_the_one_it_has_now(
+    dialect: Dialect, name: str | None
+) -> None:
+    handshake = begun(known(dialect, None, "s1"))
+    handshake.answered(ok(dialect))
+    assert exact(handshake.answered(error(dialect))) == ask(dialect, "ping")
+    step = handshake.answered(ok(dialect, image_id=name))
+    assert exact(step) == ask(dialect, "create_session", client_id="c")
+    handshake.answered(ok(dialect, session_id="s2"))
+    assert exact(handshake.merged(ours_is_newer=False)) == established(
+        known(dialect, name, "s2"), BackendVerdict.RESTARTED
+    )
+
+
+def test_an_image_that_refuses_us_in_the_place_of_one_without_a_name_gets_no_session() -> None:
     handshake = begun(known(COMMAND, None, "s1"))
     handshake.answered(ok())
-    assert exact(handshake.answered(error())) == ask(COMMAND, "create_session", client_id="c")
+    handshake.answered(error())
+    assert isinstance(handshake.answered(error(error_type="PermissionDenied")), Rejected)
 
 
 def test_what_the_new_image_advertises_counts() -> None:
@@ -140,9 +161,70 @@ def test_an_answer_to_the_second_ping_that_cannot_be_read_fails_the_attempt() ->
     assert isinstance(gone().answered(GARBAGE), Failed)
 
 
-def test_a_second_ping_that_is_answered_with_an_error_says_nothing_of_who_answers_and_fails_the_attempt() -> None:
-    step = gone().answered(error(error_type="InternalError", message="out of memory"))
-    assert exact(step) == exact(Failed(Failure(FailureKind.PROTOCOL, "InternalError: out of memory")))
+def looking(dialect: Dialect = COMMAND) -> Handshake:
+    """A handshake that has asked who answers now, as a copy came long after the first ping."""
+    handshake = restoring(dialect)
+    handshake.answered(ok(dialect, state={"work": 1}))
+    handshake.looks_first(Merge({"work": 1}))
+    return handshake
+
+
+LOOKS = pytest.mark.parametrize(
+    ("begin", "goes_on"),
+    [(gone, Ask(COMMAND, Operation("create_session", {"client_id": "c"}))), (looking, Merge({"work": 1}))],
+)
+
+
+@LOOKS
+@pytest.mark.parametrize("error_type", ["InternalError", "Timeout", "Error"])
+def test_an_error_says_nothing_of_who_answers_and_the_image_is_asked_again(
+    begin: Callable[[], Handshake], goes_on: Step, error_type: str
+) -> None:
+    handshake = begin()
+    for _ in range(LOOKS_REFUSED_MAX - 1):
+        assert exact(handshake.answered(error(error_type=error_type))) == ask(COMMAND, "ping")
+    assert exact(handshake.answered(ok(image_id="one"))) == exact(goes_on)
+
+
+@LOOKS
+def test_an_image_that_answers_with_nothing_but_errors_fails_the_attempt_in_words_that_fit(
+    begin: Callable[[], Handshake], goes_on: Step
+) -> None:
+    handshake, refusal = begin(), error(error_type="InternalError", message="out of memory")
+    steps = [handshake.answered(refusal) for _ in range(LOOKS_REFUSED_MAX)]
+    assert steps[-1] == Failed(Failure(FailureKind.NOT_IDENTIFIED, "InternalError: out of memory"))
+    assert goes_on not in steps
+
+
+def test_each_look_may_be_answered_with_as_many_errors() -> None:
+    handshake = gone()
+    handshake.answered(error(error_type="Timeout"))
+    handshake.answered(error(error_type="Timeout"))
+    handshake.answered(ok(image_id="one"))
+    made = handshake.answered(ok(session_id="s2"))
+    assert isinstance(made, Merge)
+    handshake.looks_first(made)
+    handshake.answered(error(error_type="Timeout"))
+    assert exact(handshake.answered(error(error_type="Timeout"))) == ask(COMMAND, "ping")
+    assert handshake.answered(ok(image_id="one")) == made
+
+
+@BOTH
+def test_an_image_whose_first_pings_fail_is_not_said_to_speak_no_stui(dialect: Dialect) -> None:
+    handshake = begun(known(dialect))
+    step: Step = handshake.answered(error(dialect, "InternalError", "out of memory"))
+    for _ in range(HANDSHAKE_PINGS_MAX):
+        if isinstance(step, Ask):
+            step = handshake.answered(error(dialect, "InternalError", "out of memory"))
+    assert step == Failed(Failure(FailureKind.NOT_IDENTIFIED, "InternalError: out of memory"))
+
+
+def test_what_answers_the_first_pings_in_words_of_its_own_speaks_no_stui() -> None:
+    handshake = begun()
+    handshake.answered(error(error_type="[]"))
+    step = handshake.answered(error(ENVELOPE, "[]"))
+    assert isinstance(step, Failed)
+    assert step.failure.kind is FailureKind.PROTOCOL
 
 
 def test_a_second_ping_that_gets_no_answer_is_followed_by_a_third_that_may() -> None:

@@ -66,6 +66,21 @@ def test_a_copy_that_is_not_given_is_asked_for_a_few_times_and_then_left_for_lat
     assert exact(handshake.merged(ours_is_newer=False)) == established(learnt, BackendVerdict.RESUMED)
 
 
+@PASSING
+@COPIES
+def test_on_the_established_link_it_is_asked_for_once_a_round(
+    dialect: Dialect, command: str, reply: Answer, words: str
+) -> None:
+    begin, parameters, verdict = ASKED[command]
+    handshake = begin(dialect)
+    for _ in range(PASSING_TRIES):
+        handshake.answered(reply)
+    for _ in range(2):
+        assert exact(handshake.resumed(gives_copy_up=False)) == exact(Ask(dialect, Operation(command, parameters)))
+        learnt = known(dialect, "one", "s1")
+        assert exact(handshake.answered(reply)) == established(learnt, verdict, words, has_unread_copy=True)
+
+
 @COPIES
 def test_one_such_answer_costs_nothing(dialect: Dialect, command: str) -> None:
     handshake = ASKED[command][0](dialect)

@@ -67,6 +67,13 @@ def test_a_name_that_quotes_the_token_is_told_from_others_that_do_and_fits_the_r
     assert len(json.dumps(shown)) <= IMAGE_TEXT_MAX_BYTES
 
 
+@pytest.mark.parametrize("key", [TOKEN, HEX])
+def test_a_key_of_an_answer_that_quotes_the_token_does_not_stay_beside_the_masked_one(masks: Masks, key: str) -> None:
+    reply = masks.reply(*replied(**{key: 1, "session_state": {TOKEN: 2}}))
+    assert isinstance(reply, Reply)
+    assert reply.result == {MASK: 1, "session_state": {TOKEN: 2}}
+
+
 def test_numbers_keys_and_lists_of_bytes_are_no_way_round(masks: Masks) -> None:
     digits = "1234567890123456"
     masks.add(Secret(digits))

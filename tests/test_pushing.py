@@ -6,7 +6,7 @@ from stui_supervisor import inputs
 from stui_supervisor.config import Settings
 from stui_supervisor.effects import Effect, Send
 from stui_supervisor.events import Problem, SessionSwitched
-from stui_supervisor.state_data import from_state_data
+from stui_supervisor.state_data import read_copy
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
@@ -23,7 +23,7 @@ def test_the_image_gets_a_changed_context_once_the_user_has_paused_and_not_befor
     assert only(Send, world.wait(0.999)) == []
     assert commands(world.wait(0.001)) == ["update_session_state"]
     assert pushed(world) == {"session": "made", "work": "new"}
-    assert from_state_data(world.asked().parameters["state_data"]) == world.context.sections()
+    assert read_copy(world.asked().parameters["state_data"], {}).sections == world.context.sections()
 
 
 def test_the_pause_is_a_setting() -> None:
@@ -59,7 +59,7 @@ def test_a_deletion_is_a_change_too() -> None:
     del world.context["work"]
     world.wait(1.0)
     assert pushed(world) == {"session": "made"}
-    assert from_state_data(world.asked().parameters["state_data"]) == world.context.sections()
+    assert read_copy(world.asked().parameters["state_data"], {}).sections == world.context.sections()
 
 
 def test_nothing_is_pushed_to_a_backend_that_keeps_no_session() -> None:

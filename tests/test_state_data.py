@@ -20,7 +20,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context import METADATA_KEY, Section
 from stui_supervisor.section import RESERVED_PREFIX, checksum
-from stui_supervisor.state_data import encode_state_data, from_state_data, read_copy, sections_beyond
+from stui_supervisor.state_data import encode_state_data, read_copy, sections_beyond
 from tests.support.sections import JSON, NAMES, make, nested
 
 DELETIONS = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
@@ -57,13 +57,13 @@ def test_a_state_of_too_many_sections_is_recognised_before_any_of_them_is_read(s
 
 def test_a_counter_that_leaves_no_room_above_it_is_not_believed_of_a_backend() -> None:
     state = json.loads(encode_state_data({"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 2**52 + 1, "zz")}))
-    assert from_state_data(state) == {"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 0, "")}
+    assert read_copy(state, {}).sections == {"x": Section(b"1", 2**52, "you"), "y": Section(b"2", 0, "")}
 
 
 def test_a_deletion_that_would_leave_new_sections_no_room_is_not_believed_of_a_backend() -> None:
     shared = f"{RESERVED_PREFIX}AAAA"
     state = json.loads(encode_state_data({shared: Section(None, 2**32, ""), f"{shared}AAAA": Section(None, 2**33, "")}))
-    assert from_state_data(state) == {shared: Section(None, 2**32, "")}
+    assert read_copy(state, {}).sections == {shared: Section(None, 2**32, "")}
 
 
 def test_other_clients_find_plain_values_in_the_pushed_state() -> None:
@@ -91,7 +91,7 @@ def test_deletions_beyond_what_earlier_versions_take_come_in_a_place_of_their_ow
     state = json.loads(encode_state_data(sections))
     metadata = state[METADATA_KEY]
     assert (len(metadata["sections"]), list(metadata["more_deleted"])) == (SECTIONS_MAX, ["older"])
-    assert (sections_beyond(state), from_state_data(state)) == (0, sections)
+    assert (sections_beyond(state), read_copy(state, {}).sections) == (0, sections)
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=4))
@@ -101,7 +101,7 @@ def test_the_pushed_state_comes_back_as_it_was(content: dict[str, Any]) -> None:
     context["gone"] = 1
     del context["gone"]
     state = json.loads(encode_state_data(context.sections()))
-    assert from_state_data(state) == context.sections()
+    assert read_copy(state, {}).sections == context.sections()
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_the_pushed_state_comes_back_as_it_was(content: dict[str, Any]) -> None:
     ],
 )
 def test_a_state_of_any_shape_is_read_section_by_section(state: Any, expected: dict[str, Section]) -> None:
-    assert from_state_data(state) == expected
+    assert read_copy(state, {}).sections == expected
 
 
 @given(JSON | st.dictionaries(NAMES | st.just(METADATA_KEY), JSON))
 def test_no_state_makes_the_reader_fail(state: Any) -> None:
     context, _ = make()
-    context.merge(from_state_data(state))
+    context.merge(read_copy(state, {}).sections)
 
 
 # What another client wrote, and what a server that merges gives back
@@ -172,7 +172,7 @@ def copy_with(value: str, **more: Any) -> dict[str, Any]:
 def test_the_tag_tells_what_was_written_for_it_what_came_after_it_and_what_was_deleted(
     state: dict[str, Any], expected: Section
 ) -> None:
-    assert from_state_data(state) == {"x": expected}
+    assert read_copy(state, {}).sections == {"x": expected}
 
 
 @pytest.mark.parametrize(

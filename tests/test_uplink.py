@@ -164,6 +164,7 @@ def test_the_context_is_pushed_to_a_session_that_was_made_again() -> None:
     world.opened()
     world.answer()
     world.refuse("SessionNotFound")
+    world.answer()
     assert world.asked().command == "create_session"
     world.answer({"session_id": "new"})
     assert world.asked().command == "update_session_state"

@@ -10,6 +10,7 @@ from stui_supervisor import inputs
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, Settings
 from stui_supervisor.effects import Effect, Load, Save, Send
 from stui_supervisor.events import Problem, SessionSwitched
+from stui_supervisor.failures import FailureKind
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import Claimed
 from stui_supervisor.states import BackendVerdict, State, Trigger
@@ -185,6 +186,7 @@ def test_an_image_that_never_says_it_gets_a_new_link() -> None:
         effects = world.refuse("InternalError", "out of memory")
     assert triggers(effects) == [Trigger.LINK_LOST]
     assert endings(effects) == []
+    assert world.core.status(world.now).failure is FailureKind.NOT_IDENTIFIED
 
 
 def test_a_ping_that_names_nothing_is_no_evidence() -> None:

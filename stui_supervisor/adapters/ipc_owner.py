@@ -25,13 +25,13 @@ can_be_asked: Final = sys.platform in {"linux", "darwin"}
 def trusted_users(ipc_owner: str | None) -> frozenset[int] | Failure:
     """The users who may listen: this one, root, and the one that the profile names. It may block, by a name service."""
     if not can_be_asked:
-        words = "this system does not tell whose it is, and the profile names an owner"
+        words = "this system does not tell whose it is, so the owner whom the profile names cannot be checked"
         return frozenset() if ipc_owner is None else Failure(FailureKind.IPC_OWNER, words)
     ours = frozenset({_ROOT, os.geteuid()})
     if ipc_owner is None:
         return ours
     named = user_number(ipc_owner)
-    words = f"the profile names {ipc_owner!a} as its owner, and there is no such user"
+    words = f"the profile names {ipc_owner!a} as its owner, and this machine knows no such user"
     return Failure(FailureKind.IPC_OWNER, words) if named is None else ours | {named}
 
 

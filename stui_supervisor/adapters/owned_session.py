@@ -51,8 +51,7 @@ class OwnedSession:
     """The files of a session: read once after ``take``, then only written.
 
     ``record`` and ``context`` are what is stored, or was when the directory vanished; ``turn`` goes with what is saved
-    next. ``read_only`` is
-    why it had to be borrowed. Every method may raise OSError, a save TakenOver.
+    next. ``read_only`` is why it had to be borrowed. Every method may raise OSError, a save TakenOver.
     """
 
     def __init__(self, path: str, profile: str) -> None:

@@ -180,14 +180,18 @@ class ProfileFile:
         self._put(self.name, parts)
         self._sweep()
 
-    def _put(self, name: str, parts: tuple[bytes, ...]) -> None:
-        """Write a file whole, through a link in its place that leads to such a file."""
+    def place(self, name: str) -> str:
+        """Where a file is written: behind a link in its place that leads to such a file. May raise UnsafeLink."""
         path = self.path(name)
-        if os.path.islink(path):
-            path = behind_link(path)
-            if not is_of_ours(read_start(path, HEADER_MAX_BYTES)):
-                raise UnsafeLink("leads to a file that is none of ours")
-        directory, name = os.path.split(path)
+        if not os.path.islink(path):
+            return path
+        path = behind_link(path)
+        if not is_of_ours(read_start(path, HEADER_MAX_BYTES)):
+            raise UnsafeLink("leads to a file that is none of ours")
+        return path
+
+    def _put(self, name: str, parts: tuple[bytes, ...]) -> None:
+        directory, name = os.path.split(self.place(name))
         write_whole(directory, name, parts)
 
     def _known(self, content: Content, name: str) -> Profile | None:

@@ -40,6 +40,7 @@ def confirm(file: ProfileFile, name: str | None) -> list[Decided]:
             decided = _decided(file, content, name) if _is_in_doubt(content, name) else []
             if decided or name is None:
                 profiles = dict(content.stored.profiles) | {one.profile.name: one.profile for one in decided}
+                file.place(file.name)  # a link that leads elsewhere is refused before anything is kept
                 if not content.seq:
                     _set_aside(file, content)
                 file.write(content, content.stored._replace(profiles=profiles, is_complete=name is None))

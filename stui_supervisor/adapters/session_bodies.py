@@ -89,13 +89,8 @@ def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
     return _json({**extra, **known}) + b"\n"
 
 
-def decode_record(body: bytes) -> SessionRecord:
-    """Raises Damaged when it is not a record."""
-    return decode_stored_record(body).record
-
-
 def decode_stored_record(body: bytes) -> StoredRecord:
-    """The same with its turn."""
+    """Raises Damaged when it is not a record."""
     values = json_object(body)
     turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)

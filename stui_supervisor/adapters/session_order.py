@@ -6,7 +6,9 @@
 
 A session that is saved after another one gets the next ``turn``; ``session`` has the highest. It is kept in the
 session's own files, so this one only spares a look at all of them: where it is missing or damaged it is put
-together again. ``next`` is what a person chose for the next start of a profile; that is known here alone.
+together again. ``next`` is what a person chose for the next start of a profile; that is known here alone, so a file
+that cannot be read is not replaced. A link in its place is followed, and written through, when it leads to such a file
+of ours; any other stays as it is.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, NamedTuple, Protocol
 
-from stui_supervisor.adapters.generations import checked_turn
-from stui_supervisor.adapters.private_files import write_whole
+from stui_supervisor.adapters.generations import Damaged, checked_turn
+from stui_supervisor.adapters.links import UnsafeLink, behind_link
+from stui_supervisor.adapters.private_files import read_regular, write_whole
 from stui_supervisor.config import ORDER_MAX_BYTES, PROFILES_CHOSEN_FOR, TURN_MAX
 
 NAME: Final = "order.json"
 
 _TEMPORARY: Final = f".{NAME}.tmp"
-_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -64,47 +66,67 @@ class SessionOrder:
 
     def turn_of(self, session_id: str, turn: int, sessions: Sessions) -> int:
         """The turn of a session that is saved now and had this one. Never raises OSError: an order is a courtesy."""
-        order = self._read()
+        order, _ = self._look()
         if order is not None and order.session == session_id and order.turn == turn >= self._highest:
             return turn
         with sessions.alone():
-            order = self._read()
+            order, may_write = self._look()
             if order is None and not self._has_looked:
                 with suppress(OSError):
                     self.saw(sessions.all_turns())
             self._has_looked = order is None  # where it cannot be kept, each save would look again
             order = order or _Order()
             turn = min(max(turn, order.turn, self._highest) + 1, TURN_MAX)
-            with suppress(OSError):
-                self._write(order._replace(turn=turn, session=session_id))
+            if may_write:
+                with suppress(OSError):
+                    self._write(order._replace(turn=turn, session=session_id))
         self._highest = turn
         return turn
 
     def chosen(self, profile: str) -> str | None:
         """The session that a person chose for the next start of the profile."""
-        return dict((self._read() or _Order()).chosen).get(profile)
+        order, _ = self._look()
+        return dict((order or _Order()).chosen).get(profile)
 
     def choose(self, profile: str, session_id: str | None) -> None:
         """Keep what a person chose, or with None forget it; to be called alone. May raise OSError."""
         order = self._read() or _Order()
-        write_whole(self._root, NAME, (_encoded(order.choosing(profile, session_id)),))
+        self._put(order.choosing(profile, session_id))
+
+    def _look(self) -> tuple[_Order | None, bool]:
+        """What is known of it, and whether it may be written anew."""
+        try:
+            return self._read(), True
+        except OSError:
+            return None, False
 
     def _read(self) -> _Order | None:
-        """What is kept; each save asks, so it is looked at again only where it is not what it was."""
+        """What is kept, None where nothing is or it is damaged. Raises OSError for what may not be written over.
+
+        Each save asks, so it is taken apart again only where it is not what it was.
+        """
         try:
-            descriptor = os.open(self._path, _READ)
-            try:
-                content = os.read(descriptor, ORDER_MAX_BYTES)
-            finally:
-                os.close(descriptor)
-        except OSError:
+            content = read_regular(self._path, ORDER_MAX_BYTES)
+        except FileNotFoundError:
             return None
+        except Damaged:
+            content = b""
         if content != self._last[0]:
             self._last = content, _decoded(content)
+        if self._last[1] is None and os.path.islink(self._path):
+            raise UnsafeLink("leads to a file that is none of ours")
         return self._last[1]
+
+    def _put(self, order: _Order) -> None:
+        """Whole and on the disk, through a link in its place."""
+        path = behind_link(self._path) if os.path.islink(self._path) else self._path
+        write_whole(*os.path.split(path), (_encoded(order),))
 
     def _write(self, order: _Order) -> None:
         """Whole, but not flushed: a power cut costs a look at the sessions."""
+        if os.path.islink(self._path):  # a temporary file with a fixed name is for our own directory only
+            self._put(order)
+            return
         temporary = os.path.join(self._root, _TEMPORARY)
         descriptor = os.open(temporary, _WRITE, 0o600)
         try:

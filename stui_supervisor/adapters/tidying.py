@@ -16,7 +16,7 @@ from stui_supervisor.retention import Copy, Thinning, hour_of
 
 
 class Tidying:
-    """Removes from one session's directory; ``spared`` are names that are never removed.
+    """Removes from one session's directory; ``spared`` are names that are never removed, and so are links.
 
     Each file's header is read once, and not at all when this process wrote it. What cannot be read is spared.
     """
@@ -54,9 +54,10 @@ class Tidying:
                 yield seq
 
     def _remove(self, name: str) -> None:
-        if name not in self.spared:
+        file = os.path.join(self._path, name)
+        if name not in self.spared and not os.path.islink(file):
             with suppress(OSError):
-                os.unlink(os.path.join(self._path, name))
+                os.unlink(file)
 
     def _copy(self, kind: Kind, seq: int) -> Copy | None:
         """None for one without work in it."""

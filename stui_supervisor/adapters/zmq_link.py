@@ -337,7 +337,10 @@ def _most_telling(failures: Iterable[Failure]) -> Failure:
 async def _trusted_users(ipc_owner: str | None) -> frozenset[int] | Failure:
     if ipc_owner is None or not can_be_asked:
         return trusted_users(ipc_owner)
-    return await in_thread("stui-users", lambda: trusted_users(ipc_owner))
+    try:
+        return await in_thread("stui-users", lambda: trusted_users(ipc_owner))
+    except RuntimeError as error:
+        return Failure(FailureKind.IPC_OWNER, f"no thread to be had to look up the user {ipc_owner!a}: {error}")
 
 
 async def _of_another(user: int) -> Failure:

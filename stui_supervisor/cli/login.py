@@ -9,7 +9,6 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -21,7 +20,7 @@ from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import endpoint_of_profile, profile_file, with_its_spellings
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, usable
 from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import Profile, checked_name
@@ -102,10 +101,7 @@ def _endpoint(arguments: argparse.Namespace) -> Endpoint:
 
 
 def _endpoints(profile: Profile) -> Iterator[Endpoint]:
-    """Those that this version can use."""
-    for text in (*profile.endpoints, *profile.recent):
-        with suppress(ConfigurationError):
-            yield Endpoint.stored(text)
+    return usable((*profile.endpoints, *profile.recent))
 
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:

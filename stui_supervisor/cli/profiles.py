@@ -69,7 +69,8 @@ def confirm(arguments: argparse.Namespace) -> ExitCode:
     if terminal.as_json:
         terminal.answer({"confirmed": [{**_values(one.profile), "read_from": one.source or None} for one in decided]})
     elif not decided and (doubt is None or name is not None):
-        terminal.line("Nothing was in doubt; nothing is changed.")
+        what = "Nothing was" if doubt is None or name is None else f"{printable(name)} was not"
+        terminal.line(f"{what} in doubt; nothing is changed.")
     elif not decided:
         terminal.line("What could not be read is given up; nothing is in doubt any more.")
     for one in decided:

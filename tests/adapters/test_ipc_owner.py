@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.support.link_listener import TIMES, Heard
 pytestmark = pytest.mark.skipif(not can_be_asked, reason="this system does not tell whose a socket is")
 as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be another user")
 STRANGER = 12_345
+NO_MACHINE_HAS_SO_MUCH = 2**46  # bytes of stack for one thread
 
 
 def _listen(path: str, user: int, ready: Connection[object, object]) -> None:
@@ -115,8 +117,20 @@ async def test_a_backend_of_one_s_own_is_linked_to(place: Path) -> None:
 
 async def test_an_owner_who_is_no_user_is_told_before_anything_is_connected(place: Path) -> None:
     told = await outcome(Endpoint.parse(f"ipc://{place}"), Trust(ipc_owner="nobody of this name"))
-    words = "the profile names 'nobody of this name' as its owner, and there is no such user"
+    words = "the profile names 'nobody of this name' as its owner, and this machine knows no such user"
     assert told == Failure(FailureKind.IPC_OWNER, words)
+
+
+async def test_where_no_thread_is_to_be_had_to_look_up_the_owner_the_attempt_fails_at_once(place: Path) -> None:
+    threading.stack_size(NO_MACHINE_HAS_SO_MUCH)
+    try:
+        told = await outcome(Endpoint.parse(f"ipc://{place}"), Trust(ipc_owner="daemon"))
+    finally:
+        threading.stack_size(0)
+    assert isinstance(told, Failure)
+    assert str(told).startswith(
+        "the socket there is not shown to be a trusted user's (no thread to be had to look up the user 'daemon': "
+    )
 
 
 def test_users_are_known_by_name_and_number() -> None:

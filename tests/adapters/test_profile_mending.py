@@ -122,3 +122,17 @@ def test_a_link_that_leads_elsewhere_is_no_matter_for_this(file: ProfileFile, tm
     with pytest.raises(StoreError, match="it is a link, and leads to nothing that is there"):
         confirm(file, "work")
     assert (tmp_path / FILE).is_symlink()
+
+
+@posix
+@pytest.mark.parametrize("name", ["work", None])
+def test_a_link_to_a_file_of_somebody_else_is_refused_before_anything_is_kept(
+    file: ProfileFile, tmp_path: Path, name: str | None
+) -> None:
+    (tmp_path / FILE).unlink()
+    (tmp_path / "notes").write_bytes(b"of the user")
+    (tmp_path / FILE).symlink_to(tmp_path / "notes")
+    before = contents(tmp_path)
+    with pytest.raises(StoreError, match="it is a link, and leads to a file that is none of ours"):
+        confirm(file, name)
+    assert (contents(tmp_path), Path(file.path("quarantine")).exists()) == (before, False)

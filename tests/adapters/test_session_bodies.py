@@ -12,7 +12,7 @@ from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.adapters.session_bodies import (
     StoredContext,
     decode_context,
-    decode_record,
+    decode_stored_record,
     encode_context,
     encode_record,
 )
@@ -62,7 +62,7 @@ RECORDS = st.builds(
 
 @given(RECORDS)
 def test_any_record_comes_back_as_it_was(record: SessionRecord) -> None:
-    assert decode_record(encode_record(record)) == record
+    assert decode_stored_record(encode_record(record)).record == record
 
 
 IMAGES = [
@@ -82,33 +82,33 @@ IMAGES = [
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_of_any_name_is_the_same_when_it_comes_back(image: object) -> None:
     record = SessionRecord(profile="p").of_image(identity_of(image))
-    back = decode_record(encode_record(record))
+    back = decode_stored_record(encode_record(record)).record
     assert back.image == identity_of(image)
-    assert decode_record(encode_record(back)) == back
+    assert decode_stored_record(encode_record(back)).record == back
 
 
 def test_a_name_that_would_fill_the_page_with_escapes_is_kept_as_its_digest() -> None:
     image = identity_of("\1" * 200)
     assert image is not None
     record = SessionRecord(profile="p", status={"image_id": image.text}).of_image(image)
-    back = decode_record(encode_record(record))
+    back = decode_stored_record(encode_record(record)).record
     assert (back.image_id, back.status) == (image.in_short.text, {"image_id": image.in_short.text})
 
 
 @pytest.mark.parametrize("session", ["s1", 7, 0, 1.5, 2**63])
 def test_a_backend_session_keeps_the_kind_of_its_id(session: SessionId) -> None:
     record = SessionRecord(profile="p", backend_session=session, session_owner='"c"')
-    assert decode_record(encode_record(record)) == record
-    assert type(decode_record(encode_record(record)).backend_session) is type(session)
+    assert decode_stored_record(encode_record(record)).record == record
+    assert type(decode_stored_record(encode_record(record)).record.backend_session) is type(session)
 
 
 def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
     longest = SessionRecord(profile="p", backend_session="s" * (SESSION_ID_STORED_MAX_BYTES - 2))
-    assert decode_record(encode_record(longest)) == longest
+    assert decode_stored_record(encode_record(longest)).record == longest
     longer = replace(longest, backend_session="s" * SESSION_ID_STORED_MAX_BYTES)
-    assert decode_record(encode_record(longer)) == replace(longer, backend_session=None)
+    assert decode_stored_record(encode_record(longer)).record == replace(longer, backend_session=None)
     digits = replace(longest, backend_session=10**SESSION_ID_STORED_MAX_BYTES)  # more than some programs may read
-    assert decode_record(encode_record(digits)) == replace(digits, backend_session=None)
+    assert decode_stored_record(encode_record(digits)).record == replace(digits, backend_session=None)
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -137,7 +137,7 @@ OF_EARLIER_VERSION = (
 
 
 def test_a_record_of_an_earlier_version_means_the_text_and_does_not_say_whose_the_session_is() -> None:
-    record = decode_record(OF_EARLIER_VERSION)
+    record = decode_stored_record(OF_EARLIER_VERSION).record
     assert (record.image, record.session) == (identity_of("Пх"), BackendSession("session_1"))
     assert record == SessionRecord(
         profile="default",
@@ -151,7 +151,7 @@ def test_a_record_of_an_earlier_version_means_the_text_and_does_not_say_whose_th
 
 
 def test_a_record_that_says_nothing_new_has_the_keys_of_an_earlier_version() -> None:
-    keys = set(json.loads(encode_record(decode_record(OF_EARLIER_VERSION))))
+    keys = set(json.loads(encode_record(decode_stored_record(OF_EARLIER_VERSION).record)))
     assert keys == {*json.loads(OF_EARLIER_VERSION), "endpoint_from_file"}
 
 
@@ -168,9 +168,10 @@ def test_a_record_that_says_nothing_new_has_the_keys_of_an_earlier_version() -> 
 def test_an_endpoint_that_an_earlier_version_imported_and_never_used_came_with_a_file(
     change: dict[str, Any], is_from_file: bool
 ) -> None:
-    record = decode_record(json.dumps({**json.loads(OF_EARLIER_VERSION), **change}).encode())
+    body = json.dumps({**json.loads(OF_EARLIER_VERSION), **change}).encode()
+    record = decode_stored_record(body).record
     assert record.endpoint_from_file is is_from_file
-    assert decode_record(encode_record(record)).endpoint_from_file is is_from_file
+    assert decode_stored_record(encode_record(record)).record.endpoint_from_file is is_from_file
 
 
 @given(SECTIONS, LATER | st.just({}), st.data())
@@ -262,7 +263,7 @@ def test_a_record_that_is_not_json_is_refused() -> None:
 )
 def test_what_is_no_record_is_damaged(body: bytes) -> None:
     with pytest.raises(Damaged):
-        decode_record(body)
+        decode_stored_record(body)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.config import SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context import Section
 from stui_supervisor.record import SessionLost
-from tests.support.stored_files import NEW, OLD, RECORD, newest, stored, with_header
+from tests.support.stored_files import NEW, OLD, RECORD, newest, posix, stored, with_header
 
 LAST = {"x": Section(b'"last"', 9, "me")}
 ENORMOUS = [SEQ_BELIEVED_MAX + 1, 10**15 - 1, 10**15, SEQ_MAX - 1, SEQ_MAX]
@@ -147,3 +147,78 @@ def test_where_no_number_is_left_the_save_says_so_and_the_session_is_left(
     with pytest.raises(SessionLost, match="the last possible number"):
         files.save_context(session_id, LAST)
     assert seqs(directory) == [1, SEQ_MAX]
+
+
+# Links
+
+
+def nothing(place: Path) -> None:
+    """The link leads to nothing."""
+
+
+def damaged(place: Path) -> None:
+    place.write_bytes(b"damaged")
+
+
+def a_directory(place: Path) -> None:
+    place.mkdir()
+
+
+@posix
+@pytest.mark.parametrize("make", [nothing, damaged, a_directory])
+@pytest.mark.parametrize("kind", ["context", "endpoint"])
+def test_a_link_of_no_use_stays_where_it_is_and_hinders_no_save(
+    tmp_path: Path, kind: str, make: Callable[[Path], None]
+) -> None:
+    directory, target = stored(tmp_path / "home", OLD), tmp_path / "elsewhere"
+    make(target)
+    link = directory / f"{kind}.{10**15}.json"
+    link.symlink_to(target)
+    files = SessionFiles(tmp_path / "home")
+    session_id = files.claim("default").session_id
+    for _ in range(5):
+        files.save_context(session_id, NEW)
+        files.save_record(session_id, RECORD)
+    files.save_context(session_id, LAST)
+    files.release(session_id)
+    assert link.readlink() == target
+    assert not (tmp_path / "home" / "quarantine").exists()
+    assert SessionFiles(tmp_path / "home").claim("default").sections == LAST
+
+
+@posix
+@pytest.mark.parametrize("above", [False, True])
+def test_what_is_saved_is_newer_than_the_whole_file_behind_a_link_which_stays(tmp_path: Path, above: bool) -> None:
+    directory, target = stored(tmp_path / "home", OLD), tmp_path / "elsewhere"
+    link = plant(directory, "context", 10**15)
+    link.rename(target)
+    link.symlink_to(target)
+    content = target.read_bytes()
+    if above:
+        plant(directory, "context", 10**15 + 7)
+    continued(tmp_path / "home", first=OLD)
+    assert (link.readlink(), target.read_bytes()) == (target, content)
+    assert max(seqs(directory)) > 10**15 + 5
+
+
+@posix
+def test_a_file_that_cannot_be_set_aside_hinders_no_save(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    (tmp_path / "quarantine").symlink_to(tmp_path)
+    (directory / f"context.{10**15}.json").write_bytes(b"damaged")
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    files.save_context(session_id, LAST)
+    files.release(session_id)
+    assert SessionFiles(tmp_path).claim("default").sections == LAST
+
+
+@posix
+def test_a_link_among_older_files_is_not_cleaned_up(tmp_path: Path) -> None:
+    directory, target = stored(tmp_path / "home", OLD), tmp_path / "elsewhere"
+    link = newest(directory, "endpoint")
+    link.rename(target)
+    link.symlink_to(target)
+    content = target.read_bytes()
+    continued(tmp_path / "home", first=OLD, saves=9)
+    assert (link.readlink(), target.read_bytes()) == (target, content)

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from stui_supervisor.adapters.links import UnsafeLink
 from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.adapters.session_lock import SessionLock
 from stui_supervisor.adapters.session_order import NAME
 from stui_supervisor.config import TURN_MAX
+from stui_supervisor.errors import StoreError
 from stui_supervisor.record import SessionRecord
 from tests.support.stored_files import (
     EPOCH,
@@ -25,6 +27,7 @@ from tests.support.stored_files import (
     RECORD,
     contents,
     newest,
+    posix,
     stored,
     with_body,
     with_header,
@@ -263,3 +266,70 @@ def test_the_order_is_read_by_its_owner_only_and_leaves_nothing_behind(tmp_path:
     names = set(contents(tmp_path)) - {"claim.lock"}
     assert names == {NAME}
     assert os.name == "nt" or (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+# What is not to be replaced
+
+
+def unreadable(place: Path) -> None:
+    """A link to itself can be read by nobody, not even by root."""
+    place.unlink()
+    place.symlink_to(place.name)
+
+
+def dangling(place: Path) -> None:
+    place.unlink()
+    place.symlink_to(place.with_name("not there"))
+
+
+def leading_to_something_else(place: Path) -> None:
+    other = place.with_name("notes.txt")
+    other.write_bytes(b"of the user")
+    place.unlink()
+    place.symlink_to(other.name)
+
+
+@posix
+@pytest.mark.parametrize("harm", [unreadable, dangling, leading_to_something_else])
+def test_a_link_that_is_of_no_use_stays_and_saves_go_on_without_it(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    one, other = leave(tmp_path), leave(tmp_path)
+    place = tmp_path / NAME
+    harm(place)
+    leads_to = place.readlink()
+    save(tmp_path, one)
+    assert (listed(tmp_path), place.readlink()) == ([one, other], leads_to)
+    with pytest.raises(StoreError, match=r"cannot choose the session .*\(it is a link, and leads ") as refused:
+        SessionFiles(tmp_path).choose("default", other)
+    assert refused.value.hint == UnsafeLink.hint
+    assert (first(tmp_path), place.readlink()) == (one, leads_to)
+    notes = tmp_path / "notes.txt"
+    assert not notes.exists() or notes.read_bytes() == b"of the user"
+
+
+@posix
+def test_a_link_to_such_a_file_of_ours_is_written_through(tmp_path: Path) -> None:
+    one, other = leave(tmp_path / "home"), leave(tmp_path / "home")
+    place, target = tmp_path / "home" / NAME, tmp_path / "elsewhere"
+    place.rename(target)
+    place.symlink_to(target)
+    save(tmp_path / "home", one)
+    assert json.loads(target.read_bytes())["session"] == one
+    SessionFiles(tmp_path / "home").choose("default", other)
+    assert first(tmp_path / "home") == other
+    assert (place.readlink(), {path.name for path in tmp_path.iterdir()}) == (target, {"elsewhere", "home"})
+
+
+@posix
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_keeps_what_was_chosen(tmp_path: Path) -> None:
+    chosen, other = leave(tmp_path), leave(tmp_path)
+    SessionFiles(tmp_path).choose("another", chosen)
+    before = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).chmod(0)
+    save(tmp_path, other)
+    with pytest.raises(StoreError, match="cannot choose the session"):
+        SessionFiles(tmp_path).choose("default", other)
+    (tmp_path / NAME).chmod(0o600)
+    assert (tmp_path / NAME).read_bytes() == before

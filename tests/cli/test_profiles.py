@@ -255,6 +255,9 @@ def test_a_person_decides_about_a_damaged_file_and_sees_what_holds_then(command:
     )
     assert command("profiles", "show", "work", "--json").answer["endpoints"] == [A]
     again = command("profiles", "confirm", "work")
+    assert (again.code, again.out) == (0, "work was not in doubt; nothing is changed.\n")
+    command("profiles", "confirm")
+    again = command("profiles", "confirm", "work")
     assert (again.code, again.out) == (0, "Nothing was in doubt; nothing is changed.\n")
 
 

@@ -13,7 +13,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, DifferentImage
 from stui_supervisor.events import Transition
 from stui_supervisor.inputs import Input
-from stui_supervisor.state_data import from_state_data
+from stui_supervisor.state_data import read_copy
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
@@ -249,7 +249,7 @@ class World:
             return
         state = image.sessions.get(str(record.backend_session or ""))
         demand(state is not None, "the image has the session")
-        theirs, ours = from_state_data(state), program.context.sections()
+        theirs, ours = read_copy(state, {}).sections, program.context.sections()
         if theirs != ours and site.heard_late:
             site.heard_late = False
             self._reconnect(program)  # the next link mends what a copy on its way for long has undone
