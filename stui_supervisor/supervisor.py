@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
-from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.adapters.host import SystemClock, named_home
 from stui_supervisor.audience import Audience, EventStream, refuse
 from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context import Context
@@ -38,13 +38,14 @@ class Supervisor:
     """Owns the link to one STUI backend: restores it, keeps it, and brings it back.
 
     ``endpoint`` overrides the stored one. ``profile`` names the user's set of sessions. ``home`` is one
-    directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories).
+    directory for every file (default: ``STUI_SUPERVISOR_HOME``, else the platform's directories). What they name
+    is taken as it is now, a relative path from the present working directory.
     ``credentials`` gives the token, if the backend wants one (default: ``STUI_TOKEN``, else the keyring, where the
     profile says that it holds one).
     ``link`` makes links of your own instead of ZeroMQ ones (see ``ports.LinkFactory``), without notifications.
 
     Use it from one event loop from each start to its stop; in another one every call raises SupervisorError. Raises
-    ConfigurationError for an endpoint, a profile or settings that cannot be.
+    ConfigurationError for an endpoint, a profile, a home or settings that cannot be.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Supervisor:
 
         self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
         self._settings = _checked(settings)
-        self._home = home
+        self._home = named_home(home)
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()

@@ -337,6 +337,23 @@ async def test_a_section_set_before_the_start_wins_over_the_stored_one(tmp_path:
         assert dict(again.context) == {"mine": "new", "kept": 1}
 
 
+@pytest.mark.parametrize("given", ["home", None])
+async def test_a_relative_home_is_below_where_the_program_was_when_it_named_it(
+    given: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("STUI_SUPERVISOR_HOME", "home" if given is None else "another")
+    monkeypatch.chdir(tmp_path)
+    supervisor = Supervisor(ENDPOINT, home=given, link=FakePeer(EmbeddedImage()), settings=SETTINGS)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.delenv("STUI_SUPERVISOR_HOME")
+    async with supervisor:
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        await supervisor.save()
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "home"]  # noqa: PTH208  # instant
+    assert os.listdir(tmp_path / "elsewhere") == []  # noqa: PTH208  # instant
+
+
 async def test_a_change_is_on_disk_within_250_ms_by_itself(tmp_path: Path) -> None:
     async with scene(State.CONNECTED, tmp_path) as there:
         stream = there.supervisor.events()

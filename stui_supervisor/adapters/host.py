@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from stui_supervisor.errors import StoreError
+from stui_supervisor.errors import ConfigurationError, StoreError
 
 HOME_VARIABLE: Final = "STUI_SUPERVISOR_HOME"
 _APPLICATION: Final = "stui-supervisor"
@@ -80,6 +80,25 @@ def directories(home: Path | str | None = None) -> Directories:
     except (OSError, RuntimeError, KeyError) as error:  # pathlib and pwd say so when an account has no home
         raise StoreError(
             f"there is no directory for sessions and logs ({error})", hint=f"name one with home or {HOME_VARIABLE}"
+        ) from error
+
+
+def named_home(home: Path | str | None) -> Path | str | None:
+    """What ``home``, else ``STUI_SUPERVISOR_HOME``, names at this moment, wherever the program goes later.
+
+    None where neither names one. Raises ConfigurationError for a relative one when the working directory is gone.
+    """
+    from pathlib import Path  # noqa: PLC0415  # as above
+
+    chosen = home or os.environ.get(HOME_VARIABLE)
+    if not chosen:
+        return None
+    try:
+        return chosen if str(chosen).startswith("~") else Path(chosen).absolute()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the home {str(chosen)!a} is a relative path, and the working directory is gone",
+            hint="name it with its whole path",
         ) from error
 
 

@@ -15,25 +15,21 @@ _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
 
 
 class UnsafeLink(OSError):
-    """A link is in the place of a file, and what it leads to cannot be trusted or is not there."""
+    """A link is in the place of a file or a directory, and what it leads to cannot be trusted or is not there."""
 
-    hint = "put the file itself there, or let the link lead to a file of yours that nobody else can change"
-
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, to: str = "file") -> None:
         super().__init__(errno.EPERM, f"it is a link, and {reason}")
+        self.hint = f"put the {to} itself there, or let the link lead to a {to} of yours that nobody else can change"
+
+    @classmethod
+    def to_directory(cls, reason: str) -> UnsafeLink:
+        """The same where a directory should be."""
+        return cls(reason, to="directory")
 
 
 def behind_link(path: str) -> str:
     """The file that the link at ``path`` leads to. Raises UnsafeLink, and OSError where it cannot be looked at."""
-    target = os.path.realpath(path)
-    try:
-        status = os.stat(target)
-    except FileNotFoundError:
-        raise UnsafeLink("leads to nothing that is there") from None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise UnsafeLink("leads back to itself") from None
-        raise
+    target, status = _target(path, "file")
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeLink("does not lead to a file")
     if not _IS_WINDOWS and not is_ours(status):
@@ -44,6 +40,32 @@ def behind_link(path: str) -> str:
     if others_may_write(directory):
         raise UnsafeLink("leads into a directory that others may change")
     return target
+
+
+def directory_behind_link(path: str) -> str:
+    """The same for a directory: it and the link have to be ours, and nobody else may write to it. Not for Windows."""
+    target, status = _target(path, "directory")
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeLink.to_directory("does not lead to a directory")
+    if not is_ours(os.lstat(path)):
+        raise UnsafeLink.to_directory("belongs to another user")
+    if not is_ours(status):
+        raise UnsafeLink.to_directory("leads into a directory of another user")
+    if others_may_write(status):
+        raise UnsafeLink.to_directory("leads into a directory that others may change")
+    return target
+
+
+def _target(path: str, to: str) -> tuple[str, os.stat_result]:
+    target = os.path.realpath(path)
+    try:
+        return target, os.stat(target)
+    except FileNotFoundError:
+        raise UnsafeLink("leads to nothing that is there", to=to) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnsafeLink("leads back to itself", to=to) from None
+        raise
 
 
 def is_ours(status: os.stat_result) -> bool:

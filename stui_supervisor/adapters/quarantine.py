@@ -9,9 +9,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from stui_supervisor.adapters.private_files import make_private_directory, write_whole
+from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.private_files import make_private_directory, read_regular, write_whole
 from stui_supervisor.adapters.session_directory import Refused
-from stui_supervisor.config import QUARANTINE_MAX_FILES
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
 from stui_supervisor.record import StoreNotice
 
 DIRECTORY_NAME: Final = "quarantine"
@@ -42,9 +43,23 @@ def keep(root: str, file: str, at: datetime) -> str:
     directory, name = _place(root, file, at)
     try:
         os.replace(os.path.join(root, file), os.path.join(directory, name))
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _bring_from_another_disk(os.path.join(root, file), directory, name)
     finally:
         _forget_oldest(directory, but=name)
     return os.path.join(directory, name)
+
+
+def _bring_from_another_disk(file: str, directory: str, name: str) -> None:
+    """A session's directory may be there, with a link in its place."""
+    try:
+        content = read_regular(file, CONTEXT_FILE_MAX_BYTES)
+    except Damaged as error:
+        raise OSError(errno.EXDEV, f"it is on another disk, and {error}") from error
+    write_whole(directory, name, (content,))
+    os.unlink(file)
 
 
 def keep_copy(root: str, file: str, content: bytes, at: datetime) -> None:

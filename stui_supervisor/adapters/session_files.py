@@ -9,7 +9,6 @@ another process starts.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -23,12 +22,12 @@ from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     is_read_only,
     make_private_directory,
-    refuse_file_above,
     store_errors,
 )
 from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_directory import look
+from stui_supervisor.adapters.session_listing import Seen, look_around
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
     as_error,
@@ -49,7 +48,6 @@ from stui_supervisor.identity import Identity
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.retention import outlived
 
-_SESSION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CLAIM_LOCK_NAME: Final = "claim.lock"
 
 
@@ -66,15 +64,6 @@ class StoredSession:
     saved_at: datetime
     live: bool
     live_sections: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is below the root; a later version's sessions come with their format."""
-
-    candidates: list[Candidate]
-    newer: list[tuple[str, str]]
-    unreadable: list[str]
 
 
 class SessionFiles:
@@ -94,7 +83,7 @@ class SessionFiles:
             make_private_directory(self._root)
             refuse_foreign(self._root)
             with self._one_at_a_time() as is_alone:
-                seen = self._look_around()
+                seen = look_around(self._root)
                 self._order.saw(candidate.turn for candidate in seen.candidates)
                 claimed = self._claim(seen, profile, image)
                 if is_alone and claimed.fresh:
@@ -116,7 +105,10 @@ class SessionFiles:
         """
         with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
             notices: list[StoreNotice] = []
-            self._order.saw(self.all_turns())
+            seen = look_around(self._root)
+            self._order.saw(candidate.turn for candidate in seen.candidates)
+            if session_id in seen.left_out:
+                raise as_error(seen.left_out[session_id])
             try:
                 candidate = look(self._path(session_id), session_id)
                 profile = candidate.record.profile if candidate else ""
@@ -154,7 +146,7 @@ class SessionFiles:
 
     def all_turns(self) -> list[int]:
         """See session_order.Sessions."""
-        return [candidate.turn for candidate in self._look_around().candidates]
+        return [candidate.turn for candidate in look_around(self._root).candidates]
 
     def prune(self, profile: str | None, days: float) -> list[str]:
         """Remove the sessions of the profile, or of every one, that nobody has used for so long; their ids.
@@ -162,15 +154,18 @@ class SessionFiles:
         The newest few with work in them of a profile and an image stay, and so does what is owned. Raises StoreError.
         """
         with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
-            fitting = [seen for seen in self._look_around().candidates if profile in {None, seen.record.profile}]
+            fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
             if not is_alone:  # after the look, which tells of a directory that cannot be read
                 return []
             return self._remove_outlived(outlived(fitting, self._utc(), days), days)
 
-    def of_later_versions(self) -> dict[str, StoreNotice]:
-        """The sessions that only a later version can read, by their ids. Raises StoreError."""
+    def left_out(self) -> dict[str, StoreNotice]:
+        """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
+
+        Raises StoreError.
+        """
         with store_errors("read the sessions", self._root):
-            return {session_id: newer_notice(session_id, reason) for session_id, reason in self._look_around().newer}
+            return look_around(self._root).left_out
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
         """See ports.SessionStore."""
@@ -207,7 +202,9 @@ class SessionFiles:
         """
         with store_errors("read the sessions", self._root):
             fitting = [
-                candidate for candidate in self._look_around().candidates if profile in {None, candidate.record.profile}
+                candidate
+                for candidate in look_around(self._root).candidates
+                if profile in {None, candidate.record.profile}
             ]
             if not fitting:
                 return []
@@ -226,11 +223,11 @@ class SessionFiles:
     def known_profiles(self) -> set[str]:
         """The profiles that have a session."""
         with store_errors("read the sessions", self._root):
-            return {candidate.record.profile for candidate in self._look_around().candidates}
+            return {candidate.record.profile for candidate in look_around(self._root).candidates}
 
-    def _claim(self, seen: _Seen, profile: str, image: Identity | None) -> Claimed:
+    def _claim(self, seen: Seen, profile: str, image: Identity | None) -> Claimed:
         notices = open_to_others(self._root)
-        notices += [newer_notice(session_id, reason) for session_id, reason in seen.newer]
+        notices += seen.left_out.values()
         for session_id in seen.unreadable:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
@@ -284,7 +281,7 @@ class SessionFiles:
             and remove_if_outlived(self._path(candidate.session_id), saved_before)
         ]
 
-    def _remove_needless(self, seen: _Seen, profile: str) -> None:
+    def _remove_needless(self, seen: Seen, profile: str) -> None:
         """Keep so many sessions without work; those without any file help nobody."""
         free = 0
         needless = list(seen.unreadable)
@@ -333,35 +330,6 @@ class SessionFiles:
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
         return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
-
-    def _look_around(self) -> _Seen:
-        seen = _Seen([], [], [])
-        for session_id in self._session_ids():
-            try:
-                candidate = look(self._path(session_id), session_id)
-            except NewerFormat as error:
-                seen.newer.append((session_id, str(error)))
-            except OSError as error:
-                if is_out_of_means(error):
-                    raise
-            else:
-                if candidate is not None:
-                    seen.candidates.append(candidate)
-                else:
-                    seen.unreadable.append(session_id)
-        return seen
-
-    def _session_ids(self) -> list[str]:
-        try:
-            with os.scandir(self._root) as entries:
-                return [
-                    entry.name
-                    for entry in entries
-                    if _SESSION_ID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
-                ]
-        except FileNotFoundError:
-            refuse_file_above(self._root)
-            return []
 
     @contextmanager
     def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:

@@ -26,6 +26,15 @@ def newer_notice(session_id: str, reason: str) -> StoreNotice:
     )
 
 
+def left_out_notice(session_id: str, error: OSError) -> StoreNotice:
+    """A link is in the place of the session, and what it leads to cannot be used."""
+    return StoreNotice(
+        code="unusable_file",
+        message=f"session {session_id} is left out: {error.strerror or type(error).__name__}",
+        hint=hint_for(error),
+    )
+
+
 def taken_notice(session_id: str) -> StoreNotice:
     """The session that was asked for cannot be had."""
     return StoreNotice(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, decode, file_name, peek
+from stui_supervisor.adapters.links import directory_behind_link
 from stui_supervisor.adapters.owned_session import LOCK_NAME
 from stui_supervisor.adapters.private_files import read_regular, read_start
 from stui_supervisor.adapters.session_directory import generations, look
@@ -41,30 +42,39 @@ def remove_made_in_vain(path: str) -> None:
 
 def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bool:
     """True when the session is gone."""
-    lock = SessionLock(os.path.join(path, LOCK_NAME))
     with suppress(OSError):
-        if not os.path.isdir(path) or not lock.take():  # a lock may make the directory of a session that is gone
+        is_link = not _IS_WINDOWS and os.path.islink(path)
+        place = directory_behind_link(path) if is_link else path  # found once: nothing is removed anywhere else
+        lock = SessionLock(os.path.join(place, LOCK_NAME))
+        if not os.path.isdir(place) or not lock.take():  # a lock may make the directory of a session that is gone
             return False
         try:
-            removable = removable_files(path)
+            removable = removable_files(place)
             if removable is None:
                 return False
             for name in removable:
-                os.unlink(os.path.join(path, name))
+                os.unlink(os.path.join(place, name))
             if not _IS_WINDOWS:
-                _remove_rest(path)
+                _remove_rest(place, is_elsewhere=is_link)
         finally:
             lock.give_back()
         if _IS_WINDOWS:  # which removes no open file
-            _remove_rest(path)
+            _remove_rest(place)
+        if is_link:
+            os.unlink(path)
         return True
     return False
 
 
-def _remove_rest(path: str) -> None:
+def _remove_rest(path: str, *, is_elsewhere: bool = False) -> None:
     with suppress(FileNotFoundError):  # filelock removes it itself on Windows
         os.unlink(os.path.join(path, LOCK_NAME))
-    os.rmdir(path)  # refuses when somebody put a file there meanwhile
+    try:
+        os.rmdir(path)  # refuses when somebody put a file there meanwhile
+    except OSError:
+        if not is_elsewhere or os.listdir(path):
+            raise
+        # A directory elsewhere may be one that has to stay, as where a disk is mounted.
 
 
 def _worthless_files(path: str) -> list[str] | None:

@@ -37,7 +37,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
     elif sessions:
         heading = ["ID", "PROFILE", "IMAGE", "ENDPOINT", "SAVED", "SECTIONS", ""]
         _print_table(terminal, heading, map(_row, sessions))
-    for notice in files.of_later_versions().values():
+    for notice in files.left_out().values():
         terminal.note(notice.message)
     if not sessions:
         terminal.note(f"No session is stored. One begins with: {printable(way_to_run(arguments))}")
@@ -145,14 +145,14 @@ def _root(arguments: argparse.Namespace) -> str:
 
 
 def _find(arguments: argparse.Namespace) -> StoredSession:
-    """The session that was named. Raises ConfigurationError when there is none, StoreError for a later version's."""
+    """The session that was named. Raises ConfigurationError when there is none, StoreError for one left out."""
     files = SessionFiles(_root(arguments))
     for session in files.read_newest(arguments.profile):
         if session.session_id == arguments.id:
             return session
-    later = files.of_later_versions().get(arguments.id)
-    if later is not None:
-        raise StoreError(later.message, hint=later.hint)
+    left_out = files.left_out().get(arguments.id)
+    if left_out is not None:
+        raise StoreError(left_out.message, hint=left_out.hint)
     hint = f"see: {command(arguments, 'sessions', 'list')}"
     raise ConfigurationError(f"there is no session {arguments.id!a}", hint=hint)
 

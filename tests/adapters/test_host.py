@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories
-from stui_supervisor.errors import StoreError
+from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories, named_home
+from stui_supervisor.errors import ConfigurationError, StoreError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: accounts")
 
@@ -34,6 +34,30 @@ def test_a_named_home_comes_before_the_environment(tmp_path: Path, monkeypatch: 
 def test_a_relative_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert directories("here").sessions_root == Path.cwd() / "here" / "sessions"
+
+
+def test_a_home_is_what_was_named_wherever_the_program_goes_later(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert [named_home(None), named_home("")] == [None, None]
+    assert (named_home("here"), named_home(Path("here"))) == (Path.cwd() / "here", Path.cwd() / "here")
+    assert (named_home(tmp_path), named_home("~/here")) == (tmp_path, "~/here")
+    monkeypatch.setenv(HOME_VARIABLE, "there")
+    assert (named_home(None), named_home("here")) == (Path.cwd() / "there", Path.cwd() / "here")
+
+
+@posix
+def test_where_the_working_directory_is_gone_a_relative_home_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="'here' is a relative path, and the working directory is gone"):
+        named_home("here")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: the XDG variables")

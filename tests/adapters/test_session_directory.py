@@ -209,16 +209,6 @@ def test_a_link_to_a_generation_of_ours_is_read(tmp_path: Path) -> None:
     assert (claimed.sections, codes_of(claimed.notices)) == (NEW, [])
 
 
-@posix
-def test_a_link_in_place_of_a_session_is_not_a_session(tmp_path: Path) -> None:
-    elsewhere = stored(tmp_path / "elsewhere", OLD)
-    (tmp_path / "sessions").mkdir()
-    (tmp_path / "sessions" / elsewhere.name).symlink_to(elsewhere)
-    before = contents(elsewhere)
-    assert SessionFiles(tmp_path / "sessions").claim("default").fresh
-    assert contents(elsewhere) == before
-
-
 def test_a_file_longer_than_any_of_ours_is_not_read(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     with (directory / "context.2.json").open("wb") as file:

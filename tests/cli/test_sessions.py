@@ -361,3 +361,23 @@ def test_a_copy_that_the_session_has_not_is_wrong_usage(told: Told) -> None:
 
 def test_the_command_works_as_a_process(command: Command) -> None:
     assert command("sessions", "list", "--json").answer == {"sessions": []}
+
+
+@posix
+def test_a_session_behind_a_link_is_shown_exported_and_restored_and_one_that_leads_nowhere_is_told(
+    told: Told, tmp_path: Path
+) -> None:
+    session_id = leave(told, {"a": 1})
+    link, target = told._home / "sessions" / session_id, tmp_path / "moved"
+    link.rename(target)
+    link.symlink_to(target)
+    assert [session["session_id"] for session in told("list")["sessions"]] == [session_id]
+    assert told("show", session_id)["sections"] == [{"name": "a", "size_bytes": 1}]
+    assert told("export", session_id, str(tmp_path / "file"))["session_id"] == session_id
+    assert told("restore", session_id)["live_sections"] == 1
+    target.rename(tmp_path / "not mounted")
+    why = f"session {session_id} is left out: it is a link, and leads to nothing that is there"
+    assert why in told.run("list")[2]
+    for words in (("show", session_id), ("export", session_id, str(tmp_path / "other")), ("restore", session_id)):
+        code, said = told.error(*words)
+        assert (code, why in said) == (1, True)

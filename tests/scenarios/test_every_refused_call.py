@@ -80,7 +80,7 @@ class Run:
         with suppress(StoreError):
             sessions = list(self.files.read_newest())
             self.files.known_profiles()
-            self.files.of_later_versions()
+            self.files.left_out()
         for session in sessions:
             with suppress(StoreError):
                 archive = SessionArchive(self.files._root, session.session_id)

@@ -149,6 +149,31 @@ def test_a_directory_of_a_neighbour_is_refused(is_link: bool, home: Path) -> Non
     assert as_us(home) == "sessions belongs to another user"
 
 
+@as_root
+@pytest.mark.parametrize(
+    ("whose", "found"),
+    [
+        ("nothing", [False, 1, []]),
+        ("directory", [True, 0, ["unusable_file"]]),
+        ("link", [True, 0, ["unusable_file"]]),
+    ],
+)
+def test_a_session_behind_a_link_is_used_when_the_link_and_the_directory_are_ours(
+    whose: str, found: object, home: Path
+) -> None:
+    session = stored(home / "sessions", NEW)
+    target = home / "elsewhere"
+    session.rename(target)
+    session.symlink_to(target)
+    given_to(US, home / "sessions", *(home / "sessions").iterdir(), target, *target.iterdir())
+    target.chmod(0o755)
+    given_to(NEIGHBOUR, *{"nothing": [], "directory": [target], "link": [session]}[whose])
+    assert as_us(home) == found
+    saved = {"context.1.json", "context.2.json"} if whose == "nothing" else {"context.1.json"}
+    assert {name for name in contents(target) if name.startswith("context")} == saved
+    assert SessionFiles(home / "sessions").left_out() == {}  # root may use what is anybody's
+
+
 @pytest.mark.parametrize(
     ("mode", "is_told"), [(0o700, False), (0o770, False), (0o755, False), (0o777, True), (0o1777, False)]
 )
