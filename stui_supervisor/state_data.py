@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor import exact_json
@@ -37,6 +38,8 @@ from stui_supervisor.section import (
 _TAGS: Final = "sections"
 _MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
 _TRACE: Final = "trace"  # which of PUSH_TRACES members there is, what is pushed decides
+_MEMBERS: Final = (_TAGS, _MORE_TAGS, _TRACE)
+_NAMELESS: Final = "written by another client"  # in a snapshot the section of what cannot be named as one
 _DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
 
 
@@ -102,7 +105,7 @@ def encode_state_data(sections: Mapping[str, Section]) -> bytes:
 
 
 def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
-    """Read a backend's session state back. It may be anything: what has a wrong shape is left out.
+    """Read a backend's session state back. It may be anything: what no context takes is given back beside the sections.
 
     What another client wrote carries no tag for its value. Beside a tag of ours it counts as one change after that
     one, signed by nobody: so it wins over the section that it was written over, and gives way where ours was changed
@@ -111,17 +114,17 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     server that merges objects nobody can tell that: there the deletion stands, and so does the section of which all is
     there among what it once had.
     """
-    copy = ImageCopy({}, {})
     if not isinstance(state, Mapping):
-        return copy
-    metadata = state.get(METADATA_KEY)
+        return ImageCopy({}, _nameless(state, own, {}))
+    copy, metadata = ImageCopy({}, {}), state.get(METADATA_KEY)
+    not_taken: dict[Any, Any] = {}
     tags, trace = _tags_of(metadata), metadata.get(_TRACE) if isinstance(metadata, Mapping) else None
     merges = isinstance(trace, Mapping) and len(trace) > 1
     for name, value in state.items():
         try:
             encoded = encode_section(name, value)
         except ConfigurationError:
-            copy.remains.update(_out_of_bounds(name, value))
+            not_taken[name] = value
             continue
         tag, ours = tags.get(name), own.get(name)
         if tag is None:
@@ -135,6 +138,7 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     for name, tag in tags.items():
         if tag.deleted and name not in state:
             copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
+    copy.remains.update(_out_of_bounds(not_taken, own, state))
     return copy
 
 
@@ -168,12 +172,43 @@ def _deletion(section: Section) -> bytes:
     return _tag(section, b'"deleted":true,"sum":null' + (b',"was":[%s]' % was.encode() if was else b""))
 
 
-def _out_of_bounds(name: Any, value: Any) -> dict[str, Section]:
-    """A section that no context takes, as a snapshot can hold it."""
+def _out_of_bounds(
+    not_taken: Mapping[Any, Any], own: Mapping[str, Section], state: Mapping[str, Any]
+) -> dict[str, Section]:
+    """What no context takes of a state, our own place in it aside."""
+    remains: dict[str, Section] = {}
+    others: dict[Any, Any] = {}
+    for name, value in not_taken.items():
+        if is_section_name(name):
+            remains |= _held(name, value)
+        elif name != METADATA_KEY:
+            others[name] = value
+        elif more := _beside_tags(value):
+            others[name] = more
+    return remains | _nameless(others, own, state)
+
+
+def _held(name: str, value: Any) -> dict[str, Section]:
+    """What no context takes, as a snapshot can hold it; nothing of what no message could have brought."""
     try:
-        return {name: Section(encode_value(value), 0, "")} if is_section_name(name) else {}
+        return {name: Section(encode_value(value), 0, "")}
     except (ValueError, RecursionError):
         return {}
+
+
+def _nameless(found: Any, own: Mapping[str, Section], state: Mapping[str, Any]) -> dict[str, Section]:
+    """What cannot be named as a section, all of it as it came in one that takes the name of no other."""
+    if not found:
+        return {}
+    names = (f"{_NAMELESS} {number}" if number else _NAMELESS for number in count())
+    return _held(next(name for name in names if name not in own and name not in state), found)
+
+
+def _beside_tags(metadata: Any) -> Any:
+    """What somebody else wrote in our place."""
+    if not isinstance(metadata, Mapping):
+        return metadata
+    return {key: part for key, part in metadata.items() if part and not (key in _MEMBERS and isinstance(part, Mapping))}
 
 
 def _read_under_deletion(

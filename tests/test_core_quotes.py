@@ -10,6 +10,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.config import SECTION_NAME_MAX_LENGTH
 from stui_supervisor.effects import Effect, Finish, Save, SaveSnapshot, Send
 from stui_supervisor.errors import BackendError, CredentialError
 from stui_supervisor.events import Notification, Problem
@@ -124,8 +125,8 @@ def test_an_image_named_by_the_token_is_known_again_and_told_from_another(quoted
         assert MASK in (world.record.image_id or "")
 
 
-@QUOTES
-def test_in_the_image_s_copy_of_the_work_it_is_left_there_and_the_rest_is_taken(quoted: str) -> None:
+def opened_again() -> World:
+    """A second link, to a backend that has our session."""
     world = started()
     world.context["mine"] = "work"
     world.opened()
@@ -136,6 +137,12 @@ def test_in_the_image_s_copy_of_the_work_it_is_left_there_and_the_rest_is_taken(
     world.wait_for_deadline()
     world.credential(CANARY)
     world.opened()
+    return world
+
+
+@QUOTES
+def test_in_the_image_s_copy_of_the_work_it_is_left_there_and_the_rest_is_taken(quoted: str) -> None:
+    world = opened_again()
     state = {"quoting": section(quoted.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"), 9)}
     effects = world.shake_hands(state={**state, "theirs": section("new", 9)})
     effects = everything(world, effects)
@@ -143,6 +150,19 @@ def test_in_the_image_s_copy_of_the_work_it_is_left_there_and_the_rest_is_taken(
     assert [problem.code for problem in told(Problem, effects)] == ["copy_quotes_token"]
     assert is_clean(shown(world, effects), quoted)
     assert [b"quoting" in send.body for send in only(Send, effects) if b"update_session_state" in send.body] == []
+
+
+@QUOTES
+@pytest.mark.parametrize("is_name", [False, True])
+def test_in_what_no_section_can_be_named_like_it_is_left_there_too(quoted: str, *, is_name: bool) -> None:
+    world = opened_again()
+    world.answer({})
+    long = "x" * SECTION_NAME_MAX_LENGTH
+    effects = world.answer({"session_state": {quoted + long: "theirs"} if is_name else {"": {"note": quoted}}})
+    effects = everything(world, effects)
+    assert [problem.code for problem in told(Problem, effects)] == ["copy_quotes_token"]
+    assert is_clean(shown(world, effects), quoted)
+    assert [send for send in only(Send, effects) if b"update_session_state" in send.body] == []
 
 
 @QUOTES

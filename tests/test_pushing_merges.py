@@ -9,7 +9,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
-from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTIONS_MAX, Settings
+from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTION_NAME_MAX_LENGTH, SECTIONS_MAX, Settings
 from stui_supervisor.context import METADATA_KEY, Section
 from stui_supervisor.deletions import FORGOTTEN
 from stui_supervisor.effects import Effect, Save, SaveSnapshot
@@ -159,7 +159,7 @@ def test_a_snapshot_that_cannot_be_written_costs_a_warning() -> None:
     assert (codes(effects), triggers(effects)) == (["store_failed"], [])
 
 
-def resuming(sections: Mapping[str, Section], state: Mapping[str, object]) -> tuple[World, list[Effect]]:
+def resuming(sections: Mapping[str, Section], state: object) -> tuple[World, list[Effect]]:
     """A start with these stored sections, linked to an image that kept the session with this state."""
     world = World()
     world.start()
@@ -207,6 +207,27 @@ def test_what_no_context_takes_is_kept_and_told_once_while_it_stays_in_the_image
         said += codes(effects)
         kept += len(only(SaveSnapshot, effects))
     assert (said, kept) == (["context_differed"], 1)
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"": "theirs"},
+        {"x" * (SECTION_NAME_MAX_LENGTH + 1): "theirs"},
+        {METADATA_KEY: "theirs"},
+        {f"{METADATA_KEY}:x": "theirs"},
+        "theirs",
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_what_another_client_wrote_under_a_name_that_no_section_has_is_kept_and_told_before_a_push_takes_its_place(
+    theirs: object,
+) -> None:
+    world, effects = resuming({"work": section("ours", 3)}, theirs)
+    (kept,) = only(SaveSnapshot, effects)
+    on_the_disk = decode_context(encode_context(StoredContext(kept.sections))).sections
+    assert [json.loads(part.value or b"") for part in on_the_disk.values()] in ([theirs], ["theirs"])
+    assert (codes(effects), pushed(world)) == (["context_differed"], {"session": "s1", "work": "ours"})
 
 
 def without_a_disk() -> World:

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from stui_supervisor.config import (
     CONTEXT_MAX_DEPTH,
+    SECTION_NAME_MAX_LENGTH,
     SECTIONS_MAX,
     SHARED_DELETIONS_KEPT,
     TOMBSTONES_FOLDED,
     TOMBSTONES_KEPT,
 )
 from stui_supervisor.context import METADATA_KEY, Section
-from stui_supervisor.section import RESERVED_PREFIX, checksum
+from stui_supervisor.section import RESERVED_PREFIX, checksum, is_section_name
 from stui_supervisor.state_data import encode_state_data, read_copy, sections_beyond
 from tests.support.sections import JSON, NAMES, make, nested
 
@@ -261,6 +262,42 @@ def test_where_objects_are_replaced_what_another_client_adds_to_one_is_taken() -
 
 def test_what_another_client_wrote_that_no_context_takes_is_given_back_to_be_kept() -> None:
     deep = nested(CONTEXT_MAX_DEPTH + 1)
-    copy = read_copy({"deep": deep, "x" * 200: 1, "y": 2}, {})
+    copy = read_copy({"deep": deep, "y": 2}, {})
     assert (copy.sections, list(copy.remains)) == ({"y": Section(b"2", 0, "")}, ["deep"])
     assert json.loads(copy.remains["deep"].value or b"") == deep
+
+
+LONG = "x" * (SECTION_NAME_MAX_LENGTH + 1)
+TAGS = json.loads(encode_state_data({"y": Section(b"2", 1, "w"), "z": Section(None, 1, "w")}))[METADATA_KEY]
+
+
+@pytest.mark.parametrize(
+    ("state", "kept"),
+    [
+        ({"": 1, LONG: [2], "y": 2}, {"": 1, LONG: [2]}),
+        ({"": nested(CONTEXT_MAX_DEPTH + 1)}, {"": nested(CONTEXT_MAX_DEPTH + 1)}),
+        ({METADATA_KEY: "theirs"}, {METADATA_KEY: "theirs"}),
+        ({METADATA_KEY: {**TAGS, "notes": "theirs"}}, {METADATA_KEY: {"notes": "theirs"}}),
+        ({METADATA_KEY: {**TAGS, "sections": "theirs"}}, {METADATA_KEY: {"sections": "theirs"}}),
+        ("theirs", "theirs"),
+        ([1, {"a": 2}], [1, {"a": 2}]),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_cannot_be_named_as_a_section_is_given_back_as_it_came_in_one_that_a_snapshot_holds(
+    state: Any, kept: Any
+) -> None:
+    ((name, section),) = read_copy(state, {}).remains.items()
+    assert (is_section_name(name), json.loads(section.value or b""), section.tag) == (True, kept, (0, ""))
+
+
+@pytest.mark.parametrize("state", [None, [], "", {}, {"y": 2}, {METADATA_KEY: TAGS}, {METADATA_KEY: {"sections": []}}])
+def test_nothing_is_given_back_where_nobody_wrote_what_cannot_be_named(state: Any) -> None:
+    assert read_copy(state, {}).remains == {}
+
+
+def test_what_cannot_be_named_takes_the_name_of_no_other_section() -> None:
+    ((first, section),) = read_copy({"": 1}, {}).remains.items()
+    ((second, _),) = read_copy({"": 1, first: "theirs"}, {}).remains.items()
+    ((third, _),) = read_copy({"": 1, first: "theirs"}, {second: section}).remains.items()
+    assert len({first, second, third}) == 3
