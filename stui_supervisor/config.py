@@ -124,9 +124,7 @@ MASKED_AS_A_WORD_FROM: Final = 4  # bytes; one below this is no secret, and mask
 ESCAPES_UNDONE: Final = 50_000  # in one text that is looked through for a token, 50 ms; one with more is masked whole
 ESCAPES_UNDONE_ROUNDS: Final = 8  # JSON within JSON within a percent-encoded address has three
 LOOKED_THROUGH_MAX_BYTES: Final = 1_000_000  # of one text, for a token, 0.1 s; a larger one is not shown at all
-NESTED_MAX_BYTES: Final = (
-    20_000  # of a text that is looked through for rarer spellings: base64 of base64, of UTF-16, and the like
-)
+NESTED_MAX_BYTES: Final = 20_000  # of a text that is looked through for rarer spellings, such as base64 of base64
 QUOTING_MAX_BYTES: Final = 20_000  # of an answer that quotes a token, beside the work: no honest one is larger
 MASKED_NAME_DIGEST_LENGTH: Final = 16  # digits; enough to tell the names apart that quote a token
 MASKED_NAME_MAX_LENGTH: Final = 150  # of what is shown of a name that quotes a token, as JSON; a digest follows

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, UPTIME_ROUNDED_S
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.printable import printable
@@ -130,20 +131,24 @@ class Look:
 
 
 class Lineage:
-    """Whether the process at the other end goes on from one link to the next."""
+    """Whether the process at the other end goes on from one link to the next, which may be to another endpoint."""
 
     def __init__(self) -> None:
-        self._last = Process()
-        self._lost_at = 0.0
+        self._lost: dict[Endpoint | None, tuple[Process, float]] = {}  # the latest comes last
 
-    def lost(self, process: Process, now: float) -> None:
+    def lost(self, endpoint: Endpoint | None, process: Process, now: float) -> None:
         """A link that was up has ended."""
-        self._last, self._lost_at = process, now
+        self._lost.pop(endpoint, None)
+        self._lost[endpoint] = process, now
 
-    def last_seen(self, now: float) -> Earlier:
-        """The process that the last link was to."""
-        return Earlier(self._last, now - self._lost_at)
+    def last_seen(self, endpoint: Endpoint | None, now: float) -> Earlier:
+        """The process that the last link to this endpoint was to."""
+        process, lost_at = self._lost.get(endpoint, (Process(), now))
+        return Earlier(process, now - lost_at)
 
-    def goes_on(self, process: Process, now: float) -> bool:
-        """True only where something shows that this is the process that the last link was to."""
-        return process.is_same_as(self._last, now - self._lost_at) is True
+    def goes_on(self, endpoint: Endpoint | None, process: Process, now: float) -> bool:
+        """True only where something shows that this is the process that the last link was to, wherever that led."""
+        last = next(reversed(self._lost), None)
+        if last != endpoint:  # the uptimes of two servers say nothing of each other
+            process = process._replace(server=None, uptime_s=None)
+        return process.is_same_as(*self.last_seen(last, now)) is True

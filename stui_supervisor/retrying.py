@@ -337,7 +337,7 @@ class Retrying(Turn, ABC):
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
         if attempt.phase is Phase.UP:
-            self._lineage.lost(attempt.look.who.process, now.monotonic_s)
+            self._lineage.lost(attempt.endpoint, attempt.look.who.process, now.monotonic_s)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

@@ -73,7 +73,7 @@ class Uplink(Pushing):
             secret=attempt.secret,
             pin=self._profile.pin_image,
             gives_copy_up=self._gives_copy_up(),
-            earlier=self._lineage.last_seen(self._now.monotonic_s),
+            earlier=self._lineage.last_seen(attempt.endpoint, self._now.monotonic_s),
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -142,7 +142,8 @@ class Uplink(Pushing):
         is_bound = not self._settings.keeps_session and self._session.record.endpoint == str(self._attempt.endpoint)
         if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_bound:
             self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
-        goes_on = self._lineage.goes_on(self._attempt.look.who.process, self._now.monotonic_s)
+        attempt, now = self._attempt, self._now.monotonic_s
+        goes_on = self._lineage.goes_on(attempt.endpoint, attempt.look.who.process, now)
         if step.verdict is not BackendVerdict.RESUMED and not goes_on:
             self._effects += self._exchange.end_of_process(self._now)
 

@@ -143,7 +143,7 @@ def opened_again() -> World:
 @QUOTES
 def test_in_the_image_s_copy_of_the_work_it_is_left_there_and_the_rest_is_taken(quoted: str) -> None:
     world = opened_again()
-    state = {"quoting": section(quoted.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"), 9)}
+    state = {"quoting": section(json.dumps(quoted, ensure_ascii=False)[1:-1], 9)}
     effects = world.shake_hands(state={**state, "theirs": section("new", 9)})
     effects = everything(world, effects)
     assert dict(world.context) == {"mine": "work", "theirs": "new"}

@@ -8,6 +8,7 @@ from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.identity import identity_of
 from stui_supervisor.look import Lineage, Look, Process, Who, unpinned, who_answers
+from tests.support.core_world import FAR, HERE, THERE
 
 ONE = Who(identity_of("one"))
 
@@ -63,13 +64,32 @@ def test_a_boot_id_tells_else_another_server_or_an_uptime(
 
 def test_a_process_that_began_after_the_other_one_was_lost_is_another_although_its_uptime_did_not_fall() -> None:
     lineage = Lineage()
-    lineage.lost(process(uptime=3), 100.0)
-    assert lineage.goes_on(process(uptime=9), 110.0)
-    assert not lineage.goes_on(process(uptime=9), 111.0)
+    lineage.lost(HERE, process(uptime=3), 100.0)
+    assert lineage.goes_on(HERE, process(uptime=9), 110.0)
+    assert not lineage.goes_on(HERE, process(uptime=9), 111.0)
 
 
 def test_nothing_shows_that_a_process_goes_on_before_any_was_lost() -> None:
-    assert not Lineage().goes_on(process(boot_id="a", uptime=9), 1.0)
+    assert not Lineage().goes_on(HERE, process(boot_id="a", uptime=9), 1.0)
+    assert not Lineage().last_seen(HERE, 1.0).is_another_than(process(boot_id="a", uptime=9))
+
+
+def test_at_another_endpoint_only_a_boot_id_shows_it() -> None:
+    lineage = Lineage()
+    lineage.lost(HERE, process(boot_id="a", uptime=3), 100.0)
+    assert lineage.goes_on(THERE, process(boot_id="a", uptime=1), 101.0)
+    assert not lineage.goes_on(THERE, process(boot_id="b", uptime=9), 101.0)
+    lineage.lost(HERE, process(uptime=3), 102.0)
+    assert not lineage.goes_on(THERE, process(uptime=9), 103.0)
+
+
+def test_a_process_is_another_than_the_one_that_was_last_at_its_own_endpoint() -> None:
+    lineage = Lineage()
+    lineage.lost(HERE, process(boot_id="a", uptime=50), 100.0)
+    lineage.lost(THERE, process(boot_id="b", uptime=99), 110.0)
+    assert not lineage.last_seen(HERE, 120.0).is_another_than(process(boot_id="a", uptime=70))
+    assert lineage.last_seen(HERE, 120.0).is_another_than(process(boot_id="b", uptime=119))
+    assert not lineage.last_seen(FAR, 120.0).is_another_than(process(boot_id="c", uptime=1))
 
 
 # How old the look is
