@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeGuard
 
 from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.look import NO_PROCESS, Process
 from stui_supervisor.masks import MaskedName
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.limits import MalformedMessage
@@ -19,10 +20,14 @@ SessionId = str | int | float  # by custom a text; a number is given back as one
 
 
 class BackendSession(NamedTuple):
-    """A session in a backend, and what that calls its owner; None where the backend has not said yet."""
+    """A session in a backend, and what that calls its owner; None where the backend has not said yet.
+
+    ``process`` is what had it when it was certainly ours, in short.
+    """
 
     id: SessionId
     owner: Identity | None = None
+    process: Process = NO_PROCESS
 
     @property
     def can_be_stored(self) -> bool:

@@ -11,6 +11,7 @@ requests on the established link: until it is here, no session is made and nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
@@ -28,7 +29,8 @@ from stui_supervisor.look import NOTHING_EARLIER, Earlier, Who, unpinned, who_an
 from stui_supervisor.masks import STATE_KEYS
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import writers_in
+from stui_supervisor.section import Section
+from stui_supervisor.state_data import has_been_written_by
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
@@ -44,8 +46,8 @@ class Known(NamedTuple):
     """What an earlier link has taught about the other end, and what this one learns.
 
     ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
-    absence here means nothing. ``writers`` have signed sections of our context; they are asked for where the session's
-    owner is not known.
+    absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not
+    known.
     """
 
     dialect: Dialect | None = None
@@ -53,7 +55,7 @@ class Known(NamedTuple):
     session: BackendSession | None = None
     client_id: str = ""
     is_elsewhere: bool = False
-    writers: frozenset[str] = frozenset()
+    sections: Mapping[str, Section] = MappingProxyType({})
 
 
 class Ask(NamedTuple):
@@ -349,8 +351,8 @@ class Handshake:
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
-        has_restarted = self.who is not None and self._earlier.is_another_than(self.who.process)
-        if has_restarted and owner is None and self._known.writers:  # which may number its sessions anew
+        has_restarted = self._has_restarted(session)
+        if has_restarted and owner is None and self._known.sections:  # which may number its sessions anew
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
@@ -360,6 +362,15 @@ class Handshake:
             return self._ask("load_context", {"session_id": session.id})
         return Merge(state)
 
+    def _has_restarted(self, session: BackendSession) -> bool:
+        """True only where something shows that it is not the process any more that had the session."""
+        if self.who is None:
+            return False
+        had_it, now = session.process, self.who.process
+        if self._known.is_elsewhere:  # the uptimes of two servers say nothing of each other
+            had_it = had_it._replace(server=None, uptime_s=None)
+        return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it) is False
+
     def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
         session = self._known.session
         return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
@@ -367,7 +378,7 @@ class Handshake:
     def _is_shown_to_be_ours(self, state: Any) -> bool:
         """Where that is in doubt, ours is what we have written to."""
         is_unproven, self._unproven = self._unproven is not None, None
-        return not is_unproven or not self._known.writers.isdisjoint(writers_in(state))
+        return not is_unproven or has_been_written_by(state, self._known.sections)
 
     def _not_restored(self) -> Step:
         """The session is gone, or is another client's now; ours is made anew once it is known who answers."""
@@ -430,6 +441,9 @@ class Handshake:
             self._refusal = words_of(reply)
 
     def _established(self) -> Established:
+        session = self._known.session
+        if session is not None and self.who is not None and self._refusal is None:
+            self._known = self._known._replace(session=session._replace(process=self.who.process.in_short))
         return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
 
 

@@ -26,6 +26,11 @@ class Process(NamedTuple):
     server: Identity | None = None
     uptime_s: float | None = None
 
+    @property
+    def in_short(self) -> Process:
+        """The same in a few bytes: to be compared with others in short."""
+        return self._replace(boot=_short(self.boot), server=_short(self.server))
+
     def is_same_as(self, earlier: Process, away_s: float = 0.0) -> bool | None:
         """Whether this is the process that was there before, ``away_s`` seconds ago; None where nothing tells."""
         if self.boot is not None and earlier.boot is not None:
@@ -38,10 +43,17 @@ class Process(NamedTuple):
         return self.uptime_s >= earlier.uptime_s and not began_later
 
 
+def _short(name: Identity | None) -> Identity | None:
+    return None if name is None else Identity(name.in_short.text, name.in_short.text)
+
+
+NO_PROCESS: Final = Process()  # of which nothing is known
+
+
 class Earlier(NamedTuple):
     """The process that an earlier link was to, ``away_s`` seconds ago."""
 
-    process: Process = Process()
+    process: Process = NO_PROCESS
     away_s: float = 0.0
 
     def is_another_than(self, process: Process) -> bool:

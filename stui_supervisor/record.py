@@ -10,6 +10,7 @@ from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
+from stui_supervisor.look import Process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,9 @@ class SessionRecord:
     session and that nobody has named it here, so that no secret goes there. ``wanted`` is False after a person's
     disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
     text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
-    the backend calls the owner of ``backend_session``; an earlier version has not kept that. ``is_unnamed_told``: the
-    user knows that another image cannot be recognised. ``status`` is what ``stui-supervisor status`` shows when no
+    the backend calls the owner of ``backend_session``, and ``session_boot``, ``session_server`` and ``session_uptime``
+    are of the process that had it, in short; an earlier version has kept none of these. ``is_unnamed_told``: the user
+    knows that another image cannot be recognised. ``status`` is what ``stui-supervisor status`` shows when no
     supervisor runs. ``extra`` carries keys of newer versions through unchanged.
     """
 
@@ -35,6 +37,9 @@ class SessionRecord:
     backend_session: SessionId | None = None
     client_id: str | None = None
     session_owner: str | None = None
+    session_boot: str | None = None
+    session_server: str | None = None
+    session_uptime: float | None = None
     is_unnamed_told: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -49,8 +54,8 @@ class SessionRecord:
         """The session in the backend; of its owner nothing but the canonical form counts."""
         if self.backend_session is None:
             return None
-        owner = None if self.session_owner is None else Identity(self.session_owner, self.session_owner)
-        return BackendSession(self.backend_session, owner)
+        process = Process(_stored(self.session_boot), _stored(self.session_server), self.session_uptime)
+        return BackendSession(self.backend_session, _stored(self.session_owner), process)
 
     def of_image(self, image: Identity | None) -> SessionRecord:
         """The same for this image."""
@@ -71,8 +76,18 @@ def named(image: Identity | None) -> dict[str, Any]:
 def held(session: BackendSession | None) -> dict[str, Any]:
     """The fields of a record that say which session in the backend holds a copy."""
     if session is None:
-        return {"backend_session": None, "session_owner": None}
-    return {"backend_session": session.id, "session_owner": session.owner and session.owner.canonical}
+        return dict.fromkeys(("backend_session", "session_owner", "session_boot", "session_server", "session_uptime"))
+    return {
+        "backend_session": session.id,
+        "session_owner": session.owner and session.owner.canonical,
+        "session_boot": session.process.boot and session.process.boot.canonical,
+        "session_server": session.process.server and session.process.server.canonical,
+        "session_uptime": session.process.uptime_s,
+    }
+
+
+def _stored(name: str | None) -> Identity | None:
+    return None if name is None else Identity(name, name)
 
 
 class SessionLost(StoreError):

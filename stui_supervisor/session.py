@@ -356,14 +356,13 @@ class Session:
             self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
         session = here or self.record.session
-        sections = self.context.sections().values() if session is not None else ()
         return Known(
             dialect=self.dialect(endpoint),
             image=self.record.image,
             session=session,
             client_id=self.record.client_id or "",
             is_elsewhere=here is None and not are_same(endpoint, self.record.endpoint),
-            writers=frozenset(section.writer for section in sections),
+            sections=self.context.sections() if session is not None else {},
         )
 
     def _new_client_id(self) -> str:

@@ -142,10 +142,11 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     return copy
 
 
-def writers_in(state: Any) -> frozenset[str]:
-    """Who of ours has signed sections of a backend's session state, or deleted them."""
-    metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
-    return frozenset(tag.writer for tag in _tags_of(metadata).values())
+def has_been_written_by(state: Any, own: Mapping[str, Section]) -> bool:
+    """True when a backend's session state has a section, or lacks a deleted one, as one of us has signed or sent it."""
+    writers = {section.writer for section in own.values()}
+    tags = _tags_of(state.get(METADATA_KEY) if isinstance(state, Mapping) else None)
+    return any(tag.writer in writers or (name in own and tag.sum in own[name].known) for name, tag in tags.items())
 
 
 def sections_beyond(state: Any) -> int:

@@ -39,7 +39,7 @@ def of_earlier_version(dialect: Dialect = COMMAND) -> Handshake:
         image=identity_of("one"),
         session=BackendSession("s1"),
         client_id="c",
-        writers=frozenset({"an earlier process of mine", "me"}),
+        sections={"work": Section(b"1", 4, "me"), "old": Section(b"1", 1, "an earlier process of mine")},
     )
     handshake = begun(stored)
     handshake.answered(ok(dialect, image_id="one"))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Final
 
 import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.context import Section
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.identity import identity_of
+from stui_supervisor.look import Process
+from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import BackendVerdict, State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
-from tests.support.core_world import World, endings, triggers
+from tests.support.core_world import HERE, THERE, World, endings, triggers
 from tests.support.pushes import commands, pushed
 
 OTHERS = json.loads(encode_state_data({"theirs": Section(b'"private"', 1, "somebody else")}))
+MINE: Final = {"mine": Section(b'"typed"', 1, "an earlier process of mine")}
 
 
 def worked() -> World:
@@ -98,3 +105,56 @@ def test_a_copy_that_comes_after_more_than_ten_seconds_is_taken_once_it_is_known
     assert ("theirs" in world.context) is (image == "one")
     assert world.state is State.RECOVERING
     assert (world.core._exchange.flight is not None) is (image == "one")
+
+
+# From one run to the next, and from one endpoint to another
+
+
+def in_a_new_run(record: SessionRecord, endpoint: Endpoint = HERE, sections: Mapping[str, Section] = MINE) -> World:
+    """Another process goes on with the session, and shakes hands."""
+    world = World()
+    world.start(endpoint)
+    world.loaded(Claimed(session_id="a", record=record, sections=sections, fresh=False))
+    world.opened()
+    return world
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ping", "is_ours"),
+    [
+        (HERE, {"boot_id": "second", "uptime": 200}, False),
+        (HERE, {"boot_id": "first", "uptime": 1}, True),
+        (HERE, {"uptime": 1}, False),
+        (HERE, {"uptime": 100}, True),
+        (HERE, {}, True),
+        (THERE, {"boot_id": "second"}, False),
+        (THERE, {"uptime": 1}, True),
+    ],
+)
+def test_in_a_new_run_too_a_session_of_another_process_is_ours_only_where_it_holds_what_we_wrote(
+    endpoint: Endpoint, ping: dict[str, object], is_ours: bool
+) -> None:
+    world = in_a_new_run(worked().record, endpoint)
+    world.answer({"image_id": "one", **ping})
+    effects = world.answer({"session_id": "session_1", "session_state": OTHERS})
+    assert commands(effects) == (["update_session_state"] if is_ours else ["ping"])
+
+
+def test_what_was_written_anew_while_the_image_was_away_shows_by_what_it_has_of_before() -> None:
+    state = json.loads(encode_state_data(MINE))
+    world = in_a_new_run(worked().record)
+    world.context["mine"] = "typed anew"
+    world.answer({"image_id": "one", "boot_id": "second"})
+    assert commands(world.answer({"session_id": "session_1", "session_state": state})) == ["update_session_state"]
+    assert triggers(world.answer()) == [Trigger.ESTABLISHED]
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
+
+
+def test_the_process_that_had_the_session_is_the_latest_one() -> None:
+    world = worked()
+    state = json.loads(encode_state_data(world.context.sections()))
+    again(world, boot_id="second", uptime=5)
+    world.answer({"session_id": "session_1", "session_state": state})
+    session = world.record.session
+    assert session is not None
+    assert session.process == Process(identity_of("second"), None, 5).in_short

@@ -40,8 +40,17 @@ _RECORD_TEXTS: Final = (
     "backend_session",
     "client_id",
     "session_owner",
+    "session_boot",
+    "session_server",
 )
-_LATER_KEYS: Final = ("image_canonical", "session_owner", "is_unnamed_told")  # left out where they say nothing
+_LATER_KEYS: Final = (
+    "image_canonical",
+    "session_owner",
+    "session_boot",
+    "session_server",
+    "session_uptime",
+    "is_unnamed_told",
+)  # left out where they say nothing
 _TURN: Final = "turn"
 _SESSION_NUMBER: Final = "backend_session_number"  # where a backend session's id is no text
 _SECTION_KEYS: Final = {"counter", "writer", "value", "deleted", "known"}
@@ -82,7 +91,7 @@ def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
     if is_kept and not isinstance(session, str):
         known[_SESSION_NUMBER] = session  # earlier versions read nothing but a text under the other key
     for name in _LATER_KEYS:
-        if not known[name]:
+        if known[name] is None or known[name] is False:
             del known[name]
     if turn:
         known[_TURN] = turn  # an earlier version, which knows none, keeps it here
@@ -109,6 +118,9 @@ def decode_stored_record(body: bytes) -> StoredRecord:
     known: dict[str, Any] = dict(texts)
     if known["backend_session"] is None and isinstance(number, int | float) and not isinstance(number, bool):
         known["backend_session"] = number
+    uptime = values.get("session_uptime")
+    if isinstance(uptime, int | float) and not isinstance(uptime, bool):
+        known["session_uptime"] = uptime
     record = SessionRecord(
         profile=profile,
         wanted=wanted,

@@ -29,6 +29,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context import METADATA_KEY, Section, encode_value
 from stui_supervisor.identity import identity_of
+from stui_supervisor.look import Process
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.state_data import encode_state_data
 from tests.support.host_limits import digits_limited_to
@@ -55,6 +56,9 @@ RECORDS = st.builds(
     image_id=st.none() | ANY_TEXT,
     backend_session=st.none() | ANY_TEXT,
     client_id=st.none() | ANY_TEXT,
+    session_boot=st.none() | TEXT,
+    session_server=st.none() | TEXT,
+    session_uptime=st.none() | st.integers(0) | st.floats(0, allow_infinity=False),
     status=st.dictionaries(TEXT, JSON, max_size=3),
     extra=LATER | st.just({}),
 )
@@ -115,7 +119,8 @@ def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
 @pytest.mark.parametrize("session", ["s1", 7, "s" * 5_000])
 def test_what_names_image_and_session_leaves_room_for_the_rest_of_the_page(image: object, session: SessionId) -> None:
     owner = identity_of('"' * 126)
-    held = BackendSession(session, owner)
+    process = Process(identity_of("b" * 999), identity_of("s" * 999), 123_456_789.123_456_7).in_short
+    held = BackendSession(session, owner, process)
     record = SessionRecord(profile="p" * 64, endpoint="tcp://" + "h" * 253 + ":65535", client_id="c" * 36)
     body = encode_record(record.of_image(identity_of(image)).holding(held))
     assert len(body) < RECORD_MAX_BYTES - HEADER_MAX_BYTES // 4
