@@ -68,7 +68,8 @@ class Endpoint:
             is_whole = text.path.startswith(_ABSTRACT) or _is_absolute(text.path)
             directory = text.directory if is_whole else _working_directory(text)
             return replace(cls._named(str(text), directory), stored_as=text.stored_as)
-        return cls._named(text, _working_directory(text))
+        endpoint = cls._named(text, _working_directory(text))
+        return endpoint if str(endpoint) == text else replace(endpoint, stored_as=(text,))
 
     @classmethod
     def stored(cls, text: str) -> Endpoint:

@@ -43,6 +43,11 @@ class Process(NamedTuple):
         return self.uptime_s >= earlier.uptime_s and not began_later
 
 
+def has_begun_anew(process: Process, earlier: Process) -> bool:
+    """True where its own words show it; what a server calls itself may change without that."""
+    return process._replace(server=None).is_same_as(earlier._replace(server=None)) is False
+
+
 def _short(name: Identity | None) -> Identity | None:
     return None if name is None else Identity(name.in_short.text, name.in_short.text)
 

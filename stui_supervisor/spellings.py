@@ -42,14 +42,18 @@ _ESCAPE: Final = re.compile(
         |(')'""",
     re.VERBOSE,
 )
-_DRAWS_NOTHING: Final = rb"""\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]
+_SEQUENCES: Final = rb"""\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\
+    |\x1b(?:[ -/]+[0-~]|[0-Z\\^-~])|\xc2\x9b[0-?]*[ -/]*[@-~]|"""  # that drive a terminal
+_DRAWS_NOTHING: Final = rb"""[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]
     |\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8[\x80-\x85\x9c]|\xdb\x9d|\xdc\x8f|\xe1\xa0[\x8b-\x8e]
     |\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xed[\xa0-\xbf][\x80-\xbf]|\xee[\x80-\xbf][\x80-\xbf]
     |\xef(?:[\x80-\xa3][\x80-\xbf]|\xb8[\x80-\x8f]|\xbb\xbf|\xbf[\xb0-\xbb\xbe\xbf])
     |\xf3[\xa0-\xbf][\x80-\xbf][\x80-\xbf]|\xf4[\x80-\x8f][\x80-\xbf][\x80-\xbf]
-    """  # control characters and sequences, formatting, halves of surrogate pairs, private use
-_UNSEEN: Final = re.compile(_DRAWS_NOTHING, re.VERBOSE)
-_UNSEEN_OR_END: Final = re.compile(_DRAWS_NOTHING + rb"|[\t\n\r]", re.VERBOSE)  # of a line: long texts have many
+    """  # control characters, formatting, halves of surrogate pairs, private use
+_OR_OTHERS: Final = rb"|[\t\n\r]|([\xc2-\xf4][\x80-\xbf]{1,3})"  # in a long text these would take too long
+_UNSEEN: Final = tuple(
+    re.compile(begin + _DRAWS_NOTHING + end, re.VERBOSE) for begin in (b"", _SEQUENCES) for end in (b"", _OR_OTHERS)
+)
 _SCHEME: Final = re.compile(r"(?:bearer|basic|token)\s+(?=\S)", re.IGNORECASE)  # which who answers may leave out
 _CODE_POINTS: Final = frozenset({3, 4, 5, 9, 11})  # the groups of _ESCAPE that are hex for a character
 _BYTES: Final = frozenset({6, 10})  # and those that are hex for a byte
@@ -101,7 +105,9 @@ class Spellings:
         self._is_short = len(raw) < MASKED_ANYWHERE_FROM
         self._is_tiny = len(raw) < MASKED_AS_A_WORD_FROM
         plain = [*_plain_spellings(whole), *_plain_spellings(text)]
-        self._plain = tuple(dict.fromkeys(filter(None, (*plain, *(_visible(each)[0] for each in plain)))))
+        self._plain = tuple(
+            dict.fromkeys(filter(None, (*plain, *(view for each in plain for view, _ in _views(each)))))
+        )
         self._any_case = tuple(
             dict.fromkeys(each.encode("utf-8", "surrogatepass").lower() for each in (text, text.upper(), text.lower()))
         )
@@ -120,9 +126,12 @@ class Spellings:
         """Where it is quoted, in order and apart. One span for all of it where there is too much to undo."""
         if not self._plain:
             return []
-        visible, unseen = _visible(said)
+        views = list(_views(said))
+        if any(len(unseen) > ESCAPES_UNDONE for _, unseen in views):
+            return [(0, len(said))]
         found = self._undoing(said, [])
-        found += self._undoing(visible, [unseen]) if unseen else []
+        for view, unseen in views:
+            found += self._undoing(view, [unseen])
         return _joined(found)
 
     def _undoing(self, data: bytes, rounds: list[list[_Undone]]) -> list[Span]:
@@ -131,15 +140,18 @@ class Spellings:
         whole, given = list(_before([(0, len(data))], rounds)), len(rounds)
         for _ in range(ESCAPES_UNDONE_ROUNDS):
             found += _before(self._in(data), rounds)
-            if _ESCAPE.search(data) is None:
+            is_last = _ESCAPE.search(data) is None
+            if len(rounds) > given and (is_last or len(data) <= NESTED_MAX_BYTES):
+                for view, unseen in _views(data):
+                    found += _before(self._in(view), [*rounds, unseen])
+            if is_last:
                 break
             undone = _undo(data)
             if undone is None:
                 return whole
             data, escapes = undone
             rounds.append(escapes)
-        data, unseen = _visible(data) if len(rounds) > given else (data, [])
-        return [*found, *_before(self._in(data), [*rounds, unseen])] if unseen else found
+        return found
 
     def _in(self, data: bytes) -> list[Span]:
         if self._is_tiny:
@@ -272,12 +284,24 @@ def _undo(data: bytes) -> tuple[bytes, list[_Undone]] | None:
     return b"".join((*parts, data[last:])), escapes
 
 
-def _visible(data: bytes) -> tuple[bytes, list[_Undone]]:
-    """Without what draws nothing, and where that was."""
+def _views(data: bytes) -> Iterator[tuple[bytes, list[_Undone]]]:
+    """Without each character that draws nothing, and without whatever drives a terminal; and where that was."""
+    is_brief = len(data) <= NESTED_MAX_BYTES
+    characters, sequences = _UNSEEN[is_brief], _UNSEEN[2 + is_brief]
+    yield from (view for view in [_without_unseen(data, characters)] if view[1])
+    if b"\x1b" in data or b"\xc2\x9b" in data:
+        yield _without_unseen(data, sequences)
+
+
+def _without_unseen(data: bytes, pattern: re.Pattern[bytes]) -> tuple[bytes, list[_Undone]]:
     parts: list[bytes] = []
     unseen: list[_Undone] = []
     length = last = 0
-    for match in (_UNSEEN_OR_END if len(data) <= NESTED_MAX_BYTES else _UNSEEN).finditer(data):
+    for match in pattern.finditer(data):
+        if match.lastindex and match[1].decode("utf-8", "replace").isprintable():
+            continue
+        if len(unseen) > ESCAPES_UNDONE:
+            break
         parts.append(data[last : match.start()])
         length += match.start() - last
         unseen.append(_Undone(length, length, match.start(), match.end()))

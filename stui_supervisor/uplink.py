@@ -30,7 +30,7 @@ from stui_supervisor.handshake import (
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.identity import Identity
 from stui_supervisor.liveness import Finding
-from stui_supervisor.look import Who, who_answers
+from stui_supervisor.look import Who, has_begun_anew, who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.pushing import Pushing
 from stui_supervisor.requests import Purpose
@@ -53,6 +53,7 @@ IMAGE_NOT_NAMED: Final = "the backend does not say which image it is, so another
 IMAGE_NOT_NAMED_HINT: Final = "give each image an endpoint of its own, or pin the backend's key"
 NOT_GIVEN: Final = "the backend did not manage to give the session; it is asked again"
 BUSY: Final = str(Failure(FailureKind.BUSY_HANDSHAKE))
+ANOTHER_PROCESS: Final = "the image was started again behind this connection"
 
 
 class Uplink(Pushing):
@@ -318,7 +319,7 @@ class Uplink(Pushing):
                 self._lost(inputs.Lost(self._attempt.link, not_identified(reply)))
             return
         self._saw(who_answers(reply.result))
-        if look.is_before_session:
+        if look.is_before_session and self._attempt.phase is Phase.UP:
             look.is_before_session = False
             self._ask_for_session()
 
@@ -351,6 +352,9 @@ class Uplink(Pushing):
         look, is_up = self._attempt.look, self._attempt.phase is Phase.UP
         if is_up and who.process.is_same_as(look.who.process) is False:
             self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
+            if self._session.record.session is not None and has_begun_anew(who.process, look.who.process):
+                self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_PROCESS)))
+                return
         look.saw(who, self._now.monotonic_s)
         if is_up and who.image is not None:
             self._session.has_name(who.image, self._now.monotonic_s)

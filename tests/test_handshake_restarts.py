@@ -158,3 +158,30 @@ def test_the_process_that_had_the_session_is_the_latest_one() -> None:
     session = world.record.session
     assert session is not None
     assert session.process == Process(identity_of("second"), None, 5).in_short
+
+
+# On a link in use
+
+
+@pytest.mark.parametrize("ping", [{"boot_id": "second"}, {"uptime": 1}], ids=["boot id", "uptime"])
+def test_behind_a_living_link_a_new_process_gets_nothing_before_its_session_is_known_to_be_ours(
+    ping: dict[str, object],
+) -> None:
+    world = worked()
+    world.wait(10.0)
+    world.context["mine"] = "typed since"
+    assert triggers(world.answer({"image_id": "one", **ping})) == [Trigger.LINK_LOST]
+    while world.open_link is None:
+        world.wait_for_deadline()
+    world.opened()
+    assert commands(world.answer({"image_id": "one", **ping})) == ["restore_session"]
+    assert commands(world.answer({"session_id": "session_1", "session_state": OTHERS})) == ["ping"]
+    assert commands(world.answer({"image_id": "one", **ping})) == ["create_session"]
+
+
+def test_a_server_that_calls_itself_otherwise_keeps_its_link() -> None:
+    world = worked()
+    for clients in range(3):
+        world.wait(10.0)
+        ping = {"image_id": "one", "boot_id": "first", "server": f"{clients} clients"}
+        assert triggers(world.answer(ping)) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import time
 from collections.abc import Callable
 from unicodedata import normalize
 from urllib.parse import quote, quote_plus
@@ -72,6 +73,11 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "with a backspace in it": lambda text: f"{text[:7]}\x08{text[7:]}",
     "in two lines": lambda text: f"{text[:7]}\r\n{text[7:]}",
     "in two colours": lambda text: f"{text[:7]}\x1b[0;31m{text[7:]}",
+    "with an escape character": lambda text: f"{text[:7]}\x1b{text[7:]}",
+    "with a terminal's reset": lambda text: f"{text[:7]}\x1b(B\x1b[m{text[7:]}",
+    "with a terminal's link": lambda text: f"{text[:7]}\x1b]8;;http://a\x1b\\{text[7:]}",
+    "with one byte for a sequence": lambda text: f"{text[:7]}\x9b1m{text[7:]}",
+    "with what no terminal draws": lambda text: f"{text[:7]}\u0891\U0001d173\u0378\U00013430{text[7:]}",
     "with unseen characters": lambda text: "\u200b\u202e\u00ad".join(_pieces(text, 5)),
     "HTML": lambda text: "".join(f"&#{ord(one)};" for one in text),
     "HTML in hex": lambda text: "".join(f"&#x{ord(one):X};" for one in text),
@@ -201,3 +207,10 @@ def test_what_only_looks_like_a_scheme_is_masked_as_far_as_it_can_be_one() -> No
 def test_what_has_too_many_escapes_beside_something_unseen_is_masked_whole() -> None:
     text = "\0" + "\\n" * (ESCAPES_UNDONE + 1)
     assert Secret(CANARY).hidden_in(text) == MASK
+
+
+@pytest.mark.parametrize("unit", ["\x1b[", "a\b", "\x1b]", "\b\b\b\b10%"])
+def test_what_is_full_of_control_characters_is_masked_whole_and_soon(unit: str) -> None:
+    begin = time.process_time()
+    assert Secret(CANARY).hidden_in(unit * (900_000 // len(unit))) == MASK
+    assert time.process_time() - begin < 1.0

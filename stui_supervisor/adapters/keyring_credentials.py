@@ -153,12 +153,16 @@ def _other_spellings(endpoint: Endpoint) -> Iterator[str]:
 
 
 def _written_out(address: ipaddress.IPv6Address) -> Iterator[str]:
-    """With its zeros, and with those of each number too."""
-    yield ":".join(f"{int(number, 16):x}" for number in address.exploded.split(":"))
-    yield address.exploded
-    before, gap, after = address.compressed.partition("::")
-    if gap:
-        yield gap.join(":".join(each.zfill(4) for each in side.split(":")) if side else "" for side in (before, after))
+    """With any of its zeros left out or none, and with those of each number too."""
+    long = address.exploded.split(":")
+    short = [f"{int(number, 16):x}" for number in long]
+    yield from (":".join(short), address.exploded)
+    begins = [at for at, number in enumerate(short) if number == "0"]
+    for numbers in (short, long):
+        for begin in begins:
+            for end in range(begin + 1, len(short) + 1):
+                if set(short[begin:end]) == {"0"}:
+                    yield f"{':'.join(numbers[:begin])}::{':'.join(numbers[end:])}"
 
 
 def _is_key(secret: Secret) -> bool:

@@ -103,6 +103,10 @@ def test_what_cannot_be_kept_under_the_new_name_is_used_all_the_same(broken: Cre
         ("tcp://[::1]:1", "tcp://[0000:0000:0000:0000:0000:0000:0000:0001]:1"),
         ("tcp://[::1]:1", "tcp://[0:0:0:0:0:0:0:1]:1"),
         ("tcp://[::1]:1", "tcp://[::0001]:1"),
+        ("tcp://[::1]:1", "tcp://[0:0::1]:1"),
+        ("tcp://[::1]:1", "tcp://[0::0:1]:1"),
+        ("tcp://[::]:1", "tcp://[0::0]:1"),
+        ("ipc:///run//stui/./s", "ipc:///run//stui/./s"),
         ("tcp://[fe80::20:1]:1", "tcp://[fe80::0020:0001]:1"),
         ("ipc:///run/stui", "ipc:///run/./stui"),
         ("ipc:///run/stui", "ipc:///run//stui"),
@@ -115,7 +119,7 @@ def test_a_token_under_a_usual_other_spelling_is_found_though_nothing_else_was_s
 ) -> None:
     backend.items[SERVICE, earlier] = "a token"
     assert KeyringCredentials(KeyringItems(lambda: backend)).read(Endpoint.parse(text)) == Secret("a token")
-    assert backend.items[SERVICE, text] == "a token"
+    assert backend.items[SERVICE, str(Endpoint.parse(text))] == "a token"
 
 
 def test_where_there_is_no_keyring_a_pair_serves_one_run() -> None:

@@ -103,8 +103,8 @@ def keyring(verb: str, name: str, service: dict[str, str], stdin: str = "") -> s
     ("named", "earlier", "kept_in"),
     [
         ("tcp://[::1]:5555", "tcp://[0:0:0:0:0:0:0:1]:5555", "nothing"),
-        ("tcp://[::1]:5555", "tcp://[0::0:1]:5555", "another profile"),
-        ("tcp://[::1]:5555", "tcp://[0:0::1]:5555", "a session"),
+        ("tcp://[::1]:5555", "tcp://[0::0:0001]:5555", "another profile"),
+        ("tcp://[::1]:5555", "tcp://[0:0::001]:5555", "a session"),
     ],
 )
 def test_what_an_earlier_version_kept_under_another_spelling_is_gone_too(
