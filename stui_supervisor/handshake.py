@@ -94,7 +94,8 @@ class Established(NamedTuple):
 
     ``may_ask_again`` is True when it has denied the session only, ``is_passing`` when it may manage at another time.
     ``has_unread_copy``: it has one of ours that it did not manage to give, and ``resumed`` goes on with asking.
-    ``is_behind``: it did not manage to take the context.
+    ``is_behind``: it did not manage to take the context. ``is_another_process``: it has the session, and was certainly
+    started again.
     ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
@@ -107,6 +108,7 @@ class Established(NamedTuple):
     is_passing: bool = False
     has_unread_copy: bool = False
     is_behind: bool = False
+    is_another_process: bool = False
 
 
 class Rejected(NamedTuple):
@@ -155,6 +157,7 @@ class Handshake:
         self._pin = pin
         self._gives_copy_up = gives_copy_up
         self._earlier = earlier
+        self._is_another_process = False
         self._put_off: Merge | None = None
         self._copy_tries = 0
         self._looks = 0
@@ -351,13 +354,13 @@ class Handshake:
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
-        has_restarted = self._has_restarted(session)
-        if has_restarted and owner is None and self._known.sections:  # which may number its sessions anew
+        self._is_another_process = self._has_restarted(session)
+        if self._is_another_process and owner is None and self._known.sections:  # which may number its sessions anew
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
-            self._verdict = BackendVerdict.RESTARTED if has_restarted else BackendVerdict.RESUMED
+            self._verdict = BackendVerdict.RESUMED
         if needs_context:
             return self._ask("load_context", {"session_id": session.id})
         return Merge(state)
@@ -444,7 +447,14 @@ class Handshake:
         session = self._known.session
         if session is not None and self.who is not None and self._refusal is None:
             self._known = self._known._replace(session=session._replace(process=self.who.process.in_short))
-        return Established(self._known, self._verdict, self._refusal, self._capabilities, self._publishes)
+        return Established(
+            self._known,
+            self._verdict,
+            self._refusal,
+            self._capabilities,
+            self._publishes,
+            is_another_process=self._is_another_process,
+        )
 
 
 def is_refusal(reply: Reply) -> bool:

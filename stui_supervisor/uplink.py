@@ -145,7 +145,7 @@ class Uplink(Pushing):
             self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
         attempt, now = self._attempt, self._now.monotonic_s
         goes_on = self._lineage.goes_on(attempt.endpoint, attempt.look.who.process, now)
-        if step.verdict is not BackendVerdict.RESUMED and not goes_on:
+        if step.is_another_process or (step.verdict is not BackendVerdict.RESUMED and not goes_on):
             self._effects += self._exchange.end_of_process(self._now)
 
     def _note_session(self, step: Established) -> None:

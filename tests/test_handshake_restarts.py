@@ -60,12 +60,12 @@ def test_a_session_of_a_new_process_that_we_have_never_written_to_is_not_ours(
     assert dict(world.context) == {"mine": "typed"}
 
 
-def test_one_that_holds_what_we_have_written_is_ours_and_the_image_counts_as_restarted() -> None:
+def test_one_that_holds_what_we_have_written_is_ours_and_resumed() -> None:
     world = worked()
     state = json.loads(encode_state_data(world.context.sections()))
     again(world, boot_id="second")
     assert triggers(world.answer({"session_id": "session_1", "session_state": state})) == [Trigger.ESTABLISHED]
-    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
 
 
 def test_what_names_an_object_of_the_old_process_is_not_sent_to_a_new_one_that_has_the_session() -> None:
@@ -147,7 +147,7 @@ def test_what_was_written_anew_while_the_image_was_away_shows_by_what_it_has_of_
     world.answer({"image_id": "one", "boot_id": "second"})
     assert commands(world.answer({"session_id": "session_1", "session_state": state})) == ["update_session_state"]
     assert triggers(world.answer()) == [Trigger.ESTABLISHED]
-    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
 
 
 def test_the_process_that_had_the_session_is_the_latest_one() -> None:

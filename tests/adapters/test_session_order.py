@@ -322,7 +322,7 @@ def test_a_link_to_such_a_file_of_ours_is_written_through(tmp_path: Path) -> Non
 
 
 @posix
-@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="nothing is denied to root")
 def test_a_file_that_cannot_be_read_keeps_what_was_chosen(tmp_path: Path) -> None:
     chosen, other = leave(tmp_path), leave(tmp_path)
     SessionFiles(tmp_path).choose("another", chosen)

@@ -83,7 +83,7 @@ def test_a_later_minor_is_used_and_all_that_it_added_is_there_when_it_comes_back
     before["sections"]["workspaces"] |= {"counter": 3, "writer": "me", "value": []}
     assert ((header["major"], header["minor"]), body) == ((1, 1), before)
     _, record = parts(newest(tmp_path / SESSION, "endpoint"))
-    assert record == {**parts(GOLDEN / "1.7" / SESSION / "endpoint.1.json")[1], "turn": 1}
+    assert record == {**parts(GOLDEN / "1.7" / SESSION / "endpoint.1.json")[1], "turn": 1, "endpoint_from_file": False}
 
 
 def test_a_later_major_is_left_byte_for_byte_and_told_and_work_goes_on_beside_it(tmp_path: Path) -> None:
