@@ -30,7 +30,7 @@ class SessionWitness:
         self._core = core
         self._sites = sites
         self._site: Site | None = None
-        self._had: dict[tuple[str | None, str | None, Endpoint], str] = {}
+        self._had: dict[tuple[str | None, str | None, Endpoint], tuple[str, int]] = {}
         self._endpoint: Endpoint | None = None
         self._client: str | None = None
         self._link = self._boot = 0
@@ -97,9 +97,12 @@ class SessionWitness:
         if self._core.session.id is None or record.backend_session is None or endpoint is None:
             return
         held = self._core.session.id, known_as(record), endpoint
-        before = self._had.get(held)
-        self._had[held] = str(record.backend_session)
+        before, boot = self._had.get(held, (None, 0))
+        self._had[held] = str(record.backend_session), site.image.boot
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
+        # In a new process a session that shows no work may be anybody's, as far as the client is told.
+        shows = site.image.character.state_with_restore and site.image.sessions.get(before or "")
+        is_there = is_there and (boot == site.image.boot or bool(shows))
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
