@@ -61,8 +61,7 @@ def test_idle_links_cost_next_to_nothing(
         one, many = alone(), together()
     record_property("one link", str(one))
     record_property(f"{links} links", str(many))
-    # 0.1 is the aim, and holds on a quiet machine; one that is shared takes up to a quarter more for the same work.
-    assert one.cpu_percent <= 0.125
+    assert one.cpu_percent <= 0.1
     assert many.cpu_percent <= links * min(one.cpu_percent, 0.1)
     assert many.wire_bytes_per_s <= links * 300
     assert many.memory_bytes - one.memory_bytes <= (links - 1) * 200_000
