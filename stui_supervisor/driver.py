@@ -13,7 +13,7 @@ from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
 from stui_supervisor.asides import Aside
 from stui_supervisor.audience import Audience
-from stui_supervisor.config import PROFILE_LOOK_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
@@ -47,11 +47,11 @@ class Driver:
         self._arming: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._is_ringing = False
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
         self._store = StoreThread(outside.open_store, self.feed, outside.place)
         self._profiles = ProfileThread(outside.open_profiles, self.feed)
-        self._next_profile_look = 0.0
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_session: str | None = None
@@ -97,13 +97,14 @@ class Driver:
                 self._handle(self._inputs.popleft())
         finally:
             self._busy = False
-            if self._arming is None:  # a little later, so that whoever got a reply need not wait for it
+            if self._arming is None and not self._is_ringing:  # a little later, so that whoever got a reply need not wait for it
                 self._arming = self._loop.call_soon(self._arm_timer)
 
     def submit(self, request: Request) -> asyncio.Future[Reply]:
         """Hand in a request; the future ends with its reply or its RequestError."""
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._replies[request.number] = future
+        self._profiles.look_if_old()
         self.feed(inputs.Submit(request))
         return future
 
@@ -286,27 +287,26 @@ class Driver:
             self._timer = None
         if deadline is None:
             self._sleep.end()
+            self._profiles.rest()
             return
         self._sleep.begin()
+        self._profiles.watch()
         now = self._outside.clock.monotonic()
         self._armed_for = min(deadline, now + SLEEP_LOOK_S)
         self._timer = self._loop.call_later(max(0.0, self._armed_for - now), self._ring)
 
     def _ring(self) -> None:
         self._timer = None
-        self._tell_of_log()
-        slept_s = self._sleep.slept_s()
-        if slept_s is not None:
-            self.feed(inputs.Woke(slept_s))
-        self.feed(inputs.TimePassed())
-        self._look_at_profile()
-
-    def _look_at_profile(self) -> None:
-        """See now and then whether a command has changed what is settled."""
-        now = self._outside.clock.monotonic()
-        if now >= self._next_profile_look:
-            self._next_profile_look = now + PROFILE_LOOK_S
-            self._profiles.look()
+        self._is_ringing = True
+        try:
+            self._tell_of_log()
+            slept_s = self._sleep.slept_s()
+            if slept_s is not None:
+                self.feed(inputs.Woke(slept_s))
+            self.feed(inputs.TimePassed())
+        finally:
+            self._is_ringing = False
+            self._arm_timer()  # at once: a turn of the loop more is what an idle link costs most
 
 
 class _Listener:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import THREAD_END_S
+from stui_supervisor.config import PROFILE_LOOK_OLD_S, PROFILE_LOOK_S, THREAD_END_S
 from stui_supervisor.effects import NoteLink, ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -27,10 +28,11 @@ class ProfileThread:
         self._seen: object = _NOT_SEEN
         self._feed = feed
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker("stui-profile")
+        self._worker = Worker("stui-profile", PROFILE_LOOK_S, self._look)
         self._pending = 0
         self._notes = 0
-        self._is_looking = False
+        self._is_watching = False
+        self._looked_at = 0.0
         self._closed = False
         self._noted = asyncio.Event()
         self._noted.set()
@@ -44,17 +46,30 @@ class ProfileThread:
         else:
             self._post(lambda: self._read(effect), _no_thread(effect))
 
-    def look(self) -> None:
-        """See whether the file is another than the one that was read last; ProfileChanged says so.
+    def watch(self) -> None:
+        """See every PROFILE_LOOK_S whether the file is another than the one that was read last; ProfileChanged says so.
 
         It mostly is not: then the loop hears nothing, as each word costs more than the look.
         """
-        if not self._pending and not self._is_looking:
-            self._is_looking = True
+        if not self._is_watching:
+            self._is_watching = True
+            self._looked_at = time.monotonic()
             try:
+                self._worker.post(_nothing)  # a thread that has nothing to do looks
+            except RuntimeError:  # none is to be had: the next call may have one
+                self._is_watching = False
+
+    def look_if_old(self) -> None:
+        """Look now, when the last look is PROFILE_LOOK_OLD_S old: something is about to be sent."""
+        now = time.monotonic()
+        if self._is_watching and now - self._looked_at >= PROFILE_LOOK_OLD_S and not self._pending:
+            self._looked_at = now  # one that hangs is not asked on top more often than this
+            with contextlib.suppress(RuntimeError):  # no thread to be had: the next call may have one
                 self._worker.post(self._look)
-            except RuntimeError:  # no thread to be had: the next look may have one
-                self._is_looking = False
+
+    def rest(self) -> None:
+        """Nobody minds a change any more."""
+        self._is_watching = False
 
     async def drained(self) -> None:
         """Wait until everything is noted."""
@@ -110,15 +125,20 @@ class ProfileThread:
         # A recent endpoint is a courtesy, and the session has the wish too.
         with contextlib.suppress(Exception):
             self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted, stored_as=effect.stored_as)
+        self._look()  # it is another file now
 
-    def _look(self) -> None:
-        with contextlib.suppress(
-            Exception
-        ):  # what cannot be looked at is said by the next reading, and the loop may end
-            before, self._seen = self._seen, self._opened().signature()
-            if self._seen != before and before is not _NOT_SEEN:
-                self._loop.call_soon_threadsafe(self._changed)
-        self._is_looking = False
+    def _look(self) -> bool:
+        if self._is_watching:
+            with contextlib.suppress(Exception):  # what cannot be looked at the next reading says; the loop may end
+                before, self._seen = self._seen, self._opened().signature()
+                if self._seen != before and before is not _NOT_SEEN:
+                    self._loop.call_soon_threadsafe(self._changed)
+            self._looked_at = time.monotonic()
+        return self._is_watching
+
+
+def _nothing() -> None:
+    pass
 
 
 def _no_thread(effect: ReadProfile) -> Input:

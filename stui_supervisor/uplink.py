@@ -412,7 +412,9 @@ class Uplink(Pushing):
         path = self._attempt.path
         if event.link != self._attempt.link or path is None:
             return
-        self._status = replace(self._status, liveness_source=source_of(event.sample))
+        source = source_of(event.sample)
+        if source is not self._status.liveness_source:
+            self._status = replace(self._status, liveness_source=source)
         if event.sample is None:
             self._attempt.path = None
             return

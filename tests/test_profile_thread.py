@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stui_supervisor import inputs
+from stui_supervisor import inputs, profile_thread
 from stui_supervisor.effects import NoteLink, ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input, ProfileChanged, ProfileFailed, ProfileRead
@@ -16,6 +16,7 @@ from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.testing import MemoryProfiles
 
 LIMIT_S = 10.0
+LOOK_S = 0.02
 FULL = StoreError("the disk is full", hint="make room")
 WORK = Profile(name="work")
 
@@ -31,16 +32,16 @@ class Life:
         async with asyncio.timeout(LIMIT_S):
             return await self.fed.get()
 
-    async def looked(self) -> None:
-        """Wait until what the thread was told to do is done, and told."""
-        loop, over = asyncio.get_running_loop(), asyncio.Event()
+    async def nothing_comes(self) -> None:
+        """Some looks later nothing was said."""
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5 * LOOK_S):
+                await self.fed.get()
 
-        def tell() -> None:
-            loop.call_soon_threadsafe(over.set)
 
-        self.thread._worker.post(tell)  # behind all the rest
-        async with asyncio.timeout(LIMIT_S):
-            await over.wait()
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile_thread, "PROFILE_LOOK_S", LOOK_S)
 
 
 async def test_a_profile_is_read_and_a_link_that_is_noted_has_no_answer() -> None:
@@ -86,22 +87,33 @@ async def test_whatever_a_store_raises_the_profile_is_not_known_then() -> None:
     life.thread.close()
 
 
-@pytest.mark.parametrize("is_read_first", [True, False], ids=["read", "only looked at"])
+@pytest.mark.parametrize("is_read_first", [True, False], ids=["read", "only watched"])
 async def test_a_change_is_told_once(is_read_first: bool) -> None:
     profiles = MemoryProfiles()
     life = Life(lambda: profiles)
     if is_read_first:
         life.thread.do(ReadProfile(1, "work"))
         assert isinstance(await life.next(), inputs.ProfileRead)
-    life.thread.look()
-    await life.looked()
-    assert life.fed.empty()
+    life.thread.watch()
+    await life.nothing_comes()
     profiles.profiles["work"] = Profile(name="work", pin_image="one")
-    life.thread.look()
     assert await life.next() == ProfileChanged()
-    life.thread.look()
-    await life.looked()
-    assert life.fed.empty()
+    await life.nothing_comes()
+    life.thread.close()
+
+
+async def test_without_a_wish_for_a_link_nobody_looks_until_there_is_one_again() -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    life.thread.watch()
+    life.thread.do(ReadProfile(1, "work"))
+    await life.next()
+    life.thread.rest()
+    profiles.profiles["work"] = Profile(name="work", pin_image="one")
+    await life.nothing_comes()
+    assert life.thread._worker._thread is None
+    life.thread.watch()
+    assert await life.next() == ProfileChanged()
     life.thread.close()
 
 
@@ -116,7 +128,7 @@ async def test_a_profile_that_hangs_is_not_asked_on_top_and_holds_up_no_end() ->
 
     life = Life(Hanging)
     life.thread.do(ReadProfile(1, "work"))
-    life.thread.look()
+    life.thread.watch()
     hanging = life.thread._worker._thread
     assert hanging is not None
     life.thread.close()

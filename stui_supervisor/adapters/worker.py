@@ -13,40 +13,65 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from stui_supervisor.config import THREAD_END_S
+from stui_supervisor.config import THREAD_END_S, THREAD_REST_S
 
 T = TypeVar("T")
 
 
 class Worker:
-    """Runs jobs one after the other, in the order they were posted; its thread starts with the first."""
+    """Runs jobs one after the other, in the order they were posted.
 
-    def __init__(self, name: str) -> None:
+    Its thread starts with a job, and ends once it has had none for ``rest_s``: a thread that waits costs memory. With
+    ``at_rest`` that is asked first, in the thread, and while it says True the thread waits so long again.
+    """
+
+    def __init__(self, name: str, rest_s: float = THREAD_REST_S, at_rest: Callable[[], bool] = lambda: False) -> None:
         self._name = name
+        self._rest_s = rest_s
+        self._at_rest = at_rest
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._changing = threading.Lock()
 
     def post(self, job: Callable[[], None]) -> None:
         """Run ``job`` in the thread; it must not raise. Never blocks.
 
         Raises RuntimeError when the system gives no thread; the next job asks for one again.
         """
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            thread.start()
-            self._thread = thread
-        self._jobs.put(job)
+        with self._changing:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+                self._thread = thread
+            self._jobs.put(job)
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Let the thread end once what was posted is done, and wait so long for it. A later ``post`` starts anew."""
-        thread, self._thread = self._thread, None
+        with self._changing:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._jobs.put(None)
         if thread is not None:
-            self._jobs.put(None)
             thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                job = self._jobs.get(timeout=self._rest_s)
+            except queue.Empty:
+                if not self._at_rest() and self._ends():
+                    return
+                continue
+            if job is None:
+                return
             job()
+
+    def _ends(self) -> bool:
+        with self._changing:
+            is_over = self._jobs.empty()
+            if is_over:
+                self._thread = None
+            return is_over
 
 
 def in_time(name: str, function: Callable[[], T], limit_s: float) -> T:

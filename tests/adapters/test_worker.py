@@ -41,6 +41,42 @@ def test_posting_after_the_close_starts_anew() -> None:
     assert ran == [0, 1, 2]
 
 
+def test_a_thread_that_has_had_nothing_to_do_ends_and_the_next_job_has_another() -> None:
+    worker, ran = Worker("stui-test", rest_s=0.01), list[int]()
+    for number in range(3):
+        worker.post(lambda number=number: ran.append(number))  # type: ignore[misc]  # binds the value of now
+        thread = worker._thread
+        if thread is not None:  # else it has ended already
+            thread.join(LIMIT_S)
+        assert names() == []
+    assert ran == [0, 1, 2]
+
+
+def test_no_job_is_lost_to_a_thread_that_ends() -> None:
+    worker, done = Worker("stui-test", rest_s=0.0), threading.Semaphore(0)
+    for _ in range(2_000):
+        worker.post(lambda: assert_true(done.release() is None))
+        assert done.acquire(timeout=LIMIT_S)
+    worker.close(LIMIT_S)
+    assert names() == []
+
+
+def test_a_thread_that_is_asked_at_rest_waits_while_it_is_told_to() -> None:
+    answers = iter([True, True, False])
+    asked = list[str]()
+
+    def at_rest() -> bool:
+        asked.append(threading.current_thread().name)
+        return next(answers)
+
+    worker = Worker("stui-test", 0.01, at_rest)
+    worker.post(lambda: None)
+    thread = worker._thread
+    assert thread is not None
+    thread.join(LIMIT_S)
+    assert asked == ["stui-test"] * 3
+
+
 def test_closing_waits_no_longer_than_it_was_told() -> None:
     worker, release = Worker("stui-test"), threading.Event()
     worker.post(lambda: assert_true(release.wait(LIMIT_S)))

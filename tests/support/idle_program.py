@@ -1,6 +1,6 @@
 """A client program that keeps links and does nothing else: ``idle_program.py HOME ENDPOINT LINKS SECONDS``.
 
-Prints a JSON line when the links have settled and one when the time is over, each with the monotonic time (``at_s``),
+Prints a JSON line when the links have settled, one at half time and one when the time is over, each with the monotonic time (``at_s``),
 the processor time used so far (``cpu_s``, libzmq's thread included), the memory in use (``memory_bytes``) and what went
 over the host's wires so far (``wire_bytes``, both ways, with all headers).
 """
@@ -49,8 +49,9 @@ async def main(home: str, endpoint: str, links: int, seconds: float) -> None:
             await supervisor.wait_for(State.CONNECTED, timeout=_LIMIT_S)
         await asyncio.sleep(_SETTLED_S)
         say()
-        await asyncio.sleep(seconds)
-        say()
+        for _ in range(2):
+            await asyncio.sleep(seconds / 2)
+            say()
 
 
 if __name__ == "__main__":
