@@ -478,8 +478,7 @@ class Core(Notified):
         self._look_around()
         if self._now.monotonic_s >= self._attempt.expired_from:
             self._effects += self._exchange.expire(self._now, self._status.last_error, self._status.failure)
-            if self._is_blind:
-                self._send_next()  # which is no verdict
+            self._send_next()  # which is no verdict
         if self._is_blind:
             return
         now, until = self._now.monotonic_s, self._attempt.until

@@ -97,7 +97,9 @@ class Driver:
                 self._handle(self._inputs.popleft())
         finally:
             self._busy = False
-            if self._arming is None and not self._is_ringing:  # a little later, so that whoever got a reply need not wait for it
+            if (
+                self._arming is None and not self._is_ringing
+            ):  # a little later, so that whoever got a reply need not wait for it
                 self._arming = self._loop.call_soon(self._arm_timer)
 
     def submit(self, request: Request) -> asyncio.Future[Reply]:
@@ -105,6 +107,7 @@ class Driver:
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._replies[request.number] = future
         self._profiles.look_if_old()
+        self._see_sleep()
         self.feed(inputs.Submit(request))
         return future
 
@@ -300,13 +303,16 @@ class Driver:
         self._is_ringing = True
         try:
             self._tell_of_log()
-            slept_s = self._sleep.slept_s()
-            if slept_s is not None:
-                self.feed(inputs.Woke(slept_s))
+            self._see_sleep()
             self.feed(inputs.TimePassed())
         finally:
             self._is_ringing = False
             self._arm_timer()  # at once: a turn of the loop more is what an idle link costs most
+
+    def _see_sleep(self) -> None:
+        slept_s = self._sleep.slept_s()
+        if slept_s is not None:
+            self.feed(inputs.Woke(slept_s))
 
 
 class _Listener:

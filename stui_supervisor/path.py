@@ -12,7 +12,7 @@ import math
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from stui_supervisor.config import Settings
+from stui_supervisor.config import HEARTBEAT_LATE_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.hearing import Hearing, Heartbeats
 from stui_supervisor.requests import Flight
@@ -128,8 +128,12 @@ class PathWatch:
         settings = self._settings
         self._learn(sample, now)
         if self.heartbeats is not Heartbeats.ASSUMED:
-            # While all is well there is nothing to see before the next heartbeat, or before the silence would count.
-            quiet_s = min(settings.heartbeat_interval_s, settings.silent_after_s - sample.received_ago_s)
+            # While all is well there is nothing to see before the silence would count, or, in use, the next heartbeat.
+            quiet_s = settings.silent_after_s - sample.received_ago_s
+            if self._is_quiet and self.heartbeats is Heartbeats.HEARD:
+                quiet_s += HEARTBEAT_LATE_S
+            else:
+                quiet_s = min(settings.heartbeat_interval_s, quiet_s)
             self._due = now + max(settings.path_look_s, quiet_s)
         silence_s = sample.received_ago_s
         if sample.has_outstanding:
@@ -169,8 +173,9 @@ class PathWatch:
         self._upload.saw(sample, now)
         if sample.acked_bytes > self._acked_bytes:
             acked_at = now - sample.acked_ago_s
-            if now - self._looked_at <= self._settings.silent_after_s:
+            look_s = self._settings.path_look_s
+            if now - self._looked_at <= self._settings.heartbeat_interval_s + look_s:
                 # The peer repeats its acknowledgements when it misses ours: what was new came soon after that look.
-                acked_at = min(acked_at, self._looked_at + self._settings.path_look_s)
+                acked_at = min(acked_at, self._looked_at + look_s)
             self._acked_at = max(self._acked_at, acked_at)
         self._looked_at, self._acked_bytes = now, sample.acked_bytes

@@ -125,7 +125,6 @@ class ProfileThread:
         # A recent endpoint is a courtesy, and the session has the wish too.
         with contextlib.suppress(Exception):
             self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted, stored_as=effect.stored_as)
-        self._look()  # it is another file now
 
     def _look(self) -> bool:
         if self._is_watching:

@@ -362,11 +362,17 @@ async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
 # Waking and moving
 
 
-async def test_a_sleep_is_noticed_within_a_second_of_waking_and_the_image_is_asked() -> None:
+@pytest.mark.parametrize("is_used", [False, True])
+async def test_a_sleep_is_noticed_soon_after_waking_or_with_a_request_and_the_image_is_asked(is_used: bool) -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
         asked = len(one.image.asked("ping"))
         one.clock.slept_s = 28_800.0
+        if is_used:
+            answer = one.driver.submit(request(parameters={"code": "3 + 4"}, now=one.driver.now()))
+            assert one.asides
+            await answer
+            await next_of(one.stream, RequestFinished)
         assert one.driver._armed_for - one.clock.monotonic() <= SLEEP_LOOK_S
         await until(lambda: one.asides)
         assert one.asides == [Woke(at=one.asides[0].at, slept_s=28_800.0)]

@@ -50,7 +50,16 @@ class Connection:
 @pytest.mark.parametrize(
     ("age", "next_look"), [(0.5, DEFAULTS.heartbeat_interval_s), (1.5, DEFAULTS.silent_after_s - 1.5), (2.0, LOOK_S)]
 )
-def test_a_connection_is_looked_at_with_each_heartbeat_and_when_silence_begins_to_count(
+def test_a_connection_in_use_is_looked_at_with_each_heartbeat_and_when_silence_begins_to_count(
+    age: float, next_look: float
+) -> None:
+    connection = Connection().with_heartbeats()
+    connection.sees(sample(age, received=109), is_quiet=False)
+    assert connection.watch.next_look() == pytest.approx(connection.now + next_look)
+
+
+@pytest.mark.parametrize(("age", "next_look"), [(0.1, 2.0), (0.5, 1.6), (1.5, 0.6), (2.0, LOOK_S)])
+def test_an_idle_connection_is_looked_at_when_silence_has_begun_to_count_which_is_once_for_two_heartbeats(
     age: float, next_look: float
 ) -> None:
     connection = Connection().with_heartbeats()
@@ -78,12 +87,7 @@ def test_a_path_that_drops_everything_is_dead_when_neither_bytes_nor_acknowledge
         age = connection.watch.next_look() - since
         verdicts.append(connection.sees(sample(age, acked_ago_s=age, received=109, owed=True)))
     assert connection.now <= DEFAULTS.dead_after_s + LOOK_S  # the acknowledgements ended at 0
-    assert list(dict.fromkeys(verdicts)) == [
-        PathVerdict.ALIVE,
-        PathVerdict.UNDECIDED,
-        PathVerdict.SILENT,
-        PathVerdict.DEAD,
-    ]
+    assert list(dict.fromkeys(verdicts)) == [PathVerdict.SILENT, PathVerdict.DEAD]
 
 
 def test_the_acknowledgement_of_a_heartbeat_is_no_news_of_a_silent_process() -> None:
@@ -100,14 +104,17 @@ def test_a_ping_with_a_long_token_is_no_large_message() -> None:
     assert connection.sees(sample(3.2, received=109, acked=2_000)) is PathVerdict.FROZEN
 
 
-def test_acknowledgements_that_are_only_repeated_keep_no_path_alive() -> None:
+@pytest.mark.parametrize(("is_quiet", "more_s"), [(False, 0.0), (True, DEFAULTS.silent_after_s)])
+def test_acknowledgements_that_are_only_repeated_keep_no_path_alive(is_quiet: bool, more_s: float) -> None:
+    """Of an idle link, which is looked at more rarely, the last of them may seem new at one look."""
     connection = Connection().with_heartbeats()
+    connection.sees(sample(0.5, received=109), is_quiet=is_quiet)
     began = connection.now
     verdict = PathVerdict.ALIVE
     while verdict is not PathVerdict.DEAD and connection.now < LIMIT_S:
         age = connection.watch.next_look() - began
-        verdict = connection.sees(sample(age, acked_ago_s=0.1, received=109, acked=9, owed=True))
-    assert connection.now - began <= DEFAULTS.dead_after_s + 2 * LOOK_S
+        verdict = connection.sees(sample(age, acked_ago_s=0.1, received=109, acked=9, owed=True), is_quiet=is_quiet)
+    assert connection.now - began <= DEFAULTS.dead_after_s + 2 * LOOK_S + more_s
 
 
 def test_a_large_message_of_ours_on_a_slow_line_is_alive_as_long_as_it_is_acknowledged() -> None:

@@ -29,11 +29,11 @@ class Worker:
         self._name = name
         self._rest_s = rest_s
         self._at_rest = at_rest
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._changing = threading.Lock()
 
-    def post(self, job: Callable[[], None]) -> None:
+    def post(self, job: Callable[[], object]) -> None:
         """Run ``job`` in the thread; it must not raise. Never blocks.
 
         Raises RuntimeError when the system gives no thread; the next job asks for one again.

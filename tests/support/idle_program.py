@@ -1,8 +1,8 @@
 """A client program that keeps links and does nothing else: ``idle_program.py HOME ENDPOINT LINKS SECONDS``.
 
-Prints a JSON line when the links have settled, one at half time and one when the time is over, each with the monotonic time (``at_s``),
-the processor time used so far (``cpu_s``, libzmq's thread included), the memory in use (``memory_bytes``) and what went
-over the host's wires so far (``wire_bytes``, both ways, with all headers).
+Prints a JSON line when the links have settled, one at half time and one when the time is over, each with the monotonic
+time (``at_s``), the processor time used so far (``cpu_s``, libzmq's thread included), the memory in use
+(``memory_bytes``) and what went over the host's wires so far (``wire_bytes``, both ways, with all headers).
 """
 
 from __future__ import annotations
