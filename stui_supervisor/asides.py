@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from stui_supervisor.events import Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Aside(Event):
     """An event that goes to the journal and to nobody else."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Woke(Aside):
     slept_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkChanged(Aside):
     """An address or a route of this machine came or went."""
+
+    __slots__ = ()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord, named
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file.
 
     ``turn`` says when it was saved among all others, without a clock; 0 where an earlier version saved it.

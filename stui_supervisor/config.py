@@ -100,7 +100,7 @@ NOTIFICATIONS_RETRY_MAX_S: Final = 30.0  # where nobody has ever published it is
 NETWORK_SETTLE_S: Final = 0.25  # what a network says within this after a first change belongs to it
 NETWORK_LOOK_S: Final = 5.0  # where the system does not tell of changes; a look takes some 50 µs
 SLEEP_LOOK_S: Final = 2.5  # while a link is wanted the clocks are compared so often, as timers stand still during sleep
-HEARTBEAT_LATE_S: Final = (
+HEARTBEAT_LATE_S: Final = 0.1  # an idle link is looked at so long after a second heartbeat was to come
     0.1  # an idle link is looked at so long after a heartbeat was to come: one look for two of them
 )
 SLEEP_MIN_S: Final = 1.0  # shorter sleeps are nothing

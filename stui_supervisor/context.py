@@ -10,7 +10,8 @@ Nothing here reads a file, a clock or a socket.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from stui_supervisor import exact_json
@@ -39,8 +40,7 @@ from stui_supervisor.section import (
 __all__ = ["METADATA_KEY", "Context", "Laid", "MergeResult", "Section", "encode_value"]
 
 
-@dataclass(frozen=True, slots=True)
-class MergeResult:
+class MergeResult(NamedTuple):
     """What ``Context.merge`` found.
 
     ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
@@ -51,7 +51,7 @@ class MergeResult:
 
     taken: tuple[str, ...] = ()
     newer: tuple[str, ...] = ()
-    lost: Mapping[str, Section] = field(default_factory=dict)
+    lost: Mapping[str, Section] = MappingProxyType({})
     doubtful: tuple[str, ...] = ()
 
 

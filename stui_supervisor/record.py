@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.context import Section
@@ -94,8 +94,7 @@ class SessionLost(StoreError):
     """The session belongs to another process by now, and takes no save of ours any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreNotice:
+class StoreNotice(NamedTuple):
     """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
 
     code: str
@@ -103,8 +102,7 @@ class StoreNotice:
     hint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A session that this process now owns, and what was in it.
 
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with

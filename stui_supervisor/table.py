@@ -23,8 +23,8 @@ documentation and every diagram are made from these rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from stui_supervisor.states import State, Trigger
 
@@ -38,8 +38,7 @@ class EdgeKind(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One trigger from some states to one state, and the sentence that explains it."""
 
     sources: tuple[State, ...]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -124,7 +123,7 @@ def test_the_last_few_with_work_of_each_image_are_never_outlived() -> None:
 
 def test_which_are_the_last_is_said_by_the_order_of_saving_and_not_by_the_clock() -> None:
     known = [
-        replace(session(f"{turn}", (90 - turn) * DAY if turn else 40 * DAY), turn=turn)
+        session(f"{turn}", (90 - turn) * DAY if turn else 40 * DAY)._replace(turn=turn)
         for turn in range(SESSIONS_KEPT + 2)
     ]
     assert names(outlived(known, NOON, 30)) == ["0", "1"]

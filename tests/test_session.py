@@ -169,7 +169,7 @@ def test_what_the_store_has_to_say_is_told() -> None:
     world = World()
     world.start()
     notice = StoreNotice(code="damaged", message="a file was damaged", hint="look at the quarantine")
-    (problem,) = told(Problem, world.tell(inputs.Loaded(1, replace(ONE, notices=(notice,)))))
+    (problem,) = told(Problem, world.tell(inputs.Loaded(1, ONE._replace(notices=(notice,)))))
     assert problem == Problem(at=world.now.utc, code="damaged", message=notice.message, hint=notice.hint)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -182,7 +181,7 @@ def test_a_session_whose_files_were_damaged_is_told_of_once_though_it_is_given_b
     world_of: Callable[[], World],
 ) -> None:
     world = world_of()
-    effects = world.loaded(replace(TWO, notices=(DAMAGE,)))
+    effects = world.loaded(TWO._replace(notices=(DAMAGE,)))
     assert released(effects) == ["b"]
     assert told(Problem, effects) == [
         Problem(at=world.now.utc, code=DAMAGE.code, message=DAMAGE.message, hint=DAMAGE.hint)

@@ -20,11 +20,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor._version import __version__
 from stui_supervisor.config import TURN_MAX
@@ -62,8 +61,7 @@ class NewerFormat(Exception):
     """The file is whole and of a later major format: leave it and its neighbours alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """The first line. ``live_sections`` counts what a context or a snapshot holds; other files have 0.
 
     ``profile`` is whose session it is; the file of all profiles has "". ``turn`` is that of a context: when the

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stui_supervisor.errors import ConfigurationError, StoreError
 
@@ -55,8 +54,7 @@ def _awake_s() -> float:
     return ticks.value * _TICK_S
 
 
-@dataclass(frozen=True, slots=True)
-class Directories:
+class Directories(NamedTuple):
     """Where sessions, logs and the profiles are kept. Directories are made when the first file is."""
 
     sessions_root: Path

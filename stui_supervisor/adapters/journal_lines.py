@@ -10,10 +10,10 @@ drive all this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import (
@@ -54,8 +54,7 @@ class LineName(StrEnum):
     FRONT = "front"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of the log, before it is text; ``values`` are JSON values."""
 
     at: datetime
@@ -65,8 +64,7 @@ class Line:
     is_warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     """How one type of event is logged.
 
     Of those that recur, each value of ``apart`` is counted apart, and the first of each ``variant``
@@ -137,7 +135,7 @@ class _Tally:
             return []
         line = self.held
         if self.count > 1:
-            line = replace(line, values={**line.values, "count": self.count, "since": _json_value(self.since)})
+            line = line._replace(values={**line.values, "count": self.count, "since": _json_value(self.since)})
         self.held, self.count, self.since = None, 0, None
         return [line]
 
@@ -170,9 +168,9 @@ class Digest:
             case AttemptScheduled():
                 self._attempt = event.attempt
             case RequestFinished():
-                line = replace(line, is_warning=event.outcome is not Outcome.REPLIED)
+                line = line._replace(is_warning=event.outcome is not Outcome.REPLIED)
             case Problem():
-                line = replace(line, name=_NAMED_PROBLEMS.get(event.code, kind.name))
+                line = line._replace(name=_NAMED_PROBLEMS.get(event.code, kind.name))
         if not kind.recurs:
             return [line]
         tally = self._tallies.setdefault((kind.name, str(values.get(kind.apart, ""))), _Tally())
@@ -188,7 +186,7 @@ class Digest:
         if event.to_state is State.CONNECTING:
             self._attempt = 1
         values = {**line.values, "attempt": self._attempt}
-        own = replace(line, values=values, is_warning=(event.from_state, event.trigger) in _FAULTS)
+        own = line._replace(values=values, is_warning=(event.from_state, event.trigger) in _FAULTS)
         if event.to_state not in {State.CONNECTING, State.RECOVERING}:
             self._attempt = 0
         return [*self.flush(), own]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, decode, file_name
 from stui_supervisor.adapters.private_files import read_regular, store_errors
@@ -18,8 +19,7 @@ from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.record import SessionRecord
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCopy:
+class StoredCopy(NamedTuple):
     """One context or snapshot of a session, by the name it is restored with; ``problem`` says why it cannot be."""
 
     name: str

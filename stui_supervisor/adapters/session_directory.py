@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from stui_supervisor.adapters.generations import (
     Damaged,
@@ -37,8 +37,7 @@ _LOOKS: Final = 3  # the owner may rotate all of the files away between a look a
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside."""
 
     name: str

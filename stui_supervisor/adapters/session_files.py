@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import NewerFormat
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession, TakenOver
@@ -55,8 +54,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSession:
+class StoredSession(NamedTuple):
     """What a process may know of a session that it does not own. ``live``: somebody owns it now."""
 
     session_id: str
@@ -243,7 +241,7 @@ class SessionFiles:
             is_empty = all(section.value is None for section in session.context.sections.values())
             if is_empty and candidate.live_sections:  # its newest context was damaged: others may have more
                 session.release()
-                queue = in_order_of_claim([*queue, replace(candidate, live_sections=0)], profile, image)
+                queue = in_order_of_claim([*queue, candidate._replace(live_sections=0)], profile, image)
                 continue
             self._owned[candidate.session_id] = session
             if candidate.session_id == chosen and session.read_only is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, encode, file_name
@@ -49,7 +48,7 @@ def bring_down(path: str, kind: Kind, seqs: list[int], at: datetime) -> None:
         if is_above_link:
             continue
         seq += 1
-        write_whole(path, file_name(kind, seq), (encode(replace(header, seq=seq), body), body))
+        write_whole(path, file_name(kind, seq), (encode(header._replace(seq=seq), body), body))
         written_anew.append(name)
     for name in written_anew:  # the highest last; the next save has the directory flushed
         os.unlink(os.path.join(path, name))

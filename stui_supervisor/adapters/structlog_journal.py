@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -36,16 +35,14 @@ _KEPT_S: Final = timedelta(days=SESSION_KEPT_DAYS).total_seconds()
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(NamedTuple):
     """A mark in the queue: what follows belongs to this session."""
 
     session_id: str
     profile: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Closed:
+class _Closed(NamedTuple):
     """A mark in the queue: the file is let go when all before it is written."""
 
 

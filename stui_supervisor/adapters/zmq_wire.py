@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Sequence
+from struct import Struct
 from time import monotonic
 from typing import Final
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from stui_supervisor.adapters.ipc_owner import user_at
 from stui_supervisor.adapters.readiness import Readiness
@@ -23,8 +23,8 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkTimes
 
-_UP: Final = zmq.Event.HANDSHAKE_SUCCEEDED
-_CONNECTED: Final = zmq.Event.CONNECTED
+_UP: Final = int(zmq.Event.HANDSHAKE_SUCCEEDED)
+_CONNECTED: Final = int(zmq.Event.CONNECTED)
 _GONE: Final = (
     zmq.Event.CLOSED
     | zmq.Event.DISCONNECTED
@@ -37,6 +37,9 @@ _EVENTS: Final = int(zmq.EVENTS)
 _POLLIN: Final = int(zmq.POLLIN)
 _DONTWAIT: Final = int(zmq.DONTWAIT)
 _SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
+# The first frame of what a monitor says: the event and its value (zmq_socket_monitor(3)). zmq.utils.monitor reads it
+# too, and brings zmq.asyncio along.
+_EVENT: Final = Struct("=Hi")
 _monitor_numbers = itertools.count()
 
 Options = Sequence[tuple[int, int | bytes]]
@@ -156,15 +159,16 @@ class Wire:
 
     def _drain_monitor(self) -> None:
         while not self.is_closed and _has_input(self._monitor):
-            event = parse_monitor_message(self._monitor.recv_multipart(_DONTWAIT))
-            if event["event"] & _CONNECTED:
+            head, *_ = self._monitor.recv_multipart(_DONTWAIT)
+            event, value = _EVENT.unpack(head)
+            if event & _CONNECTED:
                 self.is_connected = True
-                self._connection = event["value"]
-            elif event["event"] & _UP:
+                self._connection = value
+            elif event & _UP:
                 if not self.outcome.done():
                     self.outcome.set_result(True)
             elif not self.outcome.done():
-                self.ended_by = event["event"]
+                self.ended_by = event
                 self.outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count

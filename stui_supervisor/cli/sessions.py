@@ -6,7 +6,7 @@ import argparse
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -182,7 +182,7 @@ def _known(session: StoredSession) -> dict[str, Any]:
 
 
 def _known_copy(copy: StoredCopy) -> dict[str, Any]:
-    return {**asdict(copy), "saved_at": None if copy.saved_at is None else copy.saved_at.isoformat()}
+    return {**copy._asdict(), "saved_at": None if copy.saved_at is None else copy.saved_at.isoformat()}
 
 
 def _row(session: StoredSession) -> list[str]:

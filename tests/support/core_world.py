@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
@@ -338,7 +337,7 @@ class World:
     def _write(self, effect: Save) -> None:
         before = self._disk.get(effect.session_id, stored(effect.session_id))
         sections = before.sections if effect.sections is None else effect.sections
-        self._disk[effect.session_id] = replace(before, record=effect.record, sections=sections)
+        self._disk[effect.session_id] = before._replace(record=effect.record, sections=sections)
 
     def _context_changed(self) -> None:
         self.tell(inputs.ContextChanged())
