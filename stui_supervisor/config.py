@@ -101,8 +101,6 @@ NETWORK_SETTLE_S: Final = 0.25  # what a network says within this after a first 
 NETWORK_LOOK_S: Final = 5.0  # where the system does not tell of changes; a look takes some 50 µs
 SLEEP_LOOK_S: Final = 2.5  # while a link is wanted the clocks are compared so often, as timers stand still during sleep
 HEARTBEAT_LATE_S: Final = 0.1  # an idle link is looked at so long after a second heartbeat was to come
-    0.1  # an idle link is looked at so long after a heartbeat was to come: one look for two of them
-)
 SLEEP_MIN_S: Final = 1.0  # shorter sleeps are nothing
 PROBE_PAUSE_S: Final = 1.0  # between two probes, or attempts ahead of their time, for waking and moving
 STAGGER_S: Final = 0.25  # between two tries of one attempt, at the next address or the same (RFC 8305)

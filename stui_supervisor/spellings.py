@@ -43,14 +43,15 @@ _ESCAPE: Final = re.compile(
     re.VERBOSE,
 )
 _SEQUENCES: Final = rb"""\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\
-    |\x1b(?:[ -/]+[0-~]|[0-Z\\^-~])|\xc2\x9b[0-?]*[ -/]*[@-~]|"""  # that drive a terminal
+    |\x1b(?:[ -/]+[0-~]|[0-Z\\^-~])|\xc2\x9b[0-?]*[ -/]*[@-~]
+    |(?:[ -~]|[\xc2-\xf4][\x80-\xbf]{1,3})\x08|"""  # that drive a terminal
 _DRAWS_NOTHING: Final = rb"""[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]
     |\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8[\x80-\x85\x9c]|\xdb\x9d|\xdc\x8f|\xe1\xa0[\x8b-\x8e]
     |\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xed[\xa0-\xbf][\x80-\xbf]|\xee[\x80-\xbf][\x80-\xbf]
     |\xef(?:[\x80-\xa3][\x80-\xbf]|\xb8[\x80-\x8f]|\xbb\xbf|\xbf[\xb0-\xbb\xbe\xbf])
     |\xf3[\xa0-\xbf][\x80-\xbf][\x80-\xbf]|\xf4[\x80-\x8f][\x80-\xbf][\x80-\xbf]
     """  # control characters, formatting, halves of surrogate pairs, private use
-_OR_OTHERS: Final = rb"|[\t\n\r]|([\xc2-\xf4][\x80-\xbf]{1,3})"  # in a long text these would take too long
+_OR_OTHERS: Final = rb"|\r?\n[ \t]+|[\t\n\r]|([\xc2-\xf4][\x80-\xbf]{1,3})"  # in a long text these would take too long
 _UNSEEN: Final = tuple(
     re.compile(begin + _DRAWS_NOTHING + end, re.VERBOSE) for begin in (b"", _SEQUENCES) for end in (b"", _OR_OTHERS)
 )
@@ -72,9 +73,10 @@ _NAMED: Final = {
     b"gt": b">",
     b"apos": b"'",
 }
+_WIDE: Final = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _BLANKS: Final = b" \t\r\n"
 _QUOTES: Final = b" \t\r\n\"'"
-_HEX: Final = re.compile(rb"0x|u00|([0-9a-f])")
+_HEX: Final = re.compile(rb"0x|u00|16r|([0-9a-f])")
 _NOT_HEX: Final = bytes(byte for byte in range(256) if byte not in b"0123456789abcdef")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]")
 _BASE32: Final = re.compile(rb"[A-Za-z2-7]")
@@ -180,7 +182,7 @@ def _in_base64(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
 
 def _in_hex(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
     lowered = data.lower()
-    digits = lowered.replace(b"0x", b"").replace(b"u00", b"").translate(None, _NOT_HEX)
+    digits = lowered.replace(b"0x", b"").replace(b"u00", b"").replace(b"16r", b"").translate(None, _NOT_HEX)
     found = [span for needle in needles for span in _finds(needle, digits)]
     if found:
         at = [match.start() for match in _HEX.finditer(lowered) if match[1]]
@@ -195,7 +197,7 @@ def _forms(text: str, raw: bytes) -> tuple[bytes, ...]:
 
 def _wide_forms(text: str) -> Iterator[bytes]:
     """The bytes of somebody whose texts are not in UTF-8."""
-    yield from (text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be"))
+    yield from (text.encode(encoding, "surrogatepass") for encoding in _WIDE)
     if not text.isascii() and max(text) < "\u0100":
         yield text.encode("latin-1")
 
@@ -204,7 +206,7 @@ def _plain_spellings(text: str) -> list[bytes]:
     """As it is, in the encodings in which software may take it for text, and as it looks when escapes are undone."""
     raw = text.encode("utf-8", "surrogatepass")
     spellings = [raw, text.replace(" ", "+").encode("utf-8", "surrogatepass")]
-    spellings += [text.encode(encoding, "surrogatepass") for encoding in ("utf-16-le", "utf-16-be")]
+    spellings += [text.encode(encoding, "surrogatepass") for encoding in _WIDE]
     if not text.isascii():
         spellings += [normalize(form, text).encode("utf-8", "surrogatepass") for form in ("NFC", "NFD")]
         spellings.append(raw.decode("latin-1").encode())
@@ -289,7 +291,7 @@ def _views(data: bytes) -> Iterator[tuple[bytes, list[_Undone]]]:
     is_brief = len(data) <= NESTED_MAX_BYTES
     characters, sequences = _UNSEEN[is_brief], _UNSEEN[2 + is_brief]
     yield from (view for view in [_without_unseen(data, characters)] if view[1])
-    if b"\x1b" in data or b"\xc2\x9b" in data:
+    if b"\x1b" in data or b"\xc2\x9b" in data or b"\b" in data:
         yield _without_unseen(data, sequences)
 
 
