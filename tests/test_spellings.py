@@ -138,7 +138,7 @@ def test_one_that_is_escaped_here_and_there_is_masked_whole(token: str, rng: ran
         in_percent = "".join(f"%{byte:02X}" for byte in one.encode())
         return rng.choice([json.dumps(one)[1:-1], in_json, in_percent, f"&#{ord(one)};"])
 
-    if not set("\\%&'") & set(token):
+    if not set("\\%&'\b") & set(token):  # one that takes back what stands before it may be masked with it
         assert Secret(token).hidden_in(f"<{''.join(map(escaped, token))}>") == f"<{MASK}>"
 
 
