@@ -80,27 +80,35 @@ class Uplink(Pushing):
         self._follow(attempt.handshake.begin())
 
     def _follow(self, step: Step) -> None:
-        handshake = self._attempt.handshake
+        """Go on with the handshake: before the link is up, or beside the requests with what it had to leave."""
+        handshake, is_up = self._attempt.handshake, self._attempt.phase is Phase.UP
         if handshake is None:
             raise AssertionError("a step without a handshake")
+        purpose = Purpose.COPY if is_up else Purpose.HANDSHAKE
         match step:
             case Ask(dialect, operation, secret):
-                self._ask(Purpose.HANDSHAKE, dialect, operation, secret)
+                self._ask(purpose, dialect, operation, secret)
             case PushContext(dialect, session):
-                self._push(Purpose.HANDSHAKE, dialect, session)
-            case Merge(state, made):
-                if made is not None:  # the next attempt, should this one fail, makes no other
-                    self._session.made(str(self._attempt.endpoint), made)
-                if self._is_look_old():
-                    self._follow(handshake.looks_first(step))
-                else:
-                    self._follow(handshake.merged(ours_is_newer=self._merge(state)))
+                self._push(purpose, dialect, session)
+            case Merge():
+                self._follow(self._merged(step, handshake))
+            case SwitchSession() if is_up:
+                self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
             case SwitchSession(image):
                 self._switch(image)
+            case Established() if is_up:
+                self._copy_settled(step)
             case Established():
                 self._established(step)
-            case Rejected() | Unpinned() | Failed():
+            case _:
                 self._end_with(step)
+
+    def _merged(self, step: Merge, handshake: Handshake) -> Step:
+        if step.made is not None:  # the next attempt, should this one fail, makes no other
+            self._session.made(str(self._attempt.endpoint), step.made)
+        if self._is_look_old():
+            return handshake.looks_first(step)
+        return handshake.merged(ours_is_newer=self._merge(step.state))
 
     def _is_look_old(self) -> bool:
         return self._attempt.look.is_old(self._now.monotonic_s, min(LOOK_OLD_S, self._settings.ping_interval_s))
@@ -164,32 +172,11 @@ class Uplink(Pushing):
 
     # A copy that was not given while shaking hands
 
-    def _follow_for_copy(self, step: Step) -> None:
-        """Go on with what the handshake had to leave, beside the requests on the established link."""
-        handshake = self._attempt.handshake
-        if handshake is None:
-            raise AssertionError("a step without a handshake")
-        match step:
-            case Ask(dialect, operation, secret):
-                self._ask(Purpose.COPY, dialect, operation, secret)
-            case PushContext(dialect, session):
-                self._push(Purpose.COPY, dialect, session)
-            case Merge(state, made):
-                if made is not None:
-                    self._session.made(str(self._attempt.endpoint), made)
-                if self._is_look_old():
-                    self._follow_for_copy(handshake.looks_first(step))
-                else:
-                    self._follow_for_copy(handshake.merged(ours_is_newer=self._merge(state)))
-            case Established(known, verdict):
-                self._session.established(str(self._attempt.endpoint), known, self._now.monotonic_s)
-                self._status = replace(self._status, backend_verdict=verdict)
-                self._note_session(step)
-                self._note_status()
-            case SwitchSession():
-                self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
-            case Rejected() | Unpinned() | Failed():
-                self._end_with(step)
+    def _copy_settled(self, step: Established) -> None:
+        self._session.established(str(self._attempt.endpoint), step.known, self._now.monotonic_s)
+        self._status = replace(self._status, backend_verdict=step.verdict)
+        self._note_session(step)
+        self._note_status()
 
     # Another image's session
 
@@ -233,7 +220,7 @@ class Uplink(Pushing):
             self._make_session_again()
         handshake = self._attempt.handshake
         if handshake is not None and self._exchange.flight is None and self._unread.take(self._now.monotonic_s):
-            self._follow_for_copy(handshake.resumed(gives_copy_up=self._gives_copy_up()))
+            self._follow(handshake.resumed(gives_copy_up=self._gives_copy_up()))
 
     def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
         """True when something is due and the image has to say first who it is, which it is asked then."""
@@ -295,7 +282,7 @@ class Uplink(Pushing):
             case Purpose.SESSION:
                 self._session_made(landed)
             case Purpose.COPY if self._attempt.handshake is not None:
-                self._follow_for_copy(self._next_step(self._attempt.handshake, landed))
+                self._follow(self._next_step(self._attempt.handshake, landed))
             case _:
                 pass
 
