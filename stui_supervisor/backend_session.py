@@ -7,6 +7,7 @@ ours only as long as no answer names another owner.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import NamedTuple, TypeGuard
 
 from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
@@ -22,12 +23,13 @@ SessionId = str | int | float  # by custom a text; a number is given back as one
 class BackendSession(NamedTuple):
     """A session in a backend, and what that calls its owner; None where the backend has not said yet.
 
-    ``process`` is what had it when it was certainly ours, in short.
+    ``process`` is what had it when it was certainly ours, in short, and ``seen_at`` the time of that by the wall clock.
     """
 
     id: SessionId
     owner: Identity | None = None
     process: Process = NO_PROCESS
+    seen_at: datetime | None = None
 
     @property
     def can_be_stored(self) -> bool:

@@ -27,7 +27,8 @@ from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved, SessionSwitched
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
 from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session

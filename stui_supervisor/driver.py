@@ -19,7 +19,8 @@ from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
 from stui_supervisor.ports import Journal, Link, LinkTimes

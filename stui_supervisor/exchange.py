@@ -12,8 +12,8 @@ from stui_supervisor.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.events import Problem, RequestFinished
 from stui_supervisor.image_clock import ImageClock
-from stui_supervisor.inputs import Moment
 from stui_supervisor.masks import Masks
+from stui_supervisor.moment import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome

@@ -11,6 +11,7 @@ requests on the established link: until it is here, no session is made and nothi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +28,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
 from stui_supervisor.masks import STATE_KEYS
+from stui_supervisor.moment import since
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
 from stui_supervisor.section import Section
@@ -150,6 +152,7 @@ class Handshake:
         pin: str | None = None,
         gives_copy_up: bool = False,
         earlier: Earlier = NOTHING_EARLIER,
+        utc: datetime | None = None,
     ) -> None:
         self._known = known
         self._with_session = with_session
@@ -157,6 +160,7 @@ class Handshake:
         self._pin = pin
         self._gives_copy_up = gives_copy_up
         self._earlier = earlier
+        self._utc = utc
         self._is_another_process = False
         self._put_off: Merge | None = None
         self._copy_tries = 0
@@ -372,7 +376,8 @@ class Handshake:
         had_it, now = session.process, self.who.process
         if self._known.is_elsewhere:  # the uptimes of two servers say nothing of each other
             had_it = had_it._replace(server=None, uptime_s=None)
-        return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it) is False
+        away_s = since(session.seen_at, self._utc) if session.seen_at and self._utc else 0.0
+        return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it, away_s) is False
 
     def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
         session = self._known.session
@@ -446,7 +451,8 @@ class Handshake:
     def _established(self) -> Established:
         session = self._known.session
         if session is not None and self.who is not None and self._refusal is None:
-            self._known = self._known._replace(session=session._replace(process=self.who.process.in_short))
+            session = session._replace(process=self.who.process.in_short, seen_at=self._utc)
+            self._known = self._known._replace(session=session)
         return Established(
             self._known,
             self._verdict,

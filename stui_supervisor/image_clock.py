@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from stui_supervisor.config import TIMES_MAY_BE_EARLY_S, WHOLE_SECONDS_MAY_BE_EARLY_S
-from stui_supervisor.inputs import Moment
+from stui_supervisor.moment import Moment
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

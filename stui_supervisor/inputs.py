@@ -6,7 +6,6 @@ Named tuples, as the effects are: they are made for every message, and cost a th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,17 +19,6 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, StoreNotice
 from stui_supervisor.requests import Request
 from stui_supervisor.secret import Secret
-
-
-class Moment(NamedTuple):
-    """When an input arrived: ``monotonic_s`` for deadlines, ``utc`` for people."""
-
-    monotonic_s: float
-    utc: datetime
-
-    def after(self, seconds: float) -> Moment:
-        """The moment so many seconds later."""
-        return Moment(self.monotonic_s + seconds, self.utc + timedelta(seconds=seconds))
 
 
 class Start(NamedTuple):

@@ -32,8 +32,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
-from stui_supervisor.inputs import Moment
 from stui_supervisor.masks import Masks
+from stui_supervisor.moment import Moment
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user

@@ -14,6 +14,7 @@ from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, UPTIME_ROUND
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.moment import Moment, since
 from stui_supervisor.printable import printable
 
 _BOOT_KEYS: Final = ("boot_id", "bootId")  # the protocol leaves open how it is spelt
@@ -100,13 +101,14 @@ def _quoted(name: Identity | None) -> str:
 
 
 class Look:
-    """The latest look at who answers on one link; it ends with the link.
+    """The latest look at who answers on one link; it ends with the link. ``seen`` is when it was.
 
     ``is_before_session``: the backend session is to be made once it is known who answers.
     """
 
     def __init__(self) -> None:
         self.who = Who()
+        self.seen: Moment | None = None
         self.is_before_session = False
         self._at: float | None = None
         self._again_from: float | None = None
@@ -117,9 +119,9 @@ class Look:
         """The image that the latest answer named; None when it named none."""
         return self.who.image
 
-    def saw(self, who: Who, now: float) -> None:
+    def saw(self, who: Who, now: Moment) -> None:
         """A ping was answered."""
-        self.who, self._at = who, now
+        self.who, self.seen, self._at = who, now, now.monotonic_s
         self._again_from, self._refused = None, 0
 
     def refused(self, now: float) -> bool:
@@ -151,19 +153,19 @@ class Lineage:
     """Whether the process at the other end goes on from one link to the next, which may be to another endpoint."""
 
     def __init__(self) -> None:
-        self._lost: dict[Endpoint | None, tuple[Process, float]] = {}  # the latest comes last
+        self._lost: dict[Endpoint | None, tuple[Process, Moment]] = {}  # the latest comes last
 
-    def lost(self, endpoint: Endpoint | None, process: Process, now: float) -> None:
-        """A link that was up has ended."""
+    def lost(self, endpoint: Endpoint | None, process: Process, seen: Moment) -> None:
+        """A link that was up has ended, on which the process was ``seen`` last then."""
         self._lost.pop(endpoint, None)
-        self._lost[endpoint] = process, now
+        self._lost[endpoint] = process, seen
 
-    def last_seen(self, endpoint: Endpoint | None, now: float) -> Earlier:
-        """The process that the last link to this endpoint was to."""
-        process, lost_at = self._lost.get(endpoint, (Process(), now))
-        return Earlier(process, now - lost_at)
+    def last_seen(self, endpoint: Endpoint | None, now: Moment) -> Earlier:
+        """The process that the last link to this endpoint was to; of sleep only the wall clock knows."""
+        process, seen = self._lost.get(endpoint, (Process(), now))
+        return Earlier(process, max(now.monotonic_s - seen.monotonic_s, since(seen.utc, now.utc)))
 
-    def goes_on(self, endpoint: Endpoint | None, process: Process, now: float) -> bool:
+    def goes_on(self, endpoint: Endpoint | None, process: Process, now: Moment) -> bool:
         """True only where something shows that this is the process that the last link was to, wherever that led."""
         last = next(reversed(self._lost), None)
         if last != endpoint:  # the uptimes of two servers say nothing of each other

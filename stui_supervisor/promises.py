@@ -8,7 +8,7 @@ from datetime import datetime
 from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.image_clock import ImageClock
-from stui_supervisor.inputs import Moment
+from stui_supervisor.moment import Moment
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,

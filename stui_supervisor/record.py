@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
 from stui_supervisor.look import Process
+
+_OF_SESSION: Final = (
+    "backend_session",
+    "session_owner",
+    "session_boot",
+    "session_server",
+    "session_uptime",
+    "session_seen_at",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +32,9 @@ class SessionRecord:
     disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
     text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
     the backend calls the owner of ``backend_session``, and ``session_boot``, ``session_server`` and ``session_uptime``
-    are of the process that had it, in short; an earlier version has kept none of these. ``is_unnamed_told``: the user
-    knows that another image cannot be recognised. ``status`` is what ``stui-supervisor status`` shows when no
+    are of the process that had it at ``session_seen_at``, in short; an earlier version has kept none of these.
+    ``is_unnamed_told``: the user knows that another image cannot be recognised. ``status`` is what
+    ``stui-supervisor status`` shows when no
     supervisor runs. ``extra`` carries keys of newer versions through unchanged.
     """
 
@@ -40,6 +51,7 @@ class SessionRecord:
     session_boot: str | None = None
     session_server: str | None = None
     session_uptime: float | None = None
+    session_seen_at: str | None = None
     is_unnamed_told: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +67,7 @@ class SessionRecord:
         if self.backend_session is None:
             return None
         process = Process(_stored(self.session_boot), _stored(self.session_server), self.session_uptime)
-        return BackendSession(self.backend_session, _stored(self.session_owner), process)
+        return BackendSession(self.backend_session, _stored(self.session_owner), process, _moment(self.session_seen_at))
 
     def of_image(self, image: Identity | None) -> SessionRecord:
         """The same for this image."""
@@ -76,14 +88,23 @@ def named(image: Identity | None) -> dict[str, Any]:
 def held(session: BackendSession | None) -> dict[str, Any]:
     """The fields of a record that say which session in the backend holds a copy."""
     if session is None:
-        return dict.fromkeys(("backend_session", "session_owner", "session_boot", "session_server", "session_uptime"))
+        return dict.fromkeys(_OF_SESSION)
     return {
         "backend_session": session.id,
         "session_owner": session.owner and session.owner.canonical,
         "session_boot": session.process.boot and session.process.boot.canonical,
         "session_server": session.process.server and session.process.server.canonical,
         "session_uptime": session.process.uptime_s,
+        "session_seen_at": session.seen_at and session.seen_at.isoformat(),
     }
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _stored(name: str | None) -> Identity | None:

@@ -18,9 +18,9 @@ from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
 from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
 from stui_supervisor.hearing import Heartbeats
-from stui_supervisor.inputs import Moment
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.look import Lineage, unpinned
+from stui_supervisor.moment import Moment
 from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile_reading import ProfileReading
@@ -337,7 +337,7 @@ class Retrying(Turn, ABC):
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
         if attempt.phase is Phase.UP:
-            self._lineage.lost(attempt.endpoint, attempt.look.who.process, now.monotonic_s)
+            self._lineage.lost(attempt.endpoint, attempt.look.who.process, attempt.look.seen or now)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

@@ -19,7 +19,7 @@ from stui_supervisor.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
-from stui_supervisor.inputs import Moment
+from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
 from stui_supervisor.requests import Request, limit_in_seconds

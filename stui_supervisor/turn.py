@@ -12,9 +12,9 @@ from stui_supervisor.effects import Announce, Effect
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Problem, Status
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.inputs import Moment
 from stui_supervisor.machine import LinkState
 from stui_supervisor.masks import Masks
+from stui_supervisor.moment import Moment
 from stui_supervisor.profile import Profile
 from stui_supervisor.session import Session
 from stui_supervisor.states import State

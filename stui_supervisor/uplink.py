@@ -74,7 +74,8 @@ class Uplink(Pushing):
             secret=attempt.secret,
             pin=self._profile.pin_image,
             gives_copy_up=self._gives_copy_up(),
-            earlier=self._lineage.last_seen(attempt.endpoint, self._now.monotonic_s),
+            earlier=self._lineage.last_seen(attempt.endpoint, self._now),
+            utc=self._now.utc,
         )
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(attempt.handshake.begin())
@@ -151,8 +152,8 @@ class Uplink(Pushing):
         is_bound = not self._settings.keeps_session and self._session.record.endpoint == str(self._attempt.endpoint)
         if step.verdict is BackendVerdict.DIFFERENT_IMAGE and is_bound:
             self._effects += self._exchange.end_waiting(ANOTHER_IMAGE, self._now)
-        attempt, now = self._attempt, self._now.monotonic_s
-        goes_on = self._lineage.goes_on(attempt.endpoint, attempt.look.who.process, now)
+        attempt = self._attempt
+        goes_on = self._lineage.goes_on(attempt.endpoint, attempt.look.who.process, self._now)
         if step.is_another_process or (step.verdict is not BackendVerdict.RESUMED and not goes_on):
             self._effects += self._exchange.end_of_process(self._now)
 
@@ -342,7 +343,7 @@ class Uplink(Pushing):
             if self._session.record.session is not None and has_begun_anew(who.process, look.who.process):
                 self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_PROCESS)))
                 return
-        look.saw(who, self._now.monotonic_s)
+        look.saw(who, self._now)
         if is_up and who.image is not None:
             self._session.has_name(who.image, self._now.monotonic_s)
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from stui_supervisor.attempt import Attempt, Phase
 from stui_supervisor.handshake import Handshake, Known
 from stui_supervisor.identity import identity_of
 from stui_supervisor.look import Look, Who
+from stui_supervisor.moment import Moment
 from stui_supervisor.secret import Secret
 from tests.support.core_world import HERE, THERE
 
@@ -21,7 +24,7 @@ def test_a_link_may_be_open_from_its_opening_on(phase: Phase) -> None:
 
 def test_the_next_attempt_has_the_next_number_and_knows_nothing_of_the_one_before() -> None:
     look = Look()
-    look.saw(Who(identity_of("one")), 1.0)
+    look.saw(Who(identity_of("one")), Moment(1.0, datetime(2000, 1, 1, tzinfo=UTC)))
     attempt = Attempt(
         link=4,
         endpoint=HERE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from stui_supervisor.backend_session import BackendSession
 from stui_supervisor.context import Section
 from stui_supervisor.handshake import Established, Handshake, Known, Merge
 from stui_supervisor.identity import identity_of
+from stui_supervisor.look import Process
 from stui_supervisor.state_data import encode_state_data
 from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect
@@ -80,6 +82,35 @@ def test_an_owner_too_long_to_be_kept_is_compared_and_not_said() -> None:
     step = handshake.answered(ok(image_id="one"))
     assert exact(step) == ask(COMMAND, "restore_session", session_id="s1", client_id="c")
     assert exact(handshake.answered(ok(client_id=owner, state={"a": 1}))) == exact(Merge({"a": 1}))
+
+
+@pytest.mark.parametrize(
+    ("uptime", "hours", "state", "is_ours"),
+    [
+        (3_603, 1, THEIRS, True),
+        (3_000, 1, THEIRS, False),
+        (3_000, 1, MINE, True),
+        (2, 1, THEIRS, False),
+        (3_000, -1, THEIRS, True),
+    ],
+    ids=["the same process", "a later one", "written by us", "its uptime fell", "the clock was put back"],
+)
+def test_a_process_that_began_since_the_session_was_seen_has_to_show_whose_it_is(
+    uptime: int, hours: int, state: Any, is_ours: bool
+) -> None:
+    now = datetime(2000, 1, 2, tzinfo=UTC)
+    had = BackendSession("s1", identity_of("c"), Process(uptime_s=3.0), now - timedelta(hours=hours))
+    sections = {"work": Section(b"1", 4, "me"), "old": Section(b"1", 1, "an earlier process of mine")}
+    start = known(COMMAND, "one", "s1")._replace(session=had, sections=sections)
+    handshake = Handshake(start, with_session=True, utc=now)
+    handshake.begin()
+    handshake.answered(ok(image_id="one", uptime=uptime))
+    step = handshake.answered(ok(session_state=state))
+    assert exact(step) == (exact(Merge(state)) if is_ours else ask(COMMAND, "ping"))
+    if is_ours:
+        step = handshake.merged(ours_is_newer=False)
+        assert isinstance(step, Established)
+        assert step.known.session == had._replace(process=Process(uptime_s=uptime), seen_at=now)
 
 
 # A session that an earlier version has stored

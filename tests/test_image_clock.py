@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from stui_supervisor.image_clock import ImageClock
-from stui_supervisor.inputs import Moment
+from stui_supervisor.moment import Moment
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = Moment(100.0, NOON)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,7 +9,13 @@ from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.identity import identity_of
 from stui_supervisor.look import Lineage, Look, Process, Who, unpinned, who_answers
+from stui_supervisor.moment import Moment
 from tests.support.core_world import FAR, HERE, THERE
+
+
+def at(seconds: float) -> Moment:
+    return Moment(0.0, datetime(2000, 1, 1, tzinfo=UTC)).after(seconds)
+
 
 ONE = Who(identity_of("one"))
 
@@ -64,32 +71,46 @@ def test_a_boot_id_tells_else_another_server_or_an_uptime(
 
 def test_a_process_that_began_after_the_other_one_was_lost_is_another_although_its_uptime_did_not_fall() -> None:
     lineage = Lineage()
-    lineage.lost(HERE, process(uptime=3), 100.0)
-    assert lineage.goes_on(HERE, process(uptime=9), 110.0)
-    assert not lineage.goes_on(HERE, process(uptime=9), 111.0)
+    lineage.lost(HERE, process(uptime=3), at(100.0))
+    assert lineage.goes_on(HERE, process(uptime=9), at(110.0))
+    assert not lineage.goes_on(HERE, process(uptime=9), at(111.0))
+
+
+def test_of_a_sleep_only_the_wall_clock_knows() -> None:
+    lineage = Lineage()
+    lineage.lost(HERE, process(uptime=3), at(100.0))
+    woken = Moment(110.0, at(3_710.0).utc)
+    assert lineage.last_seen(HERE, woken).is_another_than(process(uptime=3_000))
+    assert not lineage.last_seen(HERE, woken).is_another_than(process(uptime=3_613))
+
+
+def test_a_wall_clock_that_was_put_back_hides_no_time() -> None:
+    lineage = Lineage()
+    lineage.lost(HERE, process(uptime=3), at(100.0))
+    assert lineage.last_seen(HERE, Moment(1_100.0, at(50.0).utc)).is_another_than(process(uptime=900))
 
 
 def test_nothing_shows_that_a_process_goes_on_before_any_was_lost() -> None:
-    assert not Lineage().goes_on(HERE, process(boot_id="a", uptime=9), 1.0)
-    assert not Lineage().last_seen(HERE, 1.0).is_another_than(process(boot_id="a", uptime=9))
+    assert not Lineage().goes_on(HERE, process(boot_id="a", uptime=9), at(1.0))
+    assert not Lineage().last_seen(HERE, at(1.0)).is_another_than(process(boot_id="a", uptime=9))
 
 
 def test_at_another_endpoint_only_a_boot_id_shows_it() -> None:
     lineage = Lineage()
-    lineage.lost(HERE, process(boot_id="a", uptime=3), 100.0)
-    assert lineage.goes_on(THERE, process(boot_id="a", uptime=1), 101.0)
-    assert not lineage.goes_on(THERE, process(boot_id="b", uptime=9), 101.0)
-    lineage.lost(HERE, process(uptime=3), 102.0)
-    assert not lineage.goes_on(THERE, process(uptime=9), 103.0)
+    lineage.lost(HERE, process(boot_id="a", uptime=3), at(100.0))
+    assert lineage.goes_on(THERE, process(boot_id="a", uptime=1), at(101.0))
+    assert not lineage.goes_on(THERE, process(boot_id="b", uptime=9), at(101.0))
+    lineage.lost(HERE, process(uptime=3), at(102.0))
+    assert not lineage.goes_on(THERE, process(uptime=9), at(103.0))
 
 
 def test_a_process_is_another_than_the_one_that_was_last_at_its_own_endpoint() -> None:
     lineage = Lineage()
-    lineage.lost(HERE, process(boot_id="a", uptime=50), 100.0)
-    lineage.lost(THERE, process(boot_id="b", uptime=99), 110.0)
-    assert not lineage.last_seen(HERE, 120.0).is_another_than(process(boot_id="a", uptime=70))
-    assert lineage.last_seen(HERE, 120.0).is_another_than(process(boot_id="b", uptime=119))
-    assert not lineage.last_seen(FAR, 120.0).is_another_than(process(boot_id="c", uptime=1))
+    lineage.lost(HERE, process(boot_id="a", uptime=50), at(100.0))
+    lineage.lost(THERE, process(boot_id="b", uptime=99), at(110.0))
+    assert not lineage.last_seen(HERE, at(120.0)).is_another_than(process(boot_id="a", uptime=70))
+    assert lineage.last_seen(HERE, at(120.0)).is_another_than(process(boot_id="b", uptime=119))
+    assert not lineage.last_seen(FAR, at(120.0)).is_another_than(process(boot_id="c", uptime=1))
 
 
 # How old the look is
@@ -98,14 +119,14 @@ def test_a_process_is_another_than_the_one_that_was_last_at_its_own_endpoint() -
 def test_a_look_is_old_until_there_is_one_and_when_its_time_has_come() -> None:
     look = Look()
     assert look.is_old(0.0, 10.0)
-    look.saw(ONE, 5.0)
+    look.saw(ONE, at(5.0))
     assert [look.is_old(now, 10.0) for now in (5.0, 14.9, 15.0)] == [False, False, True]
     assert look.image == identity_of("one")
 
 
 def test_a_look_before_a_sleep_is_old() -> None:
     look = Look()
-    look.saw(ONE, 5.0)
+    look.saw(ONE, at(5.0))
     look.forget()
     assert look.is_old(5.1, 10.0)
 
@@ -122,7 +143,7 @@ def test_errors_in_a_row_are_too_many_and_an_answer_between_begins_anew() -> Non
     look = Look()
     answers = [look.refused(float(number)) for number in range(LOOKS_REFUSED_MAX)]
     assert answers == [False] * (LOOKS_REFUSED_MAX - 1) + [True]
-    look.saw(ONE, 9.0)
+    look.saw(ONE, at(9.0))
     assert (look.refused(10.0), look.image) == (False, identity_of("one"))
 
 

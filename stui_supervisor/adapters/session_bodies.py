@@ -42,6 +42,7 @@ _RECORD_TEXTS: Final = (
     "session_owner",
     "session_boot",
     "session_server",
+    "session_seen_at",
 )
 _LATER_KEYS: Final = (
     "image_canonical",
@@ -49,6 +50,7 @@ _LATER_KEYS: Final = (
     "session_boot",
     "session_server",
     "session_uptime",
+    "session_seen_at",
     "is_unnamed_told",
 )  # left out where they say nothing
 _TURN: Final = "turn"

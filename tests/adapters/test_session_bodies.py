@@ -59,6 +59,7 @@ RECORDS = st.builds(
     session_boot=st.none() | TEXT,
     session_server=st.none() | TEXT,
     session_uptime=st.none() | st.integers(0) | st.floats(0, allow_infinity=False),
+    session_seen_at=st.none() | TEXT,
     status=st.dictionaries(TEXT, JSON, max_size=3),
     extra=LATER | st.just({}),
 )

@@ -13,7 +13,8 @@ from stui_supervisor.core import Core
 from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.ports import LinkTimes
 from stui_supervisor.requests import Request
 from stui_supervisor.wire.commands import is_repeatable

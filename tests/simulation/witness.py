@@ -12,7 +12,8 @@ from stui_supervisor.effects import Announce, CloseLink, Effect, Load, OpenLink,
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.saver import Saver
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.table import ALLOWED

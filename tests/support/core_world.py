@@ -33,7 +33,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import Claimed, SessionRecord

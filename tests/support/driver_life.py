@@ -22,7 +22,8 @@ from stui_supervisor.effects import Effect
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.events import Event
-from stui_supervisor.inputs import Input, Moment
+from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.record import StoreNotice
