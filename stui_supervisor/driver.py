@@ -27,6 +27,7 @@ from stui_supervisor.ports import Journal, Link, LinkTimes
 from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.requests import Request
 from stui_supervisor.sleeping import SleepWatch
+from stui_supervisor.states import State
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.subscriber import Subscriber
 from stui_supervisor.wire.dialects import Reply
@@ -107,7 +108,6 @@ class Driver:
         """Hand in a request; the future ends with its reply or its RequestError."""
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._replies[request.number] = future
-        self._profiles.look_if_old()
         self._see_sleep()
         self.feed(inputs.Submit(request))
         return future
@@ -204,6 +204,7 @@ class Driver:
             future.set_result(None)
 
     def _send(self, effect: effects.Send) -> None:
+        self._profiles.look_if_old()
         try:
             is_taken = self._link is not None and self._link.send(effect.token, effect.body)
         except Exception as error:  # noqa: BLE001  # see _failed; nobody knows whether it was taken
@@ -305,6 +306,8 @@ class Driver:
         try:
             self._tell_of_log()
             self._see_sleep()
+            if self._core.state is not State.CONNECTED:
+                self._profiles.look_if_old()
             self.feed(inputs.TimePassed())
         finally:
             self._is_ringing = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
@@ -32,13 +33,9 @@ def behind_link(path: str) -> str:
     target, status = _target(path, "file")
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeLink("does not lead to a file")
-    if not _IS_WINDOWS and not is_ours(status):
+    if not _IS_WINDOWS and not _is_ours_here(status, path):
         raise UnsafeLink("leads to a file of another user")
-    directory = os.stat(os.path.dirname(target))
-    if not _IS_WINDOWS and not is_ours(directory):
-        raise UnsafeLink("leads into a directory of another user")
-    if others_may_write(directory):
-        raise UnsafeLink("leads into a directory that others may change")
+    _check(_places(path), path, "file")
     return target
 
 
@@ -47,13 +44,28 @@ def directory_behind_link(path: str) -> str:
     target, status = _target(path, "directory")
     if not stat.S_ISDIR(status.st_mode):
         raise UnsafeLink.to_directory("does not lead to a directory")
-    if not is_ours(os.lstat(path)):
+    if not _is_ours_here(os.lstat(path), path):
         raise UnsafeLink.to_directory("belongs to another user")
-    if not is_ours(status):
-        raise UnsafeLink.to_directory("leads into a directory of another user")
-    if others_may_write(status):
-        raise UnsafeLink.to_directory("leads into a directory that others may change")
+    _check([*list(_places(path))[:-1], target], path, "directory")
     return target
+
+
+def _check(places: Iterable[str], link: str, to: str) -> None:
+    """Whoever can change one of them can lead us elsewhere."""
+    for place in places:
+        directory = os.stat(place)
+        if not _IS_WINDOWS and not _is_ours_here(directory, link):
+            raise UnsafeLink("leads into a directory of another user", to=to)
+        if others_may_write(directory):
+            raise UnsafeLink("leads into a directory that others may change", to=to)
+
+
+def _places(link: str) -> Iterator[str]:
+    """The directories that a link leads through, one link after the other, up to that of the file."""
+    at = link
+    while os.path.islink(at):  # it ends: the target was found
+        at = os.path.join(os.path.dirname(at), os.readlink(at))
+        yield os.path.realpath(os.path.dirname(at))
 
 
 def _target(path: str, to: str) -> tuple[str, os.stat_result]:
@@ -66,6 +78,14 @@ def _target(path: str, to: str) -> tuple[str, os.stat_result]:
         if error.errno == errno.ELOOP:
             raise UnsafeLink("leads back to itself", to=to) from None
         raise
+
+
+def _is_ours_here(status: os.stat_result, link: str) -> bool:
+    """True for what belongs to this user or to root, and for root also to whom the link's directory belongs."""
+    owners = {os.geteuid(), 0}
+    if os.geteuid() == 0:
+        owners.add(os.stat(os.path.dirname(link)).st_uid)
+    return status.st_uid in owners
 
 
 def is_ours(status: os.stat_result) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, NewerFormat
@@ -41,9 +42,12 @@ def confirm(file: ProfileFile, name: str | None) -> list[Decided]:
             if decided or name is None:
                 profiles = dict(content.stored.profiles) | {one.profile.name: one.profile for one in decided}
                 file.place(file.name)  # a link that leads elsewhere is refused before anything is kept
-                if not content.seq:
-                    _set_aside(file, content)
-                file.write(content, content.stored._replace(profiles=profiles, is_complete=name is None))
+                stored = content.stored._replace(profiles=profiles, is_complete=name is None)
+                if content.seq:
+                    file.write(content, stored)
+                else:
+                    with _set_aside(file, content):
+                        file.write(content, stored)
             return decided
 
 
@@ -82,13 +86,25 @@ def _readable(file: ProfileFile, name: str) -> dict[str, Profile]:
     return {}
 
 
-def _set_aside(file: ProfileFile, content: Content) -> None:
-    """Keep what was there; a link stays, and what it leads to is written over after a copy of it is kept."""
-    with suppress(FileNotFoundError):
-        if stat.S_ISLNK(os.lstat(file.path(file.name)).st_mode):
-            keep_copy(file.root, file.name, content.raw, file.utc())
-        else:
-            keep(file.root, file.name, file.utc())
+@contextmanager
+def _set_aside(file: ProfileFile, content: Content) -> Iterator[None]:
+    """Keep what was there; a link stays, and what it leads to is written over after a copy of it is kept.
+
+    When the new one cannot be written, what was there is there again.
+    """
     with suppress(FileNotFoundError, Damaged):
         backup = read_regular(file.path(file.backup_name), PROFILES_MAX_BYTES)
         keep_copy(file.root, file.backup_name, backup, file.utc())
+    path, kept = file.path(file.name), None
+    with suppress(FileNotFoundError):
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            keep_copy(file.root, file.name, content.raw, file.utc())
+        else:
+            kept = keep(file.root, file.name, file.utc())
+    try:
+        yield
+    except BaseException:
+        if kept is not None:
+            with suppress(OSError):
+                os.replace(kept, path)
+        raise

@@ -359,6 +359,23 @@ def test_a_link_to_what_belongs_to_another_user_is_not_followed(whose: str, home
     assert "of another user" in said
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only on POSIX can root give a directory away")
+@pytest.mark.parametrize("leads", ["there", "there and back"])
+def test_root_follows_no_link_into_a_directory_of_somebody_else(leads: str, home: Path) -> None:
+    place = home / "foreign"
+    place.mkdir()
+    if leads == "there":
+        (home / FILE).rename(place / FILE)
+    else:
+        (home / FILE).rename(home / "elsewhere")
+        (place / FILE).symlink_to(home / "elsewhere")
+    (home / FILE).symlink_to(place / FILE)
+    os.chown(place, 4711, 4711)
+    assert "leads into a directory of another user" in doubt(home)
+    os.chown(home, 4711, 4711)  # root in somebody's own home
+    assert ProfileFile(home / FILE).read("work") == (NEW, ())
+
+
 @posix
 def test_a_link_to_a_file_of_ours_is_read_and_written_through_and_never_moved(home: Path) -> None:
     place = home / "dotfiles"

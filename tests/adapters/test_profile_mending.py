@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,22 @@ def test_a_directory_in_its_place_is_kept_too(file: ProfileFile) -> None:
     assert file.read("work") == (WORK, ())
     (directory,) = (one for one in Path(file.path("quarantine")).iterdir() if one.is_dir())
     assert (directory / "inside").read_text() == "x"
+
+
+def test_what_was_there_is_there_again_when_the_new_one_cannot_be_written(
+    file: ProfileFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = damage(file)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "write", full)
+        with pytest.raises(StoreError, match="No space left"):
+            confirm(file, "work")
+    assert Path(file.path(FILE)).read_bytes() == damaged
+    assert confirm(file, "work") == [Decided(WORK, BACKUP)]
 
 
 @posix
