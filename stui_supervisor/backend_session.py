@@ -7,8 +7,9 @@ ours only as long as no answer names another owner.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.identity import Identity, differ, identity_of
@@ -16,6 +17,8 @@ from stui_supervisor.look import NO_PROCESS, Process
 from stui_supervisor.masks import MaskedName
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.limits import MalformedMessage
+
+_DESCRIPTIONS: Final = ("session", "client_info")  # of a session, in an answer about it
 
 SessionId = str | int | float  # by custom a text; a number is given back as one
 
@@ -46,8 +49,13 @@ def session_in(reply: Reply | MalformedMessage, client_id: str) -> BackendSessio
 
 
 def client_in(reply: Reply) -> Identity | None:
-    """Whose session an answer is about: later servers say it beside the status."""
-    return identity_of(reply.result.get("client_id")) or identity_of(reply.client_id)
+    """Whose session an answer is about: some say it beside the status, or where they describe the session."""
+    named = (identity_of(_client_of(part)) for part in (reply.result, *map(reply.result.get, _DESCRIPTIONS)))
+    return next(filter(None, named), None) or identity_of(reply.client_id)
+
+
+def _client_of(part: object) -> object:
+    return part.get("client_id", part.get("clientId")) if isinstance(part, Mapping) else None
 
 
 def names_another_session(reply: Reply, session: BackendSession) -> bool:

@@ -317,7 +317,8 @@ class Core(Notified):
         endpoint = named or self._stored_endpoint()
         if endpoint is None and relative is None:
             endpoint = self._endpoint_of_profile()
-        is_wanted = record.wanted and (record.endpoint is not None or self._profile.wanted)
+        has_been_here = record.endpoint is not None and not record.endpoint_from_file
+        is_wanted = record.wanted and (has_been_here or self._profile.wanted)
         if named is None and not is_wanted:
             self._stay_disconnected()
         elif endpoint is None:

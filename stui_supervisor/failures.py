@@ -38,6 +38,7 @@ class FailureKind(StrEnum):
     INCOMPATIBLE = "incompatible"
     DIFFERENT_IMAGE = "different_image"
     IMAGE_NOT_NAMED = "image_not_named"
+    IMAGE_NOT_IMPORTED = "image_not_imported"
 
 
 class Curve(NamedTuple):
@@ -156,6 +157,12 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.DIFFERENT_IMAGE: FailureClass(
         "another image answers than the one the profile is pinned to",
         "connect to where the pinned image is, or change the profile's pin and reconnect",
+        _UNPINNED,
+        DifferentImage,
+    ),
+    FailureKind.IMAGE_NOT_IMPORTED: FailureClass(
+        "the endpoint came with an imported session, and another image answers there than that session's",
+        "connect to it by name, if that is where your work belongs",
         _UNPINNED,
         DifferentImage,
     ),

@@ -359,7 +359,8 @@ class Handshake:
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
         self._is_another_process = self._has_restarted(session)
-        if self._is_another_process and owner is None and self._known.sections:  # which may number its sessions anew
+        is_doubtful = self._is_another_process or (self._known.is_elsewhere and not self._has_same_boot(session))
+        if is_doubtful and owner is None and self._known.sections:  # it may number its sessions by itself
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
@@ -378,6 +379,10 @@ class Handshake:
             had_it = had_it._replace(server=None, uptime_s=None)
         away_s = since(session.seen_at, self._utc) if session.seen_at and self._utc else 0.0
         return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it, away_s) is False
+
+    def _has_same_boot(self, session: BackendSession) -> bool:
+        boot = self.who.process.in_short.boot if self.who is not None else None
+        return boot is not None and boot == session.process.boot
 
     def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
         session = self._known.session

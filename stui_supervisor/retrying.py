@@ -52,6 +52,7 @@ class Retrying(Turn, ABC):
         self._route = Route()
         self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()
+        self._without_token: set[Endpoint | None] = set()
         self._refused_keys = RefusedKeys()
         self._reading = ProfileReading(profile, is_used=settings.uses_profile)
         self._wish_to_note: bool | None = None
@@ -196,12 +197,24 @@ class Retrying(Turn, ABC):
         self._masks.add(event.secret)
         self._status = replace(self._status, credential_source=self._masks.text(event.source) if event.secret else None)
         attempt.secret, attempt.curve = event.secret or None, event.curve
+        self._tell_of_token(event)
         if self._shows_token():
             if attempt.endpoint is None or not attempt.endpoint.is_named_loopback:
                 self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
                 return
             attempt.only_loopback = True  # where the name leads to is seen when it is looked up
         self._open()
+
+    def _tell_of_token(self, event: inputs.CredentialRead) -> None:
+        """Tell once that the keyring has no token, though the profile says so; a program's own credentials may know."""
+        endpoint = self._attempt.endpoint
+        if event.secret is not None:
+            self._without_token.discard(endpoint)
+        elif self._profile.uses_token and self._wants_token and not self._has_credentials:
+            if endpoint not in self._without_token:
+                message = f"the profile {self._profile.name} uses a token, and the keyring has none for {endpoint}"
+                self._problem("no_token", message, "if the image wants one, store it again with login")
+            self._without_token.add(endpoint)
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
         if event.link == self._attempt.link and self._attempt.phase is Phase.CREDENTIAL:

@@ -32,6 +32,7 @@ from stui_supervisor.identity import Identity
 from stui_supervisor.liveness import Finding
 from stui_supervisor.look import Who, has_begun_anew, who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
+from stui_supervisor.printable import printable
 from stui_supervisor.pushing import Pushing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
@@ -96,13 +97,20 @@ class Uplink(Pushing):
             case SwitchSession() if is_up:
                 self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
             case SwitchSession(image):
-                self._switch(image)
+                if self._is_named:
+                    self._switch(image)
+                else:  # no work of another session goes where nobody has sent it
+                    self._reject_unnamed(image)
             case Established() if is_up:
                 self._copy_settled(step)
             case Established():
                 self._established(step)
             case _:
                 self._end_with(step)
+
+    def _reject_unnamed(self, image: Identity) -> None:
+        failure = Failure(FailureKind.IMAGE_NOT_IMPORTED, printable(image.text))
+        self._reject(failure.as_rejection(), failure.kind)
 
     def _merged(self, step: Merge, handshake: Handshake) -> Step:
         if step.made is not None:  # the next attempt, should this one fail, makes no other

@@ -59,6 +59,19 @@ def test_a_session_that_is_another_clients_now_is_neither_merged_nor_pushed_to(d
     assert exact(step) == established(known(dialect, "one", "s2"), BackendVerdict.RESTARTED)
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"clientId": "theirs"},
+        {"session": {"client_id": "theirs"}},
+        {"client_info": {"client_id": "theirs", "platform": "linux"}},
+    ],
+)
+def test_its_owner_may_be_named_in_other_places(named: dict[str, Any]) -> None:
+    answer = ok(session_id="s1", session_state={"work": "theirs"}, **named)
+    assert exact(restoring().answered(answer)) == ask(COMMAND, "ping")
+
+
 @pytest.mark.parametrize("named", [{}, {"client_id": None}, {"client_id": ""}, {"client_id": "c"}])
 def test_none_named_proves_nothing(named: dict[str, Any]) -> None:
     answer = ok(session_id="s1", session_state={"work": 1}, **named)

@@ -128,7 +128,9 @@ def in_a_new_run(record: SessionRecord, endpoint: Endpoint = HERE, sections: Map
         (HERE, {"uptime": 100}, True),
         (HERE, {}, True),
         (THERE, {"boot_id": "second"}, False),
-        (THERE, {"uptime": 1}, True),
+        (THERE, {"boot_id": "first"}, True),
+        (THERE, {"uptime": 1}, False),
+        (THERE, {}, False),
     ],
 )
 def test_in_a_new_run_too_a_session_of_another_process_is_ours_only_where_it_holds_what_we_wrote(

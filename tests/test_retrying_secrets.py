@@ -12,7 +12,7 @@ from stui_supervisor.curve import CurveKeys, fingerprint
 from stui_supervisor.effects import CloseLink, Effect, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, KeyRefused
-from stui_supervisor.events import AttemptScheduled
+from stui_supervisor.events import AttemptScheduled, Problem
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.profile import Profile
 from stui_supervisor.secret import Secret
@@ -70,6 +70,21 @@ def test_a_token_from_the_keyring_travels_and_its_source_is_in_the_status() -> N
     world.opened()
     assert world.asked().parameters == {"auth_token": TOKEN.reveal()}
     assert world.core.status(world.now).credential_source == "keyring"
+
+
+def test_a_keyring_without_the_token_that_the_profile_uses_is_told_once_until_it_has_one() -> None:
+    world, _ = started(uses_token=True)
+    effects = read(world, None)
+    assert (only(OpenLink, effects), [problem.code for problem in told(Problem, effects)]) == (
+        [OpenLink(1, HERE, 1.0)],
+        ["no_token"],
+    )
+    codes = []
+    for token in (None, TOKEN, None):
+        world.lost()
+        world.wait_for_deadline()
+        codes += [problem.code for problem in told(Problem, read(world, token))]
+    assert codes == ["no_token"]
 
 
 def test_a_pinned_key_opens_an_encrypted_link() -> None:
