@@ -57,6 +57,7 @@ CLAIM_WAIT_S: Final = 0.5  # a claim waits so long for another process's claim t
 LOCK_POLL_S: Final = 0.005  # a lock that is waited for is tried so often
 PROFILES_MAX_BYTES: Final = 1_000_000  # of the file that holds every profile; one takes a few hundred
 PROFILES_WAIT_S: Final = 10.0  # a command that changes a profile waits so long for the others that do
+PROFILE_LOOK_WAIT_S: Final = 0.2  # a new link waits so long for a look at the profile, then goes by what is known
 RECENT_WAIT_S: Final = 0.1  # a supervisor waits so long to note an endpoint
 PROFILE_LOOK_S: Final = 3.0  # while a link is wanted, it is seen so often whether somebody has changed the profile
 PROFILE_LOOK_OLD_S: Final = 1.0  # with a request it is seen again when the last look is as old as this

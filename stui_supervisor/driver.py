@@ -52,6 +52,7 @@ class Driver:
         self._is_ringing = False
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
+        self._opening: int | None = None
         self._store = StoreThread(outside.open_store, self.feed, outside.place)
         self._profiles = ProfileThread(outside.open_profiles, self.feed)
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
@@ -261,10 +262,14 @@ class Driver:
                 link.close()
             except Exception as error:  # noqa: BLE001  # the link is given up all the same, and another may be wanted
                 self._complain(effects.CloseLink(effect.link), error)
+        self._opening = None
         if isinstance(effect, effects.OpenLink):
-            self._open(effect)
+            self._opening = effect.link
+            self._profiles.look_first(lambda: self._open(effect))
 
     def _open(self, effect: effects.OpenLink) -> None:
+        if self._opening != effect.link:
+            return  # given up meanwhile
         timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
         times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:

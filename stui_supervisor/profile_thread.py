@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import PROFILE_LOOK_OLD_S, PROFILE_LOOK_S, THREAD_END_S
+from stui_supervisor.config import PROFILE_LOOK_OLD_S, PROFILE_LOOK_S, PROFILE_LOOK_WAIT_S, THREAD_END_S
 from stui_supervisor.effects import NoteLink, ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -67,6 +68,19 @@ class ProfileThread:
             with contextlib.suppress(RuntimeError):  # no thread to be had: the next call may have one
                 self._worker.post(self._look)
 
+    def look_first(self, then: Callable[[], None]) -> None:
+        """Call ``then`` once all that has changed is told; after PROFILE_LOOK_WAIT_S anyway, as a file may hang."""
+        has_gone_on = asyncio.Event()
+
+        def go_on() -> None:
+            if not has_gone_on.is_set() and not self._closed:
+                has_gone_on.set()
+                limit.cancel()
+                then()
+
+        limit = self._loop.call_later(PROFILE_LOOK_WAIT_S, go_on)
+        self._look_until_unchanged(go_on)
+
     def rest(self) -> None:
         """Nobody minds a change any more."""
         self._is_watching = False
@@ -79,6 +93,24 @@ class ProfileThread:
         """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
         self._closed = True
         self._worker.close(0.0 if self._pending else THREAD_END_S)
+
+    def _look_until_unchanged(self, then: Callable[[], None]) -> None:
+        def looked(*, has_changed: bool) -> None:
+            if has_changed:
+                self._changed()
+                self._look_until_unchanged(then)  # behind the reading that this has led to
+            else:
+                then()
+
+        def run() -> None:
+            answer = partial(looked, has_changed=self._has_changed())
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(answer)
+
+        try:
+            self._worker.post(run)
+        except RuntimeError:  # no thread to be had
+            self._loop.call_soon(then)
 
     def _post(self, call: Callable[[], Input | None], without_thread: Input | None) -> None:
         self._pending += 1
@@ -127,13 +159,17 @@ class ProfileThread:
             self._opened().note_link(effect.profile, effect.endpoint, wanted=effect.wanted, stored_as=effect.stored_as)
 
     def _look(self) -> bool:
-        if self._is_watching:
-            with contextlib.suppress(Exception):  # what cannot be looked at the next reading says; the loop may end
-                before, self._seen = self._seen, self._opened().signature()
-                if self._seen != before and before is not _NOT_SEEN:
-                    self._loop.call_soon_threadsafe(self._changed)
-            self._looked_at = time.monotonic()
+        if self._is_watching and self._has_changed():
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._changed)
         return self._is_watching
+
+    def _has_changed(self) -> bool:
+        before = self._seen
+        with contextlib.suppress(Exception):  # what cannot be looked at is said by the next reading
+            self._seen = self._opened().signature()
+        self._looked_at = time.monotonic()
+        return self._seen != before and before is not _NOT_SEEN
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.core import NO_ENDPOINT
-from stui_supervisor.effects import NoteLink, OpenLink, ReadCredential
+from stui_supervisor.effects import Load, NoteLink, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import Problem, Transition
@@ -186,6 +186,26 @@ def test_what_the_profile_has_was_named(settled: dict[str, object]) -> None:
     world.start()
     effects = world.loaded(stored(endpoint=str(HERE), endpoint_from_file=True))
     assert (len(only(ReadCredential, effects)), told(Problem, effects)) == (1, [])
+
+
+def test_no_work_of_another_session_goes_to_an_endpoint_that_nobody_has_named() -> None:
+    world = World()
+    world.start()
+    world.loaded(stored(endpoint=str(HERE), endpoint_from_file=True, image_id="theirs"))
+    world.opened()
+    effects = world.answer({"image_id": "mine"})
+    assert (triggers(effects), only(Load, effects), only(Send, effects)) == ([Trigger.REJECTED], [], [])
+    assert "came with an imported session, and another image answers there than that session's (mine)" in waiting(world)
+    world.tell(inputs.Connect(HERE))
+    world.opened()
+    assert len(only(Load, world.answer({"image_id": "mine"}))) == 1
+
+
+def test_an_imported_session_does_not_take_back_the_wish_for_no_link() -> None:
+    world = World(profile=replace(DEFAULT, wanted=False))
+    world.start()
+    effects = world.loaded(stored(endpoint=str(HERE), endpoint_from_file=True))
+    assert (triggers(effects), only(OpenLink, effects)) == ([Trigger.LEFT_DISCONNECTED], [])
 
 
 # Where a token may go in the clear, and whose socket it is

@@ -39,6 +39,7 @@ def test_these_need_a_person_and_no_others() -> None:
         "incompatible": IncompatibleBackend,
         "different_image": DifferentImage,
         "image_not_named": DifferentImage,
+        "image_not_imported": DifferentImage,
     }
 
 

@@ -27,6 +27,7 @@ CURVES = {
     "key_refused": (0.5, 1.0, 5.0),
     "different_image": (1.0, 1.0, 30.0),
     "image_not_named": (1.0, 1.0, 30.0),
+    "image_not_imported": (1.0, 1.0, 30.0),
     "image_not_identified": (1.0, 1.0, 30.0),
 }
 PLACES = pytest.mark.parametrize("is_local", [True, False], ids=["here", "elsewhere"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from stui_supervisor import inputs, profile_thread
+from stui_supervisor.config import PROFILE_LOOK_WAIT_S
 from stui_supervisor.effects import NoteLink, ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input, ProfileChanged, ProfileFailed, ProfileRead
@@ -114,6 +115,52 @@ async def test_without_a_wish_for_a_link_nobody_looks_until_there_is_one_again()
     assert life.thread._worker._thread is None
     life.thread.watch()
     assert await life.next() == ProfileChanged()
+    life.thread.close()
+
+
+async def test_before_a_new_link_what_has_changed_is_told_and_read() -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    life.thread.do(ReadProfile(1, "work"))
+    await life.next()
+    gone_on = asyncio.Event()
+    life.thread.look_first(gone_on.set)
+    async with asyncio.timeout(LIMIT_S):
+        await gone_on.wait()
+    assert life.fed.empty()
+    profiles.profiles["work"] = Profile(name="work", pin_image="one")
+    heard = list[Input]()
+
+    def hear(event: Input) -> None:
+        heard.append(event)
+        if event == ProfileChanged():
+            life.thread.do(ReadProfile(2, "work"))
+
+    life.thread._feed = hear
+    gone_on.clear()
+    life.thread.look_first(gone_on.set)
+    async with asyncio.timeout(LIMIT_S):
+        await gone_on.wait()
+    assert heard == [ProfileChanged(), ProfileRead(2, Profile(name="work", pin_image="one"), ())]
+    life.thread.close()
+
+
+async def test_a_new_link_does_not_wait_for_a_look_that_hangs() -> None:
+    let_go = threading.Event()
+
+    class Hanging(MemoryProfiles):
+        def signature(self) -> object:
+            return let_go.wait(LIMIT_S)
+
+    life, gone_on = Life(Hanging), list[float]()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    life.thread.look_first(lambda: gone_on.append(loop.time() - began))
+    await asyncio.sleep(PROFILE_LOOK_WAIT_S + 0.05)
+    let_go.set()
+    await asyncio.sleep(0.05)
+    assert len(gone_on) == 1
+    assert gone_on[0] >= PROFILE_LOOK_WAIT_S - 0.01
     life.thread.close()
 
 
