@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_BYTES
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NO_PROCESS, Process
-from stui_supervisor.masks import MaskedName
+from stui_supervisor.masks import STATE_KEYS, MaskedName
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -56,6 +56,13 @@ def client_in(reply: Reply) -> Identity | None:
 
 def _client_of(part: object) -> object:
     return part.get("client_id", part.get("clientId")) if isinstance(part, Mapping) else None
+
+
+def state_in(reply: Reply | MalformedMessage) -> Any:
+    """The backend's copy of the work, or None."""
+    if not isinstance(reply, Reply) or not reply.ok:
+        return None
+    return next((reply.result[key] for key in STATE_KEYS if reply.result.get(key)), None)
 
 
 def names_another_session(reply: Reply, session: BackendSession) -> bool:

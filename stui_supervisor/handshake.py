@@ -15,7 +15,14 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.backend_session import BackendSession, SessionId, client_in, names_another_session, session_in
+from stui_supervisor.backend_session import (
+    BackendSession,
+    SessionId,
+    client_in,
+    names_another_session,
+    session_in,
+    state_in,
+)
 from stui_supervisor.config import (
     ERROR_TEXT_MAX_LENGTH,
     HANDSHAKE_PINGS_MAX,
@@ -27,7 +34,6 @@ from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
-from stui_supervisor.masks import STATE_KEYS
 from stui_supervisor.moment import since
 from stui_supervisor.passing import is_passing
 from stui_supervisor.secret import Secret
@@ -225,7 +231,7 @@ class Handshake:
             case "create_session":
                 step = self._create_answered(reply)
             case "load_context" if self._unproven is not None or not passes:
-                state = _state_in(reply)
+                state = state_in(reply)
                 is_ours = self._is_shown_to_be_ours(state) and not self._is_anothers(reply)
                 step = Merge(state) if is_ours else self._not_restored()
             case "update_session_state" if passes:
@@ -352,7 +358,7 @@ class Handshake:
         session = self._known.session
         if session is None or not isinstance(reply, Reply) or not reply.ok or self._is_anothers(reply):
             return self._not_restored()
-        state = _state_in(reply)
+        state = state_in(reply)
         needs_context = not state and self._dialect is Dialect.ENVELOPE
         owner = client_in(reply)
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
@@ -440,7 +446,8 @@ class Handshake:
                 self._verdict = BackendVerdict.UNKNOWN
             return self._established()._replace(may_ask_again=True, is_passing=is_passing(reply))
         self._known = self._known._replace(session=session)
-        return Merge(None, made=session)
+        state = state_in(reply)
+        return Merge(state if isinstance(state, Mapping) else None, made=session)  # some give one with work in it
 
     def _ask(self, command: str, parameters: Mapping[str, Any]) -> Ask:
         self._asked = command
@@ -509,12 +516,6 @@ def trouble_in(
         elif differ(answering, image):
             trouble = Failed(Failure(FailureKind.RESET, "another image answers now"))
     return trouble
-
-
-def _state_in(reply: Reply | MalformedMessage) -> Any:
-    if not isinstance(reply, Reply) or not reply.ok:
-        return None
-    return next((reply.result[key] for key in STATE_KEYS if reply.result.get(key)), None)
 
 
 def words_of(reply: Reply | MalformedMessage) -> str:

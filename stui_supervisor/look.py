@@ -44,9 +44,9 @@ class Process(NamedTuple):
         return self.uptime_s >= earlier.uptime_s and not began_later
 
 
-def has_begun_anew(process: Process, earlier: Process) -> bool:
+def has_begun_anew(process: Process, earlier: Process, away_s: float) -> bool:
     """True where its own words show it; what a server calls itself may change without that."""
-    return process._replace(server=None).is_same_as(earlier._replace(server=None)) is False
+    return process._replace(server=None).is_same_as(earlier._replace(server=None), away_s) is False
 
 
 def _short(name: Identity | None) -> Identity | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stui_supervisor.attempt import Phase
-from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in
+from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in, state_in
 from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
@@ -173,11 +173,15 @@ class Pushing(Retrying):
             return
         self._denied.begin()
         self._sharing.found(is_readable=True)
+        state = state_in(landed.reply)
+        if isinstance(state, Mapping):  # some give back a session that has work in it
+            self._merge(state)
         self._sharing.link_up(takes_it=True)
         self._sharing.may_make_session_again()  # this was that one time
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
         self._tell_of_long_id(session)
-        self._push(Purpose.PUSH, self._attempt.dialect, session.id)
+        if self._sharing.takes_it:
+            self._push(Purpose.PUSH, self._attempt.dialect, session.id)
 
     def _tell_of_long_id(self, session: BackendSession) -> None:
         """The work is on this machine in any case; what only the image's copy has is not found again."""

@@ -6,11 +6,14 @@ from stui_supervisor.config import PUSHES_UNTOLD, SESSION_RETRY_S, Settings
 
 
 class Sharing:
-    """Gathers changes until the user pauses; a push then goes out when nobody waits for the image."""
+    """Gathers changes until the user pauses; a push then goes out when nobody waits for the image.
+
+    ``takes_it``: the backend keeps a session for us, whose copy may be written over.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._takes_it = False
+        self.takes_it = False
         self._is_left_alone = False
         self._made_again = False
         self._due: float | None = None
@@ -43,7 +46,7 @@ class Sharing:
 
     def link_up(self, *, takes_it: bool) -> None:
         """A link is established; ``takes_it`` is False when its backend keeps no session for us."""
-        self._takes_it = takes_it and not self._is_left_alone
+        self.takes_it = takes_it and not self._is_left_alone
         self._made_again = False
         self._not_before, self._failed = 0.0, 0
 
@@ -59,4 +62,4 @@ class Sharing:
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which a push is due."""
-        return self._due if self._takes_it else None
+        return self._due if self.takes_it else None

@@ -346,9 +346,10 @@ class Uplink(Pushing):
     def _saw(self, who: Who) -> None:
         """Somebody has said who answers; on a link in use it may be another process by now."""
         look, is_up = self._attempt.look, self._attempt.phase is Phase.UP
-        if is_up and who.process.is_same_as(look.who.process) is False:
+        away_s = self._now.monotonic_s - look.seen.monotonic_s if look.seen is not None else 0.0
+        if is_up and who.process.is_same_as(look.who.process, away_s) is False:
             self._effects += self._exchange.end_of_process(self._now, on_this_link=True)
-            if self._session.record.session is not None and has_begun_anew(who.process, look.who.process):
+            if self._session.record.session is not None and has_begun_anew(who.process, look.who.process, away_s):
                 self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_PROCESS)))
                 return
         look.saw(who, self._now)
