@@ -40,6 +40,7 @@ SESSION_ID_STORED_MAX_BYTES: Final = 512  # of the same in the record; a longer 
 SEQ_BELIEVED_MAX: Final = 10**12  # of a file: a thousand saves a second for thirty years; above it is brought down
 SEQ_MAX: Final = 10**18 - 1  # of a file that is read; a name has 18 digits for it
 GENERATIONS_KEPT: Final = 3  # of each file of a session: the newest and two to fall back on
+STORE_SILENT_S: Final = 2.0  # a disk that has not taken a save within this is told of
 SNAPSHOTS_KEPT: Final = 100  # of a session: copies that lost against a newer one, before they are thinned
 COPY_HOURS: Final = 24  # of each of the latest hours with copies of the work the last one is kept
 COPY_DAYS: Final = 30  # and of each of the latest days

@@ -21,7 +21,7 @@ from typing import Any, Final
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.backend_session import SessionId
-from stui_supervisor.config import LAST_PUSH_S, Settings
+from stui_supervisor.config import LAST_PUSH_S, STORE_SILENT_S, Settings
 from stui_supervisor.context import Context
 from stui_supervisor.effects import Effect, Release
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
@@ -33,6 +33,7 @@ from stui_supervisor.notified import Notified
 from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.turn import STORE_HINT
 from stui_supervisor.wire.dialects import Dialect
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
@@ -88,6 +89,7 @@ class Core(Notified):
             inputs.SaveFailed: self._save_failed,
             inputs.ProfileRead: self._profile_read,
             inputs.ProfileFailed: self._profile_failed,
+            inputs.StoreSilent: self._store_silent,
             inputs.ProfileChanged: self._profile_changed,
             inputs.CredentialRead: self._credential_read,
             inputs.CredentialFailed: self._credential_failed,
@@ -452,6 +454,17 @@ class Core(Notified):
             self._lost_session(had)
         elif self._session.not_kept(event.session_id, event.sections):
             self._warn_of_store(event.error)
+
+    def _store_silent(self, event: inputs.StoreSilent) -> None:
+        was_ok = self._session.is_store_ok
+        if not self._session.store_is_silent():
+            return
+        if event.is_over:
+            hint = "see whether the disk answers; what the image has comes back with the next link"
+            self._problem("not_saved", "what was changed last is not on the disk, which did not answer in time", hint)
+        elif was_ok:
+            message = f"the disk has not taken the work within {STORE_SILENT_S:g} s"
+            self._problem("store_failed", message, STORE_HINT)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)

@@ -95,6 +95,12 @@ class SaveFailed(NamedTuple):
     error: StoreError
 
 
+class StoreSilent(NamedTuple):
+    """A Save is under way for long, or, where ``is_over``, nobody waits for it any more: the program ends."""
+
+    is_over: bool = False
+
+
 class SnapshotFailed(NamedTuple):
     """The copies of a SaveSnapshot, these, are not on disk; where the session was lost they go to another one."""
 
@@ -231,6 +237,7 @@ Input = (
     | Saved
     | SaveFailed
     | SnapshotFailed
+    | StoreSilent
     | ProfileRead
     | ProfileFailed
     | ProfileChanged

@@ -47,6 +47,11 @@ class Saver:
         """True when the disk has everything."""
         return self.saved == self.present and not self._writing
 
+    @property
+    def has_work(self) -> bool:
+        """True when the disk lacks some of the context."""
+        return self.saved.context != self.present.context
+
     def record_changed(self, now: float) -> None:
         """The record changed; it and the context are due at once."""
         self.present = self.present._replace(record=self.present.record + 1)

@@ -109,6 +109,12 @@ class Session:
         """True while the disk does its part."""
         return all(holding.saver.ok for holding in self._holdings())
 
+    def store_is_silent(self) -> bool:
+        """The disk does not answer, and so does not do its part; True where it lacks some of the work."""
+        lacking = [holding.saver for holding in self._holdings() if holding.saver.has_work]
+        self.saver.ok = self.saver.ok and not lacking
+        return bool(lacking)
+
     def is_in_use(self, session_id: str) -> bool:
         """True for the session whose content is the context, and for the one the last run ended with."""
         return self._find(session_id) is self._current

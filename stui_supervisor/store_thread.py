@@ -12,7 +12,7 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.adapters.departing import Departure, leaving
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import LEAVING_LOOK_S, THREAD_END_S
+from stui_supervisor.config import LEAVING_LOOK_S, STORE_SILENT_S, THREAD_END_S
 from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -42,6 +42,8 @@ class StoreThread:
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-store")
         self._pending = 0
+        self._saves = 0
+        self._silence: asyncio.TimerHandle | None = None
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,6 +52,9 @@ class StoreThread:
         """Queue one call."""
         self._pending += 1
         self._idle.clear()
+        if isinstance(effect, Save):
+            self._saves += 1
+            self._listen_for_silence()
         self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
 
     def leave(self, profile: str) -> None:
@@ -64,8 +69,9 @@ class StoreThread:
     def close(self) -> None:
         """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
         self._closed = True
-        if self._look is not None:
-            self._look.cancel()
+        for timer in (self._look, self._silence):
+            if timer is not None:
+                timer.cancel()
         if self._departure is not None:
             self._post_end(self._departure)
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
@@ -81,6 +87,13 @@ class StoreThread:
         except RuntimeError as error:
             no_thread = StoreError(f"no thread to be had for the disk: {error}")
             self._loop.call_soon(self._answered, _failed(effect, no_thread))
+
+    def _listen_for_silence(self) -> None:
+        """Tell when no save is answered for long; each answer begins that anew."""
+        if self._silence is not None:
+            self._silence.cancel()
+        wanted = self._saves and not self._closed
+        self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
 
     def _post_end(self, departure: Departure) -> None:
         """What was asked for before is done first, however long it takes."""
@@ -113,6 +126,9 @@ class StoreThread:
         self._pending -= 1
         if self._closed:
             return
+        if isinstance(answer, inputs.Saved | inputs.SaveFailed):
+            self._saves -= 1
+            self._listen_for_silence()
         try:
             if answer is not None:
                 self._feed(answer)

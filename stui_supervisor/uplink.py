@@ -291,7 +291,9 @@ class Uplink(Pushing):
             case Purpose.SESSION:
                 self._session_made(landed)
             case Purpose.COPY if self._attempt.handshake is not None:
-                self._follow(self._next_step(self._attempt.handshake, landed))
+                step = self._next_step(self._attempt.handshake, landed)
+                if self._attempt.phase is Phase.UP:
+                    self._follow(step)
             case _:
                 pass
 
@@ -338,8 +340,9 @@ class Uplink(Pushing):
         self._follow(self._next_step(attempt.handshake, landed))
 
     def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
-        step, look = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest), self._attempt.look
-        if handshake.who is not None and handshake.who is not look.who:
+        before = handshake.who  # by now others may have looked too
+        step = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest)
+        if handshake.who is not None and handshake.who is not before:
             self._saw(handshake.who)
         return step
 

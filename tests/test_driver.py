@@ -228,11 +228,39 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end() -> None:
         store.let_go.set()
 
 
+async def test_work_that_a_disk_did_not_take_until_the_end_is_told() -> None:
+    store = Hanging()
+    try:
+        async with life(store, Settings(restore_timeout_s=0.05)) as one:
+            await entering(one.stream, State.CONNECTED)
+            one.core.session.context["x"] = 1
+            await one.end()
+            told = [event.code for event in queued(one.stream) if isinstance(event, Problem)]
+            assert (told, one.core.status(one.driver.now()).store_ok) == (["not_saved"], False)
+    finally:
+        store.let_go.set()
+
+
 async def test_a_session_that_is_claimed_too_late_is_given_back() -> None:
     async with life() as one:
         one.driver.feed(inputs.Stop())  # while the store still answers
         await one.driver.close()
         assert [stored.owner for stored in one.disk.sessions.values()] in ([], [None])
+
+
+async def test_a_disk_that_takes_a_save_only_late_is_told_of_once_and_is_right_again() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        await one.driver.save()
+        one.core.session.context["x"] = 1
+        for _ in range(2):
+            one.driver.feed(inputs.StoreSilent())
+        told = [event.code for event in queued(one.stream) if isinstance(event, Problem)]
+        assert (told, one.core.status(one.driver.now()).store_ok) == (["store_failed"], False)
+        await one.driver.save()
+        assert one.core.status(one.driver.now()).store_ok
+        one.driver.feed(inputs.StoreSilent(is_over=True))  # nothing is missing
+        assert len([event for event in queued(one.stream) if isinstance(event, Problem)]) == len(told)
 
 
 async def test_a_link_that_takes_nothing_more_is_a_lost_link() -> None:

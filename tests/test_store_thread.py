@@ -7,11 +7,12 @@ from threading import Event as ThreadEvent
 
 import pytest
 
+from stui_supervisor import store_thread
 from stui_supervisor.context import Section
 from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
-from stui_supervisor.inputs import Input, Loaded, SnapshotFailed
+from stui_supervisor.inputs import Input, Loaded, Saved, SnapshotFailed, StoreSilent
 from stui_supervisor.record import Claimed, SessionRecord
 from stui_supervisor.store_thread import StoreThread
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -71,6 +72,20 @@ class Slow(MemoryStore):
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         self._wait()
         return super().save_context(session_id, sections)
+
+
+async def test_a_disk_that_does_not_take_a_save_is_told_of_while_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "STORE_SILENT_S", 0.02)
+    fed, store = list[Input](), Slow(MemoryDisk())
+    session_id = MemoryStore.claim(store, "default").session_id
+    thread = StoreThread(lambda: store, fed.append)
+    thread.do(Save(session_id, SessionRecord(profile="default"), LOST))
+    await until(lambda: fed == [StoreSilent()])
+    store.let_go.set()
+    await until(lambda: fed[1:] == [Saved(session_id, MemoryStore.save_context(store, session_id, LOST))])
+    await asyncio.sleep(0.1)
+    assert len(fed) == 2
+    thread.close()
 
 
 async def test_a_session_that_is_claimed_after_the_end_is_given_back() -> None:

@@ -78,14 +78,22 @@ class Hours(Quarters):
         return self.now
 
 
+class Minutes(Quarters):
+    """The same, but three minutes later."""
+
+    def __call__(self) -> datetime:
+        self.now += QUARTER / 5
+        return self.now
+
+
 def test_snapshots_are_thinned_beyond_the_newest(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
-    files = SessionFiles(tmp_path, Quarters())
+    files = SessionFiles(tmp_path, Minutes())
     files.claim_this(directory.name)
-    for _ in range(SNAPSHOTS_KEPT + 8):
+    for _ in range(SNAPSHOTS_KEPT + 40):
         files.save_snapshot(directory.name, OLD)
     kept = seqs(directory, "snapshot")
-    assert kept[-SNAPSHOTS_KEPT:] == list(range(9, SNAPSHOTS_KEPT + 9))
+    assert kept[-SNAPSHOTS_KEPT:] == list(range(41, SNAPSHOTS_KEPT + 41))
     assert len(kept) == SNAPSHOTS_KEPT + 2
 
 
