@@ -193,7 +193,7 @@ class Context(MutableMapping[str, Any]):
                 ours = self._sections[name] = replace(ours, counter=_after(theirs))
             if ours is not None and _rank(ours) > _rank(theirs):
                 newer.append(name)
-                self._sections[name] = _with_known(ours, theirs)
+                self._sections[name] = _won_over(theirs, ours)
                 loser: Section | None = theirs
             elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
                 taken.append(name)
@@ -378,6 +378,14 @@ def _on_its_way(section: Section) -> Section:
 
 def _with_known(section: Section, other: Section) -> Section:
     return replace(section, known=_latest(other.known, section.known)) if other.known else section
+
+
+def _won_over(loser: Section, section: Section) -> Section:
+    """What was deleted knows the copy too that it won over: a server that merges gives that back."""
+    known = _with_known(section, loser)
+    if section.value is not None or loser.value is None:
+        return known
+    return replace(known, known=_latest(known.known, (loser.sum_of_value(),)))
 
 
 def _past(section: Section) -> tuple[int, ...]:

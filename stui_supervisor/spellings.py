@@ -74,6 +74,7 @@ _NAMED: Final = {
     b"apos": b"'",
 }
 _WIDE: Final = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+_BETWEEN_LETTERS: Final = 5  # bytes, as in 'a' , 'b'
 _BLANKS: Final = b" \t\r\n"
 _QUOTES: Final = b" \t\r\n\"'"
 _HEX: Final = re.compile(rb"0x|u00|16r|([0-9a-f])")
@@ -122,6 +123,7 @@ class Spellings:
         wide = tuple(_wide_forms(text))
         self._hex_brief = tuple(each.hex().encode() for each in (*nested, *wide))
         self._base64_brief = tuple(again for each in (*nested, *wide) for again in _base64_spellings(each))
+        self._apart = _letters_apart(text)
         self._decimal = tuple(separator.join(str(byte) for byte in raw).encode() for separator in (", ", ",", " "))
 
     def spans(self, said: bytes) -> list[Span]:
@@ -166,10 +168,18 @@ class Spellings:
         found += [span for needle in self._any_case for span in _finds(needle, lowered)]
         is_brief = len(data) <= NESTED_MAX_BYTES
         if is_brief:
+            found += [match.span() for match in self._apart.finditer(data)]
             found += [_widened(span, data, _BASE32) for needle in self._base32 for span in _finds(needle, lowered)]
         base64 = (*self._base64, *self._base64_brief) if is_brief else self._base64
         in_hex = (*self._hex, *self._hex_brief) if is_brief else self._hex
         return [*found, *_in_base64(base64, data), *_in_hex(in_hex, data)]
+
+
+def _letters_apart(text: str) -> re.Pattern[bytes]:
+    """Its characters with something between them, as lists of characters are shown; what that is, it has not itself."""
+    characters = [re.escape(character.encode("utf-8", "surrogatepass")) for character in text]
+    own = b"".join(dict.fromkeys(one for one in characters if not one.isalnum()))
+    return re.compile((b"[^0-9A-Za-z" + own + b"]{0,%d}+" % _BETWEEN_LETTERS).join(characters))
 
 
 def _in_base64(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:

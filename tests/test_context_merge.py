@@ -151,6 +151,15 @@ def test_a_deleted_section_knows_its_copies_and_so_does_the_one_that_takes_its_p
     assert not lost_to(context, "old")
 
 
+def test_a_copy_that_lost_against_a_deletion_is_known_when_it_is_given_back() -> None:
+    context, _ = make()
+    context["work"] = "old"
+    context.pushed()
+    del context["work"]
+    assert lost_to(context, "of another client")
+    assert not lost_to(context, "of another client")
+
+
 def test_what_was_restored_or_taken_from_the_image_is_known_there_later() -> None:
     context = holding({"work": Section(b'"restored"', 1, "earlier")})
     context["work"] = "typed"

@@ -116,6 +116,23 @@ def test_a_token_is_masked_in_whatever_spelling_and_nothing_around_it_is(name: s
     assert is_about_it or set(around) <= set("\"'\\{}[]()#%:got b=20xX")
 
 
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda text: " ".join("$" + one for one in text),
+        lambda text: json.dumps(list(text))[2:-2],
+        lambda text: json.dumps(json.dumps(list(text)))[4:-4],
+        ", ".join,
+        "' , '".join,
+    ],
+    ids=["Smalltalk", "JSON", "JSON within JSON", "commas", "in pieces"],
+)
+def test_its_characters_one_by_one_are_masked(spell: Callable[[str], str]) -> None:
+    said = f"( {spell('canary-0123456789abcdef')} )"
+    hidden = Secret("canary-0123456789abcdef").hidden_in(said)
+    assert hidden.strip("() $") == MASK
+
+
 @pytest.mark.parametrize("before", ["", "u", "us", "user:", "user-12"])
 @pytest.mark.parametrize("after", ["", ".", "@host", " and more"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
