@@ -209,10 +209,10 @@ class Backend:
     def _wait(self, seconds: float) -> None:
         ends_s = time.monotonic() + seconds
         while (left_s := ends_s - time.monotonic()) > 0:
+            if self._stopping:  # seen first: what woke the backend may be read already
+                raise _Stopped
             select.select([self._wake], [], [], left_s)
             self._sleep_again()
-            if self._stopping:
-                raise _Stopped
 
     def _sleep_again(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -255,6 +255,13 @@ def test_stop_ends_a_delay() -> None:
         client.send("evaluate", code="(Delay forSeconds: 3600) wait")
 
 
+def test_a_stop_that_comes_with_a_delay_ends_it() -> None:
+    with serving() as (backend, client):
+        backend._sleep_again()
+        backend._stopping = True  # as when the byte that wakes it was read before the request
+        client.send("evaluate", code="(Delay forSeconds: 3600) wait")
+
+
 def test_stopping_twice_is_once() -> None:
     with serving() as (backend, _):
         backend.stop()
