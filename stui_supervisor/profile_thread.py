@@ -33,7 +33,7 @@ class ProfileThread:
         self._pending = 0
         self._notes = 0
         self._is_watching = False
-        self._looked_at = 0.0
+        self._asked_at = self._looked_at = 0.0
         self._closed = False
         self._noted = asyncio.Event()
         self._noted.set()
@@ -63,8 +63,9 @@ class ProfileThread:
     def look_if_old(self) -> None:
         """Look now, when the last look is PROFILE_LOOK_OLD_S old: something is about to be sent."""
         now = time.monotonic()
-        if self._is_watching and now - self._looked_at >= PROFILE_LOOK_OLD_S and not self._pending:
-            self._looked_at = now  # one that hangs is not asked on top more often than this
+        is_under_way = self._pending or self._asked_at > self._looked_at
+        if self._is_watching and now - self._looked_at >= PROFILE_LOOK_OLD_S and not is_under_way:
+            self._asked_at = now
             with contextlib.suppress(RuntimeError):  # no thread to be had: the next call may have one
                 self._worker.post(self._look)
 
