@@ -512,5 +512,6 @@ class Core(Notified):
         if self._session.is_load_for_present:
             hint = "the stored work is taken over as soon as it can be read"
             self._problem("store_slow", f"no session was read within {limit_s:g} s", hint)
+            self._session.saver.ok = False  # until something is written
         self._reading.overdue(limit_s)
         self._leave_restoring()

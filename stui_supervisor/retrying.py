@@ -350,7 +350,9 @@ class Retrying(Turn, ABC):
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
         if attempt.phase is Phase.UP:
-            self._lineage.lost(attempt.endpoint, attempt.look.who.process, attempt.look.seen or now)
+            process, seen = attempt.look.who.process, attempt.look.seen or now
+            self._lineage.lost(attempt.endpoint, process, seen)
+            self._session.last_seen(str(attempt.endpoint), process, seen.utc, now.monotonic_s)
         self._forget_failures_if_healthy()
         self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=keep_waiting)
         self._status = replace(self._status, degraded_reason=None, rtt_ms=None)

@@ -23,6 +23,7 @@ from stui_supervisor.endpoint import are_same
 from stui_supervisor.errors import StoreError
 from stui_supervisor.handshake import Known
 from stui_supervisor.identity import Identity, differ
+from stui_supervisor.look import Process
 from stui_supervisor.record import Claimed, SessionLost, SessionRecord, held, named
 from stui_supervisor.saver import Saver
 from stui_supervisor.section import total_bytes
@@ -318,6 +319,14 @@ class Session:
             **named(known.image),
             **held(known.session),
         )
+
+    def last_seen(self, endpoint: str, process: Process, seen_at: datetime, now: float) -> None:
+        """A link has ended: who had our session until then, and when that was seen last."""
+        had = self._current.backend_sessions.get(endpoint)
+        if had is not None and had.id == self.record.backend_session:
+            seen = had._replace(process=process.in_short, seen_at=seen_at)
+            self._remember_backend_session(endpoint, seen)
+            self._change(now, **held(seen))
 
     def made_again(self, endpoint: str, session: BackendSession, now: float) -> None:
         """The backend had lost our session while the link was up, and has given another."""

@@ -201,11 +201,13 @@ async def test_a_disk_that_hangs_delays_the_start_by_no_more_than_allowed_and_is
         async with life(store, Settings(restore_timeout_s=0.05)) as one:
             assert (await next_of(one.stream, Problem)).code == "store_slow"
             await entering(one.stream, State.CONNECTED)
+            assert not one.core.status(one.driver.now()).store_ok
             one.core.session.context["x"] = 1
             store.let_go.set()
             await until(lambda: one.core.session.id is not None)
             await one.driver.save()
             (stored,) = store.disk.sessions.values()
+            assert one.core.status(one.driver.now()).store_ok
             assert (stored.record.endpoint, stored.sections["x"].value) == (str(ENDPOINT), b"1")
     finally:
         store.let_go.set()

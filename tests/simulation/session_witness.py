@@ -9,6 +9,7 @@ from stui_supervisor.core import Core
 from stui_supervisor.effects import Effect, OpenLink, Release, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.inputs import Input
+from stui_supervisor.moment import Moment
 from stui_supervisor.requests import Request
 from stui_supervisor.states import State
 from stui_supervisor.wire.service import decode_request
@@ -20,6 +21,7 @@ from tests.simulation.violation import demand
 _THEIRS = f'"{STRANGER}'.encode()
 _PUSHES = frozenset({"update_session_state", "save_context"})
 _WITH_CLIENT = frozenset({"create_session", "restore_session"})
+_CLOCK_SET_S = 1.0
 _UP = (State.CONNECTED, State.DEGRADED)
 
 
@@ -30,14 +32,16 @@ class SessionWitness:
         self._core = core
         self._sites = sites
         self._site: Site | None = None
-        self._had: dict[tuple[str | None, str | None, Endpoint], tuple[str, int]] = {}
+        self._had: dict[tuple[str | None, str | None, Endpoint], tuple[str, int, float]] = {}
+        self._offset_s = 0.0
         self._endpoint: Endpoint | None = None
         self._client: str | None = None
         self._link = self._boot = 0
         self._objects: dict[str, tuple[int, Site, int]] = {}
 
-    def saw(self, event: Input, effects: Sequence[Effect]) -> None:
+    def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
         """Judge one step."""
+        self._offset_s = now.utc.timestamp() - now.monotonic_s
         if isinstance(event, inputs.Submit):
             self._submitted(event.request)
         elif isinstance(event, inputs.Opened) and self._site is not None:
@@ -97,12 +101,14 @@ class SessionWitness:
         if self._core.session.id is None or record.backend_session is None or endpoint is None:
             return
         held = self._core.session.id, known_as(record), endpoint
-        before, boot = self._had.get(held, (None, 0))
-        self._had[held] = str(record.backend_session), site.image.boot
+        before, boot, offset_s = self._had.get(held, (None, 0, 0.0))
+        self._had[held] = str(record.backend_session), site.image.boot, self._offset_s
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
-        # In a new process a session that shows no work may be anybody's, as far as the client is told.
+        # In a new process a session that shows no work may be anybody's, as far as the client is told; and after a
+        # sleep, or where a clock was set, the process may be a new one.
         shows = site.image.character.state_with_restore and site.image.sessions.get(before or "")
-        is_there = is_there and (boot == site.image.boot or bool(shows))
+        is_same = boot == site.image.boot and abs(self._offset_s - offset_s) < _CLOCK_SET_S
+        is_there = is_there and (is_same or bool(shows))
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")

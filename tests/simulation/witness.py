@@ -99,7 +99,7 @@ class Witness:
         self.waits.saw(effects, now.monotonic_s)
         self.identities.saw(event, effects, now.monotonic_s)
         self.settled.saw(event, effects, now.monotonic_s, self._state, deadline)
-        self.sessions.saw(event, effects)
+        self.sessions.saw(event, effects, now)
         self.copies.saw(event, effects)
         self.work.saw(event, effects, now.monotonic_s, deadline)
 
