@@ -18,6 +18,7 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.ports import ProfileStore
 
 _NOT_SEEN: Final = object()
+_NOT_READ: Final = object()  # what is there is news, whatever it is
 
 
 class ProfileThread:
@@ -27,6 +28,7 @@ class ProfileThread:
         self._open_profiles = open_profiles
         self._profiles: ProfileStore | None = None
         self._seen: object = _NOT_SEEN
+        self._has_read = False
         self._feed = feed
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-profile", PROFILE_LOOK_S, self._look)
@@ -148,11 +150,14 @@ class ProfileThread:
         try:
             profiles = self._opened()
             self._seen = profiles.signature()  # first: a change while it is read shows at the next look
-            return inputs.ProfileRead(effect.read, *profiles.read(effect.name))
-        except StoreError as error:
-            return inputs.ProfileFailed(effect.read, error)
+            read = inputs.ProfileRead(effect.read, *profiles.read(effect.name))
         except Exception as error:  # noqa: BLE001  # whatever is wrong, it is not known, and that is said
-            return inputs.ProfileFailed(effect.read, StoreError(f"{type(error).__name__}: {error}"))
+            if self._has_read:  # else whoever waits for it asks again by himself
+                self._seen = _NOT_READ
+            known = error if isinstance(error, StoreError) else StoreError(f"{type(error).__name__}: {error}")
+            return inputs.ProfileFailed(effect.read, known)
+        self._has_read = True
+        return read
 
     def _note(self, effect: NoteLink) -> None:
         # A recent endpoint is a courtesy, and the session has the wish too.

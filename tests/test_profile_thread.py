@@ -118,6 +118,21 @@ async def test_without_a_wish_for_a_link_nobody_looks_until_there_is_one_again()
     life.thread.close()
 
 
+async def test_what_could_not_be_read_is_read_again_at_the_next_look_though_nobody_has_changed_it() -> None:
+    profiles = MemoryProfiles()
+    life = Life(lambda: profiles)
+    life.thread.do(ReadProfile(1, "work"))
+    await life.next()
+    profiles.profiles["work"] = Profile(name="work", pin_image="one")
+    profiles.failure = FULL
+    life.thread.do(ReadProfile(2, "work"))
+    assert await life.next() == ProfileFailed(2, FULL)
+    profiles.failure = None
+    life.thread.watch()
+    assert await life.next() == ProfileChanged()
+    life.thread.close()
+
+
 async def test_before_a_new_link_what_has_changed_is_told_and_read() -> None:
     profiles = MemoryProfiles()
     life = Life(lambda: profiles)

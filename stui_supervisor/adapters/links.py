@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
@@ -33,9 +33,12 @@ def behind_link(path: str) -> str:
     target, status = _target(path, "file")
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeLink("does not lead to a file")
-    if not _IS_WINDOWS and not _is_ours_here(status, path):
-        raise UnsafeLink("leads to a file of another user")
-    _check(_places(path), path, "file")
+    if not _IS_WINDOWS:
+        if not _is_ours_here(status, path):
+            raise UnsafeLink("leads to a file of another user")
+        _check_way(path, "file")
+        if others_may_write(os.stat(os.path.dirname(target))):
+            raise UnsafeLink("leads into a directory that others may change")
     return target
 
 
@@ -46,26 +49,47 @@ def directory_behind_link(path: str) -> str:
         raise UnsafeLink.to_directory("does not lead to a directory")
     if not _is_ours_here(os.lstat(path), path):
         raise UnsafeLink.to_directory("belongs to another user")
-    _check([*list(_places(path))[:-1], target], path, "directory")
+    if not _is_ours_here(status, path):
+        raise UnsafeLink.to_directory("leads into a directory of another user")
+    if others_may_write(status):
+        raise UnsafeLink.to_directory("leads into a directory that others may change")
+    _check_way(path, "directory")
     return target
 
 
-def _check(places: Iterable[str], link: str, to: str) -> None:
-    """Whoever can change one of them can lead us elsewhere."""
-    for place in places:
+def _check_way(link: str, to: str) -> None:
+    """Whoever can rename what lies on the way to the target can lead us elsewhere."""
+    for place in _way(link):
         directory = os.stat(place)
-        if not _IS_WINDOWS and not _is_ours_here(directory, link):
+        if not _is_ours_here(directory, link):
             raise UnsafeLink("leads into a directory of another user", to=to)
-        if others_may_write(directory):
+        if others_may_write(directory) and not directory.st_mode & stat.S_ISVTX:
             raise UnsafeLink("leads into a directory that others may change", to=to)
 
 
-def _places(link: str) -> Iterator[str]:
-    """The directories that a link leads through, one link after the other, up to that of the file."""
-    at = link
-    while os.path.islink(at):  # it ends: the target was found
-        at = os.path.join(os.path.dirname(at), os.readlink(at))
-        yield os.path.realpath(os.path.dirname(at))
+def _way(link: str) -> Iterator[str]:
+    """Each directory in which a name is looked up from the link on; that the way ends is known."""
+    at, left = os.path.realpath(os.path.dirname(link)), [os.path.basename(link)]
+    is_link_itself = True  # where that is, is our own place
+    while left:
+        if not is_link_itself:
+            yield at
+        is_link_itself = False
+        name = left.pop()
+        here = os.path.join(at, name)
+        if name == os.pardir:
+            at = os.path.dirname(at)
+        elif os.path.islink(here):
+            target = os.readlink(here)
+            at = os.sep if os.path.isabs(target) else at
+            left += _names(target)
+        else:
+            at = here
+
+
+def _names(path: str) -> list[str]:
+    """The parts of a path, the last one first."""
+    return [part for part in reversed(path.split(os.sep)) if part not in {"", os.curdir}]
 
 
 def _target(path: str, to: str) -> tuple[str, os.stat_result]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
@@ -97,7 +96,7 @@ def _set_aside(file: ProfileFile, content: Content) -> Iterator[None]:
         keep_copy(file.root, file.backup_name, backup, file.utc())
     path, kept = file.path(file.name), None
     with suppress(FileNotFoundError):
-        if stat.S_ISLNK(os.lstat(path).st_mode):
+        if content.raw:  # what was there stays until the new one takes its place, also when this process is killed
             keep_copy(file.root, file.name, content.raw, file.utc())
         else:
             kept = keep(file.root, file.name, file.utc())

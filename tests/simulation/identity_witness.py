@@ -47,6 +47,8 @@ class IdentityWitness:
                 self._is_pinned = self._told is not None and profile.pin_image in self._spellings
             case inputs.Connect():
                 self._last_told = None
+            case inputs.Start(endpoint) if endpoint is not None:
+                self._last_told = None
             case inputs.Submit(request):
                 self._waits_for[request.message_id] = self._last_told
             case inputs.Received(_, token, body) if token in self._in_flight:

@@ -11,6 +11,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.requests import Request
+from stui_supervisor.section import METADATA_KEY
 from stui_supervisor.states import State
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.identities import known_as
@@ -105,9 +106,10 @@ class SessionWitness:
         self._had[held] = str(record.backend_session), site.image.boot, self._offset_s
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
-        # In a new process a session that shows no work may be anybody's, as far as the client is told; and after a
-        # sleep, or where a clock was set, the process may be a new one.
-        shows = site.image.character.state_with_restore and site.image.sessions.get(before or "")
+        # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and after
+        # a sleep, or where a clock was set, the process may be a new one.
+        state = site.image.sessions.get(before or "") or {}
+        shows = site.image.character.state_with_restore and METADATA_KEY in state
         is_same = boot == site.image.boot and abs(self._offset_s - offset_s) < _CLOCK_SET_S
         is_there = is_there and (is_same or bool(shows))
         if before not in {None, record.backend_session} and not site.image.has_misled:
