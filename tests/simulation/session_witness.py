@@ -106,8 +106,8 @@ class SessionWitness:
         self._had[held] = str(record.backend_session), site.image.boot, self._offset_s
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
-        # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and after
-        # a sleep, or where a clock was set, the process may be a new one.
+        # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and
+        # after a sleep, or where a clock was set, the process may be a new one.
         state = site.image.sessions.get(before or "") or {}
         shows = site.image.character.state_with_restore and METADATA_KEY in state
         is_same = boot == site.image.boot and abs(self._offset_s - offset_s) < _CLOCK_SET_S
