@@ -109,7 +109,7 @@ class SessionWitness:
         # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and
         # after a sleep, or where a clock was set, the process may be a new one.
         state = site.image.sessions.get(before or "") or {}
-        shows = site.image.character.state_with_restore and METADATA_KEY in state
+        shows = site.image.character.state_with_restore and state.get(METADATA_KEY)
         is_same = boot == site.image.boot and abs(self._offset_s - offset_s) < _CLOCK_SET_S
         is_there = is_there and (is_same or bool(shows))
         if before not in {None, record.backend_session} and not site.image.has_misled:
