@@ -83,7 +83,9 @@ class Pushing(Retrying):
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
         remains = {name: section for name, section in remains.items() if _is_news(section, own.get(name))}
-        lost = {**self._session.unseen(remains), **merged.lost}
+        unseen = self._session.unseen(remains)
+        lost = {**unseen, **merged.lost}
+        self._effects += self._session.keep({name: unseen[name] for name in unseen if name in merged.lost})  # both lost
         self._effects += self._session.keep(lost)
         self._tell_of_copies(lost, "the image")
         self._tell_of_doubtful(merged.doubtful)

@@ -230,6 +230,13 @@ def test_what_another_client_wrote_under_a_name_that_no_section_has_is_kept_and_
     assert (codes(effects), pushed(world)) == (["context_differed"], {"session": "s1", "work": "ours"})
 
 
+def test_of_two_copies_that_lose_against_one_deletion_both_are_kept() -> None:
+    deleted = {METADATA_KEY: {"sections": {"work": {"counter": 9, "writer": "another of mine", "deleted": True}}}}
+    world, effects = resuming({"work": section("ours", 3)}, {**deleted, "work": "theirs"})
+    kept = [json.loads(copy.sections["work"].value or b"") for copy in only(SaveSnapshot, effects)]
+    assert (kept, codes(effects), dict(world.context)) == (["theirs", "ours"], ["context_differed"], {})
+
+
 def without_a_disk() -> World:
     """Linked, with work of our own, and a link that was lost and has opened again."""
     world = World()
