@@ -365,8 +365,9 @@ class Handshake:
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
         self._is_another_process = self._has_restarted(session)
-        is_doubtful = self._is_another_process or (self._known.is_elsewhere and not self._has_same_boot(session))
-        if is_doubtful and owner is None and self._known.sections:  # it may number its sessions by itself
+        if (
+            self._is_doubtful(session) and owner is None and self._known.sections
+        ):  # it may number its sessions by itself
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
@@ -386,9 +387,15 @@ class Handshake:
         away_s = since(session.seen_at, self._utc) if session.seen_at and self._utc else 0.0
         return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it, away_s) is False
 
-    def _has_same_boot(self, session: BackendSession) -> bool:
+    def _is_doubtful(self, session: BackendSession) -> bool:
+        """True where nothing shows that it is the process still that had the session."""
+        if self._is_another_process:
+            return True
         boot = self.who.process.in_short.boot if self.who is not None else None
-        return boot is not None and boot == session.process.boot
+        if boot is not None and boot == session.process.boot:
+            return False
+        was_put_back = session.seen_at is not None and self._utc is not None and since(self._utc, session.seen_at) > 1.0
+        return self._known.is_elsewhere or was_put_back  # the uptime of another server, or no time to hold it against
 
     def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
         session = self._known.session

@@ -130,8 +130,14 @@ class Look:
         self._again_from = now + LOOK_RETRY_S
         return self._refused >= LOOKS_REFUSED_MAX
 
-    def forget(self) -> None:
+    def slept(self, slept_s: float) -> None:
         """This machine has slept: what was seen before is old, whatever the clock says."""
+        self._at = None
+        if self.seen is not None:
+            self.seen = self.seen._replace(monotonic_s=self.seen.monotonic_s - slept_s)
+
+    def forget(self) -> None:
+        """What was seen before counts no more."""
         self._at = None
 
     def is_old(self, now: float, interval_s: float) -> bool:
@@ -155,13 +161,20 @@ class Lineage:
     def __init__(self) -> None:
         self._lost: dict[Endpoint | None, tuple[Process, Moment]] = {}  # the latest comes last
 
+    def slept(self, slept_s: float) -> None:
+        """This machine has slept, and its monotonic clock may have stood meanwhile."""
+        self._lost = {
+            endpoint: (process, seen._replace(monotonic_s=seen.monotonic_s - slept_s))
+            for endpoint, (process, seen) in self._lost.items()
+        }
+
     def lost(self, endpoint: Endpoint | None, process: Process, seen: Moment) -> None:
         """A link that was up has ended, on which the process was ``seen`` last then."""
         self._lost.pop(endpoint, None)
         self._lost[endpoint] = process, seen
 
     def last_seen(self, endpoint: Endpoint | None, now: Moment) -> Earlier:
-        """The process that the last link to this endpoint was to; of sleep only the wall clock knows."""
+        """The process that the last link to this endpoint was to, and the time since, by whichever clock went on."""
         process, seen = self._lost.get(endpoint, (Process(), now))
         return Earlier(process, max(now.monotonic_s - seen.monotonic_s, since(seen.utc, now.utc)))
 

@@ -40,7 +40,8 @@ class Moving(Uplink):
         self._woken_link = self._attempt.link
         self._liveness.woke(now)
         self._exchange.woke()
-        self._attempt.look.forget()
+        self._attempt.look.slept(event.slept_s)
+        self._lineage.slept(event.slept_s)
         if self._attempt.path is not None:
             self._attempt.path.woke(now)
         self._moved(Woke(at=self._now.utc, slept_s=event.slept_s))

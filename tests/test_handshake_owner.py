@@ -104,9 +104,10 @@ def test_an_owner_too_long_to_be_kept_is_compared_and_not_said() -> None:
         (3_000, 1, THEIRS, False),
         (3_000, 1, MINE, True),
         (2, 1, THEIRS, False),
-        (3_000, -1, THEIRS, True),
+        (3_000, -1, THEIRS, False),
+        (3_000, -1, MINE, True),
     ],
-    ids=["the same process", "a later one", "written by us", "its uptime fell", "the clock was put back"],
+    ids=["the same process", "a later one", "written by us", "its uptime fell", "a clock put back", "the same, ours"],
 )
 def test_a_process_that_began_since_the_session_was_seen_has_to_show_whose_it_is(
     uptime: int, hours: int, state: Any, is_ours: bool

@@ -84,6 +84,13 @@ def test_of_a_sleep_only_the_wall_clock_knows() -> None:
     assert not lineage.last_seen(HERE, woken).is_another_than(process(uptime=3_613))
 
 
+def test_a_sleep_counts_also_where_the_wall_clock_was_put_back_over_it() -> None:
+    lineage = Lineage()
+    lineage.lost(HERE, process(uptime=3), at(100.0))
+    lineage.slept(3_600.0)
+    assert lineage.last_seen(HERE, Moment(110.0, at(50.0).utc)).is_another_than(process(uptime=3_000))
+
+
 def test_a_wall_clock_that_was_put_back_hides_no_time() -> None:
     lineage = Lineage()
     lineage.lost(HERE, process(uptime=3), at(100.0))
@@ -127,8 +134,9 @@ def test_a_look_is_old_until_there_is_one_and_when_its_time_has_come() -> None:
 def test_a_look_before_a_sleep_is_old() -> None:
     look = Look()
     look.saw(ONE, at(5.0))
-    look.forget()
+    look.slept(60.0)
     assert look.is_old(5.1, 10.0)
+    assert look.seen == Moment(-55.0, at(5.0).utc)
 
 
 def test_an_answer_that_is_an_error_is_no_look_and_is_asked_for_again_after_a_pause() -> None:
