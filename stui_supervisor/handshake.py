@@ -29,6 +29,7 @@ from stui_supervisor.config import (
     HANDSHAKE_SILENCES,
     LOOKS_REFUSED_MAX,
     PASSING_TRIES,
+    UPTIME_ROUNDED_S,
 )
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
@@ -365,9 +366,7 @@ class Handshake:
             self._unproven = owner if owner != identity_of(self._known.client_id) else None
             self._known = self._known._replace(session=session._replace(owner=owner))
         self._is_another_process = self._has_restarted(session)
-        if (
-            self._is_doubtful(session) and owner is None and self._known.sections
-        ):  # it may number its sessions by itself
+        if self._is_doubtful(session) and owner is None and self._known.sections:
             self._unproven = session.owner or identity_of(self._known.client_id)
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
@@ -388,14 +387,15 @@ class Handshake:
         return self._earlier.is_another_than(now) or now.in_short.is_same_as(had_it, away_s) is False
 
     def _is_doubtful(self, session: BackendSession) -> bool:
-        """True where nothing shows that it is the process still that had the session."""
+        """True where nothing shows that it is the process still that had the session; others number theirs the same."""
         if self._is_another_process:
             return True
         boot = self.who.process.in_short.boot if self.who is not None else None
         if boot is not None and boot == session.process.boot:
             return False
-        was_put_back = session.seen_at is not None and self._utc is not None and since(self._utc, session.seen_at) > 1.0
-        return self._known.is_elsewhere or was_put_back  # the uptime of another server, or no time to hold it against
+        seen_at, now = session.seen_at, self._utc
+        is_put_back = seen_at is not None and now is not None and since(now, seen_at) > UPTIME_ROUNDED_S
+        return self._known.is_elsewhere or is_put_back  # the uptime of another server, or no time to hold it against
 
     def _is_anothers(self, reply: Reply | MalformedMessage) -> bool:
         session = self._known.session
