@@ -33,8 +33,9 @@ class SessionWitness:
         self._core = core
         self._sites = sites
         self._site: Site | None = None
-        self._had: dict[tuple[str | None, str | None, Endpoint], tuple[str, int, float]] = {}
-        self._offset_s = 0.0
+        self._had: dict[tuple[str | None, str | None, Endpoint], tuple[str, int]] = {}
+        self._offset_s: float | None = None
+        self._was_set = False
         self._endpoint: Endpoint | None = None
         self._client: str | None = None
         self._link = self._boot = 0
@@ -42,7 +43,9 @@ class SessionWitness:
 
     def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
         """Judge one step."""
-        self._offset_s = now.utc.timestamp() - now.monotonic_s
+        offset_s = now.utc.timestamp() - now.monotonic_s
+        self._was_set |= self._offset_s is not None and abs(offset_s - self._offset_s) > _CLOCK_SET_S
+        self._offset_s = offset_s
         if isinstance(event, inputs.Submit):
             self._submitted(event.request)
         elif isinstance(event, inputs.Opened) and self._site is not None:
@@ -102,15 +105,15 @@ class SessionWitness:
         if self._core.session.id is None or record.backend_session is None or endpoint is None:
             return
         held = self._core.session.id, known_as(record), endpoint
-        before, boot, offset_s = self._had.get(held, (None, 0, 0.0))
-        self._had[held] = str(record.backend_session), site.image.boot, self._offset_s
+        before, boot = self._had.get(held, (None, 0))
+        self._had[held] = str(record.backend_session), site.image.boot
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
         # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and
         # after a sleep, or where a clock was set, the process may be a new one.
         state = site.image.sessions.get(before or "") or {}
         shows = site.image.character.state_with_restore and state.get(METADATA_KEY)
-        is_same = boot == site.image.boot and abs(self._offset_s - offset_s) < _CLOCK_SET_S
+        is_same = boot == site.image.boot and not self._was_set
         is_there = is_there and (is_same or bool(shows))
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
