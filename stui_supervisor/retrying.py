@@ -213,7 +213,7 @@ class Retrying(Turn, ABC):
         elif self._profile.uses_token and self._wants_token and not self._has_credentials:
             if endpoint not in self._without_token:
                 message = f"the profile {self._profile.name} uses a token, and the keyring has none for {endpoint}"
-                self._problem("no_token", message, "if the image wants one, store it again with login")
+                self._problem("no_token", message, "if the image wants one, store it again with: stui-supervisor login")
             self._without_token.add(endpoint)
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:

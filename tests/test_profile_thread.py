@@ -15,6 +15,7 @@ from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
 from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.testing import MemoryProfiles
+from tests.support.watching import until
 
 LIMIT_S = 10.0
 LOOK_S = 0.02
@@ -168,12 +169,14 @@ async def test_a_new_link_does_not_wait_for_a_look_that_hangs() -> None:
             return let_go.wait(LIMIT_S)
 
     life, gone_on = Life(Hanging), list[float]()
-    loop = asyncio.get_running_loop()
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
     began = loop.time()
     life.thread.look_first(lambda: gone_on.append(loop.time() - began))
-    await asyncio.sleep(PROFILE_LOOK_WAIT_S + 0.05)
+    await until(lambda: gone_on)
     let_go.set()
-    await asyncio.sleep(0.05)
+    life.thread._worker.post(lambda: loop.call_soon_threadsafe(ended.set))  # behind the look that hung
+    async with asyncio.timeout(LIMIT_S):
+        await ended.wait()
     assert len(gone_on) == 1
     assert gone_on[0] >= PROFILE_LOOK_WAIT_S - 0.01
     life.thread.close()
