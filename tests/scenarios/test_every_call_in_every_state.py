@@ -96,7 +96,9 @@ async def test_a_malformed_endpoint_changes_nothing(name: str, tmp_path: Path) -
 async def test_reconnect_while_waiting_tries_now(tmp_path: Path) -> None:
     async with scene(State.RECOVERING, tmp_path) as there:
         tried = len(there.peer.links)
+        assert there.supervisor.status().next_attempt_in_s is not None
         await there.supervisor.reconnect()
+        assert there.supervisor.status().next_attempt_in_s is None  # it has begun
         await until(lambda: len(there.peer.links) > tried)  # once the profile was looked at
 
 
