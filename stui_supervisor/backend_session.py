@@ -15,7 +15,8 @@ from stui_supervisor.config import SESSION_ID_MAX_BYTES, SESSION_ID_STORED_MAX_B
 from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NO_PROCESS, Process
 from stui_supervisor.masks import STATE_KEYS, MaskedName
-from stui_supervisor.wire.dialects import Reply
+from stui_supervisor.state_data import client_of
+from stui_supervisor.wire.dialects import Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
 _DESCRIPTIONS: Final = ("session", "client_info")  # of a session, in an answer about it
@@ -70,6 +71,21 @@ def names_another_session(reply: Reply, session: BackendSession) -> bool:
     answered, asked = identity_of(reply.result.get("session_id")), identity_of(session.id)
     is_other = answered is not None and asked is not None and answered.text != asked.text  # some answer 7 with "7"
     return is_other or differ(client_in(reply), session.owner)
+
+
+def restore(session: BackendSession, client_id: str) -> Operation:
+    """What asks for a session: by what the backend calls its owner, where that fits a message."""
+    owner = session.owner.value if session.owner is not None else None
+    named = owner if isinstance(owner, str | int | float) else client_id
+    return Operation("restore_session", {"session_id": session.id, "client_id": named})
+
+
+def is_pushed_by_another(state: Any, session: BackendSession, client_id: str) -> bool | None:
+    """Whether another client than us has pushed what the session holds; None where it does not say who has."""
+    client = client_of(state)
+    if client is None:
+        return None
+    return client != client_id and (session.owner is None or client != session.owner.text)
 
 
 def _is_session_id(value: object) -> TypeGuard[SessionId]:

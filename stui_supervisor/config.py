@@ -62,6 +62,7 @@ PROFILE_LOOK_WAIT_S: Final = 0.2  # a new link waits so long for a look at the p
 RECENT_WAIT_S: Final = 0.1  # a supervisor waits so long to note an endpoint
 PROFILE_LOOK_S: Final = 3.0  # while a link is wanted, it is seen so often whether somebody has changed the profile
 PROFILE_LOOK_OLD_S: Final = 1.0  # with a request it is seen again when the last look is as old as this
+SESSION_OLD_S: Final = 300.0  # how often STUI's server clears away what has expired; its number may be given again then
 RECENT_ENDPOINTS_KEPT: Final = 5  # of a profile; what STUI offers beside its favourites
 DENIED_RETRY_S: Final = 0.5  # Windows: a scanner that holds a file lets go within this
 QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones go

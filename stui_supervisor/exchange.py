@@ -25,7 +25,8 @@ from stui_supervisor.wire.service import decode_request
 
 _TOKEN_BYTES = 8
 _PUSH = "update_session_state"
-_MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY)  # a push is answered with what was pushed
+# A push is answered with what was pushed.
+_MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY, Purpose.OWNER)
 
 
 class Landed(NamedTuple):

@@ -19,7 +19,9 @@ from stui_supervisor.backend_session import (
     BackendSession,
     SessionId,
     client_in,
+    is_pushed_by_another,
     names_another_session,
+    restore,
     session_in,
     state_in,
 )
@@ -181,7 +183,7 @@ class Handshake:
         self._is_asking_again = False
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
-        self._unproven: Identity | None = None
+        self._is_unproven = False
         self.who: Who | None = None
         self._capabilities: frozenset[str] = frozenset()
         self._publishes: Any = None
@@ -231,7 +233,7 @@ class Handshake:
                 step = self._looked(reply)
             case "create_session":
                 step = self._create_answered(reply)
-            case "load_context" if self._unproven is not None or not passes:
+            case "load_context" if self._is_unproven or not passes:
                 state = state_in(reply)
                 is_ours = self._is_shown_to_be_ours(state) and not self._is_anothers(reply)
                 step = Merge(state) if is_ours else self._not_restored()
@@ -334,12 +336,8 @@ class Handshake:
         session = self._known.session
         if session is None:
             return self._ask("create_session", {"client_id": self._known.client_id})
-        return self._ask("restore_session", {"session_id": session.id, "client_id": self._owner_to_say(session)})
-
-    def _owner_to_say(self, session: BackendSession) -> Any:
-        """What the backend calls us, where that fits a message."""
-        value = session.owner.value if session.owner is not None else None
-        return value if isinstance(value, str | int | float) else self._known.client_id
+        asked = restore(session, self._known.client_id)
+        return self._ask(asked.command, asked.parameters)
 
     def _ask_for_copy(self) -> Step:
         session = self._known.session
@@ -363,11 +361,13 @@ class Handshake:
         needs_context = not state and self._dialect is Dialect.ENVELOPE
         owner = client_in(reply)
         if session.owner is None and owner is not None:  # an earlier version has not kept what the backend calls us
-            self._unproven = owner if owner != identity_of(self._known.client_id) else None
+            self._is_unproven = owner != identity_of(self._known.client_id)
             self._known = self._known._replace(session=session._replace(owner=owner))
         self._is_another_process = self._has_restarted(session)
-        if self._is_doubtful(session) and owner is None and self._known.sections:
-            self._unproven = session.owner or identity_of(self._known.client_id)
+        # A name that the backend gives may be everybody's, or be given anew.
+        is_named = owner is not None and owner == identity_of(self._known.client_id)
+        if self._is_doubtful(session) and not is_named and self._known.sections:
+            self._is_unproven = True
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
@@ -402,8 +402,12 @@ class Handshake:
         return session is not None and isinstance(reply, Reply) and names_another_session(reply, session)
 
     def _is_shown_to_be_ours(self, state: Any) -> bool:
-        """Where that is in doubt, ours is what we have written to."""
-        is_unproven, self._unproven = self._unproven is not None, None
+        """It says that we have pushed it; where it says nothing and that is in doubt, we have written to it."""
+        is_unproven, self._is_unproven = self._is_unproven, False
+        session = self._known.session
+        is_anothers = is_pushed_by_another(state, session, self._known.client_id) if session is not None else None
+        if is_anothers is not None:
+            return not is_anothers
         return not is_unproven or has_been_written_by(state, self._known.sections)
 
     def _not_restored(self) -> Step:

@@ -101,9 +101,9 @@ def _quoted(name: Identity | None) -> str:
 
 
 class Look:
-    """The latest look at who answers on one link; it ends with the link. ``seen`` is when it was.
+    """The latest look at who answers on one link, and at whose our session is; it ends with the link.
 
-    ``is_before_session``: the backend session is to be made once it is known who answers.
+    ``seen`` is when it was. ``is_before_session``: the backend session is to be made once it is known who answers.
     """
 
     def __init__(self) -> None:
@@ -111,6 +111,7 @@ class Look:
         self.seen: Moment | None = None
         self.is_before_session = False
         self._at: float | None = None
+        self._session_at: float | None = None
         self._again_from: float | None = None
         self._refused = 0
 
@@ -124,6 +125,14 @@ class Look:
         self.who, self.seen, self._at = who, now, now.monotonic_s
         self._again_from, self._refused = None, 0
 
+    def saw_session(self, now: float) -> None:
+        """Our session was made or restored, or took a push: no answer says that it is another's."""
+        self._session_at = now
+
+    def is_session_old(self, now: float, interval_s: float) -> bool:
+        """True when it has to be asked again whose our session is before anything is pushed to it."""
+        return self._session_at is None or now - self._session_at >= interval_s
+
     def refused(self, now: float) -> bool:
         """A ping was answered with an error, which says nothing. True when that has gone on for too long."""
         self._refused += 1
@@ -132,7 +141,7 @@ class Look:
 
     def slept(self, slept_s: float) -> None:
         """This machine has slept: what was seen before is old, whatever the clock says."""
-        self._at = None
+        self._at = self._session_at = None
         if self.seen is not None:
             self.seen = self.seen._replace(monotonic_s=self.seen.monotonic_s - slept_s)
 

@@ -58,6 +58,12 @@ class Profile:
             server_keys={one(text): key for text, key in self._keys_by_age(endpoint)},
         )
 
+    def naming(self, endpoint: Endpoint) -> Profile:
+        """The same where a person has named this endpoint, without a link to it so far."""
+        if self.texts_of(endpoint):
+            return self
+        return replace(self, recent=(*self.recent[: RECENT_ENDPOINTS_KEPT - 1], str(endpoint)))
+
     def server_key(self, endpoint: Endpoint) -> str | None:
         """The key that is pinned for this endpoint, however its spelling was stored.
 

@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from stui_supervisor.attempt import Phase
-from stui_supervisor.backend_session import BackendSession, SessionId, names_another_session, session_in, state_in
-from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX
+from stui_supervisor.backend_session import (
+    BackendSession,
+    SessionId,
+    is_pushed_by_another,
+    names_another_session,
+    restore,
+    session_in,
+    state_in,
+)
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX, SESSION_OLD_S
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
@@ -22,7 +30,8 @@ from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_cop
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
-_ABOUT_THE_SESSION: Final = (Purpose.PUSH, Purpose.SESSION, Purpose.COPY)  # what it may do something about at the end
+# What something may be done about at the end.
+_ABOUT_THE_SESSION: Final = (Purpose.PUSH, Purpose.SESSION, Purpose.COPY, Purpose.OWNER)
 
 
 class Pushing(Retrying):
@@ -40,10 +49,35 @@ class Pushing(Retrying):
         return earliest
 
     def _share(self) -> None:
-        """Push the context, unless something else is under way."""
-        session = self._session.record.backend_session
-        if self._exchange.flight is None and session is not None:
-            self._push(Purpose.PUSH, self._attempt.dialect, session)
+        """Push the context, unless something is under way. A session seen long ago may be another client's by now."""
+        session, attempt = self._session.record.session, self._attempt
+        if self._exchange.flight is not None or session is None:
+            return
+        if attempt.look.is_session_old(self._now.monotonic_s, SESSION_OLD_S):
+            asked = restore(session, self._session.record.client_id or "")
+            self._ask(Purpose.OWNER, attempt.dialect, asked, attempt.secret)
+        else:
+            self._push(Purpose.PUSH, attempt.dialect, session.id)
+
+    def _owner_answered(self, landed: Landed) -> None:
+        """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
+        reply, session = landed.reply, self._session.record.session
+        if isinstance(reply, Reply) and is_refusal(reply):
+            self._reject(refused(reply))
+        elif is_passing(reply):
+            self._put_off(reply)
+        elif isinstance(reply, Reply) and reply.ok and session is not None and self._is_anothers(reply, session):
+            self._make_session_again()
+        else:
+            self._attempt.look.saw_session(self._now.monotonic_s)
+            state = state_in(reply)
+            if isinstance(state, Mapping):
+                self._merge(state)
+                self._sharing.link_up(takes_it=True)
+
+    def _is_anothers(self, reply: Reply, session: BackendSession) -> bool:
+        client_id = self._session.record.client_id or ""
+        return names_another_session(reply, session) or bool(is_pushed_by_another(state_in(reply), session, client_id))
 
     def _gives_last_changes(self) -> bool:
         """True while the image has yet to get or to accept what changed. A request is not kept waiting for that.
@@ -111,7 +145,7 @@ class Pushing(Retrying):
             return
         names = ", ".join(sorted(lost))[:ERROR_TEXT_MAX_LENGTH]
         place = "in a snapshot file of this session" if self._session.id else "in memory until a disk takes it"
-        hint = f"the newer copy is in use; the other one is kept {place}"
+        hint = f"the newer copy is in use, as far as that can be known; the other one is kept {place}"
         self._problem("context_differed", f"{whose} had another copy of: {names}", hint)
 
     def _tell_of_doubtful(self, doubtful: tuple[str, ...]) -> None:
@@ -129,7 +163,7 @@ class Pushing(Retrying):
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: SessionId) -> None:
         self._session.context.pushed()
-        state = encode_state_data(self._session.context.sections())
+        state = encode_state_data(self._session.context.sections(), self._session.record.client_id or "")
         self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
         self._sharing.pushed()
 
@@ -140,6 +174,7 @@ class Pushing(Retrying):
         if is_passing(reply):
             self._put_off(reply)
         elif isinstance(reply, Reply) and reply.ok and is_ours:
+            self._attempt.look.saw_session(self._now.monotonic_s)
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             self._make_session_again()
@@ -180,6 +215,7 @@ class Pushing(Retrying):
             self._merge(state)
         self._sharing.link_up(takes_it=True)
         self._sharing.may_make_session_again()  # this was that one time
+        self._attempt.look.saw_session(self._now.monotonic_s)
         self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
         self._tell_of_long_id(session)
         if self._sharing.takes_it:

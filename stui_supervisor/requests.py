@@ -68,6 +68,7 @@ class Purpose(Enum):
     PUSH = auto()
     SESSION = auto()
     COPY = auto()
+    OWNER = auto()
     REQUEST = auto()
 
 

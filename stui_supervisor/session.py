@@ -211,7 +211,7 @@ class Session:
             endpoint=mine.endpoint or stored.endpoint,
             endpoint_from_file=(mine if mine.endpoint else stored).endpoint_from_file,
             dialect=mine.dialect or stored.dialect,
-            client_id=mine.client_id or stored.client_id,
+            client_id=(mine if mine.session else stored).client_id or mine.client_id,
             is_unnamed_told=mine.is_unnamed_told or stored.is_unnamed_told,
             wanted=stored.wanted if self._wish is None else self._wish,
         )

@@ -37,8 +37,9 @@ from stui_supervisor.section import (
 
 _TAGS: Final = "sections"
 _MORE_TAGS: Final = "more_deleted"  # beyond as many as the first version with such a state takes
-_TRACE: Final = "trace"  # which of PUSH_TRACES members there is, what is pushed decides
-_MEMBERS: Final = (_TAGS, _MORE_TAGS, _TRACE)
+_TRACES: Final = ("trace", "other_trace")  # which of PUSH_TRACES members each has, what is pushed decides
+_MEMBERS: Final = (_TAGS, _MORE_TAGS, *_TRACES)
+_CLIENT: Final = "client"  # which of us has pushed it
 _NAMELESS: Final = "written by another client"  # in a snapshot the section of what cannot be named as one
 _DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
 
@@ -72,14 +73,14 @@ class ImageCopy(NamedTuple):
     remains: dict[str, Section]
 
 
-def encode_state_data(sections: Mapping[str, Section]) -> bytes:
+def encode_state_data(sections: Mapping[str, Section], client_id: str = "") -> bytes:
     """What is pushed into a backend's session state, as JSON.
 
     Each live section under its own name with its plain value, so that other clients can read it,
     and one more key with the tags: ``{"stui_supervisor": {"sections": {name: {"counter", "writer", "sum"}}}}``, or
     with ``"deleted": true`` and ``"was"``. The ``sum`` shows what another client wrote beside our tag. A deleted
-    section has it too, as null: a server that merges tags as well would keep the old one. The values are not
-    serialised again: a megabyte would hold up the loop.
+    section has it too, as null: a server that merges tags as well would keep the old one. Beside the tags stands
+    whose session it is, ``"client"``. The values are not serialised again: a megabyte would hold up the loop.
     """
     members: list[bytes] = []
     tags: list[bytes] = []
@@ -99,7 +100,12 @@ def encode_state_data(sections: Mapping[str, Section]) -> bytes:
     metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
     if older:
         metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
-    metadata += b',"%s":{"%d":1}' % (_TRACE.encode(), crc32(metadata) % PUSH_TRACES)
+    total = crc32(metadata)
+    for trace in _TRACES:
+        metadata += b',"%s":{"%d":1}' % (trace.encode(), total % PUSH_TRACES)
+        total //= PUSH_TRACES
+    if client_id:
+        metadata += b',"%s":%s' % (_CLIENT.encode(), encode_value(client_id))
     members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
     return b"{" + b",".join(members) + b"}"
 
@@ -118,8 +124,7 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
         return ImageCopy({}, _nameless(state, own, {}))
     copy, metadata = ImageCopy({}, {}), state.get(METADATA_KEY)
     not_taken: dict[Any, Any] = {}
-    tags, trace = _tags_of(metadata), metadata.get(_TRACE) if isinstance(metadata, Mapping) else None
-    merges = isinstance(trace, Mapping) and len(trace) > 1
+    tags, merges = _tags_of(metadata), _has_several_traces(metadata)
     for name, value in state.items():
         try:
             encoded = encode_section(name, value)
@@ -140,6 +145,13 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
             copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
     copy.remains.update(_out_of_bounds(not_taken, own, state))
     return copy
+
+
+def client_of(state: Any) -> str | None:
+    """Which client has pushed a backend's session state; None where that is not said, as by an earlier version."""
+    metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
+    client = metadata.get(_CLIENT) if isinstance(metadata, Mapping) else None
+    return client if isinstance(client, str) and client else None
 
 
 def has_been_written_by(state: Any, own: Mapping[str, Section]) -> bool:
@@ -209,7 +221,8 @@ def _beside_tags(metadata: Any) -> Any:
     """What somebody else wrote in our place."""
     if not isinstance(metadata, Mapping):
         return metadata
-    return {key: part for key, part in metadata.items() if part and not (key in _MEMBERS and isinstance(part, Mapping))}
+    ours = {**dict.fromkeys(_MEMBERS, Mapping), _CLIENT: str}
+    return {key: part for key, part in metadata.items() if part and not isinstance(part, ours.get(key, ()))}
 
 
 def _read_under_deletion(
@@ -246,6 +259,12 @@ def _has_all_of(theirs: Any, ours: Any) -> bool:
 
 def _written_after(tag: _Tag, encoded: bytes | None) -> Section:
     return Section(encoded, tag.counter + 1, "")
+
+
+def _has_several_traces(metadata: Any) -> bool:
+    """True where more than one push has left something, as a server that merges objects keeps it."""
+    traces = map(metadata.get, _TRACES) if isinstance(metadata, Mapping) else ()
+    return any(isinstance(trace, Mapping) and len(trace) > 1 for trace in traces)
 
 
 def _tag_parts(metadata: Any) -> list[Mapping[str, Any]]:

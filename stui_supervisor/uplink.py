@@ -168,6 +168,7 @@ class Uplink(Pushing):
     def _note_session(self, step: Established) -> None:
         """What the backend takes and gives of the context, and what it has to be asked for again."""
         self._sharing.link_up(takes_it=step.known.session is not None)
+        self._attempt.look.saw_session(self._now.monotonic_s)
         if step.has_unread_copy:
             self._copy_not_given(step.refusal or "")
             return
@@ -290,6 +291,8 @@ class Uplink(Pushing):
                 self._push_answered(landed)
             case Purpose.SESSION:
                 self._session_made(landed)
+            case Purpose.OWNER:
+                self._owner_answered(landed)
             case Purpose.COPY if self._attempt.handshake is not None:
                 step = self._next_step(self._attempt.handshake, landed)
                 if self._attempt.phase is Phase.UP:

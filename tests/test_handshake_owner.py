@@ -48,6 +48,32 @@ def of_earlier_version(dialect: Dialect = COMMAND) -> Handshake:
     return handshake
 
 
+def pushed_by(client: str) -> Any:
+    return parse(encode_state_data({"work": Section(b"2", 9, "somebody")}, client))
+
+
+@BOTH
+@pytest.mark.parametrize("named", [{}, {"client_id": "anonymous"}], ids=["none is named", "everybody has one name"])
+def test_what_another_of_us_has_pushed_is_not_ours_whoever_is_named(dialect: Dialect, named: dict[str, str]) -> None:
+    start = known(dialect, "one", "s1")
+    session = BackendSession("s1", identity_of(named.get("client_id", "c")))
+    for client, is_ours in (("theirs", False), ("c", True)):
+        handshake = begun(start._replace(session=session))
+        handshake.answered(ok(dialect, image_id="one"))
+        state = pushed_by(client)
+        step = handshake.answered(ok(dialect, session_state=state, **named))
+        assert exact(step) == (exact(Merge(state)) if is_ours else ask(dialect, "ping"))
+
+
+def test_the_same_of_a_copy_that_is_loaded() -> None:
+    for client, is_ours in (("theirs", False), ("c", True)):
+        handshake = restoring(ENVELOPE)
+        assert exact(handshake.answered(ok(ENVELOPE))) == ask(ENVELOPE, "load_context", session_id="s1")
+        state = pushed_by(client)
+        step = handshake.answered(ok(ENVELOPE, context=state))
+        assert exact(step) == (exact(Merge(state)) if is_ours else ask(ENVELOPE, "ping"))
+
+
 @BOTH
 def test_a_session_that_is_another_clients_now_is_neither_merged_nor_pushed_to(dialect: Dialect) -> None:
     handshake = restoring(dialect)
@@ -125,6 +151,16 @@ def test_a_process_that_began_since_the_session_was_seen_has_to_show_whose_it_is
         step = handshake.merged(ours_is_newer=False)
         assert isinstance(step, Established)
         assert step.known.session == had._replace(process=Process(uptime_s=uptime), seen_at=now)
+
+
+@pytest.mark.parametrize(("owner", "is_ours"), [("anonymous", False), ("c", True)])
+def test_a_name_that_the_backend_has_given_does_not_show_that_to_another_process(owner: str, *, is_ours: bool) -> None:
+    had = BackendSession("s1", identity_of(owner), Process(boot=identity_of("first")))
+    start = known(COMMAND, "one", "s1")._replace(session=had, sections={"work": Section(b"1", 4, "me")})
+    handshake = begun(start)
+    handshake.answered(ok(image_id="one", boot_id="second"))
+    step = handshake.answered(ok(client_id=owner, session_state=THEIRS))
+    assert exact(step) == (exact(Merge(THEIRS)) if is_ours else ask(COMMAND, "ping"))
 
 
 # A session that an earlier version has stored

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from stui_supervisor.config import PROFILE_NAME_MAX_LENGTH
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.profile import Profile, checked_name
 
@@ -33,6 +34,14 @@ def test_five_are_kept() -> None:
 def test_the_same_endpoint_again_changes_nothing() -> None:
     profile = replace(NEW, favourite=True).linked_to("a")
     assert profile.linked_to("a") == profile == replace(NEW, favourite=True, recent=("a",))
+
+
+def test_an_endpoint_that_was_named_comes_behind_those_that_were_linked_and_is_there_once() -> None:
+    named = Endpoint.parse("tcp://127.0.0.1:5555")
+    profile = replace(NEW, recent=tuple("abcde")).naming(named)
+    assert profile.recent == ("a", "b", "c", "d", str(named))
+    assert profile.naming(named) is profile
+    assert NEW.naming(named).recent == (str(named),)
 
 
 @pytest.mark.parametrize("name", ["default", "w", "9to5", "a.b-c_d", "x" * PROFILE_NAME_MAX_LENGTH])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
-from stui_supervisor.effects import Effect, Send
+from stui_supervisor.config import SECTIONS_MAX, SESSION_OLD_S, Settings
+from stui_supervisor.effects import Effect, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
+from stui_supervisor.section import Section
 from stui_supervisor.state_data import read_copy
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.pushes import codes, commands, idle, pausing, pushed
 from tests.support.two_images import loses_the_session
 
 # When the image gets its copy
@@ -366,3 +369,84 @@ def test_requests_go_on_while_no_session_is_kept() -> None:
     loses(world)
     world.refuse("SessionError")
     assert endings(world.answer()) == [(1, "replied")]
+
+
+# Whose session it is by now
+
+
+def changed_late() -> World:
+    """The user has changed something long after our session was seen last; it is asked for."""
+    world = at("connected")
+    idle(world, SESSION_OLD_S - 0.5)
+    world.context["work"] = "new"
+    idle(world, 1.0)
+    assert world.asked().parameters == {"session_id": "made", "client_id": world.core._session.record.client_id}
+    return world
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"client_id": "theirs"}, {"session_state": {"stui_supervisor": {"client": "theirs"}}}],
+    ids=["named so", "pushed by another"],
+)
+def test_a_session_that_is_another_clients_by_now_is_not_pushed_to(answer: dict[str, object]) -> None:
+    world = changed_late()
+    assert commands(world.answer(answer)) == ["ping"]
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
+    assert commands(world.answer({"session_id": "second"})) == ["update_session_state"]
+    assert pushed(world) == {"session": "second", "work": "new"}
+    assert codes(world.answer()) == []
+    assert world.core._session.record.backend_session == "second"
+
+
+def test_one_that_is_ours_still_is_pushed_to_and_not_asked_for_again_soon() -> None:
+    world = changed_late()
+    ours = {"stui_supervisor": {"client": world.core._session.record.client_id}, "work": "foreign"}
+    assert commands(world.answer({"session_state": ours})) == ["update_session_state"]
+    assert pushed(world) == {"session": "made", "work": "new"}
+    world.answer()
+    idle(world, SESSION_OLD_S - 2.0)
+    world.context["work"] = "newer"
+    idle(world, 1.0)
+    assert pushed(world) == {"session": "made", "work": "newer"}
+
+
+def test_what_another_client_has_written_meanwhile_is_kept_before_ours_takes_its_place() -> None:
+    world = changed_late()
+    effects = world.answer({"session_state": {"work": "foreign", "more": "foreign"}})
+    assert [dict(kept.sections) for kept in only(SaveSnapshot, effects)] == [{"work": Section(b'"foreign"', 0, "")}]
+    assert codes(effects) == ["context_differed"]
+    assert pushed(world) == {"session": "made", "work": "new", "more": "foreign"}
+
+
+def test_what_cannot_be_merged_then_is_left_alone() -> None:
+    world = changed_late()
+    effects = world.answer({"session_state": {str(number): 1 for number in range(SECTIONS_MAX + 1)}})
+    assert (commands(effects), codes(effects)) == ([], ["too_many_sections"])
+
+
+def test_what_cannot_be_restored_is_found_out_by_the_push() -> None:
+    world = changed_late()
+    assert commands(world.refuse("SessionNotFound")) == ["update_session_state"]
+    assert commands(world.refuse("SessionNotFound")) == ["ping"]
+    assert commands(world.answer({"image_id": "one"})) == ["create_session"]
+
+
+def test_an_image_that_does_not_manage_to_say_it_is_asked_again_before_the_push() -> None:
+    world = changed_late()
+    assert commands(world.refuse("InternalError")) == []
+    assert commands(world.wait(2.0)) == ["restore_session"]
+    assert commands(world.answer({})) == ["update_session_state"]
+
+
+def test_an_image_that_refuses_the_token_then_needs_a_person() -> None:
+    world = changed_late()
+    assert triggers(world.refuse("AuthenticationFailed")) == [Trigger.REJECTED]
+
+
+def test_after_a_sleep_it_is_asked_too() -> None:
+    world = at("connected")
+    world.tell(inputs.Woke(60.0))
+    world.answer({"image_id": "one"})
+    world.context["work"] = "new"
+    assert commands(world.wait(1.0)) == ["restore_session"]

@@ -265,7 +265,7 @@ def test_without_a_claimed_session_what_was_changed_here_stays_and_the_images_co
     assert (problem.code, problem.message, problem.hint) == (
         "context_differed",
         "the image had another copy of: work",
-        "the newer copy is in use; the other one is kept in memory until a disk takes it",
+        "the newer copy is in use, as far as that can be known; the other one is kept in memory until a disk takes it",
     )
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
     world.wait(world.settings.save_retry_s)

@@ -21,7 +21,8 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context import METADATA_KEY, Section
 from stui_supervisor.section import RESERVED_PREFIX, checksum, is_section_name
-from stui_supervisor.state_data import encode_state_data, read_copy, sections_beyond
+from stui_supervisor.state_data import ImageCopy, client_of, encode_state_data, read_copy, sections_beyond
+from stui_supervisor.wire.limits import parse
 from tests.support.sections import JSON, NAMES, make, nested
 
 DELETIONS = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
@@ -82,6 +83,7 @@ def test_other_clients_find_plain_values_in_the_pushed_state() -> None:
                 "never out": {"counter": 2, "writer": "me", "deleted": True, "sum": None},
             },
             "trace": ANY,
+            "other_trace": ANY,
         },
     }
 
@@ -301,3 +303,22 @@ def test_what_cannot_be_named_takes_the_name_of_no_other_section() -> None:
     ((second, _),) = read_copy({"": 1, first: "theirs"}, {}).remains.items()
     ((third, _),) = read_copy({"": 1, first: "theirs"}, {second: section}).remains.items()
     assert len({first, second, third}) == 3
+
+
+def test_beside_the_tags_stands_who_has_pushed_them() -> None:
+    state = parse(encode_state_data({"work": Section(b"1", 1, "me")}, "client"))
+    assert client_of(state) == "client"
+    assert read_copy(state, {}) == ImageCopy({"work": Section(b"1", 1, "me")}, {})
+
+
+@pytest.mark.parametrize("client", [None, "", 7, ["client"], {}])
+def test_anything_else_there_says_nothing_of_that(client: object) -> None:
+    assert client_of({"stui_supervisor": {"sections": {}, "client": client}}) is None
+    states: list[object] = [None, [], {}, {"stui_supervisor": 1}]
+    assert [client_of(state) for state in states] == [None] * 4
+
+
+def test_a_server_that_merges_is_known_after_any_two_pushes() -> None:
+    pushes = [parse(encode_state_data({"work": Section(b"%d" % number, number, "me")})) for number in range(400)]
+    shown = [tuple(push[METADATA_KEY][trace].popitem() for trace in ("trace", "other_trace")) for push in pushes]
+    assert len({first for first, _ in shown}) < 400 == len(set(shown))  # one alone would tell some two apart no more

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     is_new = ask_keyring(lambda: KeyringCredentials().write(endpoint, token))
-    profile = _settle(arguments, uses_token=True)
+    profile = _settle(arguments, uses_token=True, named=endpoint if arguments.endpoint else None)
     if terminal.as_json:
         terminal.answer({"profile": profile.name, "endpoint": str(endpoint), "changed": is_new})
     before = "" if is_new else ", as it was before"
@@ -111,14 +111,15 @@ def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namesp
     return [profile.name for profile in others if endpoint in _endpoints(profile)]
 
 
-def _settle(arguments: argparse.Namespace, *, uses_token: bool) -> Profile:
-    """Write down whether the profile uses a token; the profile as it is then."""
+def _settle(arguments: argparse.Namespace, *, uses_token: bool, named: Endpoint | None = None) -> Profile:
+    """Write down whether the profile uses a token, and which endpoint a person has named; the profile as it is then."""
     file = profile_file(arguments)
 
     def changed(known: Profile | None) -> Profile | None:
         if known is None and not uses_token:
             return None
-        return replace(known or Profile(name=arguments.profile), uses_token=uses_token)
+        profile = replace(known or Profile(name=arguments.profile), uses_token=uses_token)
+        return profile if named is None else profile.naming(named)
 
     return file.change(arguments.profile, changed) or Profile(name=arguments.profile)
 

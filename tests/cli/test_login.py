@@ -64,6 +64,19 @@ def test_a_token_from_stdin_links_to_a_backend_that_wants_it_and_is_in_no_file(
     assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
 
 
+def test_who_logs_in_to_an_endpoint_by_name_has_named_it(command: Command, service: dict[str, str]) -> None:
+    with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=TOKEN)) as backend:
+        record = SessionRecord(profile="default", endpoint=backend.endpoint, endpoint_from_file=True)
+        files = SessionFiles(command.home / "sessions")
+        session_id = files.claim("default").session_id
+        files.save_record(session_id, record)
+        files.release(session_id)
+        assert command("eval", "3 + 4", environment=service).code == 2
+        assert command("login", backend.endpoint, stdin=TOKEN, environment=service).code == 0
+        asked = command("eval", "3 + 4", environment=service)
+        assert (asked.code, asked.out) == (0, "7\n")
+
+
 def test_login_and_logout_change_what_the_profile_says_and_tell_whether_anything_changed(
     command: Command, service: dict[str, str]
 ) -> None:
