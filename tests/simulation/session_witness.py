@@ -12,6 +12,7 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.requests import Request
 from stui_supervisor.section import METADATA_KEY
+from stui_supervisor.state_data import client_of
 from stui_supervisor.states import State
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.identities import known_as
@@ -114,6 +115,7 @@ class SessionWitness:
         state = site.image.sessions.get(before or "") or {}
         shows = site.image.character.state_with_restore and state.get(METADATA_KEY)
         is_same = boot == site.image.boot and not self._was_set
-        is_there = is_there and (is_same or bool(shows))
+        # What another of us has pushed to is left to it, whosever number it was.
+        is_there = is_there and (is_same or bool(shows)) and client_of(state) in {None, record.client_id}
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
