@@ -178,8 +178,8 @@ class Pushing(Retrying):
             self._sharing.accepted()
         elif self._sharing.may_make_session_again():
             self._make_session_again()
-        else:
-            self._no_backend_session(words_of(reply))
+        elif self._sharing.refused(self._now.monotonic_s):
+            self._tell_no_session(words_of(reply))
 
     @abstractmethod
     def _looks_first(self, *, is_push_wanted: bool = False) -> bool:
@@ -253,6 +253,9 @@ class Pushing(Retrying):
 
     def _no_backend_session(self, words: str) -> None:
         self._sharing.link_up(takes_it=False)
+        self._tell_no_session(words)
+
+    def _tell_no_session(self, words: str) -> None:
         hint = "the link works; the work context is kept on this machine only"
         self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
 

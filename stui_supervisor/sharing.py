@@ -19,6 +19,7 @@ class Sharing:
         self._due: float | None = None
         self._not_before = 0.0
         self._failed = 0
+        self._refused = 0
 
     def changed(self, now: float) -> None:
         """A section changed; the wait for a pause begins anew."""
@@ -31,10 +32,16 @@ class Sharing:
         self._due = max(self._due or 0.0, self._not_before)
         return self._failed == PUSHES_UNTOLD
 
+    def refused(self, now: float) -> bool:
+        """The backend refuses a push, to a new session too; it gets another ever more rarely. True the first time."""
+        self._not_before = self._due = now + SESSION_RETRY_S * 2**self._refused
+        self._refused += 1
+        return self._refused == 1
+
     @property
     def is_put_off(self) -> bool:
-        """True when one push after the other has failed, so that another one at once would be in vain."""
-        return self._failed >= PUSHES_UNTOLD
+        """True when one push after the other has failed, or was refused: another one at once would be in vain."""
+        return self._failed >= PUSHES_UNTOLD or self._refused > 0
 
     def pushed(self) -> None:
         """All of the present context is on its way."""
@@ -48,12 +55,12 @@ class Sharing:
         """A link is established; ``takes_it`` is False when its backend keeps no session for us."""
         self.takes_it = takes_it and not self._is_left_alone
         self._made_again = False
-        self._not_before, self._failed = 0.0, 0
+        self._not_before, self._failed, self._refused = 0.0, 0, 0
 
     def accepted(self) -> None:
         """The backend has taken a push."""
         self._made_again = False
-        self._not_before, self._failed = 0.0, 0
+        self._not_before, self._failed, self._refused = 0.0, 0, 0
 
     def may_make_session_again(self) -> bool:
         """True once after a push that was refused; false when a new session did not help either."""

@@ -14,7 +14,7 @@ from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers
-from tests.support.pushes import codes, commands, idle, pausing, pushed
+from tests.support.pushes import codes, commands, pausing, pushed
 from tests.support.two_images import loses_the_session
 
 # When the image gets its copy
@@ -200,12 +200,22 @@ def test_a_credential_that_is_refused_where_a_session_is_asked_for_again_needs_a
     assert triggers(world.refuse("AuthenticationFailed")) == [Trigger.REJECTED]
 
 
-def test_a_session_that_was_given_late_and_takes_no_push_is_not_made_again() -> None:
+def test_a_session_that_takes_no_push_is_not_made_again_and_gets_another_push_ever_more_rarely() -> None:
     world = denied()
     wait_quietly(world, 60.0)
     world.answer({"session_id": "s2"})
     assert codes(world.refuse("SessionError", "read-only")) == ["no_backend_session"]
-    assert wait_quietly(world, 3_600.0) == []
+    world.context["work"] = "new"
+    assert wait_quietly(world, 59.9) == []
+    assert wait_quietly(world, 0.1) == ["update_session_state"]
+    effects = world.refuse("SessionError", "read-only")
+    assert (commands(effects), codes(effects)) == ([], [])
+    assert wait_quietly(world, 119.9) == []
+    assert wait_quietly(world, 0.1) == ["update_session_state"]
+    assert pushed(world) == {"session": "s2", "work": "new"}
+    world.answer()
+    world.context["work"] = "taken at once again"
+    assert wait_quietly(world, 1.0) == ["update_session_state"]
 
 
 def test_a_session_that_cannot_be_made_again_now_is_made_later() -> None:
@@ -377,9 +387,9 @@ def test_requests_go_on_while_no_session_is_kept() -> None:
 def changed_late() -> World:
     """The user has changed something long after our session was seen last; it is asked for."""
     world = at("connected")
-    idle(world, SESSION_OLD_S - 0.5)
+    wait_quietly(world, SESSION_OLD_S - 0.5)
     world.context["work"] = "new"
-    idle(world, 1.0)
+    assert wait_quietly(world, 1.0) == ["restore_session"]
     assert world.asked().parameters == {"session_id": "made", "client_id": world.core._session.record.client_id}
     return world
 
@@ -405,9 +415,9 @@ def test_one_that_is_ours_still_is_pushed_to_and_not_asked_for_again_soon() -> N
     assert commands(world.answer({"session_state": ours})) == ["update_session_state"]
     assert pushed(world) == {"session": "made", "work": "new"}
     world.answer()
-    idle(world, SESSION_OLD_S - 2.0)
+    wait_quietly(world, SESSION_OLD_S - 2.0)
     world.context["work"] = "newer"
-    idle(world, 1.0)
+    assert wait_quietly(world, 1.0) == ["update_session_state"]
     assert pushed(world) == {"session": "made", "work": "newer"}
 
 

@@ -31,12 +31,3 @@ def pausing(world: World) -> World:
     world.context["work"] = "new"
     assert commands(world.wait(1.0)) == ["update_session_state"]
     return world
-
-
-def idle(world: World, seconds: float) -> None:
-    """Nobody wants anything for so long, and the image answers what it is asked."""
-    end = world.now.monotonic_s + seconds
-    while (due := world.core.next_deadline()) is not None and due < end:
-        if commands(world.wait_for_deadline()):
-            world.answer({"image_id": "one"})
-    world.wait(end - world.now.monotonic_s)
