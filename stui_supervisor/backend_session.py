@@ -80,12 +80,10 @@ def restore(session: BackendSession, client_id: str) -> Operation:
     return Operation("restore_session", {"session_id": session.id, "client_id": named})
 
 
-def is_pushed_by_another(state: Any, session: BackendSession, client_id: str) -> bool | None:
-    """Whether another client than us has pushed what the session holds; None where it does not say who has."""
+def is_pushed_by_another(state: Any, client_id: str) -> bool | None:
+    """Whether another client than us has pushed what a session holds; None where it does not say who has."""
     client = client_of(state)
-    if client is None:
-        return None
-    return client != client_id and (session.owner is None or client != session.owner.text)
+    return None if client is None else client != client_id
 
 
 def _is_session_id(value: object) -> TypeGuard[SessionId]:

@@ -404,8 +404,7 @@ class Handshake:
     def _is_shown_to_be_ours(self, state: Any) -> bool:
         """It says that we have pushed it; where it says nothing and that is in doubt, we have written to it."""
         is_unproven, self._is_unproven = self._is_unproven, False
-        session = self._known.session
-        is_anothers = is_pushed_by_another(state, session, self._known.client_id) if session is not None else None
+        is_anothers = is_pushed_by_another(state, self._known.client_id)
         if is_anothers is not None:
             return not is_anothers
         return not is_unproven or has_been_written_by(state, self._known.sections)

@@ -77,7 +77,7 @@ class Pushing(Retrying):
 
     def _is_anothers(self, reply: Reply, session: BackendSession) -> bool:
         client_id = self._session.record.client_id or ""
-        return names_another_session(reply, session) or bool(is_pushed_by_another(state_in(reply), session, client_id))
+        return names_another_session(reply, session) or bool(is_pushed_by_another(state_in(reply), client_id))
 
     def _gives_last_changes(self) -> bool:
         """True while the image has yet to get or to accept what changed. A request is not kept waiting for that.

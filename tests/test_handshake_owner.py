@@ -174,6 +174,12 @@ def test_a_session_of_an_earlier_version_that_is_named_ours_is_ours() -> None:
     assert step.known.session == session("s1", "c")
 
 
+def test_a_session_of_an_earlier_version_that_another_of_us_has_pushed_to_by_now_is_not_ours() -> None:
+    handshake = of_earlier_version()
+    step = handshake.answered(ok(client_id="theirs", session_state=pushed_by("theirs")))
+    assert exact(step) == ask(COMMAND, "ping")
+
+
 def test_a_session_of_an_earlier_version_whose_owner_is_not_named_goes_on_without() -> None:
     handshake = of_earlier_version()
     handshake.answered(ok(session_state=MINE))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 import zmq
 
@@ -19,9 +20,14 @@ from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 
+# The greeting, and the WELCOME that only the owner of the key can make (ZeroMQ RFCs 37 and 26).
+_KEY_SHOWN_BYTES: Final = 64 + 170
 
-async def why_refused(event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None) -> Failure:
-    """What the end of a handshake means, which the monitor told as ``event``."""
+
+async def why_refused(
+    event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None, received_bytes: int
+) -> Failure:
+    """What the end of a handshake means, which the monitor told as ``event``, after so much had come."""
     mechanism = await _mechanism_at(endpoint, address)
     words: str | None = None
     if mechanism == b"CURVE" and curve is None:
@@ -30,6 +36,8 @@ async def why_refused(event: int, endpoint: Endpoint, address: Address | None, c
         words = "the backend does not encrypt"
     elif mechanism is not None and event == zmq.Event.HANDSHAKE_FAILED_AUTH:
         words = "the backend does not let us in" + (f" (our public key is {curve.public})" if curve else "")
+    elif mechanism == b"CURVE" and received_bytes >= _KEY_SHOWN_BYTES:
+        return Failure(FailureKind.RESET)
     elif mechanism == b"CURVE":
         words = "the backend does not have the pinned key"
     # A forwarder whose backend is away accepts and closes too; it does not greet.

@@ -227,7 +227,6 @@ class ZmqConnection(ABC, Generic[L]):
         del self._racing[wire]
         if is_up:
             self._wire, self._address = wire, address
-            wire.watch_path()
             if self._listener is not None:
                 self._listener.opened()
             if wire.failure is not None:
@@ -235,8 +234,11 @@ class ZmqConnection(ABC, Generic[L]):
             else:
                 wire.read()
             return None
+        received_bytes = wire.received_bytes
         wire.close()
-        return await self._reason(address, wire)
+        if not wire.is_connected:
+            return await why_not_connected(self._endpoint, address)
+        return await why_refused(wire.ended_by, self._endpoint, address, self._curve, received_bytes)
 
     async def _refusal(self, wire: Wire) -> Failure | None:
         """Why the process at the other end of an IPC connection is not trusted, if it is not."""
@@ -250,12 +252,6 @@ class ZmqConnection(ABC, Generic[L]):
         if address is None:
             return str(self._endpoint)
         return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
-
-    async def _reason(self, address: Address | None, wire: Wire) -> Failure:
-        """Why an address could not be linked to."""
-        if wire.is_connected:
-            return await why_refused(wire.ended_by, self._endpoint, address, self._curve)
-        return await why_not_connected(self._endpoint, address)
 
     def _lost(self, wire: Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""

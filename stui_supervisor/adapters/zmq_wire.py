@@ -164,6 +164,7 @@ class Wire:
             if event & _CONNECTED:
                 self.is_connected = True
                 self._connection = value
+                self._path = TcpPath.of(value, self._port)
             elif event & _UP:
                 if not self.outcome.done():
                     self.outcome.set_result(True)
@@ -174,10 +175,11 @@ class Wire:
                 self._drain()  # replies that came before the end still count
                 self._fail(Failure(FailureKind.RESET))
 
-    def watch_path(self) -> None:
-        """Have the kernel's view of the connection at hand; libzmq has it open still, as far as it has said."""
-        if self.failure is None and self._connection is not None:
-            self._path = TcpPath.of(self._connection, self._port)
+    @property
+    def received_bytes(self) -> int:
+        """What has come so far, as far as the kernel tells; 0 where it does not."""
+        sample = self._path.look() if self._path is not None else None
+        return sample.received_bytes if sample is not None else 0
 
     def peer_user(self) -> int:
         """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.secret import Secret
 from tests.support.backend_process import BackendProcess
 from tests.support.link_listener import TIMES, Heard
-from tests.support.strange_servers import closing_at_once, speaking_http, tcp_server
+from tests.support.strange_servers import closing_at_once, forward, speaking_http, tcp_server
 from tests.support.watching import until
 
 PUBLIC, SECRET = (key.decode() for key in zmq.curve_keypair())
 SOMEBODY = zmq.curve_keypair()[0].decode()
+NOT_THE_PINNED_KEY = Failure(FailureKind.KEY_REFUSED, "the backend does not have the pinned key")
 
 
 def pinned(server_key: str) -> CurveKeys:
@@ -54,7 +57,7 @@ async def test_a_link_over_ipc_can_be_encrypted_too(transport: ZmqTransport, tmp
         assert backend.curve_key is not None
         assert await outcome(transport, backend.endpoint, pinned(backend.curve_key)) == "opened"
         wrong = await outcome(transport, backend.endpoint, pinned(SOMEBODY))
-        assert wrong == Failure(FailureKind.KEY_REFUSED, "the backend does not have the pinned key")
+        assert wrong == NOT_THE_PINNED_KEY
 
 
 async def test_each_refusal_says_what_is_wrong(transport: ZmqTransport, tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ async def test_each_refusal_says_what_is_wrong(transport: ZmqTransport, tmp_path
             await outcome(transport, plain.endpoint, pinned(SOMEBODY)),
         ]
     assert told == [
-        Failure(FailureKind.KEY_REFUSED, "the backend does not have the pinned key"),
+        NOT_THE_PINNED_KEY,
         Failure(FailureKind.KEY_REFUSED, f"the backend does not let us in (our public key is {PUBLIC})"),
         Failure(FailureKind.KEY_REFUSED, "the backend encrypts"),
         Failure(FailureKind.KEY_REFUSED, "the backend does not encrypt"),
@@ -78,3 +81,22 @@ async def test_each_refusal_says_what_is_wrong(transport: ZmqTransport, tmp_path
 async def test_a_forwarder_whose_backend_is_away_refuses_no_key(behaviour: object, transport: ZmqTransport) -> None:
     with tcp_server(behaviour) as endpoint:  # type: ignore[arg-type]  # one of strange_servers
         assert await outcome(transport, endpoint, pinned(SOMEBODY)) == Failure(FailureKind.NOT_ZEROMQ)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has come")
+@pytest.mark.parametrize(
+    ("cut_after", "failure"),
+    [(64 + 170, Failure(FailureKind.RESET)), (64, NOT_THE_PINNED_KEY)],
+    ids=["the WELCOME", "the greeting"],
+)
+async def test_what_has_shown_its_key_and_hangs_up_then_does_not_lack_it(
+    cut_after: int, failure: Failure, transport: ZmqTransport, tmp_path: Path
+) -> None:
+    async with encrypting(tmp_path) as backend:
+        assert backend.curve_key is not None
+
+        def cut(connection: socket.socket) -> None:
+            forward(connection, Endpoint.parse(backend.endpoint), most_back=cut_after)
+
+        with tcp_server(cut) as endpoint:
+            assert await outcome(transport, endpoint, pinned(backend.curve_key)) == failure

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from select import select
 from typing import Final, Self
 
 import zmq
@@ -135,6 +136,18 @@ def tcp_server(converse: Callable[[socket.socket], None], host: str = "127.0.0.1
 
 def closing_at_once(_connection: socket.socket) -> None:
     """Accept and close."""
+
+
+def forward(connection: socket.socket, endpoint: Endpoint, most_back: int) -> None:
+    """Carry what is said to a backend, and no more than so many bytes of its answers back."""
+    with socket.create_connection((endpoint.host, endpoint.port)) as backend:
+        while most_back > 0:
+            for ready in select([connection, backend], [], [])[0]:
+                part = ready.recv(min(most_back, 4_096) if ready is backend else 4_096)
+                if not part:
+                    return
+                (connection if ready is backend else backend).sendall(part)
+                most_back -= len(part) if ready is backend else 0
 
 
 def silent(connection: socket.socket) -> None:
