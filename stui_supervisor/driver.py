@@ -122,6 +122,7 @@ class Driver:
     def leave(self) -> None:
         """Tell the core to stop. Then ``close``."""
         self._store.leave(self._core.profile)
+        self._see_sleep()  # what was seen before is old, and the last push goes by it
         self.feed(inputs.Stop())
 
     async def close(self) -> None:

@@ -218,7 +218,7 @@ class Handshake:
         return self._session_answered(reply)
 
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
-        if isinstance(reply, Reply) and is_refusal(reply) and self._asked in WITH_TOKEN:
+        if isinstance(reply, Reply) and is_refusal(reply, of=self._asked):
             return Rejected(refused(reply))
         step: Step
         passes = is_passing(reply)
@@ -485,9 +485,14 @@ class Handshake:
         )
 
 
-def is_refusal(reply: Reply) -> bool:
-    """True for a reply to ping, create_session or restore_session that refuses the credential."""
-    return not reply.ok and reply.error_type in _REFUSALS
+def is_refusal(reply: Reply, of: str = "ping") -> bool:
+    """True for a reply to such a command that refuses the credential.
+
+    Who may ask who answers, and may not have one session, may have another: if it is the credential all the same, that
+    is refused as well, in the same attempt.
+    """
+    denies_one_session = of == "restore_session" and reply.error_type == "PermissionDenied"
+    return not reply.ok and of in WITH_TOKEN and reply.error_type in _REFUSALS and not denies_one_session
 
 
 def refused(reply: Reply) -> ConnectionRejected:

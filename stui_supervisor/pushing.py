@@ -62,7 +62,7 @@ class Pushing(Retrying):
     def _owner_answered(self, landed: Landed) -> None:
         """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
         reply, session = landed.reply, self._session.record.session
-        if isinstance(reply, Reply) and is_refusal(reply):
+        if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
             self._reject(refused(reply))
         elif is_passing(reply):
             self._put_off(reply)
@@ -201,7 +201,7 @@ class Pushing(Retrying):
 
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply, self._session.record.client_id or "")
-        if isinstance(landed.reply, Reply) and is_refusal(landed.reply):
+        if isinstance(landed.reply, Reply) and is_refusal(landed.reply, of="create_session"):
             self._reject(refused(landed.reply))
             return
         if session is None:

@@ -22,6 +22,7 @@ from tests.support.handshakes import (
     ENVELOPE,
     ask,
     begun,
+    error,
     established,
     exact,
     known,
@@ -72,6 +73,15 @@ def test_the_same_of_a_copy_that_is_loaded() -> None:
         state = pushed_by(client)
         step = handshake.answered(ok(ENVELOPE, context=state))
         assert exact(step) == (exact(Merge(state)) if is_ours else ask(ENVELOPE, "ping"))
+
+
+@BOTH
+def test_a_session_that_is_denied_to_who_may_ask_who_answers_is_made_anew(dialect: Dialect) -> None:
+    handshake = restoring(dialect)
+    assert exact(handshake.answered(error(dialect, "PermissionDenied"))) == ask(dialect, "ping")
+    assert exact(handshake.answered(ok(dialect, image_id="one"))) == ask(dialect, "create_session", client_id="c")
+    made = handshake.answered(ok(dialect, session_id="s2", client_id="c"))
+    assert exact(made) == exact(Merge(None, made=session("s2")))
 
 
 @BOTH

@@ -435,10 +435,11 @@ def test_what_cannot_be_merged_then_is_left_alone() -> None:
     assert (commands(effects), codes(effects)) == ([], ["too_many_sections"])
 
 
-def test_what_cannot_be_restored_is_found_out_by_the_push() -> None:
+@pytest.mark.parametrize("refusal", ["SessionNotFound", "PermissionDenied"])
+def test_what_cannot_be_restored_is_found_out_by_the_push(refusal: str) -> None:
     world = changed_late()
-    assert commands(world.refuse("SessionNotFound")) == ["update_session_state"]
-    assert commands(world.refuse("SessionNotFound")) == ["ping"]
+    assert commands(world.refuse(refusal)) == ["update_session_state"]
+    assert commands(world.refuse(refusal)) == ["ping"]
     assert commands(world.answer({"image_id": "one"})) == ["create_session"]
 
 

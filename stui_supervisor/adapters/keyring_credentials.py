@@ -49,9 +49,13 @@ class KeyringCredentials:
         return self._items.put(_token_name(endpoint), token)
 
     def delete(self, endpoint: Endpoint) -> bool:
-        """Keep it no longer; False when there was none."""
-        names = [_token_name(endpoint), *(name for name, _ in self._of_earlier_versions(endpoint))]
-        removed = [self._items.remove(name) for name in dict.fromkeys(names)]
+        """Keep it no longer, under no name that it may have; False when there was none."""
+        own = _token_name(endpoint)
+        known = {own: self._items.get(own), **dict(self._of_earlier_versions(endpoint))}
+        tokens = {token for token in known.values() if token is not None}
+        # A relative path may have been typed in any directory: there the token itself shows that it is this one.
+        others = (name for name in _relative_names(endpoint) if name not in known and self._items.get(name) in tokens)
+        removed = [self._items.remove(name) for name in (*known, *others)]
         return any(removed)
 
     def _of_earlier_versions(self, endpoint: Endpoint) -> Iterator[tuple[str, Secret]]:
@@ -150,6 +154,15 @@ def _other_spellings(endpoint: Endpoint) -> Iterator[str]:
         yield f"tcp://[::ffff:{address}]:{endpoint.port}"
         yield f"tcp://[::ffff:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}]:{endpoint.port}"
         yield f"tcp://[{mapped.exploded}]:{endpoint.port}"
+
+
+def _relative_names(endpoint: Endpoint) -> Iterator[str]:
+    """What an earlier version may have kept when a path to the socket was typed in one of the directories above it."""
+    if endpoint.scheme == "ipc":
+        _, *parts = endpoint.path.split("/")
+        for begin in range(len(parts)):
+            relative = "/".join(parts[begin:])
+            yield from (f"ipc://{relative}", f"ipc://./{relative}")
 
 
 def _written_out(address: ipaddress.IPv6Address) -> Iterator[str]:

@@ -76,6 +76,7 @@ class ProfileFile:
         self.utc = utc
         self._confirm = confirm
         self._lock_path = os.fspath(path.with_suffix(".lock"))
+        self._was_there = False
 
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
         """See ports.ProfileStore."""
@@ -117,6 +118,8 @@ class ProfileFile:
         What ``change`` raises is raised, and then nothing changes.
         """
         with self.errors("change the profiles"):
+            if self._was_there:
+                self.look()  # a home whose disk is gone is not made anew
             make_private_directory(self.root)
             with self.locked(wait_s):
                 content = self.look()
@@ -131,12 +134,16 @@ class ProfileFile:
                 return changed
 
     def look(self) -> Content:
-        """What is there. Raises NewerFormat or OSError."""
+        """What is there. Raises NewerFormat or OSError, and StoreError for a file that is there no more."""
         try:
             raw = read_regular(self.path(self.name), PROFILES_MAX_BYTES)
+            self._was_there = True
         except FileNotFoundError:
             refuse_file_above(self.path(self.name))
             trace = next(iter(self.traces()), None)
+            if trace is None and self._was_there:  # no command takes it away: perhaps its disk is gone
+                hint = "put it back; what it has settled holds until this program is started again"
+                raise StoreError(f"{self.name} was there and is gone", hint=hint) from None
             return Content(doubt="" if trace is None else f"{self.name} is missing, and there is {trace}")
         except Damaged as error:
             return Content(doubt=f"{self.name} is damaged ({error})")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from stui_supervisor.config import MESSAGE_MAX_DEPTH
+
 
 class Naming(NamedTuple):
     """One command in the ``envelope`` dialect; ``parameters`` maps the names that differ there."""
@@ -65,15 +67,19 @@ def is_repeatable(command: str) -> bool:
 
 def names_part_of_process(parameters: Mapping[str, Any]) -> bool:
     """Whether a request is about an object, a session or anything else by an id that one process has given it."""
-    return any(_is_of_process(name, value) or _holds_one(name, value) for name, value in parameters.items())
+    return _names_one(parameters, MESSAGE_MAX_DEPTH)
 
 
-def _holds_one(name: str, value: Any) -> bool:
-    """Whether one of the objects among the parameters does."""
-    objects = value if isinstance(value, list | tuple) else [value]
-    return not _TARGET.match(name) and any(
-        _is_of_process(*item) for each in objects if isinstance(each, Mapping) for item in each.items()
-    )
+def _names_one(found: Any, levels_left: int) -> bool:
+    """Whether it does, or an object in it; what is nested deeper than any message may."""
+    if isinstance(found, Mapping):
+        return levels_left == 0 or any(
+            _is_of_process(name, value) or (not _TARGET.match(name) and _names_one(value, levels_left - 1))
+            for name, value in ((str(key), value) for key, value in found.items())
+        )
+    if isinstance(found, list | tuple):
+        return levels_left == 0 or any(_names_one(each, levels_left - 1) for each in found)
+    return False
 
 
 def _is_of_process(name: str, value: Any) -> bool:

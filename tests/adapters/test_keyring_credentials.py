@@ -122,6 +122,16 @@ def test_a_token_under_a_usual_other_spelling_is_found_though_nothing_else_was_s
     assert backend.items[SERVICE, str(Endpoint.parse(text))] == "a token"
 
 
+def test_the_token_goes_under_every_relative_path_that_may_have_been_typed_for_it_and_no_other_token_does(
+    backend: InMemory,
+) -> None:
+    for name in ("ipc:///run/stui/s", "ipc://s", "ipc://./stui/s"):
+        backend.items[SERVICE, name] = "a token"
+    backend.items[SERVICE, "ipc://stui/s"] = "of another socket"
+    assert KeyringCredentials(KeyringItems(lambda: backend)).delete(Endpoint.parse("ipc:///run/stui/s"))
+    assert backend.items == {(SERVICE, "ipc://stui/s"): "of another socket"}
+
+
 def test_where_there_is_no_keyring_a_pair_serves_one_run() -> None:
     def of_a_run() -> KeyringClientKeys:
         return KeyringClientKeys(KeyringItems(fail.Keyring))

@@ -257,6 +257,19 @@ def test_a_file_that_is_gone_and_a_backup_that_is_not_are_no_file(home: Path) ->
     assert unchanged(home)
 
 
+def test_a_file_that_was_read_once_and_is_gone_without_a_trace_is_not_taken_for_none(home: Path) -> None:
+    file = ProfileFile(home / FILE)
+    assert file.read("work") == (NEW, ())
+    away = home.with_name("away")
+    home.rename(away)
+    for call in (lambda: file.read("work"), lambda: file.change("work", put(OLD)), file.read_all):
+        with pytest.raises(StoreError, match=r"profiles.json was there and is gone: put it back"):
+            call()
+    away.rename(home)
+    assert file.read("work") == (NEW, ())
+    assert ProfileFile(home.with_name("other") / FILE).read("work") == (Profile(name="work"), ())
+
+
 def test_a_copy_in_quarantine_shows_that_there_was_a_file(home: Path) -> None:
     (home / "quarantine").mkdir()
     (home / FILE).rename(home / "quarantine" / f"20260101T000000000000-{FILE}")

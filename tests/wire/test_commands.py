@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stui_supervisor.config import MESSAGE_MAX_DEPTH
 from stui_supervisor.wire.commands import (
     NAMINGS,
     is_repeatable,
@@ -14,6 +15,15 @@ from stui_supervisor.wire.commands import (
     naming_of_request_type,
 )
 from tests.support.values import WORDS
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """An object of so many levels that names nothing."""
+    found: Any = 1
+    for _ in range(levels):
+        found = {"x": found}
+    assert isinstance(found, dict)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -108,6 +118,9 @@ def test_the_other_request_types_of_stui_have_their_commands() -> None:
         {"handle": "h1"},
         {"objectRef": "r1"},
         {"objectIdentifier": 5},
+        {"code": "x", "context": {"self": {"objectId": 7}}},
+        {"code": "x", "bindings": [[{"a": {"b": [{"objectId": 7}]}}]]},
+        nested(MESSAGE_MAX_DEPTH + 1),
     ],
 )
 def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any]) -> None:
@@ -131,6 +144,9 @@ def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any
         {"messageId": "m"},
         {"receiver": "Array new: 3"},
         {"targets": ["Array new: 3"]},
+        {"code": "x", "context": {"bindings": [{"paid": [3]}], "target": {"expression": "x"}}},
+        {7: 3},
+        nested(MESSAGE_MAX_DEPTH),
     ],
 )
 def test_names_that_outlive_a_process_are_none_of_its_parts(parameters: dict[str, Any]) -> None:
