@@ -409,6 +409,14 @@ async def test_a_sleep_is_noticed_soon_after_waking_or_with_a_request_and_the_im
         assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
 
 
+async def test_a_program_that_ends_right_after_waking_has_noticed_the_sleep_before_its_last_push() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        one.clock.slept_s = 28_800.0
+        one.driver.leave()
+        assert [woke.slept_s for woke in one.asides if isinstance(woke, Woke)] == [28_800.0]
+
+
 async def test_what_is_slept_while_no_link_is_wanted_is_nothing() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
