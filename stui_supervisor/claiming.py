@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,11 +25,17 @@ class Candidate(NamedTuple):
 
 
 def in_order_of_claim(
-    candidates: Iterable[Candidate], profile: str, image: Identity | None, *, chosen: str | None = None
+    candidates: Iterable[Candidate],
+    profile: str,
+    image: Identity | None,
+    *,
+    chosen: str | None = None,
+    used: Collection[str] = (),
 ) -> list[Candidate]:
     """Those that fit, best first: what a person chose, with work in them before empty ones, then the newest.
 
-    A context belongs to a profile and an image: when an image is named, only sessions of that image fit.
+    A context belongs to a profile and an image: when an image is named, only sessions of that image fit. Who comes back
+    to one gets what he has ``used`` there himself, whatever others have left there since.
     """
     fitting = (
         candidate
@@ -38,7 +44,12 @@ def in_order_of_claim(
     )
     return sorted(
         fitting,
-        key=lambda candidate: (candidate.session_id == chosen, candidate.live_sections > 0, _age(candidate)),
+        key=lambda candidate: (
+            candidate.session_id == chosen,
+            candidate.live_sections > 0,
+            candidate.session_id in used,
+            _age(candidate),
+        ),
         reverse=True,
     )
 

@@ -366,8 +366,8 @@ class Handshake:
         self._is_another_process = self._has_restarted(session)
         # A name that the backend gives may be everybody's, or be given anew.
         is_named = owner is not None and owner == identity_of(self._known.client_id)
-        if self._is_doubtful(session) and not is_named and self._known.sections:
-            self._is_unproven = True
+        if self._is_another_process or (self._is_doubtful(session) and self._known.sections):
+            self._is_unproven = not is_named
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:

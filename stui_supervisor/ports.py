@@ -141,10 +141,10 @@ class SessionStore(Protocol):
     def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
-        Falls back to the newest empty free one, then to a new session. What this store owns already
-        stays owned and is not free. On a disk that can be read but not written the session is handed out
-        without being owned, with a notice ``read_only``; each save then tries to own it first, and fails
-        when another process owns it or has changed it since.
+        One that this store has saved to comes before the others. Falls back to the newest empty free one, then to a
+        new session. What this store owns already stays owned and is not free. On a disk that can be read but not
+        written the session is handed out without being owned, with a notice ``read_only``; each save then tries to
+        own it first, and fails when another process owns it or has changed it since.
         """
 
     def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:

@@ -55,12 +55,13 @@ class MemoryStore:
 
     def __init__(self, disk: MemoryDisk | None = None) -> None:
         self.disk = disk or MemoryDisk()
+        self._used: set[str] = set()
 
     def claim(self, profile: str, image: Identity | None = None) -> Claimed:
         """See ports.SessionStore."""
         self._count()
         candidates = [_seen(session_id, stored) for session_id, stored in self.disk.sessions.items()]
-        for candidate in in_order_of_claim(candidates, profile, image):
+        for candidate in in_order_of_claim(candidates, profile, image, used=self._used):
             stored = self.disk.sessions[candidate.session_id]
             if stored.owner is None:
                 stored.owner = self
@@ -79,6 +80,7 @@ class MemoryStore:
         stored = self._owned(session_id)
         stored.saves = self._count()
         stored.record = replace(record, status=dict(record.status))
+        self._used.add(session_id)
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
         """See ports.SessionStore."""

@@ -173,6 +173,13 @@ def test_a_name_that_the_backend_has_given_does_not_show_that_to_another_process
     assert exact(step) == (exact(Merge(THEIRS)) if is_ours else ask(COMMAND, "ping"))
 
 
+def test_who_has_no_work_yet_takes_no_session_of_another_process_either() -> None:
+    had = BackendSession("s1", identity_of("c"), Process(boot=identity_of("first")))
+    handshake = begun(known(COMMAND, "one", "s1")._replace(session=had))
+    handshake.answered(ok(image_id="one", boot_id="second"))
+    assert exact(handshake.answered(ok(session_state={"work": "theirs"}))) == ask(COMMAND, "ping")
+
+
 # A session that an earlier version has stored
 
 

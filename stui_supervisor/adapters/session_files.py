@@ -73,6 +73,7 @@ class SessionFiles:
         self._order = SessionOrder(self._root)
         self._is_inside: bool | None = None
         self._owned: dict[str, OwnedSession] = {}
+        self._used: set[str] = set()
         self._outlived: list[Candidate] = []
 
     def claim(self, profile: str, image: Identity | None = None) -> Claimed:
@@ -171,6 +172,7 @@ class SessionFiles:
         with self._saving("save the endpoint", session):
             session.turn = self._order.turn_of(session_id, session.turn, self)
             session.save_record(record, self._utc())
+            self._used.add(session_id)
         self._clean_up_one()
 
     def save_context(self, session_id: str, sections: Mapping[str, Section]) -> int:
@@ -230,7 +232,7 @@ class SessionFiles:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
         chosen = self._order.chosen(profile)
-        queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen)
+        queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen, used=self._used)
         while queue:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
@@ -241,7 +243,8 @@ class SessionFiles:
             is_empty = all(section.value is None for section in session.context.sections.values())
             if is_empty and candidate.live_sections:  # its newest context was damaged: others may have more
                 session.release()
-                queue = in_order_of_claim([*queue, candidate._replace(live_sections=0)], profile, image)
+                queue = [*queue, candidate._replace(live_sections=0)]
+                queue = in_order_of_claim(queue, profile, image, used=self._used)
                 continue
             self._owned[candidate.session_id] = session
             if candidate.session_id == chosen and session.read_only is None:

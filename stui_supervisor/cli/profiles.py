@@ -72,7 +72,7 @@ def confirm(arguments: argparse.Namespace) -> ExitCode:
         what = "Nothing was" if doubt is None or name is None else f"{printable(name)} was not"
         terminal.line(f"{what} in doubt; nothing is changed.")
     elif not decided:
-        terminal.line("What could not be read is given up; nothing is in doubt any more.")
+        terminal.line("What could not be read is given up: no token, key or image is asked for by it any more.")
     for one in decided:
         source = "nothing could be read of it, and nothing is settled now" if one.source == NOWHERE else one.source
         terminal.line(f"{printable(one.profile.name)}: {printable(source)}")

@@ -156,6 +156,15 @@ def test_a_claim_for_an_image_gets_only_sessions_of_that_image(process: Process)
     assert (fresh.fresh, fresh.record.image_id, fresh.record.endpoint) == (True, "three", RECORD.endpoint)
 
 
+def test_who_comes_back_to_an_image_gets_what_he_had_there_whatever_others_have_left_since(process: Process) -> None:
+    one, two, three = process(), process(), process()
+    mine, theirs = (leave(store, replace(RECORD, image_id="one"), WORK) for store in (one, two))
+    image = identity_of("one")
+    assert three.claim("default", image).session_id == theirs
+    three.release(theirs)
+    assert one.claim("default", image).session_id == mine
+
+
 def test_saving_into_a_session_that_is_not_owned_is_refused(process: Process) -> None:
     owner, stranger = process(), process()
     session_id = owner.claim("default").session_id
