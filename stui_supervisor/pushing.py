@@ -64,9 +64,11 @@ class Pushing(Retrying):
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
             self._reject(refused(reply))
+        elif session is None:
+            return  # it was given up meanwhile
         elif is_passing(reply):
             self._put_off(reply)
-        elif isinstance(reply, Reply) and reply.ok and session is not None and self._is_anothers(reply, session):
+        elif isinstance(reply, Reply) and reply.ok and self._is_anothers(reply, session):
             self._make_session_again()
         else:
             self._attempt.look.saw_session(self._now.monotonic_s)

@@ -14,7 +14,7 @@ from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.pushes import codes, commands, pausing, pushed, wait_quietly
 from tests.support.two_images import loses_the_session
 
 # When the image gets its copy
@@ -147,19 +147,6 @@ def denied() -> World:
     assert codes(world.refuse("SessionError", "5 sessions already")) == ["no_backend_session"]
     world.context["work"] = "new"
     return world
-
-
-def wait_quietly(world: World, seconds: float) -> list[str]:
-    """What is said on the link meanwhile, beside pings that are answered."""
-    said, end = [], world.now.monotonic_s + seconds
-    while world.now.monotonic_s < end:
-        due = world.core.next_deadline()
-        step = end - world.now.monotonic_s if due is None else min(due, end) - world.now.monotonic_s
-        for command in commands(world.wait(max(step, 0.0))):
-            said.append(command)
-            if command == "ping":
-                said += commands(world.answer({"image_id": "one"}))
-    return [command for command in said if command != "ping"]
 
 
 def test_a_session_that_was_denied_is_asked_for_again_after_a_minute_and_gets_the_work() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor import inputs
+from stui_supervisor.config import SESSION_OLD_S
 from stui_supervisor.effects import Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionLost
 from tests.support.core_world import DISK_FULL, World, only, saved, section, stored, told
+from tests.support.pushes import wait_quietly
 from tests.support.two_images import TWO, linked, meet, work_of
 
 GONE = SessionLost("another process owns the session now", hint="it goes on in another")
@@ -176,3 +178,15 @@ def test_a_new_run_goes_on_in_whatever_session_is_the_newest() -> None:
         world.tell(inputs.Stop())
     (load,) = only(Load, world.start())
     assert load.is_new is False
+
+
+def test_what_the_image_says_of_a_session_that_was_given_up_meanwhile_is_not_taken() -> None:
+    world = linked()
+    wait_quietly(world, SESSION_OLD_S)
+    world.disk_works = False
+    world.context["work"] = "changed"
+    (write,) = only(Save, world.tell(inputs.SaveContext(1)))
+    assert wait_quietly(world, 1.0) == ["restore_session"]
+    world.tell(lost(write))
+    world.answer({"session_state": {"work": "theirs", "more": "theirs"}})
+    assert dict(world.context) == {"work": "changed"}

@@ -31,3 +31,16 @@ def pausing(world: World) -> World:
     world.context["work"] = "new"
     assert commands(world.wait(1.0)) == ["update_session_state"]
     return world
+
+
+def wait_quietly(world: World, seconds: float) -> list[str]:
+    """What is said on the link meanwhile, beside pings that are answered."""
+    said, end = [], world.now.monotonic_s + seconds
+    while world.now.monotonic_s < end:
+        due = world.core.next_deadline()
+        step = end - world.now.monotonic_s if due is None else min(due, end) - world.now.monotonic_s
+        for command in commands(world.wait(max(step, 0.0))):
+            said.append(command)
+            if command == "ping":
+                said += commands(world.answer({"image_id": "one"}))
+    return [command for command in said if command != "ping"]
