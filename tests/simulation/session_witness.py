@@ -107,14 +107,14 @@ class SessionWitness:
             return
         held = self._core.session.id, known_as(record), endpoint
         before, boot = self._had.get(held, (None, 0))
-        self._had[held] = str(record.backend_session), site.image.boot
+        self._had[held] = str(record.backend_session), self._boot  # what comes may come late
         owner = site.image.kept.owners.get(before or "", "")
         is_there = before in site.image.sessions and owner in self._names(site)
         # In a new process a session that shows no work of ours may be anybody's, as far as the client is told; and
         # after a sleep, or where a clock was set, the process may be a new one.
         state = site.image.sessions.get(before or "") or {}
         shows = site.image.character.state_with_restore and state.get(METADATA_KEY)
-        is_same = boot == site.image.boot and not self._was_set
+        is_same = boot == self._boot and not self._was_set
         # What another of us has pushed to is left to it, whosever number it was.
         is_there = is_there and (is_same or bool(shows)) and client_of(state) in {None, record.client_id}
         if before not in {None, record.backend_session} and not site.image.has_misled:
