@@ -51,6 +51,7 @@ def test_the_same_seed_tells_the_same_story(seed: int) -> None:
     assert lived(seed).story.lines() == lived(seed).story.lines()
 
 
+@pytest.mark.timeout(180)  # a day of attempts takes up to a minute of a core while coverage is measured
 @pytest.mark.parametrize("reach", [Reach.UNREACHABLE, Reach.SILENT])
 def test_a_day_without_a_backend_is_told_in_few_lines_and_over_at_once(reach: Reach) -> None:
     world = World(0)
