@@ -118,6 +118,8 @@ class Core(Notified):
             self._end()
         if self._is_running:
             self._effects += self._session.save_if_due(now.monotonic_s)
+        else:
+            self._effects += self._session.save_after_end()
         return self._effects
 
     def next_deadline(self) -> float | None:

@@ -134,6 +134,7 @@ class Driver:
                 await self._store.drained()
                 await self._profiles.drained()
                 await self._end_journal()
+                await self._store.drained()  # of what was changed meanwhile
         except TimeoutError:
             self.feed(inputs.StoreSilent(is_over=True))
 

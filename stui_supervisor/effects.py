@@ -41,7 +41,7 @@ class SaveSnapshot(NamedTuple):
 
 
 class Release(NamedTuple):
-    """Give a claimed session back, after what is being saved."""
+    """Give a claimed session back, after what is being saved; one of a run that ends, when nothing more is saved."""
 
     session_id: str
 

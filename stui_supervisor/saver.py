@@ -40,6 +40,7 @@ class Saver:
         self._waiters: list[Waiter] = []
         self.present = Versions()
         self.saved = Versions()
+        self._begun = 0
         self.ok = True
 
     @property
@@ -51,6 +52,11 @@ class Saver:
     def has_work(self) -> bool:
         """True when the disk lacks some of the context."""
         return self.saved.context != self.present.context
+
+    @property
+    def has_unwritten_work(self) -> bool:
+        """True when some of the context is in no write that has begun, and none is under way."""
+        return not self._writing and self._begun != self.present.context
 
     def record_changed(self, now: float) -> None:
         """The record changed; it and the context are due at once."""
@@ -76,6 +82,7 @@ class Saver:
     def begin(self) -> bool:
         """A write starts; True when it has to hold the context as well as the record."""
         self._writing.append(self.present)
+        self._begun = self.present.context
         self._due = None
         return self.present.context > self.saved.context
 

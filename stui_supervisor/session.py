@@ -408,7 +408,7 @@ class Session:
             if due is None or due > now:
                 continue
             if holding.id is not None:
-                effects.append(self._save(holding))
+                effects.append(self._save(holding, holding.id))
             else:
                 effects += self.load(holding.record.image, holding, is_new=holding.needs_new)
         return effects
@@ -466,9 +466,14 @@ class Session:
         effects: list[Effect] = []
         for holding in self._holdings():
             if holding.id is not None:
-                effects += [*holding.keep(), self._save(holding), Release(holding.id)]
+                effects += [*holding.keep(), self._save(holding, holding.id), Release(holding.id)]
                 self._ended[holding.id], holding.id = holding, None
         return effects
+
+    def save_after_end(self) -> list[Effect]:
+        """What was changed after the last write had begun, while the session is still held."""
+        ended = self._ended.items()
+        return [self._save(holding, session) for session, holding in ended if holding.saver.has_unwritten_work]
 
     def _holdings(self) -> Iterator[Holding]:
         yield self._current
@@ -484,7 +489,6 @@ class Session:
             return None
         return holding.saver.next_deadline()
 
-    def _save(self, holding: Holding) -> Save:
-        assert holding.id is not None  # noqa: S101  # callers have a session
+    def _save(self, holding: Holding, session_id: str) -> Save:
         sections = self.context.sections() if holding.sections is None else holding.sections
-        return Save(holding.id, holding.record, sections if holding.saver.begin() else None)
+        return Save(session_id, holding.record, sections if holding.saver.begin() else None)

@@ -44,12 +44,16 @@ class StoreThread:
         self._pending = 0
         self._saves = 0
         self._silence: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._is_leaving = self._closed = False
+        self._to_release: dict[str, Release] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
     def do(self, effect: _StoreEffect) -> None:
         """Queue one call."""
+        if self._is_leaving and isinstance(effect, Release):
+            self._to_release[effect.session_id] = effect
+            return
         self._pending += 1
         self._idle.clear()
         if isinstance(effect, Save):
@@ -58,12 +62,13 @@ class StoreThread:
         self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
 
     def leave(self, profile: str) -> None:
-        """The supervisor ends: who starts in this process waits until all is written and given back."""
+        """The supervisor ends: its sessions are given back last, and who starts in this process waits for that."""
+        self._is_leaving = True
         if self._place is not None and self._departure is None:
             self._departure = Departure(self._place, profile, self._loop, self._post_end)
 
     async def drained(self) -> None:
-        """Wait until every call has been answered, and its answer has led to no other."""
+        """Wait until every call has been answered, and its answer has led to no other; but see ``leave``."""
         await self._idle.wait()
 
     def close(self) -> None:
@@ -72,6 +77,7 @@ class StoreThread:
         for timer in (self._look, self._silence):
             if timer is not None:
                 timer.cancel()
+        self._give_back()
         if self._departure is not None:
             self._post_end(self._departure)
         self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
@@ -95,8 +101,14 @@ class StoreThread:
         wanted = self._saves and not self._closed
         self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
 
+    def _give_back(self) -> None:
+        """Until now a change was still written."""
+        while self._to_release:
+            self._post(self._to_release.popitem()[1], [])
+
     def _post_end(self, departure: Departure) -> None:
         """What was asked for before is done first, however long it takes."""
+        self._give_back()
         try:
             self._worker.post(departure.over)
         except RuntimeError:

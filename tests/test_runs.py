@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,16 @@ async def stopping(there: Scene, turns: int = 1) -> asyncio.Task[None]:
     return stop
 
 
+def slow(call: Callable[[int], None], by_s: float) -> Callable[[int], None]:
+    """The same call, which takes longer."""
+
+    def called(descriptor: int) -> None:
+        time.sleep(by_s)
+        call(descriptor)
+
+    return called
+
+
 async def test_a_start_waits_for_the_stop_that_is_under_way_and_goes_on_in_its_session(tmp_path: Path) -> None:
     async with scene(State.CONNECTED, tmp_path) as there:
         session_id = there.supervisor.status().session_id
@@ -58,6 +70,33 @@ async def test_a_start_after_a_stop_that_was_cancelled_goes_on_in_its_session(tu
         await there.supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
         assert there.supervisor.status().session_id == session_id
         assert dict(there.supervisor.context) == {"workspaces": list(range(1_000))}
+
+
+@pytest.mark.parametrize("changed_after_s", [0.0, 0.01, 0.03, 0.05])
+async def test_what_is_changed_while_a_stop_is_under_way_is_saved(
+    changed_after_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        monkeypatch.setattr(os, "fsync", slow(os.fsync, 0.02))
+        stop = await stopping(there)
+        await asyncio.sleep(changed_after_s)
+        assert not stop.done()
+        there.supervisor.context["last"] = "words"
+        del there.supervisor.context["workspaces"]
+        await stop
+        async with Supervisor(home=tmp_path, link=there.peer) as later:
+            await later.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert dict(later.context) == {"last": "words"}
+
+
+async def test_what_is_changed_in_the_turn_before_everything_is_given_back_is_saved(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stop = await ending(there)
+        there.supervisor.context["last"] = "words"
+        await stop
+        async with Supervisor(home=tmp_path, link=there.peer) as later:
+            await later.wait_for(State.CONNECTED, timeout=LIMIT_S)
+            assert dict(later.context) == {"last": "words"}
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

@@ -157,3 +157,19 @@ def test_who_waits_for_what_is_being_written_makes_no_second_write() -> None:
     one.wait(1, NOW)
     assert one.finished() == [1]
     assert one.next_deadline() is None
+
+
+def test_work_is_unwritten_until_a_write_of_it_begins_and_while_none_is_under_way() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    seen = [one.has_unwritten_work]
+    one.begin()
+    seen.append(one.has_unwritten_work)
+    one.context_changed(NOW)
+    seen.append(one.has_unwritten_work)
+    one.finished()
+    seen.append(one.has_unwritten_work)
+    one.begin()
+    one.failed(NOW)
+    seen.append(one.has_unwritten_work)
+    assert seen == [True, False, False, True, False]

@@ -49,6 +49,23 @@ async def test_a_snapshot_that_fails_is_answered_with_the_reason() -> None:
     assert store.disk.sessions[session_id].snapshots == []
 
 
+async def test_who_leaves_gives_a_session_back_after_whatever_is_saved_until_the_end() -> None:
+    store = MemoryStore(MemoryDisk())
+    record, session_id = SessionRecord(profile="default"), store.claim("default").session_id
+    fed = list[Input]()
+    thread = StoreThread(lambda: store, fed.append)
+    thread.leave("default")
+    thread.do(Release(session_id))
+    async with asyncio.timeout(LIMIT_S):
+        await thread.drained()
+    was_owned = store.disk.sessions[session_id].owner is store
+    thread.do(Save(session_id, record, LOST))
+    thread.close()
+    session = store.disk.sessions[session_id]
+    await until(lambda: session.owner is None)
+    assert (was_owned, session.sections) == (True, LOST)
+
+
 def _has(fed: list[Input], number: int) -> bool:
     return len(fed) >= number
 

@@ -108,6 +108,7 @@ class Program:
             return
         self.is_running = False
         self.is_leaving = True
+        self._store.leave()
         self.feed(inputs.Stop())
         store, run = self._store, self._run
         self._agenda.after(STOP_TIMEOUT_S, lambda: self._when_awake(lambda: self._end(store, run)))
@@ -299,7 +300,8 @@ class Program:
 
     def _context_changed(self) -> None:
         self.witness.context_changed()
-        self.feed(inputs.ContextChanged())
+        if self._store.is_heard:
+            self.feed(inputs.ContextChanged())
 
     def _arm(self) -> None:
         """One timer; an earlier one stands, because ringing early does no harm."""

@@ -49,6 +49,7 @@ class StoreQueue:
         self._disk = disk
         self._answered: Callable[[StoreCall, Input | None], None] | None = answered
         self._calls: deque[StoreCall] = deque()
+        self._last: list[Release] | None = None
         self._is_busy = False
         self._is_dead = False
 
@@ -64,12 +65,22 @@ class StoreQueue:
 
     def do(self, call: StoreCall) -> None:
         """Queue one call."""
+        if self._last is not None and isinstance(call, Release):
+            self._last.append(call)
+            return
         self._calls.append(call)
         self._next()
+
+    def leave(self) -> None:
+        """The program ends: its sessions are given back last."""
+        self._last = []
 
     def abandon(self) -> None:
         """Nobody listens any more."""
         self._answered = None
+        self._calls.extend(self._last or [])
+        self._last = None
+        self._next()
 
     def die(self) -> None:
         """The process is gone; what it had not done is not done."""
