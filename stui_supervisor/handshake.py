@@ -310,7 +310,6 @@ class Handshake:
             return self._identify_again(reply)
         if self._asked == "look":
             return self._looked(reply)
-        self._known = self._known._replace(image=self._known.image or (self.who.image if self.who else None))
         self._refusal = f"no answer to {self._asked}"
         if self._known.session is None and self._verdict is BackendVerdict.RESTARTED:
             self._verdict = BackendVerdict.UNKNOWN
@@ -427,7 +426,6 @@ class Handshake:
         image = identity_of(reply.result.get("image_id"))
         if differ(image, self._known.image):
             return self._identify(reply)
-        self._known = self._known._replace(image=self._known.image or image)
         return self._session()
 
     def _ask_who(self, asked: str) -> Ask:
@@ -444,9 +442,12 @@ class Handshake:
         return Ask(self._dialect, Operation("ping", {}), self._secret)
 
     def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
+        trouble = trouble_in(reply, self._dialect, pin=self._pin, image=image)
         if isinstance(reply, Reply) and reply.ok:
-            self.who = who_answers(reply.result)
-        return trouble_in(reply, self._dialect, pin=self._pin, image=image)
+            who = self.who = who_answers(reply.result)
+            if trouble is None:  # it may say its name only now
+                self._known = self._known._replace(image=self._known.image or who.image)
+        return trouble
 
     def _create_answered(self, reply: Reply | MalformedMessage) -> Step:
         session = session_in(reply, self._known.client_id)

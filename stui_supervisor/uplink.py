@@ -69,11 +69,13 @@ class Uplink(Pushing):
         is_known = attempt.endpoint in self._without_heartbeats
         attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
         self._look_at_path()
+        pin = self._profile.pin_image
+        attempt.settled = attempt.settled._replace(pin=pin)
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)),
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
-            pin=self._profile.pin_image,
+            pin=pin,
             gives_copy_up=self._gives_copy_up(),
             earlier=self._lineage.last_seen(attempt.endpoint, self._now),
             utc=self._now.utc,

@@ -314,6 +314,18 @@ def test_a_pin_that_is_set_during_an_attempt_holds_for_it() -> None:
     assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
 
 
+def test_a_pin_that_was_taken_away_and_is_set_again_during_an_attempt_holds_for_it() -> None:
+    world = World(ONE_OFF, profile=PINNED)
+    world.start(HERE)
+    world.profile = DEFAULT
+    world.tell(inputs.ProfileChanged())
+    world.opened()
+    world.profile = PINNED
+    world.tell(inputs.ProfileChanged())
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
+
+
 def test_what_kept_a_link_away_is_no_reason_any_more_once_it_is_there() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)

@@ -169,6 +169,18 @@ def looking(dialect: Dialect = COMMAND) -> Handshake:
     return handshake
 
 
+@BOTH
+def test_an_image_that_says_its_name_only_when_it_is_asked_again_is_known_by_it(dialect: Dialect) -> None:
+    handshake = begun(known(dialect, None, "s1"))
+    handshake.answered(ok(dialect))
+    handshake.answered(ok(dialect, state={"work": 1}))
+    handshake.looks_first(Merge({"work": 1}))
+    assert isinstance(handshake.answered(ok(dialect, image_id="one")), Merge)
+    step = handshake.merged(ours_is_newer=False)
+    assert isinstance(step, Established)
+    assert step.known.image == image("one")
+
+
 LOOKS = pytest.mark.parametrize(
     ("begin", "goes_on"),
     [(gone, Ask(COMMAND, Operation("create_session", {"client_id": "c"}))), (looking, Merge({"work": 1}))],
