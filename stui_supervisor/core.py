@@ -388,7 +388,7 @@ class Core(Notified):
             self._leave_restoring_if_read()
 
     def _adopt(self, claimed: Claimed) -> None:
-        was_lost = self._session.is_lost
+        was_lost, had = self._session.is_lost, self._session.record.backend_session
         adopted = self._session.adopt(claimed, self._now.monotonic_s)
         self._effects += adopted if was_lost else self._told(adopted, "the stored session")
         if was_lost and self._session.id is not None:
@@ -396,6 +396,8 @@ class Core(Notified):
             self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=LOST))
         if self._route.named is not None:
             self._session.named(str(self._route.named), self._now.monotonic_s)
+        if had is not None and self._session.record.backend_session != had:
+            self._leave_backend_session()
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.ends_with(event.load):

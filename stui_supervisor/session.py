@@ -39,7 +39,7 @@ class Holding:
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
     ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
     has taken yet; ``seen`` what else an image was found to have at the last link. ``lost`` is the id of a session that
-    was lost: a new one is needed.
+    was lost: a new one is needed. ``had`` is the session of the run before.
     """
 
     record: SessionRecord
@@ -50,6 +50,7 @@ class Holding:
     unkept: list[Mapping[str, Section]] = field(default_factory=list)
     seen: dict[str, Section] = field(default_factory=dict)
     lost: str | None = None
+    had: str | None = None
 
     def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
@@ -60,6 +61,13 @@ class Holding:
             return []
         waiting, self.unkept = self.unkept, []
         return [SaveSnapshot(self.id, copy) for copy in waiting]
+
+    def adopts(self, session_id: str) -> None:
+        """It has this session. Another than before is another's copy in the image too, as two must not share one."""
+        if self.had not in {None, session_id}:
+            self.record = replace(self.record.holding(None), client_id=None)
+            self.backend_sessions.clear()
+        self.id, self.had, self.saver.ok = session_id, None, True
 
     @property
     def needs_new(self) -> bool:
@@ -192,15 +200,15 @@ class Session:
     def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
-        stored, mine = claimed.record, holding.record
+        stored = claimed.record
         if holding.needs_new:
             holding.id, holding.saver.ok = claimed.session_id, True
             return holding.keep()
-        if differ(mine.image, stored.image):
+        if differ(holding.record.image, stored.image):
             # It came late, and another image has answered meanwhile.
-            return [Release(claimed.session_id), *self.load(mine.image, holding)]
-        holding.id = claimed.session_id
-        holding.saver.ok = True
+            return [Release(claimed.session_id), *self.load(holding.record.image, holding)]
+        holding.adopts(claimed.session_id)
+        mine = holding.record
         if holding.sections is not None:
             holding.sections, lost = self.context.over(holding.sections, claimed.sections)
             if holding.sections != claimed.sections:
@@ -467,7 +475,7 @@ class Session:
         for holding in self._holdings():
             if holding.id is not None:
                 effects += [*holding.keep(), self._save(holding, holding.id), Release(holding.id)]
-                self._ended[holding.id], holding.id = holding, None
+                self._ended[holding.id], holding.had, holding.id = holding, holding.id, None
         return effects
 
     def save_after_end(self) -> list[Effect]:

@@ -190,3 +190,43 @@ def test_what_the_image_says_of_a_session_that_was_given_up_meanwhile_is_not_tak
     world.tell(lost(write))
     world.answer({"session_state": {"work": "theirs", "more": "theirs"}})
     assert dict(world.context) == {"work": "changed"}
+
+
+def test_who_starts_again_and_finds_the_session_taken_leaves_its_copy_in_the_image_to_the_other_process() -> None:
+    world = linked()
+    before = world.record
+    world.tell(inputs.Stop())
+    world.start()
+    world.loaded(stored("b", image_id="one", client_id="client of b", backend_session="b's"))
+    assert (world.record.backend_session, world.record.client_id) == ("b's", "client of b")
+    world.opened()
+    world.answer({"image_id": "one"})
+    assert world.asked().parameters == {"session_id": "b's", "client_id": "client of b"}
+    assert work_of(world) == "one"
+    assert before.backend_session not in (None, "b's")
+
+
+def test_so_does_who_had_linked_before_it_was_found_taken() -> None:
+    world = linked()
+    before = world.record
+    world.tell(inputs.Stop())
+    world.start()
+    world.wait(2.0)
+    world.link("one")
+    assert world.record.backend_session == before.backend_session
+    world.loaded(stored("b", image_id="one"))
+    world.wait(0.0)
+    assert world.asked().command == "ping"
+    world.answer({"image_id": "one"})
+    (client,) = world.asked().parameters.values()
+    assert (world.asked().command, client) == ("create_session", world.record.client_id)
+    assert client != before.client_id
+
+
+def test_who_starts_again_and_gets_the_same_session_goes_on_with_it_in_the_image() -> None:
+    world = linked()
+    before = world.record
+    world.tell(inputs.Stop())
+    world.start()
+    world.loaded(stored("a", image_id="one"))
+    assert (world.record.backend_session, world.record.client_id) == (before.backend_session, before.client_id)
