@@ -57,6 +57,7 @@ class CopyWitness:
     def _sent(self, token: bytes, request: Request) -> None:
         self._in_flight[token] = request
         if request.command in _PUSHES and self._core.session.id is not None:
+            self._keep(self._core.session.context.sections().values())  # it may have been taken a look later
             lost = self._seen.pop(str(request.parameters["session_id"]), set()) - self._kept
             demand(not lost, f"what another client has written is kept before ours takes its place: {lost}")
 
