@@ -396,8 +396,8 @@ class Core(Notified):
             self._announce(SessionSwitched(at=self._now.utc, session_id=session_id, image_id=image_id, reason=LOST))
         if self._route.named is not None:
             self._session.named(str(self._route.named), self._now.monotonic_s)
-        if had is not None and self._session.record.backend_session != had:
-            self._leave_backend_session()
+        if had not in {None, self._session.record.backend_session}:
+            self._leave_backend_session()  # the process may be another than that which had the stored one
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.ends_with(event.load):

@@ -172,14 +172,14 @@ class Retrying(Turn, ABC):
         return None if endpoint is None else self._profile.server_key(endpoint)
 
     def _is_less_safe_than_settled(self) -> bool:
-        """True for an attempt or a link that began when the profile asked for less than it does now."""
+        """True for an attempt or a link that began when the profile asked for less, or an attempt for another image."""
         attempt, settled, pin = self._attempt, self._attempt.settled, self._profile.pin_image
         if attempt.endpoint is None or not (attempt.has_link or attempt.phase is Phase.CREDENTIAL):
             return False
         has_another_key = self._pinned_key() not in {None, settled.server_key}
         lacks_token = self._wants_token and not settled.wants_token
         is_up = attempt.phase is Phase.UP
-        has_another_image = unpinned(attempt.look.image, pin) is not None if is_up else pin not in {None, settled.pin}
+        has_another_image = unpinned(attempt.look.image, pin) is not None if is_up else pin != settled.pin
         trusts_another = self._ipc_owner(attempt.endpoint) != settled.ipc_owner
         return has_another_key or lacks_token or self._shows_token() or has_another_image or trusts_another
 

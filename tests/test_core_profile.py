@@ -326,6 +326,17 @@ def test_a_pin_that_was_taken_away_and_is_set_again_during_an_attempt_holds_for_
     assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
 
 
+@pytest.mark.parametrize("now", [DEFAULT, replace(DEFAULT, pin_image="two")], ids=["taken away", "set right"])
+def test_a_pin_that_holds_no_more_when_the_image_answers_rejects_nobody(now: Profile) -> None:
+    world = World(ONE_OFF, profile=PINNED)
+    world.start(HERE)
+    world.opened()
+    world.profile = now
+    world.tell(inputs.ProfileChanged())
+    world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [Trigger.ESTABLISHED]
+
+
 def test_what_kept_a_link_away_is_no_reason_any_more_once_it_is_there() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)

@@ -214,7 +214,7 @@ def test_so_does_who_had_linked_before_it_was_found_taken() -> None:
     world.wait(2.0)
     world.link("one")
     assert world.record.backend_session == before.backend_session
-    world.loaded(stored("b", image_id="one"))
+    world.loaded(stored("b", image_id="one", backend_session="b's"))
     world.wait(0.0)
     assert world.asked().command == "ping"
     world.answer({"image_id": "one"})

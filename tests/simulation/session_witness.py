@@ -40,6 +40,7 @@ class SessionWitness:
         self._endpoint: Endpoint | None = None
         self._client: str | None = None
         self._link = self._boot = 0
+        self._came_late = False
         self._objects: dict[str, tuple[int, Site, int]] = {}
 
     def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
@@ -50,7 +51,9 @@ class SessionWitness:
         if isinstance(event, inputs.Submit):
             self._submitted(event.request)
         elif isinstance(event, inputs.Opened) and self._site is not None:
-            self._boot = self._site.image.boot
+            self._boot, self._came_late = self._site.image.boot, False
+        elif isinstance(event, inputs.Loaded):
+            self._came_late |= self._core.state in _UP
         for effect in effects:
             match effect:
                 case OpenLink(link, endpoint):
@@ -117,5 +120,7 @@ class SessionWitness:
         is_same = boot == self._boot and not self._was_set
         # What another of us has pushed to is left to it, whosever number it was.
         is_there = is_there and (is_same or bool(shows)) and client_of(state) in {None, record.client_id}
+        # What a record that comes to a living link says of a session may be of a process before this one.
+        is_there = is_there and not self._came_late
         if before not in {None, record.backend_session} and not site.image.has_misled:
             demand(not is_there, f"{before}, which is there, is not given up for {record.backend_session}")
