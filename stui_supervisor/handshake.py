@@ -244,6 +244,11 @@ class Handshake:
                 step = self._established()
         return step
 
+    def left_with(self, session: BackendSession) -> BackendSession:
+        """The session that was made here, for the next attempt if this one fails: it is not that of an earlier link."""
+        is_another = self._verdict is BackendVerdict.DIFFERENT_IMAGE
+        return session if is_another else session._replace(made_as=self._verdict)
+
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
         self._known = known._replace(dialect=self._dialect, image=self._known.image)
@@ -370,7 +375,7 @@ class Handshake:
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
-            self._verdict = BackendVerdict.RESUMED
+            self._verdict = session.made_as or BackendVerdict.RESUMED
         if needs_context:
             return self._ask("load_context", {"session_id": session.id})
         return Merge(state)

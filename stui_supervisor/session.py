@@ -317,7 +317,8 @@ class Session:
         """A link is up: from now on this endpoint is the last-known-good one."""
         if known.dialect is not None:
             self._dialects[endpoint] = known.dialect
-        self._remember_backend_session(endpoint, known.session)
+        session = None if known.session is None else known.session._replace(made_as=None)
+        self._remember_backend_session(endpoint, session)
         self._change(
             now,
             endpoint=endpoint,
@@ -325,7 +326,7 @@ class Session:
             dialect=known.dialect,
             client_id=known.client_id,
             **named(known.image),
-            **held(known.session),
+            **held(session),
         )
 
     def last_seen(self, endpoint: str, process: Process, seen_at: datetime, now: float) -> None:

@@ -116,7 +116,7 @@ class Uplink(Pushing):
 
     def _merged(self, step: Merge, handshake: Handshake) -> Step:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
-            self._session.made(str(self._attempt.endpoint), step.made)
+            self._session.made(str(self._attempt.endpoint), handshake.left_with(step.made))
         if self._is_look_old():
             return handshake.looks_first(step)
         return handshake.merged(ours_is_newer=self._merge(step.state))

@@ -77,6 +77,28 @@ def test_an_object_of_a_process_that_goes_on_is_asked_for(before: dict[str, Any]
     assert commands(waiting(before).answer({**ONE, **now})) == ["inspect"]
 
 
+@pytest.mark.parametrize("answers", [{}, {"session_state": {"work": 1}}])
+def test_a_session_that_was_made_on_the_way_to_a_link_that_failed_shows_no_process_that_goes_on(
+    answers: dict[str, Any],
+) -> None:
+    world = waiting({}, Settings())
+    world.context["notes"] = 1
+    world.answer(ONE)
+    world.refuse("SessionNotFound")
+    world.answer(ONE)
+    assert world.asked().command == "create_session"
+    world.answer({"session_id": "s1", **answers})
+    assert world.asked().command == "update_session_state"
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer(ONE)
+    assert (world.asked().command, world.asked().parameters["session_id"]) == ("restore_session", "s1")
+    effects = [*world.answer({"session_id": "s1", **answers}), *world.answer()]
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
+    assert endings(effects) == [(2, "NotSent")]
+
+
 def test_an_object_is_asked_for_where_the_session_was_resumed() -> None:
     world = at("connected, asking")
     world.submit("inspect", objectId=42)

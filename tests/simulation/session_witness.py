@@ -45,15 +45,8 @@ class SessionWitness:
 
     def saw(self, event: Input, effects: Sequence[Effect], now: Moment) -> None:
         """Judge one step."""
-        offset_s = now.utc.timestamp() - now.monotonic_s
-        self._was_set |= self._offset_s is not None and abs(offset_s - self._offset_s) > _CLOCK_SET_S
-        self._offset_s = offset_s
-        if isinstance(event, inputs.Submit):
-            self._submitted(event.request)
-        elif isinstance(event, inputs.Opened) and self._site is not None:
-            self._boot, self._came_late = self._site.image.boot, False
-        elif isinstance(event, inputs.Loaded):
-            self._came_late |= self._core.state in _UP
+        self._follow_clock(now)
+        self._follow_event(event)
         for effect in effects:
             match effect:
                 case OpenLink(link, endpoint):
@@ -69,6 +62,19 @@ class SessionWitness:
                 demand(not theirs, f"no work of another user gets into the context: {theirs}")
             if self._core.state in _UP:
                 self._follow_session(self._site)
+
+    def _follow_event(self, event: Input) -> None:
+        if isinstance(event, inputs.Submit):
+            self._submitted(event.request)
+        elif isinstance(event, inputs.Opened) and self._site is not None:
+            self._boot, self._came_late = self._site.image.boot, False
+        elif isinstance(event, inputs.Loaded):
+            self._came_late |= self._core.state in _UP
+
+    def _follow_clock(self, now: Moment) -> None:
+        offset_s = now.utc.timestamp() - now.monotonic_s
+        self._was_set |= self._offset_s is not None and abs(offset_s - self._offset_s) > _CLOCK_SET_S
+        self._offset_s = offset_s
 
     def _submitted(self, request: Request) -> None:
         if "objectId" in request.operation.parameters and self._core.state in _UP and self._site is not None:
