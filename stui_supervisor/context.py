@@ -122,6 +122,10 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
+    def sign_as(self, writer: str) -> None:
+        """From now on. What was changed before no longer counts as changed here: others may have changed it since."""
+        self._writer = writer
+
     def sections(self) -> dict[str, Section]:
         """A snapshot, deleted sections included; changes to it change nothing here."""
         return dict(self._sections)
@@ -152,6 +156,11 @@ class Context(MutableMapping[str, Any]):
             elif section.value is not None and not deletion.knows(section):
                 lost[name] = section
         for name, section in own.items():
+            gone = deleted_there.get(digest(name)) if deleted_there and name not in restored else None
+            if gone is not None and section.writer != self._writer and gone.covers(section):
+                if section.value is not None and not gone.knows(section):
+                    lost[name] = section
+                continue
             sections[name], loser = self._over(section, sections.get(name), floor)
             if loser is not None:
                 lost[name] = loser

@@ -118,6 +118,11 @@ class Session:
         """True while the disk does its part."""
         return all(holding.saver.ok for holding in self._holdings())
 
+    @property
+    def has_work(self) -> bool:
+        """True while the disk lacks some of the work."""
+        return any(holding.saver.has_work for holding in self._holdings())
+
     def store_is_silent(self) -> bool:
         """The disk does not answer, and so does not do its part; True where it lacks some of the work."""
         lacking = [holding.saver for holding in self._holdings() if holding.saver.has_work]

@@ -66,8 +66,8 @@ class Supervisor:
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
-        self._runs = Runs(self._make_driver)
-        self._writer = os.urandom(16).hex()
+        self._runs = Runs(self._make_driver, self._run_is_over)
+        self._writer = _new_writer()
         self._context = Context(self._writer, self._context_changed)
         self._requests = 0
         self._core = Core(
@@ -256,6 +256,12 @@ class Supervisor:
             raise SupervisorError("the supervisor is not running", hint=START)
         return driver
 
+    def _run_is_over(self) -> None:
+        """Another process may go on with what was saved; before the next start it is not this one's change any more."""
+        if not self._core.session.has_work:
+            self._writer = _new_writer()
+            self._context.sign_as(self._writer)
+
     def _context_changed(self) -> None:
         event = inputs.ContextChanged()
         if not self._runs.tell(event):
@@ -271,6 +277,10 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _new_writer() -> str:
+    return os.urandom(16).hex()
 
 
 def _checked(settings: Settings | None) -> Settings:

@@ -41,7 +41,8 @@ WITH_TOKEN: Final = frozenset({"ping", "create_session", "restore_session"})  # 
 # any command counts by its name, in an object among the parameters too.
 _OF_PROCESS: Final = re.compile(
     r"(?:.*(?:[_-](?:id|ref|handle|session|identifier)|I[dD]|Ref|Handle|Session|Identifier)"
-    r"|id|oid|oop|ref|handle|hash|identifier|object|objectid|session|sessionid|debugger|target|receiver)s?\Z"
+    r"|id|oid|oop|ref|handle|hash|identifier|object|objectid|session|sessionid|debugger|target|receiver"
+    r"|pointer|process|registry|object[_-]?[rR]egistry)s?\Z"
 )
 _OF_NO_PROCESS: Final = re.compile(r"(?:client|image|request|message)[_-]?ids?\Z", re.IGNORECASE)
 _TARGET: Final = re.compile(r"(?:target|receiver|object)s?\Z")
@@ -83,7 +84,7 @@ def _names_one(found: Any, levels_left: int) -> bool:
 
 
 def _is_of_process(name: str, value: Any) -> bool:
-    if value is None or _OF_NO_PROCESS.match(name) or not _OF_PROCESS.match(name):
+    if value in (None, {}, []) or _OF_NO_PROCESS.match(name) or not _OF_PROCESS.match(name):
         return False
     targets = value if isinstance(value, list | tuple) else [value]
     return not _TARGET.match(name) or not all(map(_is_expression, targets))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor import Settings, State, Supervisor
-from stui_supervisor.testing import FakePeer
+from stui_supervisor.testing import FakePeer, Reach
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import ENDPOINT, scene
 from tests.support.watching import LIMIT_S, own_threads, until
@@ -95,3 +95,35 @@ async def test_two_that_live_side_by_side_have_a_session_each_and_wait_for_nothi
             await other.wait_for(State.CONNECTED, timeout=LIMIT_S / 3)
             assert other.status().session_id not in (None, there.supervisor.status().session_id)
     assert own_threads() == []
+
+
+async def deletes_and_changes(home: Path, peer: FakePeer, *, pages: int) -> None:
+    """Another object goes on with the session, and ends."""
+    async with Supervisor(ENDPOINT, home=home, link=peer) as other:
+        await other.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        for number in range(pages):
+            del other.context[f"page {number}"]
+        other.context["changed"] = "by the other"
+        other.context["set again"] = "by the other"
+        await other.save()
+
+
+@pytest.mark.parametrize("pages", [1, 150])  # so many deletions are remembered together
+@pytest.mark.parametrize("has_image", [True, False])
+async def test_an_object_that_starts_again_has_what_another_has_made_of_its_work_since(
+    has_image: bool, pages: int, tmp_path: Path
+) -> None:
+    peer = FakePeer(EmbeddedImage())
+    one = Supervisor(ENDPOINT, home=tmp_path, link=peer)
+    async with one:
+        await one.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        one.context.update({f"page {number}": number for number in range(pages)})
+        one.context.update({"changed": 1, "set again": 1})
+    await deletes_and_changes(tmp_path, peer, pages=pages)
+    one.context["set again"] = "since the stop"
+    peer.reach = Reach.LISTENS if has_image else Reach.REFUSES
+    async with one:
+        if has_image:
+            await one.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        await until(lambda: one.status().session_id is not None)
+        assert dict(one.context) == {"changed": "by the other", "set again": "since the stop"}

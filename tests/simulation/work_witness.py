@@ -16,6 +16,7 @@ from stui_supervisor.events import SessionSwitched
 from stui_supervisor.inputs import Input
 from stui_supervisor.record import Claimed
 from stui_supervisor.saver import Saver, Versions
+from stui_supervisor.states import State
 from stui_supervisor.testing import MemoryDisk
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.copy_witness import FOREIGN
@@ -88,7 +89,8 @@ class WorkWitness:
         if isinstance(event, inputs.Loaded) and Release(event.claimed.session_id) not in effects:
             self._taken_over(event.claimed)
         self._check_work()
-        self._check_told(effects)
+        if not isinstance(event, inputs.Loaded) or self._core.state is State.RESTORING:
+            self._check_told(effects)  # what is read later finds the image's copy merged, and may name one's own
         self._follow_changes()
         self._follow_pushes(effects)
         self._check_released(event, effects)
