@@ -22,6 +22,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 from unicodedata import normalize
+from urllib.parse import quote
 
 from stui_supervisor.config import (
     ESCAPES_UNDONE,
@@ -202,7 +203,9 @@ def _in_hex(needles: Iterable[bytes], data: bytes) -> Iterator[Span]:
 def _forms(text: str, raw: bytes) -> tuple[bytes, ...]:
     """The bytes that somebody encodes who encodes it alone, or a message that holds it."""
     as_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-    return tuple(dict.fromkeys((raw, *(each.encode("utf-8", "surrogatepass") for each in as_json))))
+    in_url = quote(raw, safe="")
+    texts = (*as_json, as_json[0].replace("/", "\\/"), in_url, re.sub("%..", lambda each: each[0].lower(), in_url))
+    return tuple(dict.fromkeys((raw, *(each.encode("utf-8", "surrogatepass") for each in texts))))
 
 
 def _wide_forms(text: str) -> Iterator[bytes]:

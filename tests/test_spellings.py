@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from unicodedata import normalize
@@ -27,6 +28,12 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64 of base64": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "base64 of hex": lambda text: base64.b64encode(text.encode().hex().encode()).decode(),
     "base64 of JSON": lambda text: base64.b64encode(json.dumps({"token": text}).encode()).decode(),
+    "base64 of percent": lambda text: base64.b64encode(quote(text, safe="").encode()).decode(),
+    "base64 of lower-case percent": lambda text: base64.b64encode(_lower_percent(text).encode()).decode(),
+    "hex of percent": lambda text: quote(text, safe="").encode().hex(),
+    "base64 of JSON's slashes": lambda text: base64.b64encode(
+        json.dumps(text)[1:-1].replace("/", "\\/").encode()
+    ).decode(),
     "hex of JSON": lambda text: json.dumps(text, ensure_ascii=False).encode().hex(),
     "hex of base64": lambda text: base64.b64encode(text.encode()).hex(),
     "upper case": lambda text: "".join(one.upper() if one.isascii() else one for one in text),
@@ -91,6 +98,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 def _pieces(text: str, size: int) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def _lower_percent(text: str) -> str:
+    return re.sub("%..", lambda escape: escape[0].lower(), quote(text, safe=""))
 
 
 def _one_upper(piece: str) -> str:

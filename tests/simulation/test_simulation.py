@@ -11,11 +11,12 @@ import pytest
 
 from stui_supervisor.adapters.journal_lines import Digest
 from stui_supervisor.table import ALLOWED
-from tests.simulation.lives import Lives, fresh, live_side_by_side
+from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach
 from tests.simulation.world import World, lived
 
 SEEDS = 1_000
+RARE = 1_131  # a profile that is read late and shows that no link is wanted: one life in a thousand
 SOAK_SEEDS = 20_000
 SOAK_SEEDS_PER_TEST = 1_000
 FRESH_SEEDS = 10_000
@@ -26,7 +27,9 @@ _LIMIT_S = 1_200  # on a machine that does much else, or with many more seeds
 
 @cache
 def lives() -> Lives:
-    return live_side_by_side(range(SEEDS))
+    found = live_side_by_side(range(SEEDS))
+    found.add(live([RARE]))
+    return found
 
 
 @pytest.mark.timeout(_LIMIT_S)
