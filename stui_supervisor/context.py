@@ -122,9 +122,12 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
-    def sign_as(self, writer: str) -> None:
-        """From now on. What was changed before no longer counts as changed here: others may have changed it since."""
-        self._writer = writer
+    def sign_as(self, writer: str, on_disk: Mapping[str, Section]) -> None:
+        """From now on. Of what was changed before, that which is ``on_disk`` no longer counts as changed here."""
+        before, self._writer = self._writer, writer
+        for name, section in self._sections.items():
+            if section.writer == before and on_disk.get(name) != section:
+                self._sections[name] = replace(section, writer=writer)
 
     def sections(self) -> dict[str, Section]:
         """A snapshot, deleted sections included; changes to it change nothing here."""

@@ -184,6 +184,7 @@ class Handshake:
         self._verdict = BackendVerdict.UNKNOWN
         self._refusal: str | None = None
         self._is_unproven = False
+        self._missed: BackendSession | None = None
         self.who: Who | None = None
         self._capabilities: frozenset[str] = frozenset()
         self._publishes: Any = None
@@ -245,9 +246,14 @@ class Handshake:
         return step
 
     def left_with(self, session: BackendSession) -> BackendSession:
-        """The session that was made here, for the next attempt if this one fails: it is not that of an earlier link."""
+        """The session that was made or missed here, for the next attempt if this one fails: it will not be resumed."""
         is_another = self._verdict is BackendVerdict.DIFFERENT_IMAGE
         return session if is_another else session._replace(made_as=self._verdict)
+
+    def take_missed(self) -> BackendSession | None:
+        """The session that is not there, once: should the next attempt find it, it was made here, unseen."""
+        missed, self._missed = self._missed, None
+        return missed
 
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
@@ -417,6 +423,8 @@ class Handshake:
         """The session is gone, or is another client's now; ours is made anew once it is known who answers."""
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.UNKNOWN if self._known.is_elsewhere else BackendVerdict.RESTARTED
+        if self._known.session is not None and not self._known.is_elsewhere:
+            self._missed = self.left_with(self._known.session)
         self._known = self._known._replace(session=None)
         return self._ask_who("second_ping")
 

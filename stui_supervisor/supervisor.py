@@ -258,9 +258,8 @@ class Supervisor:
 
     def _run_is_over(self) -> None:
         """Another process may go on with what was saved; before the next start it is not this one's change any more."""
-        if not self._core.session.has_work:
-            self._writer = _new_writer()
-            self._context.sign_as(self._writer)
+        self._writer = _new_writer()
+        self._core.session.sign_as(self._writer)
 
     def _context_changed(self) -> None:
         event = inputs.ContextChanged()

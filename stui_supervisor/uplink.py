@@ -347,6 +347,9 @@ class Uplink(Pushing):
     def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
         before = handshake.who  # by now others may have looked too
         step = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest)
+        missed = handshake.take_missed()
+        if missed is not None:
+            self._session.made(str(self._attempt.endpoint), missed)
         if handshake.who is not None and handshake.who is not before:
             self._saw(handshake.who)
         return step

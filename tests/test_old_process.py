@@ -99,6 +99,22 @@ def test_a_session_that_was_made_on_the_way_to_a_link_that_failed_shows_no_proce
     assert endings(effects) == [(2, "NotSent")]
 
 
+def test_neither_does_one_that_was_missed_on_the_way_and_may_have_been_made_under_its_old_number() -> None:
+    world = waiting({}, Settings())
+    world.answer(ONE)
+    number = world.asked().parameters["session_id"]
+    world.refuse("SessionNotFound")
+    world.answer(ONE)
+    assert world.asked().command == "create_session"
+    world.lost()
+    world.wait_for_deadline()
+    world.opened()
+    world.answer(ONE)
+    effects = world.answer({"session_id": number})
+    assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
+    assert endings(effects) == [(2, "NotSent")]
+
+
 def test_an_object_is_asked_for_where_the_session_was_resumed() -> None:
     world = at("connected, asking")
     world.submit("inspect", objectId=42)

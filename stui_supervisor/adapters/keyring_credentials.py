@@ -167,15 +167,16 @@ def _relative_names(endpoint: Endpoint) -> Iterator[str]:
 
 def _written_out(address: ipaddress.IPv6Address) -> Iterator[str]:
     """With any of its zeros left out or none, and with those of each number too."""
-    long = address.exploded.split(":")
+    zone = "" if address.scope_id is None else f"%{address.scope_id}"
+    long = ipaddress.IPv6Address(int(address)).exploded.split(":")  # with a zone Python writes none out
     short = [f"{int(number, 16):x}" for number in long]
-    yield from (":".join(short), address.exploded)
+    yield from (":".join(short) + zone, ":".join(long) + zone)
     begins = [at for at, number in enumerate(short) if number == "0"]
     for numbers in (short, long):
         for begin in begins:
             for end in range(begin + 1, len(short) + 1):
                 if set(short[begin:end]) == {"0"}:
-                    yield f"{':'.join(numbers[:begin])}::{':'.join(numbers[end:])}"
+                    yield f"{':'.join(numbers[:begin])}::{':'.join(numbers[end:])}{zone}"
 
 
 def _is_key(secret: Secret) -> bool:

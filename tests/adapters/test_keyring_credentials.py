@@ -104,6 +104,7 @@ def test_what_cannot_be_kept_under_the_new_name_is_used_all_the_same(broken: Cre
         ("tcp://[::1]:1", "tcp://[0:0:0:0:0:0:0:1]:1"),
         ("tcp://[::1]:1", "tcp://[::0001]:1"),
         ("tcp://[::1]:1", "tcp://[0:0::1]:1"),
+        ("tcp://[fe80::1%lo]:1", "tcp://[fe80:0::1%lo]:1"),
         ("tcp://[::1]:1", "tcp://[0::0:1]:1"),
         ("tcp://[::]:1", "tcp://[0::0]:1"),
         ("ipc:///run//stui/./s", "ipc:///run//stui/./s"),

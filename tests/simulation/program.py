@@ -295,8 +295,8 @@ class Program:
         if run == self._run and self.is_leaving:
             self.feed(inputs.Stop())
         store.abandon()
-        if run == self._run and not self.is_running and not self.core.session.has_work:
-            self.context.sign_as(f"process {self.number}, after run {run}")
+        if run == self._run and not self.is_running:
+            self.core.session.sign_as(f"process {self.number}, after run {run}")
         if run == self._run and not self.is_running:
             self.witness.ended()
 
