@@ -35,7 +35,7 @@ def in_order_of_claim(
     """Those that fit, best first: what a person chose, with work in them before empty ones, then the newest.
 
     A context belongs to a profile and an image: when an image is named, only sessions of that image fit. Who comes back
-    to one gets what he has ``used`` there himself, whatever others have left there since.
+    to one, or starts again, gets what he has ``used`` himself, whatever others have left since.
     """
     fitting = (
         candidate

@@ -72,7 +72,8 @@ class Context(MutableMapping[str, Any]):
     """
 
     def __init__(self, writer: str, on_change: Callable[[], None]) -> None:
-        self._writer = writer
+        self._process = self._writer = writer
+        self._runs = 0
         self._on_change = on_change
         self._sections: dict[str, Section] = {}
         self._shared_names: dict[str, None] = {}
@@ -122,12 +123,21 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
-    def sign_as(self, writer: str, on_disk: Mapping[str, Section]) -> None:
-        """From now on. Of what was changed before, that which is ``on_disk`` no longer counts as changed here."""
-        before, self._writer = self._writer, writer
-        for name, section in self._sections.items():
-            if section.writer == before and on_disk.get(name) != section:
-                self._sections[name] = replace(section, writer=writer)
+    def begin_run(self, on_disk: Mapping[str, Section]) -> None:
+        """From here on what an earlier run has put ``on_disk`` is not a change of ours: it may be another's by now."""
+        self._runs += 1
+        if self._runs > 1:
+            self._writer = f"{self._process} {self._runs}"
+        self._sections = self.carried_over(self._sections, on_disk)
+
+    def carried_over(self, sections: Mapping[str, Section], on_disk: Mapping[str, Section]) -> dict[str, Section]:
+        """The same; what earlier runs have changed and no disk has is a change of this one."""
+        unsaved = (name for name, section in sections.items() if on_disk.get(name) != section)
+        ours = (name for name in unsaved if self._is_of_earlier_run(sections[name]) and not is_shared(name))
+        return {**sections, **{name: replace(sections[name], writer=self._writer) for name in ours}}
+
+    def _is_of_earlier_run(self, section: Section) -> bool:
+        return section.writer != self._writer and f"{section.writer} ".startswith(f"{self._process} ")
 
     def sections(self) -> dict[str, Section]:
         """A snapshot, deleted sections included; changes to it change nothing here."""

@@ -79,9 +79,16 @@ class Outside:
 
 
 def assemble(
-    settings: Settings, home: Path | str | None, credentials: Credentials | None, link: LinkFactory | None
+    settings: Settings,
+    home: Path | str | None,
+    credentials: Credentials | None,
+    link: LinkFactory | None,
+    used: set[str] | None = None,
 ) -> Outside:
-    """The adapters for the running event loop. Never fails because a directory is missing."""
+    """The adapters for the running event loop. Never fails because a directory is missing.
+
+    ``used`` are the sessions of the object's earlier runs, which those of this run join.
+    """
     transport = _Transport()
     make_link = transport if link is None else without_keys(link)
     subscribe = transport.subscription if link is None else None
@@ -113,7 +120,7 @@ def assemble(
         if link is None:
             from stui_supervisor.adapters import zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
 
-        return SessionFiles(places.sessions_root)
+        return SessionFiles(places.sessions_root, used=used)
 
     def open_profiles() -> ProfileStore:
         from stui_supervisor.adapters.profile_file import ProfileFile  # noqa: PLC0415  # off the loop

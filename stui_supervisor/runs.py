@@ -24,9 +24,8 @@ class Runs:
     run, or of the next: who comes while a run ends has nothing to do with it.
     """
 
-    def __init__(self, make_driver: Callable[[Audience], Driver], when_over: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, make_driver: Callable[[Audience], Driver]) -> None:
         self._make_driver = make_driver
-        self._when_over = when_over
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Task[None] | None = None
         self._leaving: Driver | None = None
@@ -97,5 +96,4 @@ class Runs:
             driver.release()
         finally:
             self._loop = self._leaving = None
-            self._when_over()
             audience.close(SupervisorError("the supervisor was stopped", hint=START))

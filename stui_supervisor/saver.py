@@ -7,9 +7,14 @@ waits for the write that holds it: the failure of an earlier one is not theirs, 
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from stui_supervisor.config import Settings
+from stui_supervisor.section import Section
+
+_NOTHING: Final[Mapping[str, Section]] = MappingProxyType({})
 
 
 class Versions(NamedTuple):
@@ -17,6 +22,13 @@ class Versions(NamedTuple):
 
     record: int = 0
     context: int = 0
+
+
+class Write(NamedTuple):
+    """A write that is under way; ``sections`` is None for one of the record alone."""
+
+    version: Versions
+    sections: Mapping[str, Section] | None
 
 
 class Waiter(NamedTuple):
@@ -31,16 +43,17 @@ class Waiter(NamedTuple):
 
 
 class Saver:
-    """What of one session is not on disk yet, and when it is due."""
+    """What of one session is not on disk yet, and when it is due. ``on_disk`` are the sections that the disk has."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._writing: deque[Versions] = deque()
+        self._writing: deque[Write] = deque()
         self._due: float | None = None
         self._waiters: list[Waiter] = []
         self.present = Versions()
         self.saved = Versions()
         self._begun = 0
+        self.on_disk = _NOTHING
         self.ok = True
 
     @property
@@ -76,20 +89,22 @@ class Saver:
     def wait(self, number: int, now: float) -> None:
         """Somebody waits for what is present now to be on disk."""
         self._waiters.append(Waiter(number, self.present))
-        if not self._writing or self._writing[-1] != self.present:
+        if not self._writing or self._writing[-1].version != self.present:
             self._due = now
 
-    def begin(self) -> bool:
-        """A write starts; True when it has to hold the context as well as the record."""
-        self._writing.append(self.present)
+    def begin(self, sections: Mapping[str, Section]) -> Mapping[str, Section] | None:
+        """A write starts; the sections when it has to hold the context as well as the record, else None."""
+        held = sections if self.present.context > self.saved.context else None
+        self._writing.append(Write(self.present, held))
         self._begun = self.present.context
         self._due = None
-        return self.present.context > self.saved.context
+        return held
 
     def finished(self) -> list[int]:
         """The earliest write that is under way is on disk; the numbers of those who waited for it."""
         if self._writing:
-            self.saved = self._writing.popleft()
+            self.saved, sections = self._writing.popleft()
+            self.on_disk = self.on_disk if sections is None else sections
         self.ok = True
         return self._end_waiting(self.saved)
 
@@ -98,7 +113,7 @@ class Saver:
 
         It is due again later, or at once where somebody waits for what it did not hold.
         """
-        ended = self._end_waiting(self._writing.popleft()) if self._writing else []
+        ended = self._end_waiting(self._writing.popleft().version) if self._writing else []
         self._due = now if self._waiters else now + self._settings.save_retry_s
         self.ok = False
         return ended

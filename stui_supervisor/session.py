@@ -9,7 +9,6 @@ A session may be *lost*: another process owns it by now. What is in memory then 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -41,7 +40,6 @@ class Holding:
     ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
     has taken yet; ``seen`` what else an image was found to have at the last link. ``lost`` is the id of a session that
     was lost: a new one is needed. ``had`` is the session of the run before.
-    ``on_disk`` are the sections that the disk is known to have, ``written`` those of the writes that are under way.
     """
 
     record: SessionRecord
@@ -53,8 +51,6 @@ class Holding:
     seen: dict[str, Section] = field(default_factory=dict)
     lost: str | None = None
     had: str | None = None
-    on_disk: Mapping[str, Section] = field(default_factory=dict)
-    written: deque[Mapping[str, Section] | None] = field(default_factory=deque)
 
     def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
@@ -122,10 +118,6 @@ class Session:
         """True while the disk does its part."""
         return all(holding.saver.ok for holding in self._holdings())
 
-    def sign_as(self, writer: str) -> None:
-        """The run is over: what the disk lacks is this object's change still, and what it has may be anybody's."""
-        self.context.sign_as(writer, self._current.on_disk)
-
     def store_is_silent(self) -> bool:
         """The disk does not answer, and so does not do its part; True where it lacks some of the work."""
         lacking = [holding.saver for holding in self._holdings() if holding.saver.has_work]
@@ -155,9 +147,11 @@ class Session:
         """The program starts, perhaps again: answers of an earlier run will not come."""
         self._load_for, self._is_claiming = None, False
         self._ended.clear()
+        self.context.begin_run(self.saver.on_disk)
+        for holding in self._parked.values():
+            holding.sections = self.context.carried_over(holding.sections or {}, holding.saver.on_disk)
         for holding in self._holdings():
             holding.id = holding.lost = None
-            holding.written.clear()
             holding.saver.begin_run()
 
     # Claims
@@ -217,7 +211,7 @@ class Session:
             # It came late, and another image has answered meanwhile.
             return [Release(claimed.session_id), *self.load(holding.record.image, holding)]
         holding.adopts(claimed.session_id)
-        holding.on_disk = claimed.sections
+        holding.saver.on_disk = claimed.sections
         mine = holding.record
         if holding.sections is not None:
             holding.sections, lost = self.context.over(holding.sections, claimed.sections)
@@ -266,7 +260,8 @@ class Session:
         """Use another image's session, and park the present one."""
         self._load_for = None
         effects = self._park(now)
-        holding = Holding(claimed.record, Saver(self._settings), claimed.session_id, on_disk=claimed.sections)
+        holding = Holding(claimed.record, Saver(self._settings), claimed.session_id)
+        holding.saver.on_disk = claimed.sections
         self._use(holding, image, claimed.sections)
         return effects
 
@@ -444,8 +439,6 @@ class Session:
         holding = self._find(session_id)
         if holding is None:
             return []
-        sections = holding.written.popleft() if holding.written else None
-        holding.on_disk = holding.on_disk if sections is None else sections
         effects: list[Effect] = [SaveEnded(waiter) for waiter in holding.saver.finished()]
         effects += holding.keep()
         if holding is self._current or not holding.saver.is_clean:
@@ -458,8 +451,6 @@ class Session:
         holding = self._find(session_id)
         if holding is None:
             return []
-        if holding.written:
-            holding.written.popleft()
         effects: list[Effect] = [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
         return [*effects, *self._lose(holding, session_id, now)] if isinstance(error, SessionLost) else effects
 
@@ -482,7 +473,6 @@ class Session:
         holding.id, holding.lost = None, session_id
         holding.record = replace(holding.record.holding(None), client_id=self._new_client_id())
         holding.backend_sessions.clear()
-        holding.written.clear()
         holding.saver.begin_anew(now)
         return [] if has_ended else [Release(session_id)]
 
@@ -515,7 +505,5 @@ class Session:
         return holding.saver.next_deadline()
 
     def _save(self, holding: Holding, session_id: str) -> Save:
-        present = self.context.sections() if holding.sections is None else holding.sections
-        sections = present if holding.saver.begin() else None
-        holding.written.append(sections)
-        return Save(session_id, holding.record, sections)
+        sections = self.context.sections() if holding.sections is None else holding.sections
+        return Save(session_id, holding.record, holding.saver.begin(sections))

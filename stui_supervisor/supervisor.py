@@ -66,9 +66,10 @@ class Supervisor:
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
-        self._runs = Runs(self._make_driver, self._run_is_over)
-        self._writer = _new_writer()
+        self._runs = Runs(self._make_driver)
+        self._writer = os.urandom(16).hex()
         self._context = Context(self._writer, self._context_changed)
+        self._used = set[str]()
         self._requests = 0
         self._core = Core(
             profile=checked_name(profile),
@@ -244,7 +245,7 @@ class Supervisor:
         from stui_supervisor.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
         from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
 
-        outside = assemble(self._settings, self._home, self._credentials, self._link)
+        outside = assemble(self._settings, self._home, self._credentials, self._link, self._used)
         return Driver(self._core, self._settings, outside, audience)
 
     def __repr__(self) -> str:
@@ -255,11 +256,6 @@ class Supervisor:
         if driver is None:
             raise SupervisorError("the supervisor is not running", hint=START)
         return driver
-
-    def _run_is_over(self) -> None:
-        """Another process may go on with what was saved; before the next start it is not this one's change any more."""
-        self._writer = _new_writer()
-        self._core.session.sign_as(self._writer)
 
     def _context_changed(self) -> None:
         event = inputs.ContextChanged()
@@ -276,10 +272,6 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
-
-
-def _new_writer() -> str:
-    return os.urandom(16).hex()
 
 
 def _checked(settings: Settings | None) -> Settings:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from stui_supervisor.config import Settings
 from stui_supervisor.saver import Saver
+from stui_supervisor.section import Section
 
 NOW = 1_000.0
+WORK = {"work": Section(b"1", 1, "one")}
 
 
 def saver() -> Saver:
@@ -33,7 +35,7 @@ def test_a_record_that_changed_is_not_on_disk_before_it_is_written() -> None:
     one = saver()
     one.record_changed(NOW)
     before = one.is_clean
-    one.begin()
+    one.begin(WORK)
     one.finished()
     assert (before, one.is_clean) == (False, True)
 
@@ -57,7 +59,7 @@ def test_a_write_holds_the_context_only_when_the_disk_has_another() -> None:
     held = []
     for change in (one.record_changed, one.context_changed, one.record_changed):
         change(NOW)
-        held.append(one.begin())
+        held.append(one.begin(WORK) is not None)
         one.finished()
     assert (held, one.is_clean) == ([False, True, False], True)
 
@@ -65,7 +67,7 @@ def test_a_write_holds_the_context_only_when_the_disk_has_another() -> None:
 def test_one_write_is_under_way_at_a_time() -> None:
     one = saver()
     one.record_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.record_changed(NOW + 1.0)
     assert (one.next_deadline(), one.is_clean) == (None, False)
     one.finished()
@@ -75,27 +77,27 @@ def test_one_write_is_under_way_at_a_time() -> None:
 def test_a_change_during_a_write_is_not_on_disk_when_it_ends() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.context_changed(NOW)
     one.finished()
-    assert (one.is_clean, one.next_deadline(), one.begin()) == (False, NOW + 0.25, True)
+    assert (one.is_clean, one.next_deadline(), one.begin(WORK)) == (False, NOW + 0.25, WORK)
 
 
 def test_a_failed_write_is_due_again_five_seconds_later_and_holds_what_it_held() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.failed(NOW + 1.0)
     assert (one.ok, one.is_clean, one.next_deadline()) == (False, False, NOW + 6.0)
-    assert one.begin() is True
+    assert one.begin(WORK) == WORK
 
 
 def test_a_write_that_succeeds_ends_the_failure() -> None:
     one = saver()
     one.record_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.failed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.finished()
     assert (one.ok, one.is_clean) == (True, True)
 
@@ -103,47 +105,47 @@ def test_a_write_that_succeeds_ends_the_failure() -> None:
 def test_a_new_run_does_not_wait_for_the_answer_of_the_one_before() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.record_changed(NOW + 1.0)
     one.begin_run()
-    assert (one.next_deadline(), one.begin()) == (NOW + 1.0, True)
+    assert (one.next_deadline(), one.begin(WORK)) == (NOW + 1.0, WORK)
 
 
 def test_the_end_of_a_write_that_nobody_began_changes_nothing() -> None:
     one = saver()
     one.context_changed(NOW)
     one.finished()
-    assert (one.is_clean, one.begin()) == (False, True)
+    assert (one.is_clean, one.begin(WORK)) == (False, WORK)
 
 
 def test_who_waits_is_answered_by_the_write_that_holds_what_they_wait_for() -> None:
     one = saver()
     one.context_changed(NOW)
     one.wait(1, NOW)
-    one.begin()
+    one.begin(WORK)
     one.context_changed(NOW)
     one.wait(2, NOW)
     assert one.finished() == [1]
-    one.begin()
+    one.begin(WORK)
     assert one.finished() == [2]
 
 
 def test_a_write_that_fails_is_no_failure_of_who_waits_for_a_later_change_and_the_next_one_begins_at_once() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.wait(1, NOW)
     one.context_changed(NOW)
     one.wait(2, NOW)
     assert (one.failed(NOW), one.next_deadline()) == ([1], NOW)
-    one.begin()
+    one.begin(WORK)
     assert (one.failed(NOW), one.next_deadline()) == ([2], NOW + 5.0)
 
 
 def test_a_claim_that_fails_ends_the_wait_of_all_and_leaves_what_is_being_written() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.wait(1, NOW)
     assert (one.claim_failed(NOW), one.is_clean) == ([1], False)
     one.finished()
@@ -153,7 +155,7 @@ def test_a_claim_that_fails_ends_the_wait_of_all_and_leaves_what_is_being_writte
 def test_who_waits_for_what_is_being_written_makes_no_second_write() -> None:
     one = saver()
     one.context_changed(NOW)
-    one.begin()
+    one.begin(WORK)
     one.wait(1, NOW)
     assert one.finished() == [1]
     assert one.next_deadline() is None
@@ -163,13 +165,28 @@ def test_work_is_unwritten_until_a_write_of_it_begins_and_while_none_is_under_wa
     one = saver()
     one.context_changed(NOW)
     seen = [one.has_unwritten_work]
-    one.begin()
+    one.begin(WORK)
     seen.append(one.has_unwritten_work)
     one.context_changed(NOW)
     seen.append(one.has_unwritten_work)
     one.finished()
     seen.append(one.has_unwritten_work)
-    one.begin()
+    one.begin(WORK)
     one.failed(NOW)
     seen.append(one.has_unwritten_work)
     assert seen == [True, False, False, True, False]
+
+
+def test_what_the_disk_has_is_the_last_context_that_it_took() -> None:
+    one = saver()
+    one.context_changed(NOW)
+    one.begin(WORK)
+    one.failed(NOW)
+    seen = [dict(one.on_disk)]
+    one.begin(WORK)
+    one.finished()
+    seen.append(dict(one.on_disk))
+    one.record_changed(NOW)
+    one.begin({})
+    one.finished()
+    assert [*seen, dict(one.on_disk)] == [{}, WORK, WORK]

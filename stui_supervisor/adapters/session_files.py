@@ -65,15 +65,20 @@ class StoredSession(NamedTuple):
 
 
 class SessionFiles:
-    """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do."""
+    """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do.
 
-    def __init__(self, root: Path | str, utc: Callable[[], datetime] = _utc_now) -> None:
+    A claim prefers what is ``used``: the ids of the sessions that were saved to, here or by an earlier one of these.
+    """
+
+    def __init__(
+        self, root: Path | str, utc: Callable[[], datetime] = _utc_now, *, used: set[str] | None = None
+    ) -> None:
         self._root = os.fspath(root)
         self._utc = utc
         self._order = SessionOrder(self._root)
         self._is_inside: bool | None = None
         self._owned: dict[str, OwnedSession] = {}
-        self._used: set[str] = set()
+        self._used = set[str]() if used is None else used
         self._outlived: list[Candidate] = []
 
     def claim(self, profile: str, image: Identity | None = None) -> Claimed:

@@ -127,3 +127,26 @@ async def test_an_object_that_starts_again_has_what_another_has_made_of_its_work
             await one.wait_for(State.CONNECTED, timeout=LIMIT_S)
         await until(lambda: one.status().session_id is not None)
         assert dict(one.context) == {"changed": "by the other", "set again": "since the stop"}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_each_of_two_that_start_again_has_its_own_session_whoever_stopped_last(
+    first: int, tmp_path: Path
+) -> None:
+    peer = FakePeer(EmbeddedImage())
+    both = [Supervisor(ENDPOINT, home=tmp_path, link=peer) for _ in range(2)]
+    for number, one in enumerate(both):
+        await one.start()
+        await one.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        one.context["workspaces"] = number
+        await one.save()
+    ids = [one.status().session_id for one in both]
+    for one in reversed(both):
+        await one.stop()
+    for number in (first, 1 - first):
+        await both[number].start()
+        await both[number].wait_for(State.CONNECTED, timeout=LIMIT_S)
+    assert [one.status().session_id for one in both] == ids
+    assert [dict(one.context) for one in both] == [{"workspaces": 0}, {"workspaces": 1}]
+    for one in both:
+        await one.stop()

@@ -296,8 +296,6 @@ class Program:
             self.feed(inputs.Stop())
         store.abandon()
         if run == self._run and not self.is_running:
-            self.core.session.sign_as(f"process {self.number}, after run {run}")
-        if run == self._run and not self.is_running:
             self.witness.ended()
 
     def _context_changed(self) -> None:
