@@ -16,7 +16,6 @@ from stui_supervisor.identity import Identity, differ, identity_of
 from stui_supervisor.look import NO_PROCESS, Process
 from stui_supervisor.masks import STATE_KEYS, MaskedName
 from stui_supervisor.state_data import client_of
-from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -29,14 +28,12 @@ class BackendSession(NamedTuple):
     """A session in a backend, and what that calls its owner; None where the backend has not said yet.
 
     ``process`` is what had it when it was certainly ours, in short, and ``seen_at`` the time of that by the wall clock.
-    ``made_as`` is what the backend was found to be when it was made, until a link with it is established.
     """
 
     id: SessionId
     owner: Identity | None = None
     process: Process = NO_PROCESS
     seen_at: datetime | None = None
-    made_as: BackendVerdict | None = None
 
     @property
     def can_be_stored(self) -> bool:

@@ -58,7 +58,7 @@ class Known(NamedTuple):
 
     ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
     absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not
-    known.
+    known. ``found`` is what a handshake found the backend to be that made or missed the session and led to no link.
     """
 
     dialect: Dialect | None = None
@@ -67,6 +67,7 @@ class Known(NamedTuple):
     client_id: str = ""
     is_elsewhere: bool = False
     sections: Mapping[str, Section] = MappingProxyType({})
+    found: BackendVerdict | None = None
 
 
 class Ask(NamedTuple):
@@ -181,10 +182,9 @@ class Handshake:
         self._asked = ""
         self._silences = 0
         self._is_asking_again = False
-        self._verdict = BackendVerdict.UNKNOWN
+        self._verdict = known.found or BackendVerdict.UNKNOWN
         self._refusal: str | None = None
         self._is_unproven = False
-        self._missed: BackendSession | None = None
         self.who: Who | None = None
         self._capabilities: frozenset[str] = frozenset()
         self._publishes: Any = None
@@ -245,15 +245,15 @@ class Handshake:
                 step = self._established()
         return step
 
-    def left_with(self, session: BackendSession) -> BackendSession:
-        """The session that was made or missed here, for the next attempt if this one fails: it will not be resumed."""
-        is_another = self._verdict is BackendVerdict.DIFFERENT_IMAGE
-        return session if is_another else session._replace(made_as=self._verdict)
+    @property
+    def session(self) -> BackendSession | None:
+        """The session in the backend, as far as it is known; None once it is found to be gone."""
+        return self._known.session
 
-    def take_missed(self) -> BackendSession | None:
-        """The session that is not there, once: should the next attempt find it, it was made here, unseen."""
-        missed, self._missed = self._missed, None
-        return missed
+    @property
+    def verdict(self) -> BackendVerdict:
+        """What the backend is found to be, so far."""
+        return self._verdict
 
     def switched(self, known: Known) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
@@ -381,7 +381,7 @@ class Handshake:
         if not needs_context and not self._is_shown_to_be_ours(state):
             return self._not_restored()
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
-            self._verdict = session.made_as or BackendVerdict.RESUMED
+            self._verdict = self._known.found or BackendVerdict.RESUMED
         if needs_context:
             return self._ask("load_context", {"session_id": session.id})
         return Merge(state)
@@ -423,8 +423,6 @@ class Handshake:
         """The session is gone, or is another client's now; ours is made anew once it is known who answers."""
         if self._verdict is not BackendVerdict.DIFFERENT_IMAGE:
             self._verdict = BackendVerdict.UNKNOWN if self._known.is_elsewhere else BackendVerdict.RESTARTED
-        if self._known.session is not None and not self._known.is_elsewhere:
-            self._missed = self.left_with(self._known.session)
         self._known = self._known._replace(session=None)
         return self._ask_who("second_ping")
 

@@ -27,6 +27,7 @@ from stui_supervisor.look import Process
 from stui_supervisor.record import Claimed, SessionLost, SessionRecord, held, named
 from stui_supervisor.saver import Saver
 from stui_supervisor.section import total_bytes
+from stui_supervisor.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect
 
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
@@ -37,9 +38,11 @@ class Holding:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
-    ``backend_sessions`` are those that were made at each endpoint. ``unkept`` are copies that lost, and that no disk
-    has taken yet; ``seen`` what else an image was found to have at the last link. ``lost`` is the id of a session that
-    was lost: a new one is needed. ``had`` is the session of the run before.
+    ``backend_sessions`` are those that were made at each endpoint; ``half_made`` those that a handshake which has led
+    to no link yet has made or missed there, and what it found the backend to be. ``unkept`` are copies that lost, and
+    that no disk has taken yet; ``seen`` what else an image was found to have at the last link. ``lost`` is the id of a
+    session that was lost: a new one is needed. ``had`` is the session of the run before; ``is_old`` is True while the
+    record is of that run, and on the disk as well, where another process may have changed it.
     """
 
     record: SessionRecord
@@ -47,10 +50,12 @@ class Holding:
     id: str | None = None
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, BackendSession] = field(default_factory=dict)
+    half_made: dict[str, tuple[BackendSession | None, BackendVerdict]] = field(default_factory=dict)
     unkept: list[Mapping[str, Section]] = field(default_factory=list)
     seen: dict[str, Section] = field(default_factory=dict)
     lost: str | None = None
     had: str | None = None
+    is_old: bool = False
 
     def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
@@ -62,12 +67,30 @@ class Holding:
         waiting, self.unkept = self.unkept, []
         return [SaveSnapshot(self.id, copy) for copy in waiting]
 
-    def adopts(self, session_id: str) -> None:
-        """It has this session. Another than before is another's copy in the image too, as two must not share one."""
-        if self.had not in {None, session_id}:
+    def begin_run(self) -> None:
+        """Another process may have gone on with what was saved: then it counts only where the disk says nothing."""
+        self.is_old = self.saver.is_clean
+        if self.is_old:
+            self.forget_backend_sessions()
+        self.id = self.lost = None
+        self.saver.begin_run()
+
+    def adopts(self, claimed: Claimed) -> SessionRecord:
+        """It has this session. The result is what this run knows better than the disk.
+
+        Another session than before is another's in the image too, as two must not share one there.
+        """
+        if self.had not in {None, claimed.session_id}:
             self.record = replace(self.record.holding(None), client_id=None)
-            self.backend_sessions.clear()
-        self.id, self.had, self.saver.ok = session_id, None, True
+            self.forget_backend_sessions()
+        mine, fresh = self.record, SessionRecord(profile=self.record.profile, client_id=self.record.client_id)
+        self.id, self.had, self.saver.ok, self.saver.on_disk = claimed.session_id, None, True, claimed.sections
+        return fresh if self.is_old else mine
+
+    def forget_backend_sessions(self) -> None:
+        """What is in the images is another's now, or may be."""
+        self.backend_sessions.clear()
+        self.half_made.clear()
 
     @property
     def needs_new(self) -> bool:
@@ -147,12 +170,12 @@ class Session:
         """The program starts, perhaps again: answers of an earlier run will not come."""
         self._load_for, self._is_claiming = None, False
         self._ended.clear()
+        self._wish = None if self.saver.is_clean else self._wish
         self.context.begin_run(self.saver.on_disk)
         for holding in self._parked.values():
             holding.sections = self.context.carried_over(holding.sections or {}, holding.saver.on_disk)
         for holding in self._holdings():
-            holding.id = holding.lost = None
-            holding.saver.begin_run()
+            holding.begin_run()
 
     # Claims
 
@@ -210,18 +233,18 @@ class Session:
         if differ(holding.record.image, stored.image):
             # It came late, and another image has answered meanwhile.
             return [Release(claimed.session_id), *self.load(holding.record.image, holding)]
-        holding.adopts(claimed.session_id)
-        holding.saver.on_disk = claimed.sections
-        mine = holding.record
+        mine = holding.adopts(claimed)
         if holding.sections is not None:
+            holding.record = stored if holding.is_old else mine
             holding.sections, lost = self.context.over(holding.sections, claimed.sections)
             if holding.sections != claimed.sections:
                 holding.saver.context_changed(now)
             return holding.keep(lost)
+        led = next((record for record in (mine, stored, holding.record) if record.endpoint), stored)
         holding.record = replace(
             stored,
-            endpoint=mine.endpoint or stored.endpoint,
-            endpoint_from_file=(mine if mine.endpoint else stored).endpoint_from_file,
+            endpoint=led.endpoint,
+            endpoint_from_file=led.endpoint_from_file,
             dialect=mine.dialect or stored.dialect,
             client_id=(mine if mine.session else stored).client_id or mine.client_id,
             is_unnamed_told=mine.is_unnamed_told or stored.is_unnamed_told,
@@ -323,8 +346,8 @@ class Session:
         """A link is up: from now on this endpoint is the last-known-good one."""
         if known.dialect is not None:
             self._dialects[endpoint] = known.dialect
-        session = None if known.session is None else known.session._replace(made_as=None)
-        self._remember_backend_session(endpoint, session)
+        self._current.is_old = False
+        self._remember_backend_session(endpoint, known.session)
         self._change(
             now,
             endpoint=endpoint,
@@ -332,7 +355,7 @@ class Session:
             dialect=known.dialect,
             client_id=known.client_id,
             **named(known.image),
-            **held(session),
+            **held(known.session),
         )
 
     def last_seen(self, endpoint: str, process: Process, seen_at: datetime, now: float) -> None:
@@ -348,9 +371,13 @@ class Session:
         self._remember_backend_session(endpoint, session)
         self._change(now, **held(session))
 
-    def made(self, endpoint: str, session: BackendSession) -> None:
+    def made(self, endpoint: str, session: BackendSession, found: BackendVerdict) -> None:
         """A backend has given a session on a link that is not established yet, and may never be."""
-        self._remember_backend_session(endpoint, session)
+        self._current.half_made[endpoint] = session, found
+
+    def missed(self, endpoint: str, found: BackendVerdict) -> None:
+        """A backend has no such session. One of its number at the next attempt may be anybody's."""
+        self._current.half_made[endpoint] = None, found
 
     def has_name(self, image: Identity, now: float) -> None:
         """The backend has named its image only now: any other from here on is another one."""
@@ -365,6 +392,7 @@ class Session:
         return True
 
     def _remember_backend_session(self, endpoint: str, session: BackendSession | None) -> None:
+        self._current.half_made.pop(endpoint, None)
         if session is None:
             self._current.backend_sessions.pop(endpoint, None)
         else:
@@ -385,14 +413,15 @@ class Session:
         if self.record.client_id is None:
             self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
-        session = here or self.record.session
+        session, found = self._current.half_made.get(endpoint, (here or self.record.session, None))
         return Known(
             dialect=self.dialect(endpoint),
             image=self.record.image,
             session=session,
             client_id=self.record.client_id or "",
-            is_elsewhere=here is None and not are_same(endpoint, self.record.endpoint),
+            is_elsewhere=here is None and found is None and not are_same(endpoint, self.record.endpoint),
             sections=self.context.sections() if session is not None else {},
+            found=found,
         )
 
     def _new_client_id(self) -> str:
@@ -472,7 +501,7 @@ class Session:
             return []  # all of it is on the disk
         holding.id, holding.lost = None, session_id
         holding.record = replace(holding.record.holding(None), client_id=self._new_client_id())
-        holding.backend_sessions.clear()
+        holding.forget_backend_sessions()
         holding.saver.begin_anew(now)
         return [] if has_ended else [Release(session_id)]
 

@@ -69,13 +69,11 @@ class Uplink(Pushing):
         is_known = attempt.endpoint in self._without_heartbeats
         attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
         self._look_at_path()
-        pin = self._profile.pin_image
-        attempt.settled = attempt.settled._replace(pin=pin)
         attempt.handshake = Handshake(
             self._session.known(str(attempt.endpoint)),
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
-            pin=pin,
+            pin=attempt.settled.pin,
             gives_copy_up=self._gives_copy_up(),
             earlier=self._lineage.last_seen(attempt.endpoint, self._now),
             utc=self._now.utc,
@@ -116,7 +114,7 @@ class Uplink(Pushing):
 
     def _merged(self, step: Merge, handshake: Handshake) -> Step:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
-            self._session.made(str(self._attempt.endpoint), handshake.left_with(step.made))
+            self._session.made(str(self._attempt.endpoint), step.made, handshake.verdict)
         if self._is_look_old():
             return handshake.looks_first(step)
         return handshake.merged(ours_is_newer=self._merge(step.state))
@@ -345,11 +343,10 @@ class Uplink(Pushing):
         self._follow(self._next_step(attempt.handshake, landed))
 
     def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
-        before = handshake.who  # by now others may have looked too
+        before, had = handshake.who, handshake.session  # by now others may have looked too
         step = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest)
-        missed = handshake.take_missed()
-        if missed is not None:
-            self._session.made(str(self._attempt.endpoint), missed)
+        if had is not None and handshake.session is None:
+            self._session.missed(str(self._attempt.endpoint), handshake.verdict)
         if handshake.who is not None and handshake.who is not before:
             self._saw(handshake.who)
         return step

@@ -16,7 +16,7 @@ from stui_supervisor.config import (
     SECTION_NAME_MAX_LENGTH,
     SECTIONS_MAX,
 )
-from stui_supervisor.context import METADATA_KEY, Section
+from stui_supervisor.context import METADATA_KEY, Context, Section
 from stui_supervisor.errors import ConfigurationError
 from tests.support.host_limits import digits_limited_to
 from tests.support.sections import JSON, NAMES, SECTIONS, full, holding, make, nested
@@ -301,3 +301,23 @@ def test_a_counter_at_its_end_does_not_overflow() -> None:
     context = holding({"x": Section(b"1", 2**53 - 1, "you")})
     context["x"] = 2
     assert context.sections() == {"x": Section(b"2", 2**53 - 1, "me")}
+
+
+def test_a_new_run_signs_anew_and_what_the_disk_has_is_no_change_of_its_own() -> None:
+    one = Context("us", lambda: None)
+    one.begin_run({})
+    one["saved"], one["unsaved"] = 1, 1
+    on_disk = {"saved": one.sections()["saved"]}
+    one["between the runs"] = 1
+    one.begin_run(on_disk)
+    one["since"] = 1
+    writers = {name: section.writer for name, section in one.sections().items()}
+    assert writers == {"saved": "us", "unsaved": "us 2", "between the runs": "us 2", "since": "us 2"}
+
+
+def test_a_new_run_takes_no_change_of_another_process_for_its_own() -> None:
+    one = Context("process 1", lambda: None)
+    one.begin_run({})
+    one.replace({"theirs": Section(b"1", 3, "process 10")})
+    one.begin_run({})
+    assert one.sections()["theirs"].writer == "process 10"

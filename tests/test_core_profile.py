@@ -304,37 +304,29 @@ def test_a_token_that_is_settled_on_while_a_link_without_one_is_in_use_makes_ano
     assert triggers(world.tell(inputs.ProfileChanged())) == [Trigger.LINK_LOST]
 
 
-def test_a_pin_that_is_set_during_an_attempt_holds_for_it() -> None:
-    world = World(ONE_OFF)
+TWO = replace(DEFAULT, pin_image="two")
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "outcome"),
+    [
+        (DEFAULT, [PINNED], Trigger.REJECTED),
+        (PINNED, [DEFAULT], Trigger.ESTABLISHED),
+        (PINNED, [TWO], Trigger.ESTABLISHED),
+        (PINNED, [DEFAULT, PINNED], Trigger.REJECTED),
+    ],
+    ids=["set", "taken away", "set right", "taken away and set again"],
+)
+def test_the_pin_that_holds_is_the_one_of_the_moment_in_which_the_image_answers(
+    before: Profile, meanwhile: list[Profile], outcome: Trigger
+) -> None:
+    world = World(ONE_OFF, profile=before)
     world.start(HERE)
     world.opened()
-    world.profile = PINNED
-    world.tell(inputs.ProfileChanged())
-    world.opened()
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
-
-
-def test_a_pin_that_was_taken_away_and_is_set_again_during_an_attempt_holds_for_it() -> None:
-    world = World(ONE_OFF, profile=PINNED)
-    world.start(HERE)
-    world.profile = DEFAULT
-    world.tell(inputs.ProfileChanged())
-    world.opened()
-    world.profile = PINNED
-    world.tell(inputs.ProfileChanged())
-    world.opened()
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.REJECTED]
-
-
-@pytest.mark.parametrize("now", [DEFAULT, replace(DEFAULT, pin_image="two")], ids=["taken away", "set right"])
-def test_a_pin_that_holds_no_more_when_the_image_answers_rejects_nobody(now: Profile) -> None:
-    world = World(ONE_OFF, profile=PINNED)
-    world.start(HERE)
-    world.opened()
-    world.profile = now
-    world.tell(inputs.ProfileChanged())
-    world.opened()
-    assert triggers(world.answer({"image_id": "two"})) == [Trigger.ESTABLISHED]
+    for world.profile in meanwhile:
+        world.tell(inputs.ProfileChanged())
+        world.opened()
+    assert triggers(world.answer({"image_id": "two"})) == [outcome]
 
 
 def test_what_kept_a_link_away_is_no_reason_any_more_once_it_is_there() -> None:

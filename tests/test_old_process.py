@@ -99,7 +99,7 @@ def test_a_session_that_was_made_on_the_way_to_a_link_that_failed_shows_no_proce
     assert endings(effects) == [(2, "NotSent")]
 
 
-def test_neither_does_one_that_was_missed_on_the_way_and_may_have_been_made_under_its_old_number() -> None:
+def test_a_session_that_was_missed_on_the_way_is_not_asked_for_again_as_one_of_its_number_may_be_anybodys() -> None:
     world = waiting({}, Settings())
     world.answer(ONE)
     number = world.asked().parameters["session_id"]
@@ -110,6 +110,7 @@ def test_neither_does_one_that_was_missed_on_the_way_and_may_have_been_made_unde
     world.wait_for_deadline()
     world.opened()
     world.answer(ONE)
+    assert world.asked().command == "create_session"
     effects = world.answer({"session_id": number})
     assert world.core.status(world.now).backend_verdict is BackendVerdict.RESTARTED
     assert endings(effects) == [(2, "NotSent")]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from stui_supervisor.testing import FakePeer
 from tests.support.driver_life import ENDPOINT, life
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import Scene, scene
-from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, until_now
+from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, until, until_now
 
 MOMENTS = range(8)  # turns of the loop
 
@@ -34,14 +34,22 @@ async def stopping(there: Scene, turns: int = 1) -> asyncio.Task[None]:
     return stop
 
 
-def slow(call: Callable[[int], None], by_s: float) -> Callable[[int], None]:
-    """The same call, which takes longer."""
+class Gate:
+    """A disk that stops at the flush of this number until it is let go."""
 
-    def called(descriptor: int) -> None:
-        time.sleep(by_s)
-        call(descriptor)
+    def __init__(self, number: int) -> None:
+        self._left = number
+        self._flush = os.fsync
+        self.is_reached = threading.Event()
+        self.let_go = threading.Event()
 
-    return called
+    def __call__(self, descriptor: int) -> None:
+        """Flush, in its turn."""
+        if self._left == 0:
+            self.is_reached.set()
+            self.let_go.wait(LIMIT_S)
+        self._left -= 1
+        self._flush(descriptor)
 
 
 async def test_a_start_waits_for_the_stop_that_is_under_way_and_goes_on_in_its_session(tmp_path: Path) -> None:
@@ -72,17 +80,18 @@ async def test_a_start_after_a_stop_that_was_cancelled_goes_on_in_its_session(tu
         assert dict(there.supervisor.context) == {"workspaces": list(range(1_000))}
 
 
-@pytest.mark.parametrize("changed_after_s", [0.0, 0.01, 0.03, 0.05])
+@pytest.mark.parametrize("flushed", range(4))
 async def test_what_is_changed_while_a_stop_is_under_way_is_saved(
-    changed_after_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    flushed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with scene(State.CONNECTED, tmp_path) as there:
-        monkeypatch.setattr(os, "fsync", slow(os.fsync, 0.02))
+        gate = Gate(flushed)
+        monkeypatch.setattr(os, "fsync", gate)
         stop = await stopping(there)
-        await asyncio.sleep(changed_after_s)
-        assert not stop.done()
+        await until(gate.is_reached.is_set)
         there.supervisor.context["last"] = "words"
         del there.supervisor.context["workspaces"]
+        gate.let_go.set()
         await stop
         async with Supervisor(home=tmp_path, link=there.peer) as later:
             await later.wait_for(State.CONNECTED, timeout=LIMIT_S)

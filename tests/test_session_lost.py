@@ -10,7 +10,8 @@ from stui_supervisor.effects import Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionLost
-from tests.support.core_world import DISK_FULL, World, only, saved, section, stored, told
+from stui_supervisor.states import Trigger
+from tests.support.core_world import DISK_FULL, HERE, THERE, World, only, saved, section, stored, told, triggers
 from tests.support.pushes import wait_quietly
 from tests.support.two_images import TWO, linked, meet, work_of
 
@@ -192,11 +193,17 @@ def test_what_the_image_says_of_a_session_that_was_given_up_meanwhile_is_not_tak
     assert dict(world.context) == {"work": "changed"}
 
 
-def test_who_starts_again_and_finds_the_session_taken_leaves_its_copy_in_the_image_to_the_other_process() -> None:
+def again() -> World:
+    """Linked once, ended with everything on the disk, and started again."""
     world = linked()
-    before = world.record
     world.tell(inputs.Stop())
     world.start()
+    return world
+
+
+def test_who_starts_again_and_finds_the_session_taken_leaves_its_copy_in_the_image_to_the_other_process() -> None:
+    world = again()
+    before = world.record
     world.loaded(stored("b", image_id="one", client_id="client of b", backend_session="b's"))
     assert (world.record.backend_session, world.record.client_id) == ("b's", "client of b")
     world.opened()
@@ -207,10 +214,8 @@ def test_who_starts_again_and_finds_the_session_taken_leaves_its_copy_in_the_ima
 
 
 def test_so_does_who_had_linked_before_it_was_found_taken() -> None:
-    world = linked()
+    world = again()
     before = world.record
-    world.tell(inputs.Stop())
-    world.start()
     world.wait(2.0)
     world.link("one")
     assert world.record.backend_session == before.backend_session
@@ -223,10 +228,23 @@ def test_so_does_who_had_linked_before_it_was_found_taken() -> None:
     assert client != before.client_id
 
 
-def test_who_starts_again_and_gets_the_same_session_goes_on_with_it_in_the_image() -> None:
-    world = linked()
+def test_who_starts_again_goes_on_with_what_another_process_has_learnt_since() -> None:
+    world = again()
+    world.loaded(stored("a", image_id="one", endpoint=str(THERE), backend_session="newer", client_id="c1"))
+    assert (world.record.endpoint, world.record.backend_session) == (str(THERE), "newer")
+
+
+def test_who_starts_again_stays_disconnected_where_another_process_was_told_so() -> None:
+    world = again()
+    effects = world.loaded(stored("a", image_id="one", endpoint=str(HERE), wanted=False))
+    assert triggers(effects) == [Trigger.LEFT_DISCONNECTED]
+
+
+def test_what_no_disk_had_taken_before_the_new_start_still_counts() -> None:
+    world = linked(disk_works=False)
     before = world.record
     world.tell(inputs.Stop())
     world.start()
-    world.loaded(stored("a", image_id="one"))
-    assert (world.record.backend_session, world.record.client_id) == (before.backend_session, before.client_id)
+    world.loaded(stored("a", image_id="one", endpoint=str(THERE), backend_session="older", wanted=False))
+    assert (world.record.endpoint, world.record.backend_session) == (before.endpoint, before.backend_session)
+    assert world.record.wanted
