@@ -83,7 +83,8 @@ class Holding:
         if self.had not in {None, claimed.session_id}:
             self.record = replace(self.record.holding(None), client_id=None)
             self.forget_backend_sessions()
-        mine, fresh = self.record, SessionRecord(profile=self.record.profile, client_id=self.record.client_id)
+        mine = self.record
+        fresh = SessionRecord(profile=mine.profile, client_id=mine.client_id).of_image(mine.image)  # whose work it has
         self.id, self.had, self.saver.ok, self.saver.on_disk = claimed.session_id, None, True, claimed.sections
         return fresh if self.is_old else mine
 
