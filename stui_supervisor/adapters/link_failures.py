@@ -25,9 +25,12 @@ _KEY_SHOWN_BYTES: Final = 64 + 170
 
 
 async def why_refused(
-    event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None, received_bytes: int
+    event: int, endpoint: Endpoint, address: Address | None, curve: CurveKeys | None, received_bytes: int | None
 ) -> Failure:
-    """What the end of a handshake means, which the monitor told as ``event``, after so much had come."""
+    """What the end of a handshake means, which the monitor told as ``event``, after so much had come.
+
+    None for what is not known is no refusal: the next attempt may tell.
+    """
     mechanism = await _mechanism_at(endpoint, address)
     words: str | None = None
     if mechanism == b"CURVE" and curve is None:
@@ -36,7 +39,7 @@ async def why_refused(
         words = "the backend does not encrypt"
     elif mechanism is not None and event == zmq.Event.HANDSHAKE_FAILED_AUTH:
         words = "the backend does not let us in" + (f" (our public key is {curve.public})" if curve else "")
-    elif mechanism == b"CURVE" and received_bytes >= _KEY_SHOWN_BYTES:
+    elif mechanism == b"CURVE" and (received_bytes is None or received_bytes >= _KEY_SHOWN_BYTES):
         return Failure(FailureKind.RESET)
     elif mechanism == b"CURVE":
         words = "the backend does not have the pinned key"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
 from time import monotonic
@@ -176,10 +177,12 @@ class Wire:
                 self._fail(Failure(FailureKind.RESET))
 
     @property
-    def received_bytes(self) -> int:
-        """What has come so far, as far as the kernel tells; 0 where it does not."""
-        sample = self._path.look() if self._path is not None else None
-        return sample.received_bytes if sample is not None else 0
+    def received_bytes(self) -> int | None:
+        """What has come so far; 0 where no kernel tells, and None where it was asked when all was over already."""
+        if self._path is None:
+            return None if sys.platform == "linux" and self._port else 0
+        sample = self._path.look()
+        return sample.received_bytes if sample is not None else None
 
     def peer_user(self) -> int:
         """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""
