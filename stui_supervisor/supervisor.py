@@ -223,6 +223,9 @@ class Supervisor:
         self, command: str, parameters: Mapping[str, Any] | None, timeout_s: float | None, *, repeatable: bool | None
     ) -> Request:
         limit_s = limit_in_seconds(timeout_s)
+        if repeatable is not None and not isinstance(repeatable, bool):
+            hint = "give True, False, or None for what the protocol says of the command"
+            raise ConfigurationError(f"repeatable is {repeatable!r}", hint=hint)
         now, dialect = self._now(), self._core.dialect
         self._requests += 1
         message_id = f"{self._writer}-{self._requests}"

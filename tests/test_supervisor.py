@@ -312,6 +312,14 @@ async def test_a_timeout_that_is_none_is_the_callers_mistake(seconds: float, tmp
         assert there.image.asked("evaluate") == []
 
 
+@pytest.mark.parametrize("repeatable", ["no", 0, 1, []])
+async def test_whether_a_request_may_be_repeated_is_said_with_true_or_false(repeatable: Any, tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        with pytest.raises(ConfigurationError, match="repeatable is"):
+            await there.supervisor.request(*EVALUATE, repeatable=repeatable)
+        assert there.image.asked("evaluate") == []
+
+
 async def test_what_the_caller_does_to_its_parameters_after_the_call_changes_nothing(tmp_path: Path) -> None:
     image, credentials = EmbeddedImage(), MemoryCredentials()
     credentials.tokens[ENDPOINT] = Secret("that of the profile")
