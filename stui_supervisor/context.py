@@ -179,6 +179,10 @@ class Context(MutableMapping[str, Any]):
                 lost[name] = loser
         return Laid(sections, lost)
 
+    def leave(self, on_disk: Mapping[str, Section]) -> None:
+        """Hold only what no disk has: the rest is in another session, and stays there."""
+        self._hold({name: section for name, section in self._sections.items() if on_disk.get(name) != section})
+
     def replace(self, sections: Mapping[str, Section]) -> None:
         """Hold the content of another session; nothing of the old one remains."""
         self._hold({name: _out(section) for name, section in sections.items()})

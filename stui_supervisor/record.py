@@ -127,7 +127,7 @@ class Claimed(NamedTuple):
     """A session that this process now owns, and what was in it.
 
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
-    the endpoint of its profile's newest session.
+    the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
     """
 
     session_id: str
@@ -135,3 +135,4 @@ class Claimed(NamedTuple):
     sections: Mapping[str, Section]
     fresh: bool
     notices: tuple[StoreNotice, ...] = ()
+    is_chosen: bool = False

@@ -62,6 +62,11 @@ class Saver:
         return self.saved == self.present and not self._writing
 
     @property
+    def is_record_saved(self) -> bool:
+        """True when the disk has the record, whatever it lacks of the context."""
+        return self.saved.record == self.present.record
+
+    @property
     def has_work(self) -> bool:
         """True when the disk lacks some of the context."""
         return self.saved.context != self.present.context

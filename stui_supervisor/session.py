@@ -69,7 +69,7 @@ class Holding:
 
     def begin_run(self) -> None:
         """Another process may have gone on with what was saved: then it counts only where the disk says nothing."""
-        self.is_old = self.saver.is_clean
+        self.is_old = self.saver.is_record_saved
         if self.is_old:
             self.forget_backend_sessions()
         self.id = self.lost = None
@@ -171,7 +171,7 @@ class Session:
         """The program starts, perhaps again: answers of an earlier run will not come."""
         self._load_for, self._is_claiming = None, False
         self._ended.clear()
-        self._wish = None if self.saver.is_clean else self._wish
+        self._wish = None if self.saver.is_record_saved else self._wish
         self.context.begin_run(self.saver.on_disk)
         for holding in self._parked.values():
             holding.sections = self.context.carried_over(holding.sections or {}, holding.saver.on_disk)
@@ -231,9 +231,17 @@ class Session:
         if holding.needs_new:
             holding.id, holding.saver.ok = claimed.session_id, True
             return holding.keep()
+        is_another = holding.had not in {None, claimed.session_id}
+        if is_another and claimed.is_chosen and holding.is_old and holding.sections is None:
+            self.context.leave(holding.saver.on_disk)
+            holding.record = SessionRecord(profile=stored.profile)
         if differ(holding.record.image, stored.image):
             # It came late, and another image has answered meanwhile.
             return [Release(claimed.session_id), *self.load(holding.record.image, holding)]
+        has_both = _has_work(claimed.sections) and _has_work(self._sections_of(holding))
+        if is_another and has_both and not claimed.is_chosen:
+            # Another process has the session of the run before; two works are not made one.
+            return [Release(claimed.session_id), *self.load(holding.record.image, holding, is_new=True)]
         mine = holding.adopts(claimed)
         if holding.sections is not None:
             holding.record = stored if holding.is_old else mine
@@ -535,5 +543,11 @@ class Session:
         return holding.saver.next_deadline()
 
     def _save(self, holding: Holding, session_id: str) -> Save:
-        sections = self.context.sections() if holding.sections is None else holding.sections
-        return Save(session_id, holding.record, holding.saver.begin(sections))
+        return Save(session_id, holding.record, holding.saver.begin(self._sections_of(holding)))
+
+    def _sections_of(self, holding: Holding) -> Mapping[str, Section]:
+        return self.context.sections() if holding.sections is None else holding.sections
+
+
+def _has_work(sections: Mapping[str, Section]) -> bool:
+    return any(section.value is not None for section in sections.values())

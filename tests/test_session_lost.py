@@ -248,3 +248,30 @@ def test_what_no_disk_had_taken_before_the_new_start_still_counts() -> None:
     world.loaded(stored("a", image_id="one", endpoint=str(THERE), backend_session="older", wanted=False))
     assert (world.record.endpoint, world.record.backend_session) == (before.endpoint, before.backend_session)
     assert world.record.wanted
+
+
+def test_a_change_between_the_runs_says_nothing_of_the_wish_to_be_linked() -> None:
+    world = linked()
+    world.tell(inputs.Stop())
+    world.context["between"] = "the runs"
+    world.start()
+    effects = world.loaded(stored("a", image_id="one", endpoint=str(HERE), wanted=False))
+    assert triggers(effects) == [Trigger.LEFT_DISCONNECTED]
+
+
+def test_two_works_are_not_made_one_where_another_process_has_the_session_of_the_run_before() -> None:
+    world = again()
+    effects = world.loaded(stored("b", {"work": section("b's"), "more": section("b's")}, image_id="one"))
+    assert only(Release, effects) == [Release("b")]
+    (load,) = only(Load, effects)
+    assert (load.is_new, load.image) == (True, identity_of("one"))
+    world.loaded(NEW)
+    assert (dict(world.context), world.core.session.id) == ({"work": "one"}, "new")
+
+
+def test_the_session_that_a_person_has_chosen_is_gone_on_with_as_it_is() -> None:
+    world = again()
+    world.context["since"] = "the start"
+    world.loaded(stored("b", {"more": section("b's")}, image_id="two")._replace(is_chosen=True))
+    assert dict(world.context) == {"more": "b's", "since": "the start"}
+    assert (world.core.session.id, world.record.image_id) == ("b", "two")

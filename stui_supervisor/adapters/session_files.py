@@ -255,7 +255,8 @@ class SessionFiles:
             if candidate.session_id == chosen and session.read_only is None:
                 with suppress(OSError):
                     self._order.choose(profile, None)
-            return self._claimed(candidate.session_id, session, notices)
+            claimed = self._claimed(candidate.session_id, session, notices)
+            return claimed._replace(is_chosen=candidate.session_id == chosen)
         return self._begin(seed(seen.candidates, profile, image), notices)
 
     @staticmethod

@@ -217,6 +217,14 @@ def test_the_next_start_goes_on_with_what_was_chosen_and_the_one_after_it_with_w
     assert first(tmp_path) == running
 
 
+def test_that_it_was_chosen_is_said_with_the_claim_and_only_then(tmp_path: Path) -> None:
+    chosen, newest = leave(tmp_path), leave(tmp_path)
+    SessionFiles(tmp_path).choose("default", chosen)
+    owner = SessionFiles(tmp_path)
+    claimed = [owner.claim("default") for _ in range(2)]
+    assert [(one.session_id, one.is_chosen) for one in claimed] == [(chosen, True), (newest, False)]
+
+
 def test_a_chosen_session_without_work_comes_first_as_well(tmp_path: Path) -> None:
     empty = stored(tmp_path, NOTHING).name
     work = leave(tmp_path)

@@ -122,8 +122,9 @@ class StoreQueue:
 
     def _answer_to(self, call: StoreCall) -> Input | None:
         match call:
-            case Load(load, profile, image):
-                return inputs.Loaded(load, self.store.claim(profile, image))
+            case Load(load, profile, image, is_new):
+                claim = self.store.claim_new if is_new else self.store.claim
+                return inputs.Loaded(load, claim(profile, image))
             case Save(session_id, record, sections):
                 self.store.save_record(session_id, record)
                 if sections is None:
