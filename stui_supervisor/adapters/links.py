@@ -28,6 +28,24 @@ class UnsafeLink(OSError):
         return cls(reason, to="directory")
 
 
+def is_there(path: str) -> bool:
+    """True for anything at ``path``, False where there is certainly nothing. Raises OSError where it is not known."""
+    return _itself(path) is not None
+
+
+def is_link(path: str) -> bool:
+    """True for a link, False for anything else and for nothing. Raises OSError where it is not known."""
+    status = _itself(path)
+    return status is not None and stat.S_ISLNK(status.st_mode)
+
+
+def _itself(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def behind_link(path: str) -> str:
     """The file that the link at ``path`` leads to. Raises UnsafeLink, and OSError where it cannot be looked at."""
     target, status = _target(path, "file")
@@ -79,7 +97,7 @@ def _way(link: str) -> Iterator[str]:
         here = os.path.join(at, name)
         if name == os.pardir:
             at = os.path.dirname(at)
-        elif os.path.islink(here):
+        elif is_link(here):
             target = os.readlink(here)
             at = os.sep if os.path.isabs(target) else at
             left += _names(target)

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
-from stui_supervisor.adapters.links import directory_behind_link
+from stui_supervisor.adapters.links import directory_behind_link, is_link
 from stui_supervisor.adapters.private_files import make_private_directory, write_whole
 from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
 from stui_supervisor.adapters.session_directory import Refused, generations, newest_context, newest_record
@@ -143,7 +143,7 @@ class OwnedSession:
 
     def _header(self, kind: Kind, at: datetime, profile: str, live_sections: int = 0) -> Header:
         """That of a new file of a session that is ours, under a number above every other. May raise TakenOver."""
-        if not _IS_WINDOWS and os.path.islink(self.path):  # moved meanwhile: what the next start refuses is not written
+        if not _IS_WINDOWS and is_link(self.path):  # moved meanwhile: what the next start refuses is not written
             directory_behind_link(self.path)
         if self.read_only is not None:
             self._own_what_was_borrowed()

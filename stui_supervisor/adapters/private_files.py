@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from stui_supervisor.adapters.flushing import flush
 from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_ours
+from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_link, is_ours, is_there
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
 
@@ -114,9 +114,9 @@ def _make_directory(path: str) -> None:
 def refuse_file_above(path: str) -> None:
     """Raises NotADirectoryError when something that is no directory is above ``path``, which Windows calls missing."""
     above = os.path.dirname(path)
-    while not os.path.lexists(above) and above != os.path.dirname(above):
+    while not is_there(above) and above != os.path.dirname(above):
         above = os.path.dirname(above)
-    if os.path.lexists(above) and not os.path.isdir(above):
+    if is_there(above) and not os.path.isdir(above):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
 
@@ -225,7 +225,7 @@ def _open_itself(path: str) -> int:
     try:
         return _despite_scanners(lambda: os.open(path, _READ))
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.EMLINK} and os.path.islink(path):
+        if error.errno in {errno.ELOOP, errno.EMLINK} and is_link(path):
             raise _IsLink(*error.args) from error
         if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
             raise Damaged("it is not a regular file") from error

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, decode, encode, is_of_ours
-from stui_supervisor.adapters.links import UnsafeLink, behind_link
+from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_link, is_there
 from stui_supervisor.adapters.private_files import (
     TEMPORARY_SUFFIX,
     make_private_directory,
@@ -167,7 +167,7 @@ class ProfileFile:
         """What shows that there was a file: its backup, then copies in quarantine, the latest first; below ``root``."""
         from stui_supervisor.adapters.quarantine import DIRECTORY_NAME  # noqa: PLC0415 - a start needs it only here
 
-        if os.path.lexists(self.path(self.backup_name)):
+        if is_there(self.path(self.backup_name)):
             yield self.backup_name
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in sorted(os.listdir(self.path(DIRECTORY_NAME)), reverse=True):
@@ -190,7 +190,7 @@ class ProfileFile:
     def place(self, name: str) -> str:
         """Where a file is written: behind a link in its place that leads to such a file. May raise UnsafeLink."""
         path = self.path(name)
-        if not os.path.islink(path):
+        if not is_link(path):
             return path
         path = behind_link(path)
         if not is_of_ours(read_start(path, HEADER_MAX_BYTES)):
@@ -222,7 +222,7 @@ class ProfileFile:
     def _make_room_for_backup(self) -> None:
         """A rename goes over anything but a directory."""
         path = self.path(self.backup_name)
-        if os.path.isdir(path) and not os.path.islink(path):
+        if os.path.isdir(path) and not is_link(path):
             from stui_supervisor.adapters.quarantine import keep  # noqa: PLC0415 - as above
 
             keep(self.root, self.backup_name, self.utc())

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from stui_supervisor.adapters.links import others_may_write
+from stui_supervisor.adapters.links import is_link, others_may_write
 from stui_supervisor.adapters.private_files import make_private_directory
 from stui_supervisor.config import JOURNAL_SLACK
 
@@ -130,7 +130,7 @@ def _make_own_directory(directory: Path) -> None:
     make_private_directory(os.fspath(directory))
     status = directory.stat()
     _check(status, directory, is_right_kind=stat.S_ISDIR)
-    if directory.is_symlink():
+    if is_link(os.fspath(directory)):
         if others_may_write(status):
             raise PermissionError(errno.EPERM, "it is a link into a directory that others may change", str(directory))
         return
@@ -140,7 +140,7 @@ def _make_own_directory(directory: Path) -> None:
 
 
 def _open_private_file(path: Path) -> int:
-    if path.is_symlink():  # Windows has no O_NOFOLLOW
+    if is_link(os.fspath(path)):  # Windows has no O_NOFOLLOW
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     descriptor = os.open(path, _FLAGS, _MODE)
     try:

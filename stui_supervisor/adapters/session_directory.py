@@ -20,6 +20,7 @@ from stui_supervisor.adapters.generations import (
     parse_name,
     peek,
 )
+from stui_supervisor.adapters.links import is_link
 from stui_supervisor.adapters.private_files import is_out_of_means, read_regular, read_start
 from stui_supervisor.adapters.session_bodies import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.claiming import Candidate
@@ -113,13 +114,20 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
         except FileNotFoundError:
             continue
         except Damaged as error:
-            is_movable = not error.claims_newer and not os.path.islink(os.path.join(path, name))
-            refused.append(Refused(name, str(error), is_movable=is_movable))
+            refused.append(Refused(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
         except OSError as error:
             if is_out_of_means(error):
                 raise
             refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False))
     return Reading(None, None, tuple(refused))
+
+
+def _is_movable(path: str, damage: Damaged) -> bool:
+    """True for what is certainly ours to move: no link, and not of a later version."""
+    try:
+        return not damage.claims_newer and not is_link(path)
+    except OSError:
+        return False
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import NewerFormat
+from stui_supervisor.adapters.links import is_there
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession, TakenOver
 from stui_supervisor.adapters.private_files import (
     is_out_of_means,
@@ -351,7 +352,7 @@ class SessionFiles:
         # keep the processes apart.
         with suppress(OSError):
             # On Windows the file goes with its holder: that there is none does not say that nobody was ever here.
-            may_take = make_file or os.path.lexists(path) or (os.name == "nt" and os.path.isdir(self._root))
+            may_take = make_file or is_there(path) or (os.name == "nt" and os.path.isdir(self._root))
             is_ours = may_take and lock.take(wait_s=wait_s)
         self._is_inside = is_ours
         try:

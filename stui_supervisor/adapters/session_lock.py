@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from stui_supervisor.adapters.links import is_there
 from stui_supervisor.config import LOCK_POLL_S
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SessionLock:
         try:
             lock.acquire(timeout=wait_s, poll_interval=LOCK_POLL_S)
         except Timeout:
-            if _IS_WINDOWS and not os.path.lexists(self._path):  # there a refusal looks like somebody's lock
+            if _IS_WINDOWS and not is_there(self._path):  # there a refusal looks like somebody's lock
                 raise PermissionError(errno.EACCES, "its lock cannot be made") from None
             return False
         self._lock, self._file = lock, files[-1]
@@ -73,9 +74,9 @@ class SessionLock:
 
         Windows cannot tell without the right to write; nobody of ours holds it then.
         """
-        if not os.path.lexists(self._path):
-            return False
         try:
+            if not is_there(self._path):
+                return False
             taken = self.take()
         except OSError:
             return _is_seen_held(self._path)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, encode, file_name
+from stui_supervisor.adapters.links import is_link
 from stui_supervisor.adapters.private_files import is_out_of_means, write_whole
 from stui_supervisor.adapters.quarantine import keep
 from stui_supervisor.adapters.session_directory import read_generation
@@ -29,7 +30,7 @@ def bring_down(path: str, kind: Kind, seqs: list[int], at: datetime) -> None:
     is_above_link = False
     for enormous in sorted(seq for seq in seqs if seq > SEQ_BELIEVED_MAX):
         name = file_name(kind, enormous)
-        if os.path.islink(os.path.join(path, name)):
+        if is_link(os.path.join(path, name)):
             is_above_link = True
             continue
         try:

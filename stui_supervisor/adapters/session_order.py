@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 from stui_supervisor.adapters.generations import Damaged, checked_turn
-from stui_supervisor.adapters.links import UnsafeLink, behind_link
+from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_link
 from stui_supervisor.adapters.private_files import read_regular, write_whole
 from stui_supervisor.config import ORDER_MAX_BYTES, PROFILES_CHOSEN_FOR, TURN_MAX
 
@@ -113,18 +113,18 @@ class SessionOrder:
             content = b""
         if content != self._last[0]:
             self._last = content, _decoded(content)
-        if self._last[1] is None and os.path.islink(self._path):
+        if self._last[1] is None and is_link(self._path):
             raise UnsafeLink("leads to a file that is none of ours")
         return self._last[1]
 
     def _put(self, order: _Order) -> None:
         """Whole and on the disk, through a link in its place."""
-        path = behind_link(self._path) if os.path.islink(self._path) else self._path
+        path = behind_link(self._path) if is_link(self._path) else self._path
         write_whole(*os.path.split(path), (_encoded(order),))
 
     def _write(self, order: _Order) -> None:
         """Whole, but not flushed: a power cut costs a look at the sessions."""
-        if os.path.islink(self._path):  # a temporary file with a fixed name is for our own directory only
+        if is_link(self._path):  # a temporary file with a fixed name is for our own directory only
             self._put(order)
             return
         temporary = os.path.join(self._root, _TEMPORARY)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Kind, NewerFormat, decode, file_name, peek
-from stui_supervisor.adapters.links import directory_behind_link
+from stui_supervisor.adapters.links import directory_behind_link, is_link
 from stui_supervisor.adapters.owned_session import LOCK_NAME
 from stui_supervisor.adapters.private_files import read_regular, read_start
 from stui_supervisor.adapters.session_directory import generations, look
@@ -43,8 +43,8 @@ def remove_made_in_vain(path: str) -> None:
 def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bool:
     """True when the session is gone."""
     with suppress(OSError):
-        is_link = not _IS_WINDOWS and os.path.islink(path)
-        place = directory_behind_link(path) if is_link else path  # found once: nothing is removed anywhere else
+        is_linked = not _IS_WINDOWS and is_link(path)
+        place = directory_behind_link(path) if is_linked else path  # found once: nothing is removed anywhere else
         lock = SessionLock(os.path.join(place, LOCK_NAME))
         if not os.path.isdir(place) or not lock.take():  # a lock may make the directory of a session that is gone
             return False
@@ -55,12 +55,12 @@ def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bo
             for name in removable:
                 os.unlink(os.path.join(place, name))
             if not _IS_WINDOWS:
-                _remove_rest(place, is_elsewhere=is_link)
+                _remove_rest(place, is_elsewhere=is_linked)
         finally:
             lock.give_back()
         if _IS_WINDOWS:  # which removes no open file
             _remove_rest(place)
-        if is_link:
+        if is_linked:
             os.unlink(path)
         return True
     return False
@@ -121,7 +121,5 @@ def _our_files(path: str, *kinds: Kind) -> _OurFiles | None:
     found = generations(names)
     ours = _OurFiles(sorted(cut_off(names)), [file_name(kind, seq) for kind in kinds for seq in reversed(found[kind])])
     # Anything else is a snapshot that counts, or something that a person or a later version put there; so is a link.
-    is_ours = set(names) <= {LOCK_NAME, *ours.all} and not any(
-        os.path.islink(os.path.join(path, name)) for name in names
-    )
+    is_ours = set(names) <= {LOCK_NAME, *ours.all} and not any(is_link(os.path.join(path, name)) for name in names)
     return ours if is_ours else None

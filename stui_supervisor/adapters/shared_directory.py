@@ -12,7 +12,7 @@ import stat
 from contextlib import suppress
 from typing import Final
 
-from stui_supervisor.adapters.links import is_ours, others_may_write
+from stui_supervisor.adapters.links import is_link, is_ours, others_may_write
 from stui_supervisor.errors import StoreError
 from stui_supervisor.record import StoreNotice
 
@@ -27,7 +27,7 @@ def refuse_foreign(directory: str) -> None:
     if _IS_WINDOWS:
         return
     for place in (os.path.dirname(directory), directory):
-        if os.path.islink(place) and others_may_write(os.stat(place)):
+        if is_link(place) and others_may_write(os.stat(place)):
             raise StoreError(f"{place} is a link into a directory that others may change", hint=f"chmod go-w {place}")
     if os.geteuid() == 0:
         return

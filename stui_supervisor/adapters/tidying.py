@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, file_name, peek
+from stui_supervisor.adapters.links import is_link
 from stui_supervisor.adapters.private_files import TEMPORARY_SUFFIX, is_out_of_means, read_start
 from stui_supervisor.config import GENERATIONS_KEPT, HEADER_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.retention import Copy, Thinning, hour_of
@@ -55,8 +56,8 @@ class Tidying:
 
     def _remove(self, name: str) -> None:
         file = os.path.join(self._path, name)
-        if name not in self.spared and not os.path.islink(file):
-            with suppress(OSError):
+        with suppress(OSError):
+            if name not in self.spared and not is_link(file):
                 os.unlink(file)
 
     def _copy(self, kind: Kind, seq: int) -> Copy | None:

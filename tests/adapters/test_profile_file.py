@@ -24,7 +24,7 @@ from stui_supervisor.adapters.session_lock import SessionLock
 from stui_supervisor.config import PROFILES_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile
-from tests.support.stored_files import EPOCH, codes_of, contents, posix, with_body, with_header
+from tests.support.stored_files import EPOCH, codes_of, contents, failing, posix, with_body, with_header
 
 FILE, BACKUP = "profiles.json", "profiles.backup.json"
 OLD = Profile(name="work", pin_image="one")
@@ -255,6 +255,17 @@ def test_a_file_that_is_gone_and_a_backup_that_is_not_are_no_file(home: Path) ->
     (home / FILE).unlink()
     assert doubt(home).startswith("profiles.json is missing, and there is profiles.backup.json: ")
     assert unchanged(home)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT])
+def test_a_backup_that_cannot_be_looked_for_is_not_taken_for_none(
+    number: int, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / FILE).unlink()
+    monkeypatch.setattr(os, "lstat", failing(os.lstat, BACKUP, number))
+    assert os.strerror(number) in doubt(home)
+    with pytest.raises(StoreError, match=os.strerror(number)):
+        ProfileFile(home / FILE).change("work", put(OLD))
 
 
 def test_a_file_that_was_read_once_and_is_gone_without_a_trace_is_not_taken_for_none(home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,17 @@ def stored(root: Path, *contexts: dict[str, Section]) -> Path:
 
 def codes_of(notices: tuple[object, ...]) -> list[str]:
     return [getattr(notice, "code", "") for notice in notices]
+
+
+def failing(call: Callable[..., Any], name: str, number: int) -> Callable[..., Any]:
+    """The same call of ``os``, with this error for what has this name."""
+
+    def refuse(path: Any, *args: Any, **options: Any) -> Any:
+        if Path(path).name == name:
+            raise OSError(number, os.strerror(number), path)
+        return call(path, *args, **options)
+
+    return refuse
 
 
 def contents(directory: Path) -> dict[str, bytes]:
