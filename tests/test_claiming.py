@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
+from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, linked_last, newest_first, seed
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 
@@ -70,3 +70,44 @@ def test_a_new_session_starts_where_the_profile_was_connected_last() -> None:
         profile="default", endpoint=RECORD.endpoint, wanted=False, dialect="command", image_id="two"
     )
     assert seed(candidates, "unknown", None) == SessionRecord(profile="unknown")
+
+
+ONE = replace(RECORD, wanted=True)
+TWO = replace(RECORD, endpoint="tcp://127.0.0.1:2", image_id="two")
+
+
+def first(candidates: list[Candidate], taken: str = "") -> tuple[str, SessionRecord]:
+    last = linked_last(candidates, "default", lambda one: one.session_id != taken)
+    queue = in_order_of_claim(candidates, "default", None, last=last)
+    chosen = next(one for one in queue if one.session_id != taken)
+    return chosen.session_id, as_last(chosen, last)
+
+
+def test_work_of_another_image_leads_away_neither_from_the_last_endpoint_nor_from_the_last_wish() -> None:
+    candidates = [candidate("work", 1, record=ONE), candidate("last", 2, live_sections=0, record=TWO)]
+    assert first(candidates) == ("last", TWO)
+    older = [candidate("older work", 0, record=replace(TWO, endpoint="tcp://127.0.0.1:3", wanted=True)), *candidates]
+    assert first(older) == ("older work", TWO)
+
+
+def test_a_session_in_use_leads_nobody_else() -> None:
+    candidates = [candidate("work", 1, record=ONE), candidate("last", 2, live_sections=0, record=TWO)]
+    assert first(candidates, taken="last") == ("work", ONE)
+
+
+def test_an_empty_session_of_the_same_image_does_not_hide_work_and_its_wish_counts() -> None:
+    gone = replace(ONE, wanted=False)
+    assert first([candidate("work", 1, record=ONE), candidate("last", 2, live_sections=0, record=gone)]) == (
+        "work",
+        gone,
+    )
+
+
+def test_an_image_without_a_name_is_known_by_its_endpoint() -> None:
+    unnamed = replace(TWO, image_id=None)
+    work = candidate("work", 1, record=ONE)
+    assert first([work, candidate("last", 2, live_sections=0, record=unnamed)]) == ("last", unnamed)
+    here = replace(ONE, image_id=None)
+    assert first([work, candidate("seeded", 2, live_sections=0, record=here)]) == ("work", ONE)
+    never_linked = replace(here, endpoint=None)
+    assert first([work, candidate("never linked", 2, live_sections=0, record=never_linked)]) == ("work", ONE)

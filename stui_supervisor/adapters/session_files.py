@@ -40,7 +40,7 @@ from stui_supervisor.adapters.session_notices import (
 from stui_supervisor.adapters.session_order import SessionOrder
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.adapters.shared_directory import open_to_others, refuse_foreign
-from stui_supervisor.claiming import Candidate, in_order_of_claim, newest_first, seed
+from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, linked_last, newest_first, seed
 from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, ORDER_WAIT_S, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
@@ -238,7 +238,10 @@ class SessionFiles:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
         chosen = self._order.chosen(profile)
-        queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen, used=self._used)
+        last = None
+        if image is None and not self._used:
+            last = linked_last(seen.candidates, profile, lambda one: not self._is_live(one.session_id))
+        queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen, used=self._used, last=last)
         while queue:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
@@ -250,14 +253,16 @@ class SessionFiles:
             if is_empty and candidate.live_sections:  # its newest context was damaged: others may have more
                 session.release()
                 queue = [*queue, candidate._replace(live_sections=0)]
-                queue = in_order_of_claim(queue, profile, image, used=self._used)
+                queue = in_order_of_claim(queue, profile, image, used=self._used, last=last)
                 continue
             self._owned[candidate.session_id] = session
             if candidate.session_id == chosen and session.read_only is None:
                 with suppress(OSError):
                     self._order.choose(profile, None)
             claimed = self._claimed(candidate.session_id, session, notices)
-            return claimed._replace(is_chosen=candidate.session_id == chosen)
+            if candidate.session_id == chosen:
+                return claimed._replace(is_chosen=True)
+            return claimed._replace(record=as_last(candidate._replace(record=session.record), last))
         return self._begin(seed(seen.candidates, profile, image), notices)
 
     @staticmethod

@@ -129,6 +129,19 @@ def test_the_newest_session_with_work_in_it_comes_before_newer_empty_ones(proces
     assert order == [newer, older, empty, emptied]
 
 
+def test_a_start_goes_where_the_last_link_was_and_stays_away_where_that_was_the_last_wish(process: Process) -> None:
+    leave(process(), work=WORK)
+    two = replace(RECORD, endpoint="tcp://127.0.0.1:2", image_id="two", wanted=True)
+    last = leave(process(), two)
+    store = process()
+    claimed = store.claim("default")
+    assert (claimed.session_id, claimed.record.endpoint, claimed.record.wanted) == (last, two.endpoint, True)
+    assert process().claim("default").sections == WORK  # who comes while that one is in use goes on with the work
+    store.save_record(last, replace(two, wanted=False))
+    store.release(last)
+    assert process().claim("default").record.wanted is False
+
+
 def test_saving_again_makes_a_session_the_newest(process: Process) -> None:
     store = process()
     ids = [leave(store, work=WORK) for _ in range(2)]
