@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord, named
@@ -14,7 +14,8 @@ from stui_supervisor.record import SessionRecord, named
 class Candidate(NamedTuple):
     """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file.
 
-    ``turn`` says when it was saved among all others, without a clock; 0 where an earlier version saved it.
+    ``turn`` says when it was saved among all others, without a clock; 0 where an earlier version saved it. ``is_whole``
+    is False where its newest record could not be used, so that the one here is an older one.
     """
 
     session_id: str
@@ -23,6 +24,17 @@ class Candidate(NamedTuple):
     seq: int
     live_sections: int
     turn: int = 0
+    is_whole: bool = True
+
+
+class Last(NamedTuple):
+    """What a profile did last: ``linked`` of those that are free, and ``used``, which may be in use still."""
+
+    linked: Candidate | None = None
+    used: Candidate | None = None
+
+
+_NOTHING: Final = Last()
 
 
 def in_order_of_claim(
@@ -32,13 +44,13 @@ def in_order_of_claim(
     *,
     chosen: str | None = None,
     used: Collection[str] = (),
-    last: Candidate | None = None,
+    last: Last = _NOTHING,
 ) -> list[Candidate]:
     """Those that fit, best first: what a person chose, with work in them before empty ones, then the newest.
 
     A context belongs to a profile and an image: when an image is named, only sessions of that image fit. Who comes back
-    to one, or starts again, gets what he has ``used`` himself, whatever others have left since. Where ``last`` is what
-    was linked last, work of another image does not lead away from there.
+    to one, or starts again, gets what he has ``used`` himself, whatever others have left since. Work of another
+    image does not lead away from where the ``last`` link was.
     """
     fitting = (
         candidate
@@ -49,7 +61,7 @@ def in_order_of_claim(
         fitting,
         key=lambda candidate: (
             candidate.session_id == chosen,
-            last is not None and _is_where(candidate, last),
+            last.linked is not None and _is_where(candidate, last.linked),
             candidate.live_sections > 0,
             candidate.session_id in used,
             _age(candidate),
@@ -63,24 +75,22 @@ def newest_first(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=_age, reverse=True)
 
 
-def linked_last(
-    candidates: Iterable[Candidate], profile: str, is_free: Callable[[Candidate], bool]
-) -> Candidate | None:
-    """The session of the profile that was linked last; who has one in use goes on there by himself."""
-    linked = (one for one in candidates if one.record.profile == profile and one.record.endpoint)
-    return next(filter(is_free, newest_first(linked)), None)
+def last_of(candidates: Iterable[Candidate], profile: str, is_free: Callable[[Candidate], bool]) -> Last:
+    """That of the profile; who has a session in use goes on at its endpoint by himself."""
+    known = newest_first(one for one in candidates if one.record.profile == profile and one.record.endpoint)
+    return Last(next(filter(is_free, known), None), next(iter(known), None))
 
 
-def as_last(candidate: Candidate, last: Candidate | None) -> SessionRecord:
-    """The candidate's record; whether and where there is to be a link was decided in ``last``, if it was there."""
-    if last is None or not _is_where(candidate, last):
-        return candidate.record
-    return replace(
-        candidate.record,
-        endpoint=last.record.endpoint,
-        endpoint_from_file=last.record.endpoint_from_file,
-        wanted=last.record.wanted,
-    )
+def as_last(candidate: Candidate, last: Last) -> SessionRecord:
+    """The candidate's record; where there is to be a link, and whether, was decided last of all."""
+    record = candidate.record
+    if last.linked is not None and _is_where(candidate, last.linked):
+        latest = last.linked.record
+        record = replace(
+            record, endpoint=latest.endpoint, endpoint_from_file=latest.endpoint_from_file, wanted=latest.wanted
+        )
+    is_left = last.used is not None and not last.used.record.wanted
+    return replace(record, wanted=False) if is_left else record
 
 
 def seed(candidates: Iterable[Candidate], profile: str, image: Identity | None) -> SessionRecord:

@@ -157,6 +157,11 @@ class Core(Notified):
         return self._is_running
 
     @property
+    def has_unsaved_work(self) -> bool:
+        """True while the disk lacks some of the work that is to be there."""
+        return self._session.has_unsaved_work
+
+    @property
     def profile(self) -> str:
         """The user's name for the set of sessions."""
         return self._status.profile
@@ -322,7 +327,7 @@ class Core(Notified):
         if endpoint is None and relative is None:
             endpoint = self._endpoint_of_profile()
         has_been_here = record.endpoint is not None and not record.endpoint_from_file
-        is_wanted = record.wanted and (has_been_here or self._profile.wanted)
+        is_wanted = record.wanted and (self._profile.wanted or (has_been_here and self._session.is_certain))
         if named is None and not is_wanted:
             self._stay_disconnected()
         elif endpoint is None:
@@ -464,8 +469,8 @@ class Core(Notified):
         if not self._session.store_is_silent():
             return
         if event.is_over:
-            hint = "see whether the disk answers; what the image has comes back with the next link"
-            self._problem("not_saved", "what was changed last is not on the disk, which did not answer in time", hint)
+            hint = "see what is wrong with the disk; what the image has comes back with the next link"
+            self._problem("not_saved", "what was changed last is not on the disk, which did not take it", hint)
         elif was_ok:
             message = f"the disk has not taken the work within {STORE_SILENT_S:g} s"
             self._problem("store_failed", message, STORE_HINT)

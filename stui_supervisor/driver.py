@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -128,14 +129,14 @@ class Driver:
     async def close(self) -> None:
         """After ``leave``: wait for what is under way, within STOP_TIMEOUT_S. Then ``release``."""
         # An image or a disk that hangs does not hold up the end of the program.
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._left.wait()
                 await self._store.drained()
                 await self._profiles.drained()
                 await self._end_journal()
                 await self._store.drained()  # of what was changed meanwhile
-        except TimeoutError:
+        if self._core.has_unsaved_work:
             self.feed(inputs.StoreSilent(is_over=True))
 
     def release(self) -> None:

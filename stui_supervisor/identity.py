@@ -32,6 +32,12 @@ class Identity:
             return cls(canonical, text)
         return cls(_bounded(_canonical(text)), text)
 
+    @classmethod
+    def of_canonical(cls, canonical: object) -> Identity | None:
+        """The name that has this canonical form; None for what is none."""
+        shown = _ways_to_show(canonical) if isinstance(canonical, str) else ()
+        return cls(str(canonical), shown[0]) if shown else None
+
     @property
     def is_text_as_shown(self) -> bool:
         """True when ``text`` alone says which name it is."""

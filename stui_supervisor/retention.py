@@ -62,14 +62,18 @@ class Thinning:
 def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:
     """The sessions that were not saved for so long, the oldest first; some of them may be owned still.
 
-    Never the newest few with work in them of a profile and an image.
+    Never the newest few with work in them of a profile and an image, nor the one that was linked last of a profile.
     """
     old: list[Candidate] = []
+    linked: set[str] = set()
     with_work: Counter[tuple[str, Identity | None]] = Counter()
     for candidate in newest_first(candidates):
         owner = candidate.record.profile, candidate.record.image
         with_work[owner] += candidate.live_sections > 0
-        is_kept = candidate.live_sections > 0 and with_work[owner] <= SESSIONS_KEPT
+        is_last = candidate.record.endpoint is not None and candidate.record.profile not in linked
+        if is_last:
+            linked.add(candidate.record.profile)
+        is_kept = is_last or (candidate.live_sections > 0 and with_work[owner] <= SESSIONS_KEPT)
         if not is_kept and now - candidate.saved_at > timedelta(days=days):
             old.append(candidate)
     return old[::-1]

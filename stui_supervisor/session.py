@@ -102,7 +102,8 @@ class Holding:
 class Session:
     """What is remembered of the link and of the user's work.
 
-    Works without a disk too: then ``id`` is None and nothing is written until a claim succeeds.
+    Works without a disk too: then ``id`` is None and nothing is written until a claim succeeds. ``is_certain`` is False
+    while sessions that may have been used later could not be read.
     """
 
     def __init__(self, profile: str, settings: Settings, rng: Random, context: Context) -> None:
@@ -114,6 +115,7 @@ class Session:
         self._load_image: Identity | None = None
         self._load_is_new = False
         self._wish: bool | None = None
+        self.is_certain = True
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[Identity | None, Holding] = {}
@@ -141,6 +143,11 @@ class Session:
     def is_store_ok(self) -> bool:
         """True while the disk does its part."""
         return all(holding.saver.ok for holding in self._holdings())
+
+    @property
+    def has_unsaved_work(self) -> bool:
+        """True when the disk lacks some of the context, where it is to have any."""
+        return self._settings.keeps_session and any(holding.saver.has_work for holding in self._holdings())
 
     def store_is_silent(self) -> bool:
         """The disk does not answer, and so does not do its part; True where it lacks some of the work."""
@@ -227,7 +234,7 @@ class Session:
     def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
-        stored = claimed.record
+        stored, self.is_certain = claimed.record, claimed.is_certain
         if holding.needs_new:
             holding.id, holding.saver.ok = claimed.session_id, True
             return holding.keep()
@@ -408,8 +415,10 @@ class Session:
             self._current.backend_sessions[endpoint] = session
 
     def _change(self, now: float, **fields: Any) -> None:
-        self._current.record = replace(self.record, **fields)
+        image, self._current.record = self.record.image, replace(self.record, **fields)
         self.saver.record_changed(now)
+        if self.record.image != image and self.context.sections():  # the work says whose it is, too
+            self.saver.context_changed(now)
 
     def dialect(self, endpoint: str | None) -> Dialect | None:
         """The dialect that the backend at this endpoint is known to speak."""
@@ -529,8 +538,9 @@ class Session:
         return [self._save(holding, session) for session, holding in ended if holding.saver.has_unwritten_work]
 
     def _holdings(self) -> Iterator[Holding]:
-        yield self._current
+        """The one in use comes last: of what is saved together it counts as the latest."""
         yield from list(self._parked.values())
+        yield self._current
 
     def _find(self, session_id: str) -> Holding | None:
         if session_id in self._ended:

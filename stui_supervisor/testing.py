@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, linked_last, seed
+from stui_supervisor.claiming import Candidate, Last, as_last, in_order_of_claim, last_of, seed
 from stui_supervisor.config import SNAPSHOTS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
@@ -61,9 +61,9 @@ class MemoryStore:
         """See ports.SessionStore."""
         self._count()
         candidates = [_seen(session_id, stored) for session_id, stored in self.disk.sessions.items()]
-        last = None
+        last = Last()
         if image is None and not self._used:
-            last = linked_last(candidates, profile, lambda one: self.disk.sessions[one.session_id].owner is None)
+            last = last_of(candidates, profile, lambda one: self.disk.sessions[one.session_id].owner is None)
         for candidate in in_order_of_claim(candidates, profile, image, used=self._used, last=last):
             stored = self.disk.sessions[candidate.session_id]
             if stored.owner is None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, linked_last, newest_first, seed
+from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, last_of, newest_first, seed
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
 
@@ -77,7 +77,7 @@ TWO = replace(RECORD, endpoint="tcp://127.0.0.1:2", image_id="two")
 
 
 def first(candidates: list[Candidate], taken: str = "") -> tuple[str, SessionRecord]:
-    last = linked_last(candidates, "default", lambda one: one.session_id != taken)
+    last = last_of(candidates, "default", lambda one: one.session_id != taken)
     queue = in_order_of_claim(candidates, "default", None, last=last)
     chosen = next(one for one in queue if one.session_id != taken)
     return chosen.session_id, as_last(chosen, last)
@@ -90,9 +90,17 @@ def test_work_of_another_image_leads_away_neither_from_the_last_endpoint_nor_fro
     assert first(older) == ("older work", TWO)
 
 
-def test_a_session_in_use_leads_nobody_else() -> None:
-    candidates = [candidate("work", 1, record=ONE), candidate("last", 2, live_sections=0, record=TWO)]
-    assert first(candidates, taken="last") == ("work", ONE)
+def test_a_session_in_use_leads_nobody_else_but_its_wish_to_stay_away_counts() -> None:
+    work, two = candidate("work", 1, record=ONE), replace(TWO, wanted=True)
+    assert first([work, candidate("last", 2, live_sections=0, record=two)], taken="last") == ("work", ONE)
+    left = replace(ONE, wanted=False)
+    assert first([work, candidate("last", 2, live_sections=0, record=TWO)], taken="last") == ("work", left)
+    linked_since = [candidate("work", 3, record=ONE), candidate("left", 2, record=TWO)]
+    assert first(linked_since, taken="left") == ("work", ONE)
+    assert first([candidate("work", 1, record=left), candidate("in use", 2, record=two)], taken="in use") == (
+        "work",
+        left,
+    )
 
 
 def test_an_empty_session_of_the_same_image_does_not_hide_work_and_its_wish_counts() -> None:

@@ -162,6 +162,16 @@ def test_a_late_profile_may_show_that_no_link_is_wanted_or_known(profile: Profil
     assert moves(read(world, 1, profile)) == [(State.RECOVERING, trigger, State.DISCONNECTED)]
 
 
+@pytest.mark.parametrize(("is_certain", "trigger"), [(True, Trigger.RESTORED), (False, Trigger.LEFT_DISCONNECTED)])
+def test_where_other_sessions_cannot_be_read_the_wish_in_the_profile_counts(
+    trigger: Trigger, *, is_certain: bool
+) -> None:
+    world = World(profile=replace(DEFAULT, recent=(str(HERE),), wanted=False))
+    world.start()
+    effects = world.loaded(stored(endpoint=str(HERE))._replace(is_certain=is_certain))
+    assert triggers(effects)[:1] == [trigger]
+
+
 def test_a_session_that_was_left_disconnected_stays_so_whatever_the_profile_says() -> None:
     world = World(profile=None)
     world.start()

@@ -18,7 +18,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
-from stui_supervisor.testing import MemoryStore
+from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.support.core_world import request
 from tests.support.driver_life import ENDPOINT, life
 from tests.support.watching import entering, next_of, own_threads, queued, until
@@ -228,6 +228,17 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end() -> None:
             assert one.given_back == ["all"]
     finally:
         store.let_go.set()
+
+
+async def test_work_that_a_disk_refused_until_the_end_is_told() -> None:
+    disk = MemoryDisk()
+    async with life(MemoryStore(disk)) as one:
+        await entering(one.stream, State.CONNECTED)
+        disk.failure = StoreError("the disk is full", hint="make room")
+        one.core.session.context["x"] = 1
+        await one.end()
+        told = [event.code for event in queued(one.stream) if isinstance(event, Problem)]
+        assert (told, one.core.status(one.driver.now()).store_ok) == (["store_failed", "not_saved"], False)
 
 
 async def test_work_that_a_disk_did_not_take_until_the_end_is_told() -> None:

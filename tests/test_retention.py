@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -132,3 +133,13 @@ def test_which_are_the_last_is_said_by_the_order_of_saving_and_not_by_the_clock(
 def test_an_empty_session_does_not_stand_for_the_work_of_an_image() -> None:
     known = [session("empty", DAY, live_sections=0), session("work", 40 * DAY)]
     assert outlived(known, NOON, 30) == []
+
+
+def test_what_was_linked_last_says_where_to_go_and_is_never_outlived() -> None:
+    linked = [session(name, age, live_sections=0) for name, age in (("last", 40 * DAY), ("before", 41 * DAY))]
+    known = [one._replace(record=replace(one.record, endpoint="tcp://127.0.0.1:1")) for one in linked]
+    other = known[1]._replace(session_id="other", record=replace(known[1].record, profile="other"))
+    assert names(outlived([*known, other, session("never linked", 39 * DAY, live_sections=0)], NOON, 30)) == [
+        "before",
+        "never linked",
+    ]

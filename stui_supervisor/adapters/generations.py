@@ -27,6 +27,7 @@ from typing import Any, Final, NamedTuple
 
 from stui_supervisor._version import __version__
 from stui_supervisor.config import TURN_MAX
+from stui_supervisor.identity import Identity
 
 MAGIC: Final = "stui-supervisor"
 MAJOR: Final = 1
@@ -65,7 +66,8 @@ class Header(NamedTuple):
     """The first line. ``live_sections`` counts what a context or a snapshot holds; other files have 0.
 
     ``profile`` is whose session it is; the file of all profiles has "". ``turn`` is that of a context: when the
-    session was saved among all others; 0 is left out.
+    session was saved among all others; 0 is left out. ``image`` is whose work a context or a snapshot is, where that is
+    known: the session's record may get lost.
     """
 
     kind: Kind
@@ -76,6 +78,7 @@ class Header(NamedTuple):
     writer: str = __version__
     minor: int = MINOR
     turn: int = 0
+    image: Identity | None = None
 
 
 def file_name(kind: Kind, seq: int) -> str:
@@ -104,6 +107,7 @@ def encode(header: Header, body: bytes) -> bytes:
         "profile": header.profile,
         "live_sections": header.live_sections,
         **({"turn": header.turn} if header.turn else {}),
+        **({"image": header.image.canonical} if header.image else {}),
     }
     start = json.dumps(fields, separators=(",", ":")).encode()[:-1]
     return b'%s,"sha256":"%s"}\n' % (start, _digest(start, body))
@@ -171,6 +175,7 @@ def _header(fields: dict[str, Any]) -> Header:
             writer=fields["writer"],
             minor=fields["minor"],
             turn=checked_turn(fields.get("turn")),
+            image=Identity.of_canonical(fields.get("image")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         raise Damaged("its header is incomplete") from None

@@ -104,6 +104,7 @@ class OwnedSession:
             self.context = context.value
         if context.header is not None:
             self.turn = max(self.turn, context.header.turn)
+            self.record = self.record.of_image(self.record.image or context.header.image)
         return refused
 
     def save_record(self, record: SessionRecord, at: datetime) -> None:
@@ -159,7 +160,8 @@ class OwnedSession:
             raise TakenOver(_NO_NUMBER)
         self._next_seq[kind] = seq + 1  # of a save that fails as well: no name is used twice
         turn = self.turn if kind is Kind.CONTEXT else 0
-        return Header(kind=kind, seq=seq, saved_at=at, profile=profile, live_sections=live_sections, turn=turn)
+        image = None if kind is Kind.ENDPOINT else self.record.image
+        return Header(kind, seq, at, profile, live_sections=live_sections, turn=turn, image=image)
 
     def _look(self) -> dict[Kind, list[int]]:
         names = os.listdir(self.path)

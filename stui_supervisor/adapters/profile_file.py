@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.generations import Damaged, Header, Kind, NewerFormat, decode, encode, is_of_ours
-from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_link, is_there
+from stui_supervisor.adapters.links import UnsafeLink, behind_link, is_link
 from stui_supervisor.adapters.private_files import (
     TEMPORARY_SUFFIX,
     make_private_directory,
@@ -167,7 +167,8 @@ class ProfileFile:
         """What shows that there was a file: its backup, then copies in quarantine, the latest first; below ``root``."""
         from stui_supervisor.adapters.quarantine import DIRECTORY_NAME  # noqa: PLC0415 - a start needs it only here
 
-        if is_there(self.path(self.backup_name)):
+        with suppress(FileNotFoundError):  # any other answer is none
+            os.lstat(self.path(self.backup_name))
             yield self.backup_name
         with suppress(FileNotFoundError, NotADirectoryError):
             for name in sorted(os.listdir(self.path(DIRECTORY_NAME)), reverse=True):

@@ -39,11 +39,15 @@ _T = TypeVar("_T")
 
 
 class Refused(NamedTuple):
-    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside."""
+    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
+
+    ``error`` is what the disk said where it gave nothing; the next try may go well.
+    """
 
     name: str
     reason: str
     is_movable: bool
+    error: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Reading(Generic[_T]):
     value: _T | None
     header: Header | None
     refused: tuple[Refused, ...]
+
+    @property
+    def troubles(self) -> list[OSError]:
+        """What the disk said of those that it did not give."""
+        return [one.error for one in self.refused if one.error is not None]
 
 
 def generations(names: list[str]) -> dict[Kind, list[int]]:
@@ -76,24 +85,29 @@ def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
     return _newest(path, Kind.CONTEXT, seqs, decode_context)
 
 
-def look(path: str, session_id: str) -> Candidate | None:
+def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | None:
     """How the session looks from outside, without reading its context; None when there is nothing to go by.
 
-    Raises NewerFormat when it belongs to a later version.
+    ``troubles`` gets what the disk said of files that were passed over. Raises NewerFormat when it belongs to a later
+    version.
     """
     for _ in range(_LOOKS):
         found = generations(os.listdir(path))
         reading = newest_record(path, found[Kind.ENDPOINT])
         if reading.header or reading.refused or not found[Kind.ENDPOINT]:
             break
-    context = _newest_context_header(path, found[Kind.CONTEXT])
+    troubles += reading.troubles
+    context = _newest_context_header(path, found[Kind.CONTEXT], troubles)
     if reading.header is None and context is not None:  # whose work it is, only a whole file says
-        context = newest_context(path, found[Kind.CONTEXT]).header
+        whole = newest_context(path, found[Kind.CONTEXT])
+        troubles += whole.troubles
+        context = whole.header
     headers = [header for header in (reading.header, context) if header is not None]
     if not headers:
         return None
-    # Work without its record still has its profile.
+    # Work without its record still has its profile and its image.
     record, turn = reading.value or StoredRecord(SessionRecord(profile=headers[0].profile))
+    record = record.of_image(record.image or (context.image if context else None))
     return Candidate(
         session_id=session_id,
         record=record,
@@ -101,6 +115,7 @@ def look(path: str, session_id: str) -> Candidate | None:
         seq=max(header.seq for header in headers),
         live_sections=context.live_sections if context else 0,
         turn=max(turn, context.turn if context else 0),
+        is_whole=not reading.refused,
     )
 
 
@@ -118,7 +133,7 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
         except OSError as error:
             if is_out_of_means(error):
                 raise
-            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False))
+            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
     return Reading(None, None, tuple(refused))
 
 
@@ -126,6 +141,14 @@ def _is_movable(path: str, damage: Damaged) -> bool:
     """True for what is certainly ours to move: no link, and not of a later version."""
     try:
         return not damage.claims_newer and not is_link(path)
+    except OSError:
+        return False
+
+
+def has_record(path: str) -> bool:
+    """True where a record was saved, whatever it is worth by now."""
+    try:
+        return bool(generations(os.listdir(path))[Kind.ENDPOINT])
     except OSError:
         return False
 
@@ -138,15 +161,15 @@ def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
     return header, body
 
 
-def _newest_context_header(path: str, seqs: list[int]) -> Header | None:
+def _newest_context_header(path: str, seqs: list[int], troubles: list[OSError]) -> Header | None:
     for seq in seqs:
-        header = _peek(path, seq)
+        header = _peek(path, seq, troubles)
         if header is not None:
             return header
     return None
 
 
-def _peek(path: str, seq: int) -> Header | None:
+def _peek(path: str, seq: int, troubles: list[OSError]) -> Header | None:
     """The header of one context, unverified; None when the file is of no use."""
     file = os.path.join(path, file_name(Kind.CONTEXT, seq))
     try:
@@ -158,6 +181,7 @@ def _peek(path: str, seq: int) -> Header | None:
     except OSError as error:
         if is_out_of_means(error):
             raise
+        troubles.append(error)
         return None
     return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from stui_supervisor.adapters.generations import NewerFormat
 from stui_supervisor.adapters.links import is_there
 from stui_supervisor.adapters.owned_session import LOCK_NAME, OwnedSession, TakenOver
+from stui_supervisor.adapters.passing_errors import may_pass, patiently
 from stui_supervisor.adapters.private_files import (
     is_out_of_means,
     is_read_only,
@@ -31,6 +32,7 @@ from stui_supervisor.adapters.session_listing import Seen, look_around
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
     as_error,
+    left_out_notice,
     lost,
     newer_notice,
     read_only_notice,
@@ -40,7 +42,7 @@ from stui_supervisor.adapters.session_notices import (
 from stui_supervisor.adapters.session_order import SessionOrder
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.adapters.shared_directory import open_to_others, refuse_foreign
-from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, linked_last, newest_first, seed
+from stui_supervisor.claiming import Candidate, Last, as_last, in_order_of_claim, last_of, newest_first, seed
 from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, ORDER_WAIT_S, SESSION_KEPT_DAYS, SESSIONS_CLEANED
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
@@ -94,7 +96,7 @@ class SessionFiles:
                 if is_alone and claimed.fresh:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
-                return claimed
+                return claimed._replace(is_certain=seen.is_certain)
 
     def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
         """See ports.SessionStore."""
@@ -115,7 +117,7 @@ class SessionFiles:
             if session_id in seen.left_out:
                 raise as_error(seen.left_out[session_id])
             try:
-                candidate = look(self._path(session_id), session_id)
+                candidate = patiently(lambda: look(self._path(session_id), session_id, []), lambda _: False)
                 profile = candidate.record.profile if candidate else ""
                 session = self._take(session_id, profile, notices) if candidate else None
             except NewerFormat as error:
@@ -238,9 +240,9 @@ class SessionFiles:
             if (remains := self._take(session_id, profile, notices)) is not None:
                 remains.release()
         chosen = self._order.chosen(profile)
-        last = None
+        last = Last()
         if image is None and not self._used:
-            last = linked_last(seen.candidates, profile, lambda one: not self._is_live(one.session_id))
+            last = last_of(seen.candidates, profile, lambda one: not self._is_live(one.session_id))
         queue = in_order_of_claim(seen.candidates, profile, image, chosen=chosen, used=self._used, last=last)
         while queue:
             candidate = queue.pop(0)
@@ -314,16 +316,19 @@ class SessionFiles:
         """
         session = OwnedSession(self._path(session_id), profile)
         try:
-            if not _take_or_borrow(session):
+            if not patiently(lambda: _take_or_borrow(session), lambda _: False):
                 return None
-            refused = session.load()
+            refused = patiently(session.load, lambda refused: any(file.error for file in refused))
         except LockReplaced:
             notices.append(replaced_notice(session_id))
             return None
         except (NewerFormat, OSError) as error:
             session.release()
-            if isinstance(error, OSError) and is_out_of_means(error):
-                raise
+            if isinstance(error, OSError):
+                if is_out_of_means(error):
+                    raise
+                if may_pass(error):
+                    notices.append(left_out_notice(session_id, error))
             return None
         if session.read_only is not None:
             notices += [leave(session_id, file) for file in refused]

@@ -14,8 +14,9 @@ from typing import Final
 
 from stui_supervisor.adapters.generations import NewerFormat, parse_name
 from stui_supervisor.adapters.links import UnsafeLink, directory_behind_link
+from stui_supervisor.adapters.passing_errors import patiently
 from stui_supervisor.adapters.private_files import is_out_of_means, refuse_file_above
-from stui_supervisor.adapters.session_directory import look
+from stui_supervisor.adapters.session_directory import has_record, look
 from stui_supervisor.adapters.session_notices import left_out_notice, newer_notice
 from stui_supervisor.claiming import Candidate
 from stui_supervisor.record import StoreNotice
@@ -26,29 +27,49 @@ _IS_WINDOWS: Final = os.name == "nt"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is below the root. ``left_out`` says why, by the id; ``unreadable`` are sessions without any whole file."""
+    """What is below the root. ``left_out`` says why, by the id; ``unreadable`` are sessions without any whole file.
+
+    ``troubles`` are what the disk said of what it did not give; ``damaged`` are unreadable ones that had a record.
+    """
 
     candidates: list[Candidate] = field(default_factory=list)
     left_out: dict[str, StoreNotice] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    troubles: list[OSError] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def is_certain(self) -> bool:
+        """False where some session is not known as it was saved last."""
+        return not self.left_out and not self.damaged and all(one.is_whole for one in self.candidates)
 
 
 def look_around(root: str) -> Seen:
-    """Look at every session. Raises OSError when the root cannot be read; a missing one has no sessions."""
+    """Look at every session, patiently. Raises OSError when the root cannot be read; a missing one has no sessions."""
+    return patiently(lambda: _look_around(root), lambda seen: seen.troubles)
+
+
+def _look_around(root: str) -> Seen:
     seen = Seen()
     for session_id in _session_ids(root, seen.left_out):
         try:
-            candidate = look(os.path.join(root, session_id), session_id)
+            candidate = look(os.path.join(root, session_id), session_id, seen.troubles)
+        except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
+            continue
         except NewerFormat as error:
             seen.left_out[session_id] = newer_notice(session_id, str(error))
         except OSError as error:
             if is_out_of_means(error):
                 raise
+            seen.left_out[session_id] = left_out_notice(session_id, error)
+            seen.troubles.append(error)
         else:
             if candidate is not None:
                 seen.candidates.append(candidate)
             else:
                 seen.unreadable.append(session_id)
+                if has_record(os.path.join(root, session_id)):
+                    seen.damaged.append(session_id)
     return seen
 
 

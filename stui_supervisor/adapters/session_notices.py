@@ -27,7 +27,7 @@ def newer_notice(session_id: str, reason: str) -> StoreNotice:
 
 
 def left_out_notice(session_id: str, error: OSError) -> StoreNotice:
-    """A link is in the place of the session, and what it leads to cannot be used."""
+    """The session cannot be looked at, or a link is in its place, and what that leads to cannot be used."""
     return StoreNotice(
         code="unusable_file",
         message=f"session {session_id} is left out: {error.strerror or type(error).__name__}",

@@ -95,13 +95,14 @@ def _outlived_files(path: str, saved_before: datetime) -> list[str] | None:
     if ours is None:
         return None
     try:
-        seen = look(path, os.path.basename(path))
+        troubles: list[OSError] = []
+        seen = look(path, os.path.basename(path), troubles)
         for name in ours.saved:
             with suppress(Damaged):
                 peek(read_start(os.path.join(path, name), HEADER_MAX_BYTES))
     except NewerFormat:
         return None
-    return ours.all if seen is not None and seen.saved_at < saved_before else None
+    return ours.all if seen is not None and not troubles and seen.saved_at < saved_before else None
 
 
 class _OurFiles(NamedTuple):

@@ -17,7 +17,7 @@ from stui_supervisor.cli import diagram, profile_options, session_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
-_WITHOUT_ENDPOINT: Final = "without one, where the last link was, or the profile's first endpoint"
+_WITHOUT_ENDPOINT: Final = "without one, where its session was linked last, or the profile's first endpoint"
 _DEFAULTS: Final = {"home": None, "profile": "default", "json": False}
 
 

@@ -19,7 +19,9 @@ from stui_supervisor.adapters.generations import (
     peek,
 )
 from stui_supervisor.config import SEQ_MAX, TURN_MAX
+from stui_supervisor.identity import identity_of
 from tests.support.stored_files import sealed, with_header
+from tests.support.values import JSON_VALUES
 
 BODY = b'{"sections":{\n"x":{"counter":1,"writer":"w","value":1}\n}}\n'
 HEADER = Header(
@@ -47,6 +49,7 @@ HEADERS = st.builds(
     writer=st.text(max_size=20),
     minor=st.integers(0, 99),
     turn=st.integers(0, TURN_MAX),
+    image=JSON_VALUES.map(identity_of),
 )
 
 
@@ -192,3 +195,8 @@ def test_a_name_tells_kind_and_seq(kind: Kind, seq: int) -> None:
 )
 def test_other_names_are_no_generations(name: str) -> None:
     assert parse_name(name) is None
+
+
+@pytest.mark.parametrize("image", ["", "one", '{"b":1,"a":2}', 7, None, ["x"], "[" * 9_999])
+def test_an_image_that_no_header_of_ours_names_is_none(image: object) -> None:
+    assert decode(with_header(whole(), image=image)) == (HEADER, BODY)

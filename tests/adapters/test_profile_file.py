@@ -257,7 +257,7 @@ def test_a_file_that_is_gone_and_a_backup_that_is_not_are_no_file(home: Path) ->
     assert unchanged(home)
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ENOTDIR])
 def test_a_backup_that_cannot_be_looked_for_is_not_taken_for_none(
     number: int, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
