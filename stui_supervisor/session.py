@@ -415,10 +415,8 @@ class Session:
             self._current.backend_sessions[endpoint] = session
 
     def _change(self, now: float, **fields: Any) -> None:
-        image, self._current.record = self.record.image, replace(self.record, **fields)
+        self._current.record = replace(self.record, **fields)
         self.saver.record_changed(now)
-        if self.record.image != image and self.context.sections():  # the work says whose it is, too
-            self.saver.context_changed(now)
 
     def dialect(self, endpoint: str | None) -> Dialect | None:
         """The dialect that the backend at this endpoint is known to speak."""

@@ -28,6 +28,7 @@ from stui_supervisor.adapters.session_numbers import bring_down
 from stui_supervisor.adapters.tidying import Tidying, cut_off
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, RECORD_MAX_BYTES, SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context import Section
+from stui_supervisor.identity import Identity
 from stui_supervisor.record import SessionRecord
 
 LOCK_NAME: Final = "lock"
@@ -62,6 +63,7 @@ class OwnedSession:
         self.record = SessionRecord(profile=profile)
         self.turn = 0
         self.context = StoredContext()
+        self._context_image: Identity | None = None
         self._lock = SessionLock(os.path.join(path, LOCK_NAME))
         self._next_seq = dict.fromkeys(Kind, 1)
         self._tidying = Tidying(path)
@@ -104,6 +106,7 @@ class OwnedSession:
             self.context = context.value
         if context.header is not None:
             self.turn = max(self.turn, context.header.turn)
+            self._context_image = context.header.image
             self.record = self.record.of_image(self.record.image or context.header.image)
         return refused
 
@@ -120,6 +123,8 @@ class OwnedSession:
             raise ValueError(f"the record has {_size(parts):,} bytes, and {RECORD_MAX_BYTES:,} are allowed")
         self.record = record
         self._write(header, parts)
+        if self.context.sections and record.image not in {None, self._context_image}:
+            self.save_context(self.context.sections, at)  # the work says whose it is, too
 
     def save_context(self, sections: Mapping[str, Section], at: datetime) -> int:
         """Write the next generation and return its size. Raises ValueError when it could not be read again."""
@@ -127,6 +132,7 @@ class OwnedSession:
         header, parts = self._context_file(Kind.CONTEXT, stored, at)
         self.context = stored
         self._write(header, parts)
+        self._context_image = header.image
         return _size(parts)
 
     def save_snapshot(self, sections: Mapping[str, Section], at: datetime) -> None:

@@ -101,6 +101,24 @@ def test_work_whose_record_is_lost_is_of_its_image_still(spoil: Callable[[Path],
     assert SessionFiles(tmp_path).claim("default", identity_of("three")).fresh
 
 
+def test_work_from_before_its_image_was_known_says_later_whose_it_is(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    files.save_context(session_id, OLD)
+    files.save_record(session_id, RECORD)
+    files.release(session_id)
+    files = SessionFiles(tmp_path)  # an earlier version has said it nowhere
+    assert files.claim("default").sections == OLD
+    files.save_record(session_id, replace(RECORD, image_id="one"))
+    before = len(list((tmp_path / session_id).glob("context.*")))
+    files.save_record(session_id, replace(RECORD, image_id="one"))
+    assert len(list((tmp_path / session_id).glob("context.*"))) == before
+    files.release(session_id)
+    for path in (tmp_path / session_id).glob("endpoint.*"):
+        path.write_bytes(b"damaged")
+    assert SessionFiles(tmp_path).claim("default").record.image == identity_of("one")
+
+
 def test_a_call_is_repeated_while_it_may_pass_and_no_longer() -> None:
     calls: list[int] = []
 
