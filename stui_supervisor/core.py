@@ -327,7 +327,8 @@ class Core(Notified):
         if endpoint is None and relative is None:
             endpoint = self._endpoint_of_profile()
         has_been_here = record.endpoint is not None and not record.endpoint_from_file
-        is_wanted = record.wanted and (self._profile.wanted or (has_been_here and self._session.is_certain))
+        is_latest = self._session.is_latest(next(iter(self._profile.recent), None))
+        is_wanted = record.wanted and (self._profile.wanted or (has_been_here and is_latest))
         if named is None and not is_wanted:
             self._stay_disconnected()
         elif endpoint is None:

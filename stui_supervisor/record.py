@@ -129,6 +129,7 @@ class Claimed(NamedTuple):
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
     the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
     ``is_certain`` is False where other sessions could not be read: one of them may have been used later.
+    ``endpoints`` are those of all the profile's sessions, where the store tells.
     """
 
     session_id: str
@@ -138,3 +139,4 @@ class Claimed(NamedTuple):
     notices: tuple[StoreNotice, ...] = ()
     is_chosen: bool = False
     is_certain: bool = True
+    endpoints: frozenset[str] | None = None

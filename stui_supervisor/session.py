@@ -102,8 +102,7 @@ class Holding:
 class Session:
     """What is remembered of the link and of the user's work.
 
-    Works without a disk too: then ``id`` is None and nothing is written until a claim succeeds. ``is_certain`` is False
-    while sessions that may have been used later could not be read.
+    Works without a disk too: then ``id`` is None and nothing is written until a claim succeeds.
     """
 
     def __init__(self, profile: str, settings: Settings, rng: Random, context: Context) -> None:
@@ -115,7 +114,8 @@ class Session:
         self._load_image: Identity | None = None
         self._load_is_new = False
         self._wish: bool | None = None
-        self.is_certain = True
+        self._are_all_known = False
+        self._endpoints: frozenset[str] | None = None
         self._dialects: dict[str, Dialect] = {}
         self._current = Holding(SessionRecord(profile=profile), Saver(settings))
         self._parked: dict[Identity | None, Holding] = {}
@@ -143,6 +143,10 @@ class Session:
     def is_store_ok(self) -> bool:
         """True while the disk does its part."""
         return all(holding.saver.ok for holding in self._holdings())
+
+    def is_latest(self, endpoint: str | None) -> bool:
+        """False when a session may have been used later that could not be read, or of this last endpoint, is gone."""
+        return self._are_all_known and (endpoint is None or self._endpoints is None or endpoint in self._endpoints)
 
     @property
     def has_unsaved_work(self) -> bool:
@@ -234,7 +238,7 @@ class Session:
     def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
-        stored, self.is_certain = claimed.record, claimed.is_certain
+        stored, self._are_all_known, self._endpoints = claimed.record, claimed.is_certain, claimed.endpoints
         if holding.needs_new:
             holding.id, holding.saver.ok = claimed.session_id, True
             return holding.keep()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -162,13 +163,22 @@ def test_a_late_profile_may_show_that_no_link_is_wanted_or_known(profile: Profil
     assert moves(read(world, 1, profile)) == [(State.RECOVERING, trigger, State.DISCONNECTED)]
 
 
-@pytest.mark.parametrize(("is_certain", "trigger"), [(True, Trigger.RESTORED), (False, Trigger.LEFT_DISCONNECTED)])
-def test_where_other_sessions_cannot_be_read_the_wish_in_the_profile_counts(
-    trigger: Trigger, *, is_certain: bool
+@pytest.mark.parametrize(
+    ("others", "trigger"),
+    [
+        ({}, Trigger.RESTORED),
+        ({"endpoints": frozenset({str(HERE), str(THERE)})}, Trigger.RESTORED),
+        ({"endpoints": frozenset({str(HERE)})}, Trigger.LEFT_DISCONNECTED),
+        ({"is_certain": False}, Trigger.LEFT_DISCONNECTED),
+    ],
+    ids=["unknown", "there", "gone", "not read"],
+)
+def test_where_the_session_used_last_is_gone_or_cannot_be_read_the_wish_in_the_profile_counts(
+    others: dict[str, Any], trigger: Trigger
 ) -> None:
-    world = World(profile=replace(DEFAULT, recent=(str(HERE),), wanted=False))
+    world = World(profile=replace(DEFAULT, recent=(str(THERE),), wanted=False))
     world.start()
-    effects = world.loaded(stored(endpoint=str(HERE))._replace(is_certain=is_certain))
+    effects = world.loaded(stored(endpoint=str(HERE))._replace(**others))
     assert triggers(effects)[:1] == [trigger]
 
 

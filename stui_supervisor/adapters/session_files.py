@@ -43,7 +43,14 @@ from stui_supervisor.adapters.session_order import SessionOrder
 from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.adapters.shared_directory import open_to_others, refuse_foreign
 from stui_supervisor.claiming import Candidate, Last, as_last, in_order_of_claim, last_of, newest_first, seed
-from stui_supervisor.config import CLAIM_WAIT_S, EMPTY_SESSIONS_KEPT, ORDER_WAIT_S, SESSION_KEPT_DAYS, SESSIONS_CLEANED
+from stui_supervisor.config import (
+    CLAIM_WAIT_S,
+    CLAIMS_PUT_OFF,
+    EMPTY_SESSIONS_KEPT,
+    ORDER_WAIT_S,
+    SESSION_KEPT_DAYS,
+    SESSIONS_CLEANED,
+)
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
@@ -83,20 +90,31 @@ class SessionFiles:
         self._owned: dict[str, OwnedSession] = {}
         self._used = set[str]() if used is None else used
         self._outlived: list[Candidate] = []
+        self._claims_put_off = 0
 
     def claim(self, profile: str, image: Identity | None = None) -> Claimed:
-        """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``."""
+        """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``.
+
+        While the disk does not give what is there, the first few claims fail: one that is made again may find all.
+        """
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
             refuse_foreign(self._root)
             with self._one_at_a_time() as is_alone:
                 seen = look_around(self._root)
                 self._order.saw(candidate.turn for candidate in seen.candidates)
-                claimed = self._claim(seen, profile, image)
+                try:
+                    self._put_off(seen.troubles)
+                    claimed = self._claim(seen, profile, image)
+                except OSError:
+                    self._claims_put_off += 1
+                    raise
+                self._claims_put_off = 0
                 if is_alone and claimed.fresh:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
-                return claimed._replace(is_certain=seen.is_certain)
+                known = frozenset(one.record.endpoint or "" for one in seen.candidates if one.record.profile == profile)
+                return claimed._replace(is_certain=seen.is_certain, endpoints=known)
 
     def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
         """See ports.SessionStore."""
@@ -267,6 +285,15 @@ class SessionFiles:
             return claimed._replace(record=as_last(candidate._replace(record=session.record), last))
         return self._begin(seed(seen.candidates, profile, image), notices)
 
+    def _put_off(self, troubles: Iterable[OSError]) -> None:
+        """Raise one that may have passed when there is another claim."""
+        for error in filter(self._is_hoped_to_pass, troubles):
+            raise error
+
+    def _is_hoped_to_pass(self, error: OSError) -> bool:
+        is_denied = isinstance(error, PermissionError)  # which a person mends
+        return may_pass(error) and not is_denied and self._claims_put_off < CLAIMS_PUT_OFF
+
     @staticmethod
     def _claimed(session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
         if session.read_only is not None:
@@ -319,13 +346,14 @@ class SessionFiles:
             if not patiently(lambda: _take_or_borrow(session), lambda _: False):
                 return None
             refused = patiently(session.load, lambda refused: any(file.error for file in refused))
+            self._put_off(file.error for file in refused if file.error is not None)
         except LockReplaced:
             notices.append(replaced_notice(session_id))
             return None
         except (NewerFormat, OSError) as error:
             session.release()
             if isinstance(error, OSError):
-                if is_out_of_means(error):
+                if is_out_of_means(error) or self._is_hoped_to_pass(error):
                     raise
                 if may_pass(error):
                     notices.append(left_out_notice(session_id, error))

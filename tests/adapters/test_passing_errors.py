@@ -13,7 +13,7 @@ import pytest
 from stui_supervisor.adapters.links import UnsafeLink
 from stui_supervisor.adapters.passing_errors import may_pass, patiently
 from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.config import DISK_TRIES
+from stui_supervisor.config import CLAIMS_PUT_OFF, DISK_TRIES
 from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import identity_of
@@ -74,6 +74,9 @@ def test_a_session_that_stays_out_of_reach_is_told_and_left_as_it_is(
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", failing(os.listdir, latest, errno.EIO))
         files = SessionFiles(tmp_path)
+        for _ in range(CLAIMS_PUT_OFF):
+            with pytest.raises(StoreError, match=os.strerror(errno.EIO)):
+                files.claim("default")
         claimed = files.claim("default")
         assert claimed.sections == OLD
         assert not claimed.is_certain
