@@ -17,6 +17,8 @@ SupervisorError
 
 from __future__ import annotations
 
+import copyreg
+
 
 class SupervisorError(Exception):
     """Anything this package raises on purpose.
@@ -31,6 +33,10 @@ class SupervisorError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process have it: its pools pickle what a worker raises, and wait for ever for what cannot be."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # untyped
 
 
 class ConfigurationError(SupervisorError, ValueError):

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import copy
 import inspect
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -52,3 +56,37 @@ def test_an_error_of_the_backend_carries_its_word_for_it() -> None:
 def test_wrong_input_is_also_a_value_error() -> None:
     with pytest.raises(ValueError, match="mend it"):
         raise ConfigurationError("port 99999", hint="mend it")
+
+
+RAISED = [
+    NotSent("it waits", hint="repeat it", failure="refused"),
+    BackendError("no such object", error_type="Error"),
+    ConfigurationError("port 99999", hint="mend it"),
+    errors.DifferentImage("another image", hint="look which"),
+    errors.StoreError("the disk is full"),
+]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda raised: type(raised).__name__)
+def test_an_error_reaches_another_process_as_it_was_raised(raised: SupervisorError) -> None:
+    raised.add_note("seen in a worker")
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        same = pickle.loads(pickle.dumps(raised, protocol))  # noqa: S301  # our own
+        assert (type(same), str(same), same.args, vars(same)) == (type(raised), str(raised), raised.args, vars(raised))
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda raised: type(raised).__name__)
+def test_an_error_can_be_copied(raised: SupervisorError) -> None:
+    for same in (copy.copy(raised), copy.deepcopy(raised)):
+        assert (type(same), str(same), vars(same)) == (type(raised), str(raised), vars(raised))
+
+
+def raise_one(number: int) -> None:
+    """What a worker does."""
+    raise RAISED[number]
+
+
+def test_a_pool_hands_on_what_a_worker_has_raised() -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        told = [pool.submit(raise_one, number).exception(timeout=30) for number in range(len(RAISED))]
+    assert [(type(error), str(error)) for error in told] == [(type(error), str(error)) for error in RAISED]
