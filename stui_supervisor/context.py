@@ -123,6 +123,10 @@ class Context(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"Context({', '.join(map(repr, self))}; {self._total_bytes} bytes)"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """A copy, also one that is pickled, is a dict of what is there now, and changes nothing here."""
+        return dict, (dict(self),)
+
     def begin_run(self, on_disk: Mapping[str, Section]) -> None:
         """From here on what an earlier run has put ``on_disk`` is not a change of ours: it may be another's by now."""
         self._runs += 1

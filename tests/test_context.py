@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import copy
 import inspect
 import json
+import pickle
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,6 +39,24 @@ def test_a_read_gives_a_copy_that_changes_nothing() -> None:
     context["workspaces"] = [{"name": "Main"}]
     context["workspaces"].append("more")
     assert (context["workspaces"], changes.count) == ([{"name": "Main"}], 1)
+
+
+def pickled(context: Context) -> Any:
+    """What another process gets."""
+    return pickle.loads(pickle.dumps(context))  # noqa: S301  # our own
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_holds_what_was_there_and_changes_nothing(copied: Callable[[Context], dict[str, Any]]) -> None:
+    context, changes = make()
+    context["workspaces"] = [{"name": "Main"}]
+    context["gone"] = 1
+    del context["gone"]
+    other = copied(context)
+    other["more"] = 1
+    other["workspaces"].append(1)
+    assert (dict(context), changes.count) == ({"workspaces": [{"name": "Main"}]}, 3)
+    assert other == {"workspaces": [{"name": "Main"}, 1], "more": 1}
 
 
 def test_what_was_assigned_may_be_changed_afterwards_without_effect() -> None:
