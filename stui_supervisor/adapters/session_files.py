@@ -184,6 +184,14 @@ class SessionFiles:
                 return []
             return self._remove_outlived(outlived(fitting, self._utc(), days), days)
 
+    def prunable(self, profile: str | None, days: float) -> list[str]:
+        """The ids of those that ``prune`` would remove now. Changes nothing. Raises StoreError."""
+        with store_errors("look at the sessions", self._root):
+            fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
+            found = [candidate.session_id for candidate in outlived(fitting, self._utc(), days)]
+            with self._one_at_a_time(make_file=False):
+                return [session_id for session_id in found if not self._is_live(session_id)]
+
     def left_out(self) -> dict[str, StoreNotice]:
         """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
 

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
+from stui_supervisor.cli.consent import add_options
+
 _ADD: Final = (
     "Add a profile, or change what is given here of it. A supervisor that runs takes it over at its next start, "
     "or when it reconnects after a disconnect."
@@ -48,14 +50,14 @@ def add_parsers(
     favourite = add("favourite", "mark a profile as a favourite", "Mark a profile as a favourite.", "favourite")
     _name(favourite)
     favourite.add_argument("--off", action="store_true", help="it is no favourite any more")
-    _name(
-        add(
-            "forget",
-            "forget what is settled for a profile",
-            "Forget what is settled for a profile. Its sessions and their work stay where they are.",
-            "forget",
-        )
+    forget = add(
+        "forget",
+        "forget what is settled for a profile",
+        "Forget what is settled for a profile. Its sessions and their work stay where they are.",
+        "forget",
     )
+    _name(forget)
+    add_options(forget)
 
 
 def _name(action: argparse.ArgumentParser) -> None:

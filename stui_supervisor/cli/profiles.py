@@ -10,6 +10,7 @@ from typing import Any, Final
 from stui_supervisor.adapters.ipc_owner import can_be_asked, user_number
 from stui_supervisor.adapters.profile_bodies import profile_values
 from stui_supervisor.adapters.worker import in_time
+from stui_supervisor.cli.consent import is_agreed
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import profile_file
@@ -112,8 +113,18 @@ def forget(arguments: argparse.Namespace) -> ExitCode:
     def leave_out(known: Profile | None) -> None:
         _known(known, arguments)
 
-    terminal = Terminal.of(arguments)
-    profile_file(arguments).change(arguments.name, leave_out)
+    terminal, file = Terminal.of(arguments), profile_file(arguments)
+    settled, doubt = file.read_all()
+    if doubt is not None:
+        file.read(arguments.name)  # which says what to do about this one, where it is in doubt
+    profile = _known(settled.get(arguments.name), arguments)
+    if arguments.dry_run:
+        _print(profile, terminal)
+        terminal.note(f"This would be forgotten of {printable(arguments.name)}; nothing is changed.")
+        return ExitCode.DONE
+    if not is_agreed(f"forget what is settled for {printable(arguments.name)}", arguments, terminal):
+        return ExitCode.FAILED
+    file.change(arguments.name, leave_out)
     if terminal.as_json:
         terminal.answer({"forgotten": arguments.name})
     terminal.line(f"The profile {printable(arguments.name)} is forgotten; its sessions are not.")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from stui_supervisor.cli.consent import add_options
 from stui_supervisor.config import PRUNE_MAX_DAYS, SESSION_KEPT_DAYS
 
 _COMMANDS: Final = (
@@ -47,6 +48,8 @@ def add_parsers(
                 word.lower(), metavar=word, nargs=None if word == operand else "?", help=_OPERANDS[word]
             )
         command.set_defaults(run=later(function), unless_given={"profile": None})
+    for name in ("export", "prune"):
+        add_options(known.choices[name])
     known.choices["prune"].add_argument(
         "--older-than", metavar="DAYS", type=_days, default=SESSION_KEPT_DAYS, help="how long (default: %(default)g)"
     )

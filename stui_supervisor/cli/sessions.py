@@ -16,6 +16,7 @@ from stui_supervisor.adapters.private_files import write_whole
 from stui_supervisor.adapters.session_archive import SessionArchive, StoredCopy, put_back
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
+from stui_supervisor.cli.consent import is_agreed
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import way_to_run
@@ -102,6 +103,11 @@ def export(arguments: argparse.Namespace) -> ExitCode:
     if arguments.file == _STDIN_OR_STDOUT:
         terminal.document(content)
         return ExitCode.DONE
+    what = f"write over {printable(str(path))}" if path.exists() else f"write {printable(str(path))}"
+    if arguments.dry_run:
+        return _would(what, {"session_id": session.session_id, "file": str(path), "exists": path.exists()}, terminal)
+    if path.exists() and not is_agreed(what, arguments, terminal):
+        return ExitCode.FAILED
     try:
         write_whole(str(path.parent), path.name, (content,))
     except OSError as error:
@@ -129,14 +135,31 @@ def import_file(arguments: argparse.Namespace) -> ExitCode:
 
 def prune(arguments: argparse.Namespace) -> ExitCode:
     """Remove the sessions that nobody has used for so long."""
-    terminal = Terminal.of(arguments)
-    removed = SessionFiles(_root(arguments)).prune(arguments.profile, arguments.older_than)
+    terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
+    found = files.prunable(arguments.profile, arguments.older_than)
+    what = f"remove {len(found)} {'session' if len(found) == 1 else 'sessions'}"
+    if arguments.dry_run:
+        for session_id in found:
+            terminal.line(session_id)
+        return _would(what, {"would_remove": found}, terminal)
+    if found and not is_agreed(what, arguments, terminal):
+        return ExitCode.FAILED
+    removed = files.prune(arguments.profile, arguments.older_than) if found else []
     if terminal.as_json:
         terminal.answer({"removed": removed})
     for session_id in removed:
         terminal.line(session_id)
     if not removed:
         terminal.note(f"No session that could go is older than {arguments.older_than:g} days.")
+    return ExitCode.DONE
+
+
+def _would(what: str, answer: dict[str, Any], terminal: Terminal) -> ExitCode:
+    """Say what would be done."""
+    if terminal.as_json:
+        terminal.answer(answer)
+    else:
+        terminal.note(f"This would {what}; nothing is changed.")
     return ExitCode.DONE
 
 

@@ -178,7 +178,7 @@ def test_forgetting_a_profile_leaves_its_sessions(command: Command) -> None:
     files.save_record(session_id, SessionRecord(profile="work", endpoint=A))
     files.release(session_id)
 
-    ended = command("profiles", "forget", "work")
+    ended = command("profiles", "forget", "work", "--force")
 
     assert (ended.code, ended.out) == (0, "The profile work is forgotten; its sessions are not.\n")
     assert (stored(command.home), files.known_profiles()) == ({}, {"work"})

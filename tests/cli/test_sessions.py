@@ -203,7 +203,7 @@ def test_an_exported_file_is_its_owners_alone_and_follows_no_link(told: Told, tm
     session_id = leave(told, {"a": 1})
     (tmp_path / "target").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    told("export", session_id, str(tmp_path / "link"))
+    told("export", session_id, "--force", str(tmp_path / "link"))
     assert (tmp_path / "target").read_text() == "mine"
     assert stat.S_IMODE((tmp_path / "link").lstat().st_mode) == 0o600
     assert told.error("export", session_id, "/dev/null")[0] == 2
@@ -269,7 +269,7 @@ def test_pruning_spares_the_last_work_of_each_image_and_what_lives(told: Told) -
     old = leave(told, {"a": 1}, at=LONG_AGO - timedelta(days=1))
     last = [leave(told, {"a": 2}, at=LONG_AGO) for _ in range(SESSIONS_KEPT)]
     told.files.claim_this(live)
-    assert told("prune") == {"removed": [old]}
+    assert told("prune", "--force") == {"removed": [old]}
     assert {session["session_id"] for session in told("list")["sessions"]} == {*last, live, other}
     assert told("prune") == {"removed": []}
 
@@ -280,8 +280,8 @@ def test_pruning_goes_by_the_days_and_the_profile_that_are_named(told: Told) -> 
         for _ in range(SESSIONS_KEPT):
             leave(told, {"a": 2}, profile=profile, at=LONG_AGO + timedelta(days=20))
     assert told("prune", "--older-than", "50") == {"removed": []}
-    assert len(told("prune", "--profile", "work")["removed"]) == 1
-    assert len(told("prune")["removed"]) == 1
+    assert len(told("prune", "--force", "--profile", "work")["removed"]) == 1
+    assert len(told("prune", "--force")["removed"]) == 1
 
 
 @pytest.mark.parametrize("action", ["list", "prune"])
