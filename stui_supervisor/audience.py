@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -19,10 +19,11 @@ class EventStream(AsyncIterator[Event]):
     """The events since the subscription, in order; ends when the supervisor stops.
 
     A reader that lags behind loses the oldest events and is told how many. One that is ``between_runs`` is at its end
-    too, unless a run begins before it is read.
+    too, unless a run begins before it is read. ``check`` refuses who reads it elsewhere than where it is filled.
     """
 
-    def __init__(self, *, between_runs: bool = False) -> None:
+    def __init__(self, check: Callable[[], None] = lambda: None, *, between_runs: bool = False) -> None:
+        self._check = check
         self._queue: deque[Event] = deque()
         self._dropped = 0
         self._dropped_at: datetime | None = None
@@ -50,6 +51,7 @@ class EventStream(AsyncIterator[Event]):
         self._arrived.set()
 
     async def __anext__(self) -> Event:
+        self._check()
         while not self._queue:
             if self._ended:
                 self._told_end = True
@@ -63,9 +65,13 @@ class EventStream(AsyncIterator[Event]):
 
 
 class Audience:
-    """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain."""
+    """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain.
 
-    def __init__(self, *, between_runs: bool = False) -> None:
+    ``check`` raises SupervisorError for who reads a stream elsewhere.
+    """
+
+    def __init__(self, check: Callable[[], None] = lambda: None, *, between_runs: bool = False) -> None:
+        self._check = check
         self._between_runs = between_runs
         # Weakly: a reader that has left its loop is gone, and costs nothing more.
         self._streams: list[weakref.ref[EventStream]] = []
@@ -84,7 +90,7 @@ class Audience:
 
     def subscribe(self) -> EventStream:
         """A stream of the events from now on."""
-        stream = EventStream(between_runs=self._between_runs)
+        stream = EventStream(self._check, between_runs=self._between_runs)
         self._streams.append(weakref.ref(stream, self._streams.remove))
         return stream
 

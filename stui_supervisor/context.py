@@ -66,21 +66,29 @@ class Context(MutableMapping[str, Any]):
     """The work context as a mapping from section names to JSON values.
 
     Reads give copies; only assigning or deleting a section changes it, and each change calls
-    ``on_change`` once. Assigning an equal value is no change. Tuples are stored as lists. Raises
-    ConfigurationError, and keeps the old value, when a name or a value cannot be stored or the whole
+    ``on_change`` once; ``before_change`` may refuse it. Assigning an equal value is no change. Tuples are stored as
+    lists. Raises ConfigurationError, and keeps the old value, when a name or a value cannot be stored or the whole
     would pass ``CONTEXT_MAX_BYTES`` or ``SECTIONS_MAX``. ``writer`` signs the changes and is unique for each process.
     """
 
-    def __init__(self, writer: str, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, writer: str, on_change: Callable[[], None], before_change: Callable[[], None] = lambda: None
+    ) -> None:
         self._process = self._writer = writer
         self._runs = 0
         self._on_change = on_change
+        self._before_change = before_change
         self._sections: dict[str, Section] = {}
         self._shared_names: dict[str, None] = {}
         self._shared: dict[bytes, Deletion] = {}
         self._floor = 0
         self._total_bytes = 0
         self._live = 0
+
+    def sign_as(self, writer: str) -> None:
+        """Sign what changes from now on so: the process is another one."""
+        self._process = self._writer = writer
+        self._runs = 0
 
     def __getitem__(self, name: str) -> Any:
         section = self._sections.get(name)
@@ -89,6 +97,7 @@ class Context(MutableMapping[str, Any]):
         return exact_json.loads(section.value)
 
     def __setitem__(self, name: str, value: Any) -> None:
+        self._before_change()
         encoded = encode_section(name, value)
         old = self._sections.get(name)
         if old is not None and equal(old.value, encoded):
@@ -102,6 +111,7 @@ class Context(MutableMapping[str, Any]):
         self._on_change()
 
     def __delitem__(self, name: str) -> None:
+        self._before_change()
         old = self._sections.get(name)
         if old is None or old.value is None:
             raise KeyError(name)

@@ -15,6 +15,7 @@ number belongs to the past and is dropped here, before it can reach the machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
@@ -121,6 +122,10 @@ class Core(Notified):
         else:
             self._effects += self._session.save_after_end()
         return self._effects
+
+    def runs_in(self, pid: int) -> None:
+        """The process is another one than that in which this was made."""
+        self._status = replace(self._status, pid=pid)
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which to call ``handle`` with TimePassed at the latest."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stui_supervisor import inputs
 from stui_supervisor.audience import Audience
@@ -15,6 +17,38 @@ if TYPE_CHECKING:
 
 START: Final = "start it, or use it in 'async with'"
 _ELSEWHERE: Final = "stop it in the event loop that started it, before that ends; else make another one"
+_THREADSAFE: Final = "call it in that thread, or hand a coroutine to asyncio.run_coroutine_threadsafe"
+_FORKED: Final = "make another one here, or start it only after the fork"
+
+
+class Owner(NamedTuple):
+    """Where a run was started, and where alone it may be used."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: int
+    pid: int
+
+    def check(self) -> None:
+        """Raises SupervisorError anywhere else."""
+        if self.pid != os.getpid():
+            raise SupervisorError(f"the supervisor was started by another process ({self.pid})", hint=_FORKED)
+        running = running_loop()
+        if running is self.loop:
+            return
+        if running is None and threading.get_ident() != self.thread:
+            raise SupervisorError("the supervisor runs in another thread", hint=_THREADSAFE)
+        if running is not None:
+            raise SupervisorError("the supervisor runs in another event loop", hint=_ELSEWHERE)
+        if self.loop.is_closed():
+            raise SupervisorError("the supervisor's event loop has ended", hint=_ELSEWHERE)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Runs:
@@ -26,34 +60,39 @@ class Runs:
 
     def __init__(self, make_driver: Callable[[Audience], Driver]) -> None:
         self._make_driver = make_driver
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._owner: Owner | None = None
         self._ending: asyncio.Task[None] | None = None
         self._leaving: Driver | None = None
         self._stops = 0
         self.driver: Driver | None = None
-        self.audience = Audience()
+        self.audience = Audience(self.check)
 
     @property
     def has_stopped(self) -> bool:
         """True when a run has ended, or is about to, and none has begun since."""
         return self.driver is None and self._ending is not None
 
+    def check(self) -> None:
+        """Raises SupervisorError in another process, thread or event loop than that of the run."""
+        if self._owner is not None:
+            self._owner.check()
+
     def here(self) -> Driver | None:
-        """The driver. Raises SupervisorError in another event loop than that of the run."""
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
-            raise SupervisorError("the supervisor runs in another event loop", hint=_ELSEWHERE)
+        """The driver. Raises as ``check`` does."""
+        self.check()
         return self.driver
 
-    def tell(self, event: inputs.Input) -> bool:
-        """Feed the driver, also one that is about to end; False without one.
+    @property
+    def is_elsewhere(self) -> bool:
+        """True where the run's event loop, or before it any at all, is not the one that runs."""
+        running = running_loop()
+        return running is None or (self._owner is not None and running is not self._owner.loop)
 
-        Raises SupervisorError when the event loop has ended before the run.
-        """
+    def tell(self, event: inputs.Input) -> bool:
+        """Feed the driver, also one that is about to end; False without one."""
         driver = self.driver or self._leaving
         if driver is None:
             return False
-        if self._loop is not None and self._loop.is_closed():
-            raise SupervisorError("the supervisor's event loop has ended", hint=_ELSEWHERE)
         driver.feed(event)
         return True
 
@@ -65,7 +104,7 @@ class Runs:
         await self._ended()
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
             self.driver = self._make_driver(self.audience)
-            self._loop = asyncio.get_running_loop()
+            self._owner = Owner(asyncio.get_running_loop(), threading.get_ident(), os.getpid())
             self.audience.begin()
             self.driver.feed(event)
 
@@ -74,7 +113,7 @@ class Runs:
         driver, self.driver = self.here(), None
         self._stops += 1
         if driver is not None:
-            audience, self.audience = self.audience, Audience(between_runs=True)
+            audience, self.audience = self.audience, Audience(self.check, between_runs=True)
             self._leaving = driver
             try:
                 driver.leave()
@@ -95,5 +134,5 @@ class Runs:
         try:
             driver.release()
         finally:
-            self._loop = self._leaving = None
+            self._owner = self._leaving = None
             audience.close(SupervisorError("the supervisor was stopped", hint=START))

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Coroutine, Mapping
-from random import Random
+from collections.abc import Set as AbstractSet
+from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -67,16 +68,17 @@ class Supervisor:
         self._link = link
         self._clock = SystemClock()
         self._runs = Runs(self._make_driver)
-        self._writer = os.urandom(16).hex()
-        self._context = Context(self._writer, self._context_changed)
+        self._pid = os.getpid()
+        self._writer = _new_writer()
+        self._context = Context(self._writer, self._context_changed, self._check)
         self._used = set[str]()
         self._requests = 0
         self._core = Core(
             profile=checked_name(profile),
             settings=self._settings,
-            rng=Random(),  # noqa: S311  # jitter and ids, no secret
+            rng=SystemRandom(),  # jitter and ids; after a fork two processes must not draw the same
             context=self._context,
-            pid=os.getpid(),
+            pid=self._pid,
             has_credentials=self._credentials is not None,
             can_subscribe=link is None,
         )
@@ -89,6 +91,7 @@ class Supervisor:
         Never fails because a backend, a disk or a keyring is away; events and the status tell. A stop that is
         under way is waited for first, which takes less than a second.
         """
+        self._check()
         await self._runs.start(inputs.Start(self._endpoint))
 
     async def stop(self) -> None:
@@ -142,11 +145,13 @@ class Supervisor:
 
     def status(self) -> Status:
         """Everything that is known about the link now."""
+        self._check()
         return self._core.status(self._now())
 
     def wait_for(self, *states: State, timeout: float | None = None) -> Coroutine[Any, Any, State]:
         """Wait until the link is in one of the states, or has passed through one since the call.
 
+        Called outside the supervisor's event loop, for ``run_coroutine_threadsafe``, it listens from its first step on.
         Returns that state. Raises TimeoutError after ``timeout`` seconds; the ConnectionRejected when
         a person is needed, unless DISCONNECTED is among the states; SupervisorError when it is stopped.
         """
@@ -156,7 +161,13 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
-        self._runs.here()
+        return self._wait_later(wanted, timeout) if self._runs.is_elsewhere else self._wait_from_now(wanted, timeout)
+
+    async def _wait_later(self, wanted: AbstractSet[State], timeout_s: float | None) -> State:
+        return await self._wait_from_now(wanted, timeout_s)
+
+    def _wait_from_now(self, wanted: AbstractSet[State], timeout_s: float | None) -> Coroutine[Any, Any, State]:
+        self._check()
         audience = self._runs.audience
         future = audience.wait(wanted)
         if self.state in wanted and (self.state is State.DISCONNECTED or not self._runs.has_stopped):
@@ -165,13 +176,14 @@ class Supervisor:
             refuse(future, self._core.rejection)
         elif self._runs.has_stopped:
             refuse(future, SupervisorError("the supervisor was stopped", hint=START))
-        return self._within(audience, future, timeout)
+        return self._within(audience, future, timeout_s)
 
     def events(self) -> EventStream:
         """What happens from this call on, as an asynchronous iterator that ends at stop.
 
         Taken after a stop, it ends at once unless it is started again before the first event is asked for.
         """
+        self._check()
         return self._runs.audience.subscribe()
 
     # The work
@@ -185,7 +197,8 @@ class Supervisor:
         """Return when the present context is on the disk. Raises StoreError when it cannot be put there."""
         if not self._settings.keeps_session:
             raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
-        driver = self._runs.here()
+        self._check()
+        driver = self._runs.driver
         if driver is None:
             raise StoreError("the supervisor is not running", hint=START)
         await driver.save()
@@ -209,7 +222,8 @@ class Supervisor:
         ConfigurationError (parameters that are not JSON, or more than 10 MB). NotSent is also what waits for one image
         when another one answers, and what names an object or a session when its process may be gone.
         """
-        driver, request = self._runs.here(), self._new_request(command, parameters, timeout, repeatable=repeatable)
+        self._check()
+        driver, request = self._runs.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
             raise NotSent("the supervisor is not running", hint=START)
         future = driver.submit(request)
@@ -252,10 +266,21 @@ class Supervisor:
         return Driver(self._core, self._settings, outside, audience)
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.state} {self.status().endpoint or 'no endpoint'}>"
+        return f"<Supervisor {self.state} {self._core.status(self._now()).endpoint or 'no endpoint'}>"
+
+    def _check(self) -> None:
+        """Raises SupervisorError elsewhere than where it runs. Made before a fork, it is the child's that starts it."""
+        self._runs.check()
+        pid = os.getpid()
+        if pid != self._pid:
+            self._pid, self._writer = pid, _new_writer()
+            self._context.sign_as(self._writer)
+            self._core.runs_in(pid)
+            self._used.clear()
 
     def _running(self) -> Driver:
-        driver = self._runs.here()
+        self._check()
+        driver = self._runs.driver
         if driver is None:
             raise SupervisorError("the supervisor is not running", hint=START)
         return driver
@@ -270,11 +295,15 @@ class Supervisor:
             async with asyncio.timeout(timeout_s):
                 return await audience.awaited(future)
         except TimeoutError:
-            trouble = self.status().last_error
+            trouble = self._core.status(self._now()).last_error
             raise TimeoutError(f"still {self.state}" + (f": {trouble}" if trouble else "")) from None
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _new_writer() -> str:
+    return os.urandom(16).hex()
 
 
 def _checked(settings: Settings | None) -> Settings:
