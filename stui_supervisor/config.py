@@ -121,6 +121,7 @@ LINK_GRACE_S: Final = 1.0  # a link that does not report the end of its own atte
 LEAVING_LOOK_S: Final = 0.01  # a claim that waits for a supervisor of this process to end looks so often
 LOOP_LEFT_S: Final = 2.0  # an event loop that stands for so long is not waited for
 THREAD_END_S: Final = 0.1  # a thread that has nothing left to do ends within this
+THREAD_END_LOOK_S: Final = 0.0005  # whether it has ended is looked at so often
 THREAD_REST_S: Final = 1.0  # one that has had nothing to do for so long ends; a new one takes some 100 µs
 STOP_TIMEOUT_S: Final = 0.8  # the last save may hold up the end of the program for so long
 LAST_PUSH_S: Final = 0.3  # the image's answer to the last push may hold it up for so long

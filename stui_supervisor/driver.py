@@ -133,9 +133,9 @@ class Driver:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._left.wait()
                 await self._store.drained()
-                await self._profiles.drained()
+                await self._profiles.rest()
                 await self._end_journal()
-                await self._store.drained()  # of what was changed meanwhile
+                await self._store.rest()  # what was changed meanwhile is saved
         if self._core.has_unsaved_work:
             self.feed(inputs.StoreSilent(is_over=True))
 
@@ -301,7 +301,7 @@ class Driver:
             self._timer = None
         if deadline is None:
             self._sleep.end()
-            self._profiles.rest()
+            self._profiles.look_away()
             return
         self._sleep.begin()
         self._profiles.watch()

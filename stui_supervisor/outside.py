@@ -141,7 +141,7 @@ def assemble(
         transport.close,
         HostNetwork(),
         subscribe,
-        os.path.abspath(places.sessions_root),  # noqa: PTH100  # resolving would read the disk
+        os.path.normpath(places.sessions_root),  # resolving would read the disk
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import PROFILE_LOOK_OLD_S, PROFILE_LOOK_S, PROFILE_LOOK_WAIT_S, THREAD_END_S
+from stui_supervisor.config import PROFILE_LOOK_OLD_S, PROFILE_LOOK_S, PROFILE_LOOK_WAIT_S
 from stui_supervisor.effects import NoteLink, ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -84,18 +84,19 @@ class ProfileThread:
         limit = self._loop.call_later(PROFILE_LOOK_WAIT_S, go_on)
         self._look_until_unchanged(go_on)
 
-    def rest(self) -> None:
+    def look_away(self) -> None:
         """Nobody minds a change any more."""
         self._is_watching = False
 
-    async def drained(self) -> None:
-        """Wait until everything is noted."""
+    async def rest(self) -> None:
+        """Wait until everything is noted and the thread has ended."""
         await self._noted.wait()
+        await self._worker.ended()
 
     def close(self) -> None:
         """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
         self._closed = True
-        self._worker.close(0.0 if self._pending else THREAD_END_S)
+        self._worker.close()
 
     def _look_until_unchanged(self, then: Callable[[], None]) -> None:
         def looked(*, has_changed: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.adapters.departing import Departure, leaving
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import LEAVING_LOOK_S, STORE_SILENT_S, THREAD_END_S
+from stui_supervisor.config import LEAVING_LOOK_S, STORE_SILENT_S
 from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -71,8 +71,15 @@ class StoreThread:
         """Wait until every call has been answered, and its answer has led to no other; but see ``leave``."""
         await self._idle.wait()
 
+    async def rest(self) -> None:
+        """Wait until it is drained and the thread has ended, which may begin again."""
+        await self._idle.wait()
+        while self._worker.has_thread:
+            await self._worker.ended()
+            await self._idle.wait()
+
     def close(self) -> None:
-        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
+        """Give everything back. A thread that hangs is left to itself: what it answers concerns nobody any more."""
         self._closed = True
         for timer in (self._look, self._silence):
             if timer is not None:
@@ -80,7 +87,7 @@ class StoreThread:
         self._give_back()
         if self._departure is not None:
             self._post_end(self._departure)
-        self._worker.close(THREAD_END_S if self._idle.is_set() else 0.0)
+        self._worker.close()
 
     def _leaving(self, claim: Load) -> list[Departure]:
         """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
@@ -102,13 +109,20 @@ class StoreThread:
         self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
 
     def _give_back(self) -> None:
-        """Until now a change was still written."""
+        """Until now a change was still written. An unlocking takes no time where the disk has answered everything."""
         while self._to_release:
-            self._post(self._to_release.popitem()[1], [])
+            release = self._to_release.popitem()[1]
+            if self._idle.is_set() and not self._worker.has_thread:
+                self._call(release)
+            else:
+                self._post(release, [])
 
     def _post_end(self, departure: Departure) -> None:
         """What was asked for before is done first, however long it takes."""
         self._give_back()
+        if not self._worker.has_thread:
+            departure.over()
+            return
         try:
             self._worker.post(departure.over)
         except RuntimeError:

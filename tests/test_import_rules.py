@@ -24,6 +24,7 @@ PURE_LIBRARY = {
         "collections",
         "collections.abc",
         "contextlib",
+        "copyreg",
         "dataclasses",
         "datetime",
         "enum",

@@ -62,7 +62,7 @@ async def test_the_wish_is_noted_without_an_endpoint() -> None:
     profiles = MemoryProfiles()
     life = Life(lambda: profiles)
     life.thread.do(NoteLink("work", None, wanted=False))
-    await life.thread.drained()
+    await life.thread.rest()
     assert profiles.profiles == {"work": Profile(name="work", wanted=False)}
     life.thread.close()
 
@@ -110,7 +110,7 @@ async def test_without_a_wish_for_a_link_nobody_looks_until_there_is_one_again()
     life.thread.watch()
     life.thread.do(ReadProfile(1, "work"))
     await life.next()
-    life.thread.rest()
+    life.thread.look_away()
     profiles.profiles["work"] = Profile(name="work", pin_image="one")
     await life.nothing_comes()
     assert life.thread._worker._thread is None
@@ -197,7 +197,7 @@ async def test_a_profile_that_hangs_is_not_asked_on_top_and_holds_up_no_end() ->
     hanging = life.thread._worker._thread
     assert hanging is not None
     life.thread.close()
-    await life.thread.drained()
+    await life.thread.rest()
     let_go.set()
     hanging.join(LIMIT_S)
     assert (reads, life.fed.empty()) == (["work"], True)

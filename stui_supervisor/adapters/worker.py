@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from stui_supervisor.config import THREAD_END_S, THREAD_REST_S
+from stui_supervisor.config import THREAD_END_LOOK_S, THREAD_END_S, THREAD_REST_S
 
 T = TypeVar("T")
 
@@ -45,14 +45,29 @@ class Worker:
                 self._thread = thread
             self._jobs.put(job)
 
+    @property
+    def has_thread(self) -> bool:
+        """False once it has ended, until the next job."""
+        return self._thread is not None
+
     def close(self, timeout_s: float = 0.0) -> None:
         """Let the thread end once what was posted is done, and wait so long for it. A later ``post`` starts anew."""
+        thread = self._let_go()
+        if thread is not None and timeout_s:
+            thread.join(timeout_s)
+
+    async def ended(self) -> None:
+        """The same for an event loop, which goes on meanwhile; for a thread that has nothing left to do."""
+        thread = self._let_go()
+        if thread is not None:
+            await gone(thread)
+
+    def _let_go(self) -> threading.Thread | None:
         with self._changing:
             thread, self._thread = self._thread, None
             if thread is not None:
                 self._jobs.put(None)
-        if thread is not None:
-            thread.join(timeout_s)
+            return thread
 
     def _run(self) -> None:
         while True:
@@ -94,6 +109,14 @@ def in_time(name: str, function: Callable[[], T], limit_s: float) -> T:
     return result  # type: ignore[return-value]  # without an error there is a result
 
 
+async def gone(thread: threading.Thread) -> None:
+    """Return when the thread has ended, or after THREAD_END_S; it has nothing left to do, and the loop goes on."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(THREAD_END_S):
+            while thread.is_alive():  # noqa: ASYNC110  # nobody tells of the very end of a thread
+                await asyncio.sleep(THREAD_END_LOOK_S)
+
+
 async def in_thread(name: str, function: Callable[[], T]) -> T:
     """Run one call in a daemon thread of its own, so that one that hangs delays nothing else.
 
@@ -106,7 +129,6 @@ async def in_thread(name: str, function: Callable[[], T]) -> T:
     def deliver(result: T | None, error: Exception | None) -> None:
         if answer.done():
             return
-        thread.join(THREAD_END_S)  # it has nothing left to do; whoever waits finds it gone
         if error is not None:
             answer.set_exception(error)
         else:
@@ -123,4 +145,8 @@ async def in_thread(name: str, function: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
-    return await answer
+    try:
+        return await answer
+    finally:
+        if answer.done() and not answer.cancelled():
+            await gone(thread)  # whoever waits finds it gone
