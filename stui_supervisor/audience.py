@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from stui_supervisor.config import EVENT_QUEUE_LENGTH
+from stui_supervisor.config import EVENT_QUEUE_BYTES, EVENT_QUEUE_LENGTH
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.events import Event, EventsDropped
 from stui_supervisor.states import State
@@ -24,7 +24,8 @@ class EventStream(AsyncIterator[Event]):
 
     def __init__(self, check: Callable[[], None] = lambda: None, *, between_runs: bool = False) -> None:
         self._check = check
-        self._queue: deque[Event] = deque()
+        self._queue: deque[tuple[Event, int]] = deque()
+        self._queued_bytes = 0
         self._dropped = 0
         self._dropped_at: datetime | None = None
         self._arrived = asyncio.Event()
@@ -35,15 +36,24 @@ class EventStream(AsyncIterator[Event]):
         """A run begins. A reader that was told of the end stays there."""
         self._ended = self._told_end
 
-    def put(self, event: Event) -> None:
+    def put(self, event: Event, size_bytes: int = 0) -> None:
         """Add an event; never blocks."""
         if self._told_end:
             return
-        if len(self._queue) >= EVENT_QUEUE_LENGTH:
-            self._dropped_at = self._queue.popleft().at
+        while self._queue and self._is_full(size_bytes):
+            self._dropped_at = self._take().at
             self._dropped += 1
-        self._queue.append(event)
+        self._queue.append((event, size_bytes))
+        self._queued_bytes += size_bytes
         self._arrived.set()
+
+    def _is_full(self, size_bytes: int) -> bool:
+        return len(self._queue) >= EVENT_QUEUE_LENGTH or self._queued_bytes + size_bytes > EVENT_QUEUE_BYTES
+
+    def _take(self) -> Event:
+        event, size_bytes = self._queue.popleft()
+        self._queued_bytes -= size_bytes
+        return event
 
     def end(self) -> None:
         """Nothing more comes; what is queued can still be read."""
@@ -61,7 +71,7 @@ class EventStream(AsyncIterator[Event]):
         if self._dropped and self._dropped_at is not None:
             dropped, self._dropped = self._dropped, 0
             return EventsDropped(at=self._dropped_at, count=dropped)
-        return self._queue.popleft()
+        return self._take()
 
 
 class Audience:
@@ -109,12 +119,12 @@ class Audience:
         finally:
             self._awaited.discard(future)
 
-    def tell(self, event: Event) -> None:
-        """Give an event to every reader."""
+    def tell(self, event: Event, size_bytes: int = 0) -> None:
+        """Give an event, which takes about so much memory, to every reader."""
         for reference in self._streams.copy():  # a reader may leave meanwhile
             stream = reference()
             if stream is not None:
-                stream.put(event)
+                stream.put(event, size_bytes)
 
     def entered(self, state: State, error: SupervisorError | None) -> None:
         """Wake who waited for this state; others too when ``error`` says that waiting is in vain."""

@@ -72,6 +72,8 @@ QUARANTINE_MAX_FILES: Final = 20  # damaged files kept for support; older ones g
 INTEGER_MAX_DIGITS: Final = 4_300  # of a number on the wire or in the context; longer ones take quadratic time to read
 INTEGER_DIGITS_ALWAYS_READ: Final = 640  # the lowest limit that a program can set for Python
 EVENT_QUEUE_LENGTH: Final = 1_000  # what a slow reader of events() may lag behind
+EVENT_QUEUE_BYTES: Final = 32_000_000  # and what that may take of memory
+VALUE_BYTES: Final = 72  # what a parsed JSON value takes beside its text, at most: an empty object in a list
 PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lines
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected

@@ -237,7 +237,7 @@ class Driver:
     def _tell(self, effect: effects.Announce) -> None:
         event = effect.event
         if not isinstance(event, Aside):
-            self._audience.tell(event)
+            self._audience.tell(event, effect.size_bytes)
             if isinstance(event, Transition):
                 self._audience.entered(event.to_state, self._core.rejection)
         if self._outside.journal is not None and not self._journal_ended:

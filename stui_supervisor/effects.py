@@ -149,9 +149,10 @@ class Finish(NamedTuple):
 
 
 class Announce(NamedTuple):
-    """Tell the journal and, unless it is an Aside, the user."""
+    """Tell the journal and, unless it is an Aside, the user. ``size_bytes`` is what it takes where that may be much."""
 
     event: Event
+    size_bytes: int = 0
 
 
 Effect = (

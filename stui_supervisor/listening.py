@@ -38,7 +38,7 @@ from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
 from stui_supervisor.trust import ANYONE, Trust
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.limits import MalformedMessage, parsed_bytes
 from stui_supervisor.wire.notifications import decode
 
 _SILENCE_MAX_S: Final = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
@@ -180,7 +180,7 @@ class Listening:
             return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
         if self._masks.are_in(b" ".join(frames)):
             topic, body = self._masks.text(topic), self._masks.value(body)
-        return [Announce(Notification(at=now.utc, topic=topic, body=body))]
+        return [Announce(Notification(at=now.utc, topic=topic, body=body), sum(map(parsed_bytes, frames)))]
 
     def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
         """The subscription never came up, or is gone."""

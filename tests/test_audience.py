@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from stui_supervisor.audience import Audience, EventStream
-from stui_supervisor.config import EVENT_QUEUE_LENGTH
+from stui_supervisor.config import EVENT_QUEUE_BYTES, EVENT_QUEUE_LENGTH
 from stui_supervisor.errors import AuthenticationFailed, SupervisorError
 from stui_supervisor.events import ContextSaved, Event, EventsDropped
 from stui_supervisor.states import State
@@ -52,6 +52,26 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
     audience.close(SupervisorError("stopped"))
     kept = [event(number) for number in range(3, EVENT_QUEUE_LENGTH + 3)]
     assert await read(stream) == [EventsDropped(at=event(2).at, count=3), *kept]
+
+
+async def test_a_slow_reader_holds_no_more_than_its_bytes() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    for number in range(6):
+        audience.tell(event(number), EVENT_QUEUE_BYTES // 3)
+    audience.tell(event(6), EVENT_QUEUE_BYTES * 2)  # what is larger than all is told all the same
+    assert await anext(stream) == EventsDropped(at=event(5).at, count=6)
+    audience.tell(event(7), EVENT_QUEUE_BYTES)
+    audience.close(SupervisorError("stopped"))
+    assert await read(stream) == [EventsDropped(at=event(6).at, count=1), event(7)]
+
+
+async def test_what_was_read_makes_room() -> None:
+    audience = Audience()
+    stream = audience.subscribe()
+    for number in range(9):
+        audience.tell(event(number), EVENT_QUEUE_BYTES)
+        assert await anext(stream) == event(number)
 
 
 async def test_a_reader_that_went_away_in_the_middle_of_a_wait_loses_nothing() -> None:

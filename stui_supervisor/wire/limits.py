@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from itertools import accumulate, chain
 from typing import Any, Final, NoReturn
 
-from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, VALUES_COUNTED_FROM_BYTES
+from stui_supervisor.config import (
+    INTEGER_MAX_DIGITS,
+    MESSAGE_MAX_BYTES,
+    MESSAGE_MAX_DEPTH,
+    VALUE_BYTES,
+    VALUES_COUNTED_FROM_BYTES,
+)
 from stui_supervisor.exact_json import integer_of
 
 _SHOWN: Final = 12  # characters of a stranger's text that an error may quote
@@ -71,6 +77,12 @@ def parse(
     except RecursionError as error:
         raise MalformedMessage("nested too deeply") from error
     return value
+
+
+def parsed_bytes(body: bytes) -> int:
+    """About what the value in these bytes takes in memory, never much less."""
+    per_character = 1 if body.isascii() and b"\\u" not in body else 4  # one wide character makes a whole text wide
+    return per_character * len(body) + VALUE_BYTES * sum(map(body.count, (b"[", b"{", b",", b":")))
 
 
 def _is_deeper(body: bytes, levels: int) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import sys
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, REPLY_MAX_VALUES
-from stui_supervisor.wire.limits import MalformedMessage, parse, shown
+from stui_supervisor.wire.limits import MalformedMessage, parse, parsed_bytes, shown
 from tests.support.host_limits import digits_limited_to
 from tests.support.values import JSON_VALUES
 
@@ -145,3 +146,19 @@ def test_what_is_shown_is_short_printable_text() -> None:
     assert shown("abc") == "'abc'"
     assert shown("x" * 50) == r"'xxxxxxxxxxxx\u2026'"
     assert shown(["a list"]) == "'list'"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"[]", b"{}", b'{"a":{}}', b'"ab"', b"1.5", b"1000", b'"\xf0\x9f\x90\x8d"', b'"\\ud83d\\udc0d"', b"null", b'{"a":1}'],
+)
+def test_what_a_body_takes_is_known_before_it_is_kept(value: bytes) -> None:
+    body = b"[" + b",".join([value] * 4_000) + b"]"
+    tracemalloc.start()
+    try:
+        kept = parse(body)
+        taken_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(kept) == 4_000
+    assert taken_bytes <= parsed_bytes(body) <= 100 * len(body)
