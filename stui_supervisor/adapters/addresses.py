@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+from itertools import count
 
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import NAME_ASKED_AGAIN_S, NAME_KEPT_S
@@ -26,12 +27,25 @@ class Names:
 
     def __init__(self) -> None:
         self._names: dict[str, _Name] = {}
+        self._tries = count(1)
+        self._tried: dict[Address, int] = {}
+
+    def begins(self, address: Address) -> None:
+        """It is tried now: at the next attempt the others come first."""
+        self._tried[address] = next(self._tries)
+
+    def succeeded(self, address: Address) -> None:
+        """It leads to the other end: it comes before all others."""
+        self._tried = {address: -1}
 
     async def addresses(self, endpoint: Endpoint) -> list[Address]:
-        """Every address of the endpoint's host, in the system's order. Raises OSError as getaddrinfo does.
+        """Every address of the endpoint's host, in the system's order; those that were tried come after the others.
 
-        It may be cancelled at any time; a thread that hangs is left to itself.
+        Raises OSError as getaddrinfo does. It may be cancelled at any time; a thread that hangs is left to itself.
         """
+        return sorted(await self._found(endpoint), key=lambda address: self._tried.get(address, 0))
+
+    async def _found(self, endpoint: Endpoint) -> list[Address]:
         host = endpoint.host
         try:
             version = ipaddress.ip_address(host).version

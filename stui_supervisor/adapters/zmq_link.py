@@ -194,6 +194,8 @@ class ZmqConnection(ABC, Generic[L]):
                     address = waiting[0]
                     order.remove(address)
                     order.append(address)
+                    if address is not None:
+                        self._names.begins(address)
                     tries[asyncio.create_task(self._try(address), name="stui-try")] = address
                 done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -227,6 +229,8 @@ class ZmqConnection(ABC, Generic[L]):
         del self._racing[wire]
         if is_up:
             self._wire, self._address = wire, address
+            if address is not None:
+                self._names.succeeded(address)
             if self._listener is not None:
                 self._listener.opened()
             if wire.failure is not None:

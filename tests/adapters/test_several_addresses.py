@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -129,3 +130,20 @@ async def test_of_two_that_come_up_in_one_moment_one_is_the_link(transport: ZmqT
         await until(lambda: listener.heard and not link._racing)
         await listener.hears_just("opened")
         link.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is all of 127.0.0.0/8 this machine")
+async def test_an_address_after_many_that_do_not_answer_gets_its_turn_at_the_next_attempt(
+    transport: ZmqTransport,
+) -> None:
+    dead = [f"127.0.0.{number}" for number in range(2, 8)]
+    with socket.create_server((ADDRESSES[0], 0)) as free:
+        port = free.getsockname()[1]
+    with ExitStack() as stack:
+        stack.enter_context(names(**{NAME: lambda: (*dead, ADDRESSES[0])}))
+        for address in dead:
+            stack.enter_context(mute(address, port))
+        stack.enter_context(plain(ADDRESSES[0], port))
+        endpoint = Endpoint("tcp", NAME, port)
+        assert [await heard_at(transport, endpoint) for _ in range(2)] == [FailureKind.NOT_ZEROMQ, "opened"]
+        assert (await transport._names.addresses(endpoint))[0][1] == ADDRESSES[0]
