@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -13,9 +15,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Without ``argv`` it is the process's own. Ctrl-C then ends the process as it ends a C program, without
     a traceback from wherever it was; commands that have something to put in order hear it themselves.
     """
-    if argv is None and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if argv is None:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if os.getpid() == 1:
+            _end_by_signals()
 
     from stui_supervisor.cli.command_line import execute  # noqa: PLC0415  see the top
 
     return execute(sys.argv[1:] if argv is None else argv)
+
+
+def _end_by_signals() -> None:
+    """The first process of a container is ended by no signal that it does not hear, on Linux."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
