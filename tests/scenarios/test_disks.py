@@ -258,4 +258,4 @@ def test_an_account_without_a_home_directory_works_in_memory() -> None:
     )
     hint, state, problems = done.stdout.splitlines()
     assert "STUI_SUPERVISOR_HOME" in hint
-    assert (state, problems) == ("False {'workspaces': [1]}", "['store_failed']")
+    assert (state, problems) == ("False {'workspaces': [1]}", "['store_failed', 'not_saved']")

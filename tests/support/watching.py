@@ -54,7 +54,7 @@ def until_now(condition: Callable[[], Any]) -> None:
 
 def queued(stream: EventStream) -> list[Event]:
     """What has come already."""
-    return list(stream._queue)
+    return [event for event, _ in stream._queue]
 
 
 def own_threads() -> list[str]:

@@ -150,7 +150,18 @@ def test_what_is_shown_is_short_printable_text() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"[]", b"{}", b'{"a":{}}', b'"ab"', b"1.5", b"1000", b'"\xf0\x9f\x90\x8d"', b'"\\ud83d\\udc0d"', b"null", b'{"a":1}'],
+    [
+        b"[]",
+        b"{}",
+        b'{"a":{}}',
+        b'"ab"',
+        b"1.5",
+        b"1000",
+        b'"\xf0\x9f\x90\x8d"',
+        b'"\\ud83d\\udc0d"',
+        b"null",
+        b'{"a":1}',
+    ],
 )
 def test_what_a_body_takes_is_known_before_it_is_kept(value: bytes) -> None:
     body = b"[" + b",".join([value] * 4_000) + b"]"
