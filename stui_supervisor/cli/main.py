@@ -33,5 +33,5 @@ def _end_by_signals() -> None:
         os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks for
             signal.signal(number, end)
