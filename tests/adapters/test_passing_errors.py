@@ -18,27 +18,16 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import identity_of
 from tests.support.intercepted import Refusing, intercepted
-from tests.support.stored_files import NEW, OLD, RECORD, codes_of, failing, newest, posix
+from tests.support.stored_files import NEW, OLD, RECORD, codes_of, failing, newest, posix, stored
 
 DELETED = {**NEW, "d": Section(None, 2, "me")}
 
 
 def home(root: Path) -> str:
     """Work of another image, and then a session that was disconnected, in which a section was deleted last."""
-    for record, contexts in (
-        (RECORD, [OLD]),
-        (
-            replace(RECORD, endpoint="tcp://127.0.0.1:2", wanted=False, image_id="two"),
-            [{**OLD, "d": OLD["x"]}, DELETED],
-        ),
-    ):
-        files = SessionFiles(root)
-        session_id = files.claim_new("default").session_id
-        files.save_record(session_id, record)
-        for sections in contexts:
-            files.save_context(session_id, sections)
-        files.release(session_id)
-    return session_id
+    stored(root, OLD)
+    record = replace(RECORD, endpoint="tcp://127.0.0.1:2", wanted=False, image_id="two")
+    return stored(root, {**OLD, "d": OLD["x"]}, DELETED, record=record).name
 
 
 @posix

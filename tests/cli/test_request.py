@@ -22,6 +22,8 @@ from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.command import COMMAND, Command
 
+LONG = "(Delay forSeconds: 60) wait"
+
 
 @pytest.fixture
 def backend() -> Iterator[BackendProcess]:
@@ -218,23 +220,18 @@ def test_ctrl_c_ends_a_long_evaluation_without_a_word(command: Command, tmp_path
     sys.platform != "linux" or os.geteuid() != 0, reason="only on Linux, and needs root, to be the first process"
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("words", [("eval", "(Delay forSeconds: 60) wait"), ("request", "evaluate", '{"code":"3"}')])
+@pytest.mark.parametrize("words", [("eval", LONG), ("request", "evaluate", json.dumps({"code": LONG}))])
 def test_the_first_process_of_a_container_is_ended_by_a_signal(
     words: tuple[str, ...], number: signal.Signals, command: Command, tmp_path: Path
 ) -> None:
     log = tmp_path / "executed"
     with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", executed_log=log)) as backend:
         remember(command.home, backend.endpoint)
-        if words[0] == "request":
-            backend.freeze()
         inside = ["unshare", "--pid", "--fork", "--kill-child", *COMMAND, *words]
         with subprocess.Popen(inside, env=command.environment(), stdout=subprocess.PIPE, text=True) as process:
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
             wait_until(lambda: "python" in program_of(children.read_text().strip()))
-            if words[0] == "eval":
-                wait_until(lambda: "evaluate" in log.read_text() if log.exists() else False)
-            else:
-                threading.Event().wait(1.0)
+            wait_until(lambda: "evaluate" in log.read_text() if log.exists() else False)
             os.kill(int(children.read_text()), number)
             assert process.wait(timeout=5) == 128 + number
 

@@ -62,11 +62,11 @@ class Ticking:
         return self.now
 
 
-def stored(root: Path, *contexts: dict[str, Section]) -> Path:
+def stored(root: Path, *contexts: dict[str, Section], record: SessionRecord = RECORD) -> Path:
     """A free session that holds these generations; its directory."""
     files = SessionFiles(root)
     session_id = files.claim("nobody's").session_id
-    files.save_record(session_id, RECORD)
+    files.save_record(session_id, record)
     for sections in contexts:
         files.save_context(session_id, sections)
     files.release(session_id)
