@@ -146,11 +146,11 @@ def _is_movable(path: str, damage: Damaged) -> bool:
 
 
 def has_record(path: str) -> bool:
-    """True where a record was saved, whatever it is worth by now."""
+    """True where a record was saved, whatever it is worth by now, or where that cannot be known."""
     try:
         return bool(generations(os.listdir(path))[Kind.ENDPOINT])
-    except OSError:
-        return False
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)  # as one that was removed meanwhile
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:

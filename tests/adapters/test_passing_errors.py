@@ -12,6 +12,7 @@ import pytest
 
 from stui_supervisor.adapters.links import UnsafeLink
 from stui_supervisor.adapters.passing_errors import may_pass, patiently
+from stui_supervisor.adapters.session_directory import has_record
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.config import CLAIMS_PUT_OFF, DISK_TRIES
 from stui_supervisor.context import Section
@@ -109,6 +110,14 @@ def test_work_from_before_its_image_was_known_says_later_whose_it_is(tmp_path: P
     for path in (tmp_path / session_id).glob("endpoint.*"):
         path.write_bytes(b"damaged")
     assert SessionFiles(tmp_path).claim("default").record.image == identity_of("one")
+
+
+def test_a_session_that_cannot_be_listed_may_have_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = tmp_path / home(tmp_path)
+    assert has_record(os.fspath(directory))
+    assert not has_record(os.fspath(tmp_path / "none"))
+    monkeypatch.setattr(os, "listdir", failing(os.listdir, directory.name, errno.EIO))
+    assert has_record(os.fspath(directory))
 
 
 def test_a_call_is_repeated_while_it_may_pass_and_no_longer() -> None:
