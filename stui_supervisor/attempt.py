@@ -22,6 +22,7 @@ class Phase(Enum):
     LOADING = auto()
     PROFILE = auto()
     WAITING = auto()
+    LOOKING = auto()
     CREDENTIAL = auto()
     OPENING = auto()
     HANDSHAKE = auto()
@@ -83,6 +84,11 @@ class Attempt:
         self.look = Look()
         self.path = None
         self.dialect = Dialect.COMMAND
+
+    @property
+    def waits(self) -> bool:
+        """True between two attempts."""
+        return self.phase in (Phase.WAITING, Phase.LOOKING)
 
     @property
     def has_link(self) -> bool:

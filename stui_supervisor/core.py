@@ -6,10 +6,11 @@ Theory of operation
 socket and no file here. ``next_deadline()`` is when to call again with TimePassed at the latest.
 
 Beside the state (table.py) there is one attempt at a time with a phase of its own: waiting for the
-store, waiting for the profile, waiting between attempts, reading the credential, opening the transport,
-shaking hands, changing to another image's session, up. Each phase has a time at which it ends by itself, so no
-state but ``disconnected`` can be stuck. Every attempt has a number; what arrives with another
-number belongs to the past and is dropped here, before it can reach the machine.
+store, waiting for the profile, waiting between attempts, waiting until somebody listens, reading the
+credential, opening the transport, shaking hands, changing to another image's session, up. Each phase has
+a time at which it ends by itself, so no state but ``disconnected`` can be stuck. Every attempt has a
+number; what arrives with another number belongs to the past and is dropped here, before it can reach the
+machine.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Core(Notified):
     """The state, the attempt, the requests and the session of one supervised link.
 
     ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
-    with reading one, ``can_subscribe`` that notifications can be heard.
+    with reading one, ``can_look`` that it can be seen whether somebody listens on this machine, ``can_subscribe`` that
+    notifications can be heard.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Core(Notified):
         context: Context,
         pid: int,
         has_credentials: bool,
+        can_look: bool = False,
         can_subscribe: bool = False,
     ) -> None:
         session = Session(profile, settings, rng, context)
@@ -69,6 +72,7 @@ class Core(Notified):
             profile=profile,
             pid=pid,
             has_credentials=has_credentials,
+            can_look=can_look,
             can_subscribe=can_subscribe,
         )
         self._is_running = False
@@ -95,6 +99,7 @@ class Core(Notified):
             inputs.CredentialRead: self._credential_read,
             inputs.CredentialFailed: self._credential_failed,
             inputs.Opened: self._opened,
+            inputs.SeenListening: self._seen_listening,
             inputs.NotTaken: self._not_taken,
             inputs.Received: self._received,
             inputs.Lost: self._lost,
@@ -259,7 +264,7 @@ class Core(Notified):
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._move(Trigger.LINK_LOST, _USER_RECONNECTS)
             self._begin_attempt()
-        elif self._attempt.phase in (Phase.WAITING, Phase.HANDSHAKE):
+        elif self._attempt.waits or self._attempt.phase is Phase.HANDSHAKE:
             # A handshake may hang on a reply that got lost; only the user can know that it is not a busy image.
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._begin_attempt()
@@ -445,6 +450,7 @@ class Core(Notified):
             self._go_where_it_says()
         elif self._route.first is not None:
             self._plan(self._route.first)
+            self._leads_elsewhere()
             if self._is_less_safe_than_settled():
                 self._shake_hands_again("the profile asks for more than this link was made with")
 

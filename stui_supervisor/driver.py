@@ -23,7 +23,7 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
-from stui_supervisor.ports import Journal, Link, LinkTimes
+from stui_supervisor.ports import Journal, Link, LinkTimes, Lookout
 from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.requests import Request
 from stui_supervisor.sleeping import SleepWatch
@@ -52,6 +52,7 @@ class Driver:
         self._is_ringing = False
         self._sleep = SleepWatch(outside.clock)
         self._link: Link | None = None
+        self._lookout: Lookout | None = None
         self._opening: int | None = None
         self._store = StoreThread(outside.open_store, self.feed, outside.place)
         self._profiles = ProfileThread(outside.open_profiles, self.feed)
@@ -68,6 +69,7 @@ class Driver:
             effects.Announce: self._tell,
             effects.OpenLink: self._change_link,
             effects.CloseLink: self._change_link,
+            effects.LookOut: self._look_out,
             effects.LookAtPath: self._look_at_path,
             effects.Knock: self._knock,
             effects.ReadCredential: self._keyring.ask,
@@ -151,6 +153,8 @@ class Driver:
                     handle.cancel()
             self._change_link(effects.CloseLink(self._core.link))  # after a mistake; what they share waits for them
             self._subscriber.close()
+            if self._lookout is not None:
+                self._lookout.close()
             self._store.close()
             self._profiles.close()
             self._keyring.close()
@@ -281,6 +285,16 @@ class Driver:
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # see _failed
             self._failed(effect.link, error)
+
+    def _look_out(self, effect: effects.LookOut) -> None:
+        if self._lookout is None:
+            if self._outside.make_lookout is None:
+                raise AssertionError("the core looks where nothing can")
+            self._lookout = self._outside.make_lookout()
+        self._lookout.watch(
+            effect.endpoints,
+            lambda endpoint, is_listening: self.feed(inputs.SeenListening(effect.number, endpoint, is_listening)),
+        )
 
     def _failed(self, link: int, error: Exception) -> None:
         """A program's own link may raise anything; it is a failed attempt, or the end of the link."""

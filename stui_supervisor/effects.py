@@ -94,6 +94,16 @@ class OpenLink(NamedTuple):
     trust: Trust = ANYONE
 
 
+class LookOut(NamedTuple):
+    """Look, many times a second, whether anybody listens at these endpoints of this machine, and at no others any more.
+
+    Answer for each of them with SeenListening: what is seen first, and when somebody listens, who is then left alone.
+    """
+
+    number: int
+    endpoints: tuple[Endpoint, ...]
+
+
 class CloseLink(NamedTuple):
     """Let go of the link."""
 
@@ -165,6 +175,7 @@ Effect = (
     | NoteLink
     | ReadCredential
     | OpenLink
+    | LookOut
     | CloseLink
     | Send
     | LookAtPath

@@ -181,10 +181,14 @@ def kind_of(rejection: ConnectionRejected) -> FailureKind | None:
 
 
 class Failure(NamedTuple):
-    """One failure: its kind and, where there is more to say, the detail in ``message``."""
+    """One failure: its kind and, where there is more to say, the detail in ``message``.
+
+    ``is_here`` is True where it has shown that the endpoint is on this machine, which its text does not say.
+    """
 
     kind: FailureKind
     message: str = ""
+    is_here: bool = False
 
     def __str__(self) -> str:
         meaning = FAILURES[self.kind].meaning

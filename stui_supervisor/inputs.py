@@ -150,6 +150,14 @@ class Opened(NamedTuple):
     link: int
 
 
+class SeenListening(NamedTuple):
+    """Whether anybody listens at an endpoint of this machine; None where that cannot be seen."""
+
+    number: int
+    endpoint: Endpoint
+    is_listening: bool | None
+
+
 class NotTaken(NamedTuple):
     """The link did not take the message of the last Send; the backend certainly has not got it."""
 
@@ -244,6 +252,7 @@ Input = (
     | CredentialRead
     | CredentialFailed
     | Opened
+    | SeenListening
     | NotTaken
     | Received
     | Lost

@@ -27,9 +27,19 @@ class Moving(Uplink):
     """What waking and moving mean for the attempt or the link of the moment."""
 
     def __init__(
-        self, session: Session, settings: Settings, rng: Random, *, profile: str, pid: int, has_credentials: bool
+        self,
+        session: Session,
+        settings: Settings,
+        rng: Random,
+        *,
+        profile: str,
+        pid: int,
+        has_credentials: bool,
+        can_look: bool,
     ) -> None:
-        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        super().__init__(
+            session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials, can_look=can_look
+        )
         self._pace = Pace(PROBE_PAUSE_S)
         self._moved_link = 0
         self._woken_link: int | None = None
@@ -84,7 +94,7 @@ class Moving(Uplink):
     def _is_out_of_date(self, *, has_woken: bool) -> bool:
         """True when another attempt is better than the present one, or than waiting."""
         match self._attempt.phase:
-            case Phase.WAITING:
+            case Phase.WAITING | Phase.LOOKING:
                 return True
             case Phase.OPENING:
                 # A network that changes all the time must not keep every attempt from its end.

@@ -29,9 +29,12 @@ class Notified(Moving):
         profile: str,
         pid: int,
         has_credentials: bool,
+        can_look: bool,
         can_subscribe: bool,
     ) -> None:
-        super().__init__(session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials)
+        super().__init__(
+            session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials, can_look=can_look
+        )
         self._can_subscribe = can_subscribe
         self._listening = Listening(settings, rng, self._masks)
 

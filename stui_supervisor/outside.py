@@ -25,6 +25,7 @@ from stui_supervisor.ports import (
     Link,
     LinkFactory,
     LinkTimes,
+    Lookout,
     NetworkWatch,
     ProfileStore,
     SessionStore,
@@ -63,7 +64,9 @@ class Outside:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
-    Without ``make_subscription`` nobody hears notifications. ``place`` is where the sessions are, None without a disk.
+    Without ``make_subscription`` nobody hears notifications; without ``make_lookout`` nobody looks whether
+    somebody listens.
+    ``place`` is where the sessions are, None without a disk.
     """
 
     clock: Clock
@@ -75,6 +78,7 @@ class Outside:
     close: Callable[[], None]
     network: NetworkWatch
     make_subscription: SubscriptionFactory | None = None
+    make_lookout: Callable[[], Lookout] | None = None
     place: str | None = None
 
 
@@ -92,6 +96,7 @@ def assemble(
     transport = _Transport()
     make_link = transport if link is None else without_keys(link)
     subscribe = transport.subscription if link is None else None
+    lookout = _lookout if link is None else None
     keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
     try:
         places = directories(home)
@@ -107,6 +112,7 @@ def assemble(
             transport.close,
             HostNetwork(),
             subscribe,
+            lookout,
         )
     journal = None
     if settings.journal:
@@ -141,6 +147,7 @@ def assemble(
         transport.close,
         HostNetwork(),
         subscribe,
+        lookout,
         os.path.normpath(places.sessions_root),  # resolving would read the disk
     )
 
@@ -157,6 +164,12 @@ def without_keys(link: LinkFactory) -> MakeLink:
         return link(endpoint, times)
 
     return make_link
+
+
+def _lookout() -> Lookout:
+    from stui_supervisor.adapters.lookout import SharedLookout  # noqa: PLC0415  # not needed while all goes well
+
+    return SharedLookout()
 
 
 class _Transport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -98,6 +98,20 @@ class LinkFactory(Protocol):
 
     def __call__(self, endpoint: Endpoint, times: LinkTimes) -> Link:
         """A new link, not yet opened."""
+
+
+class Lookout(Protocol):
+    """Sees whether anybody listens at endpoints of this machine."""
+
+    def watch(self, endpoints: Sequence[Endpoint], seen: Callable[[Endpoint, bool | None], None]) -> None:
+        """Look at these many times a second, in place of those before; call ``seen`` from the loop, later.
+
+        It is called for each endpoint with what is seen first, and when somebody listens; that one is then left alone.
+        None says that it cannot be seen there, and is the last word too. Never blocks, never raises.
+        """
+
+    def close(self) -> None:
+        """Look no more, call nobody. Twice is once."""
 
 
 class SubscriptionListener(ConnectionListener, Protocol):

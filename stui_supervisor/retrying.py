@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase, Settled
-from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, STALL_S, Settings
+from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, LOOK_LONG_WAIT_S, LOOKOUT_RENEWED_S, STALL_S, Settings
 from stui_supervisor.curve import RefusedKeys
 from stui_supervisor.denied import Denied
 from stui_supervisor.effects import CloseLink, NoteLink, OpenLink, ReadCredential
@@ -20,6 +21,7 @@ from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.look import Lineage, unpinned
+from stui_supervisor.lookout import Lookout
 from stui_supervisor.moment import Moment
 from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
@@ -37,7 +39,15 @@ class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
     def __init__(
-        self, session: Session, settings: Settings, rng: Random, *, profile: str, pid: int, has_credentials: bool
+        self,
+        session: Session,
+        settings: Settings,
+        rng: Random,
+        *,
+        profile: str,
+        pid: int,
+        has_credentials: bool,
+        can_look: bool,
     ) -> None:
         super().__init__(session, profile=profile, pid=pid)
         self._settings = settings
@@ -50,6 +60,7 @@ class Retrying(Turn, ABC):
         self._denied = Denied()
         self._unread = Unread()
         self._route = Route()
+        self._lookout = Lookout(is_possible=can_look)
         self._lineage = Lineage()
         self._without_heartbeats: set[Endpoint | None] = set()
         self._without_token: set[Endpoint | None] = set()
@@ -61,7 +72,8 @@ class Retrying(Turn, ABC):
     def status(self, now: Moment) -> Status:
         """Everything known at this moment."""
         attempt, record = self._attempt, self._session.record
-        waits = attempt.phase in (Phase.WAITING, Phase.PROFILE) and attempt.until is not None
+        waits = attempt.waits or attempt.phase is Phase.PROFILE
+        due = now.monotonic_s if attempt.phase is Phase.LOOKING else attempt.until
         return replace(
             self._status,
             since=now.utc if self._status.since is BEFORE_ALL else self._status.since,
@@ -70,7 +82,7 @@ class Retrying(Turn, ABC):
             dialect=record.dialect,
             session_id=self._session.id,
             attempt=0 if attempt.phase in (Phase.IDLE, Phase.UP) else self._backoff.attempt + waits,
-            next_attempt_in_s=max(0.0, (attempt.until or 0.0) - now.monotonic_s) if waits else None,
+            next_attempt_in_s=max(0.0, due - now.monotonic_s) if waits and due is not None else None,
             waiting_requests=self._exchange.waiting,
             context_saved_at=self._session.context_saved_at,
             store_ok=self._session.is_store_ok and self._reading.failure is None,
@@ -95,6 +107,7 @@ class Retrying(Turn, ABC):
     def _set_out(self, endpoint: Endpoint) -> None:
         """Begin a round of attempts."""
         self._attempt.endpoint = endpoint
+        self._route.forgive()
         self._plan(endpoint)
         self._begin_attempt()
 
@@ -109,6 +122,7 @@ class Retrying(Turn, ABC):
         if endpoint != self._route.first:
             reason = f"the link is to another endpoint now, {endpoint}"
             self._effects += self._exchange.link_down(now, reason=reason, keep_waiting=False)
+        self._route.forgive()
         self._plan(endpoint)
         self._note_in_profile(endpoint, wanted=True)
 
@@ -141,6 +155,7 @@ class Retrying(Turn, ABC):
         if endpoint is None:
             raise AssertionError("an attempt without an endpoint")
         attempt.next(endpoint)
+        self._effects += self._lookout.look_at(tuple(away for away in self._route.away if away != endpoint))
         self._backoff.begin_attempt()
         server_key = self._pinned_key()
         attempt.settled = Settled(self._wants_token, server_key, self._profile.pin_image, self._ipc_owner(endpoint))
@@ -249,6 +264,7 @@ class Retrying(Turn, ABC):
         self._tell_of_profile()
         if self.state is State.CONNECTING:
             self._move(Trigger.ATTEMPT_FAILED, str(failure))
+        self._effects += self._lookout.look_at(())
         self._backoff.begin_outage(now.monotonic_s)
         if limit is not None and self._backoff.outage_s(now.monotonic_s) >= limit:
             self._give_up(limit, failure)
@@ -320,21 +336,84 @@ class Retrying(Turn, ABC):
             raise AssertionError("a failure without an endpoint")
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
         self._note_error(words, failure.kind)
-        delay_s = self._backoff.next_wait(failure, is_local=endpoint.is_local, now=now)
+        if self._lookout.takes_over(endpoint, failure):
+            self._backoff.begin_outage(now)
+            at = math.inf
+        else:
+            at = now + self._backoff.next_wait(failure, is_local=self._lookout.is_here(endpoint), now=now)
         if limit is not None and not was_up and self._backoff.outage_s(now) >= limit:
             self._give_up(limit, failure)
             return
-        at = now + delay_s
-        if not was_up:
+        if not was_up or at == math.inf:
             is_without_image = failure.kind in (FailureKind.DIFFERENT_IMAGE, FailureKind.IMAGE_NOT_NAMED)
             self._route.found(endpoint, without_image=is_without_image)
             self._attempt.endpoint, at = self._route.failed(endpoint, now=now, rests_until=at)
-        self._attempt.enter(Phase.WAITING, at)
+        if at == math.inf:
+            delay_s = 0.0
+            self._look_on()
+        else:
+            delay_s = at - now
+            self._attempt.enter(Phase.WAITING, at)
+        self._look_out(delay_s)
         self._announce(
-            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=at - now, failure=words)
+            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=words)
         )
         if self._backoff.attempt.bit_count() == 1:  # ever more rarely: an outage may last for thousands of attempts
             self._note_status()
+
+    def _look_on(self) -> None:
+        """Wait until somebody listens, but look at the time before the outage may have lasted too long."""
+        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
+        left_s = math.inf if limit is None else limit - self._backoff.outage_s(now)
+        self._attempt.enter(Phase.LOOKING, now + min(LOOKOUT_RENEWED_S, left_s))
+
+    def _look_out(self, wait_s: float) -> None:
+        """Look where nobody listens, and also whether that has become so where a long wait began."""
+        looked_at, endpoint = self._route.away, self._attempt.endpoint
+        if endpoint is not None and wait_s >= LOOK_LONG_WAIT_S and self._lookout.sees(endpoint):
+            looked_at = tuple(dict.fromkeys((*looked_at, endpoint)))
+        self._effects += self._lookout.look_at(looked_at)
+
+    def _looked_long(self) -> None:
+        """Nobody has come; go on looking, unless that is over, or another endpoint is to be tried by now."""
+        limit = self._settings.give_up_after_s
+        if limit is not None and self._backoff.outage_s(self._now.monotonic_s) >= limit:
+            self._give_up(limit, Failure(FailureKind.REFUSED))
+            return
+        if self._leads_elsewhere():
+            return
+        self._look_on()
+        self._effects += self._lookout.begin_anew(self._route.away)
+
+    def _leads_elsewhere(self) -> bool:
+        """See whether the profile has an endpoint by now that is not looked at: the next attempt goes there."""
+        attempt, now = self._attempt, self._now.monotonic_s
+        if attempt.phase is not Phase.LOOKING or attempt.endpoint is None:
+            return False
+        endpoint, at = self._route.next(attempt.endpoint, now)
+        if at == math.inf:
+            return False
+        attempt.endpoint = endpoint
+        attempt.enter(Phase.WAITING, at)
+        return True
+
+    def _seen_listening(self, event: inputs.SeenListening) -> None:
+        attempt, endpoint = self._attempt, event.endpoint
+        may_begin = attempt.waits or attempt.phase in (Phase.CREDENTIAL, Phase.OPENING)
+        if not may_begin or not self._lookout.knows(event.number, endpoint):
+            return
+        is_away = endpoint in self._route.away
+        if event.is_listening is False:
+            if is_away or not attempt.waits or endpoint != attempt.endpoint:
+                return  # what was known, or not what is waited for
+        elif is_away:
+            self._lookout.call(endpoint, is_listening=event.is_listening)
+        else:
+            return  # it accepts and closes, perhaps; the wait after that is for it
+        if not attempt.waits:
+            self._end_link(f"somebody listens at {endpoint} now", keep_waiting=True)
+        attempt.endpoint = endpoint
+        self._begin_attempt()
 
     def _reject(self, error: ConnectionRejected, failure: FailureKind | None = None) -> None:
         self._end_link(str(error), keep_waiting=False)
@@ -347,6 +426,8 @@ class Retrying(Turn, ABC):
         attempt, now = self._attempt, self._now
         if attempt.has_link:
             self._effects.append(CloseLink(attempt.link))
+        if not keep_waiting:
+            self._effects += self._lookout.look_at(())
         if attempt.phase is Phase.SWITCHING:
             self._session.abandon_load()
         if attempt.phase is Phase.UP:
@@ -382,7 +463,7 @@ class Retrying(Turn, ABC):
         too, had their chance.
         """
         attempt, now = self._attempt, self._now.monotonic_s
-        if attempt.phase in (Phase.IDLE, Phase.WAITING):
+        if attempt.phase is Phase.IDLE or attempt.waits:
             return
         due = self.next_deadline()
         if due is not None and now - due > STALL_S:

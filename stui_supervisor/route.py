@@ -7,6 +7,7 @@ alone for as long as its own last failure asks, so one that has not been tried y
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,17 +46,25 @@ class Route:
         self._stops = ()
 
     def plan(self, first: Endpoint, others: Sequence[Endpoint], *, failover: bool) -> None:
-        """Begin a round here. An endpoint that was named and is none of the profile's own stands alone."""
+        """A round begins here. An endpoint that was named and is none of the profile's own stands alone.
+
+        Those that it does not lead to any more need not rest.
+        """
         self.named = self.named if self.named == first else None
         stands_alone = not failover or (self.named is not None and first not in others)
         self.first = first
         self._stops = (first,) if stands_alone else tuple(dict.fromkeys((first, *others)))
-        self._rests.clear()
+        self._rests = {endpoint: until for endpoint, until in self._rests.items() if endpoint in self._stops}
         self._without_image.clear()
 
     def forgive(self) -> None:
         """Whatever failed may work now: nothing has to rest any more."""
         self._rests.clear()
+
+    @property
+    def away(self) -> tuple[Endpoint, ...]:
+        """Where nobody listens: these rest until somebody does."""
+        return tuple(endpoint for endpoint, until in self._rests.items() if until == math.inf)
 
     def found(self, endpoint: Endpoint, *, without_image: bool) -> None:
         """An attempt has failed there, because of another image than the pinned one, or because of anything else."""
@@ -68,8 +77,15 @@ class Route:
         return self._without_image.issuperset(stop for stop in self._stops if stop != endpoint)
 
     def failed(self, endpoint: Endpoint, *, now: float, rests_until: float) -> Stop:
-        """An attempt failed. The next in turn that need not rest follows, else the one whose rest ends first."""
+        """An attempt failed. The next in turn that need not rest follows, else the one whose rest ends first.
+
+        One that rests for ever is where nobody listens; the Stop may be as late as that.
+        """
         self._rests[endpoint] = rests_until
+        return self.next(endpoint, now)
+
+    def next(self, endpoint: Endpoint, now: float) -> Stop:
+        """Where it goes on from here, as after a failure."""
         after = self._stops.index(endpoint) + 1 if endpoint in self._stops else 0
         in_turn = (*self._stops[after:], *self._stops[:after])
         # Of equals, min() takes the first.

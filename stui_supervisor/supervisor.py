@@ -80,6 +80,7 @@ class Supervisor:
             context=self._context,
             pid=self._pid,
             has_credentials=self._credentials is not None,
+            can_look=link is None,
             can_subscribe=link is None,
         )
 

@@ -66,6 +66,7 @@ class Uplink(Pushing):
             return
         self._note_stall()
         self._refused_keys.forget()
+        self._effects += self._lookout.look_at(())
         is_known = attempt.endpoint in self._without_heartbeats
         attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
         self._look_at_path()
@@ -372,6 +373,8 @@ class Uplink(Pushing):
         match attempt.phase:
             case Phase.WAITING:
                 self._begin_attempt()
+            case Phase.LOOKING:
+                self._looked_long()
             case Phase.PROFILE:
                 self._wait_for_profile()
             case Phase.CREDENTIAL:

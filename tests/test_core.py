@@ -43,6 +43,7 @@ connected, asking      .                          stop connect disconnect link_l
 degraded               .                          stop connect disconnect link_lost
 recovering, profile    .                          stop connect disconnect .
 recovering, waiting    .                          stop connect disconnect .
+recovering, looking    .                          stop connect disconnect .
 recovering, credential .                          stop connect disconnect .
 recovering, opening    .                          stop connect disconnect .
 recovering, handshake  .                          stop connect disconnect .
@@ -173,6 +174,8 @@ def test_a_wanted_link_is_tried_for_as_long_as_it_takes(place: str) -> None:
             world.credential()
         elif world.core._attempt.phase is Phase.PROFILE:
             world.tell(inputs.ProfileRead(1, DEFAULT, ()))
+        elif world.core._attempt.phase is Phase.LOOKING:
+            world.sees(HERE)
         else:
             world.wait_for_deadline()
     world.link("one")

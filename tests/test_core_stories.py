@@ -230,7 +230,8 @@ def test_a_reconnect_ends_the_wait_between_two_attempts() -> None:
     [
         place
         for place in PLACES
-        if place.startswith(("restoring", "connecting", "recovering")) and not place.endswith(("waiting", "handshake"))
+        if place.startswith(("restoring", "connecting", "recovering"))
+        and not place.endswith(("waiting", "looking", "handshake"))
     ],
 )
 def test_a_reconnect_during_an_attempt_changes_nothing(place: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,11 +87,14 @@ def test_of_two_that_have_rested_the_next_in_turn_comes() -> None:
     assert one.failed(C, now=20.0, rests_until=21.0) == Stop(A, 20.0)
 
 
-def test_a_new_round_forgets_every_rest() -> None:
+def test_another_plan_keeps_the_rests_of_its_endpoints_and_forgets_the_others() -> None:
     one = route(A)
     one.failed(A, now=10.0, rests_until=40.0)
+    one.failed(B, now=10.0, rests_until=math.inf)
+    one.plan(B, (B, C), failover=True)
     one.plan(B, LIST, failover=True)
-    assert one.failed(B, now=10.0, rests_until=10.5) == Stop(A, 10.0)
+    assert one.away == (B,)
+    assert one.failed(C, now=10.0, rests_until=30.0) == Stop(A, 10.0)
 
 
 def test_what_is_forgiven_has_not_to_rest() -> None:

@@ -15,11 +15,25 @@ from itertools import count
 
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import NAME_ASKED_AGAIN_S, NAME_KEPT_S
-from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.endpoint import Endpoint, is_loopback
 
 Address = tuple[socket.AddressFamily, str]
 _Answer = list[Address] | OSError
 _IPV6 = 6
+_PORT = 9  # discard; any will do
+
+
+def is_here(address: Address) -> bool:
+    """True for an address of this machine: what would be sent there comes from there. Nothing is sent."""
+    family, host = address
+    if is_loopback(host):
+        return True
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as unused:
+            unused.connect((host, _PORT))
+            return bool(unused.getsockname()[0] == host)
+    except OSError:
+        return False
 
 
 class Names:

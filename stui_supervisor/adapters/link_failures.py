@@ -13,7 +13,7 @@ from typing import Final
 
 import zmq
 
-from stui_supervisor.adapters.addresses import Address
+from stui_supervisor.adapters.addresses import Address, is_here
 from stui_supervisor.adapters.greeting import connect_once, mechanism_at
 from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.curve import CurveKeys
@@ -52,7 +52,8 @@ async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Fail
     try:
         await connect_once(endpoint, address)
     except OSError as error:
-        return Failure(_kind_of(error), error.strerror or "")
+        is_mine = address is not None and not endpoint.is_local and is_here(address)
+        return Failure(_kind_of(error), error.strerror or "", is_mine)
     # It accepts connections now: it has just come up, or its queue was full.
     return Failure(FailureKind.REFUSED, "it listens since a moment ago")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,14 +35,23 @@ def idle(home: Path, links: int, seconds: float) -> Iterator[Callable[[], Cost]]
     with (
         network() as net,
         BackendProcess(BackendSettings(bind=f"tcp://{BACKEND}:*"), net.at_backend) as server,
-        subprocess.Popen(
-            [*net.at_client, sys.executable, str(PROGRAM), str(home), server.endpoint, f"{links}", f"{seconds}"],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
-        ) as program,
+        program(net.at_client, home, "connected", seconds, [server.endpoint] * links) as told,
     ):
-        yield lambda: cost(*(json.loads(line) for line in program.stdout or ()))
+        yield told
+
+
+@contextmanager
+def program(
+    where: Sequence[str], home: Path, state: str, seconds: float, endpoints: list[str]
+) -> Iterator[Callable[[], Cost]]:
+    """A process with a link to each endpoint, all in that state."""
+    with subprocess.Popen(
+        [*where, sys.executable, str(PROGRAM), str(home), state, f"{seconds}", *endpoints],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+    ) as running:
+        yield lambda: cost(*(json.loads(line) for line in running.stdout or ()))
 
 
 def cost(begin: dict[str, Any], half: dict[str, Any], end: dict[str, Any]) -> Cost:
@@ -69,3 +79,22 @@ def test_idle_links_cost_next_to_nothing(
     assert many.cpu_percent <= links * min(one.cpu_percent, 0.1)
     assert many.wire_bytes_per_s <= links * 300
     assert many.memory_bytes - one.memory_bytes <= (links - 1) * 200_000
+
+
+@pytest.mark.parametrize(("links", "seconds"), [(30, 10.0), pytest.param(300, 60.0, marks=pytest.mark.soak)])
+def test_links_that_wait_for_a_backend_of_this_machine_cost_little_and_those_for_the_same_one_hardly_more(
+    tmp_path: Path, links: int, seconds: float, record_property: Callable[[str, object], None]
+) -> None:
+    with ExitStack() as ports:
+        bound = [ports.enter_context(socket.socket()) for _ in range(links)]
+        for each in bound:
+            each.bind(("127.0.0.1", 0))
+        endpoints = [f"tcp://127.0.0.1:{each.getsockname()[1]}" for each in bound]
+        spent = {}
+        for name, where in (("one", endpoints[:1]), ("same", endpoints[:1] * links), ("others", endpoints)):
+            with program((), tmp_path / name, "recovering", seconds, where) as told:
+                spent[name] = told().cpu_percent
+            record_property(f"{name}, of {links} (% of a core)", spent[name])
+    assert spent["one"] <= 0.5
+    assert spent["same"] <= 10.0
+    assert spent["others"] <= links * min(spent["one"], 0.5)

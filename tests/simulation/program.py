@@ -20,6 +20,7 @@ from stui_supervisor.requests import Request
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
 from tests.simulation.agenda import Agenda
+from tests.simulation.lookout import SimulatedLookout
 from tests.simulation.network import SimulatedLink, SimulatedNetwork, Site
 from tests.simulation.profile_shelf import ProfileQueue
 from tests.simulation.storage import SimulatedDisk, SimulatedKeyring, StoreCall, StoreQueue
@@ -66,6 +67,7 @@ class Program:
             context=self.context,
             pid=number,
             has_credentials=keyring.is_brought,
+            can_look=number % 2 == 1,
         )
         self.witness = Witness(
             self.core,
@@ -88,6 +90,7 @@ class Program:
         self._requests = 0
         self._armed: float | None = None
         self._link: SimulatedLink | None = None
+        self._lookout = SimulatedLookout(agenda, sites)
         self._held: list[Callable[[], None]] = []
         self._store = StoreQueue(disk, self._stored)
         self._profiles = self._profile_queue()
@@ -122,6 +125,7 @@ class Program:
         self._profiles.die()
         if self._link is not None:
             self._link.close()
+        self._lookout.close()
         self._held.clear()
         self._armed = None
         self.witness.killed()
@@ -260,6 +264,12 @@ class Program:
                 link_to_close, self._link = self._link, None
                 if link_to_close is not None:
                     link_to_close.close()
+            case effects.LookOut(number, endpoints):
+                run = self._run
+                self._lookout.watch(
+                    endpoints,
+                    lambda endpoint, is_listening: self.hear(inputs.SeenListening(number, endpoint, is_listening), run),
+                )
             case effects.ReadCredential():
                 run = self._run
                 self._keyring.ask(effect, lambda answer: self.hear(answer, run))

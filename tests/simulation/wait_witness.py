@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stui_supervisor.asides import Woke
 from stui_supervisor.config import PROBE_PAUSE_S, Settings
-from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential
+from stui_supervisor.effects import Announce, Effect, LookOut, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Transition
 from stui_supervisor.failures import FAILURES, FailureKind
@@ -14,6 +14,7 @@ from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
+_REFUSED = FAILURES[FailureKind.REFUSED].meaning
 _SLOW = FAILURES[FailureKind.NOT_ZEROMQ].meaning  # a handshake that was not over in time, or no ZeroMQ at all
 _OF_PROFILE = FAILURES[FailureKind.PROFILE].meaning  # grows with each reading, and not with the age of the outage
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
@@ -34,6 +35,7 @@ class WaitWitness:
         self._woken_at: float | None = None
         self._healthy_since = 0.0
         self._endpoint: Endpoint | None = None
+        self._looked_at: tuple[Endpoint, ...] = ()
         self._is_for_profile = False
 
     def saw(self, effects: Sequence[Effect], now: float) -> None:
@@ -47,6 +49,8 @@ class WaitWitness:
                     self._counts(scheduled.attempt, now)
                 case Announce(Woke()):
                     self._woken_at = now
+                case LookOut(_, endpoints):
+                    self._looked_at = endpoints
                 case ReadCredential(_, endpoint):
                     self._endpoint = endpoint
                 case OpenLink(_, endpoint, timeout_s):
@@ -83,12 +87,13 @@ class WaitWitness:
         if was_for_profile and not self._is_for_profile:
             self._begin_anew()  # that outage was the profile's
         self._may_be_long |= meaning == _SLOW
-        is_local = self._endpoint is not None and self._endpoint.is_local
+        rests = meaning == _REFUSED and self._endpoint in self._looked_at  # until somebody listens: others have waits
+        is_local = self._endpoint is not None and self._endpoint.is_local and not rests
         quick = curve.local_s if is_local else curve.remote_s
         is_young = self._age(now) < self._settings.quick_retry_s and not self._is_for_profile
         longest = quick if is_young else curve.cap_s
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
-        if is_young and scheduled.delay_s > 0.0:  # the next endpoint of a profile is tried at once
+        if is_young and scheduled.delay_s > 0.0 and not rests:  # the next endpoint of a profile is tried at once
             self.shares.append(scheduled.delay_s / longest)
 
     def _opens(self, timeout_s: float, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stui_supervisor import inputs
 from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
-from tests.support.core_world import HERE, World, stored
+from tests.support.core_world import HERE, REFUSED, World, stored
 
 
 def _restoring(world: World) -> None:
@@ -64,6 +64,13 @@ def _degraded(world: World) -> None:
 def _recovering_waiting(world: World) -> None:
     _connected(world)
     world.lost()
+
+
+def _recovering_looking(world: World) -> None:
+    _recovering_waiting(world)
+    while world.core._attempt.phase is not Phase.OPENING:
+        world.wait_for_deadline()
+    world.lost(REFUSED)
 
 
 def _recovering_credential(world: World) -> None:
@@ -129,6 +136,7 @@ PLACES = {
     "degraded": _degraded,
     "recovering, profile": _recovering_profile,
     "recovering, waiting": _recovering_waiting,
+    "recovering, looking": _recovering_looking,
     "recovering, credential": _recovering_credential,
     "recovering, opening": _recovering_opening,
     "recovering, handshake": _recovering_handshake,
@@ -137,7 +145,8 @@ PLACES = {
 
 
 def at(place: str, settings: Settings | None = None) -> World:
-    """A world whose core is in one of PLACES; only the places that wait for a credential have a keyring."""
-    world = World(settings, has_credentials="credential" in place)
+    """A world whose core is in one of PLACES; only the places that wait for a credential have a keyring,
+    and only the one that looks whether somebody listens can do so."""
+    world = World(settings, has_credentials="credential" in place, can_look="looking" in place)
     PLACES[place](world)
     return world

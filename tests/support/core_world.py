@@ -21,6 +21,7 @@ from stui_supervisor.effects import (
     Finish,
     Load,
     LookAtPath,
+    LookOut,
     OpenLink,
     ReadProfile,
     Release,
@@ -110,6 +111,7 @@ class World:
         has_credentials: bool = False,
         disk_works: bool = True,
         store: MemoryStore | None = None,
+        can_look: bool = False,
         can_subscribe: bool = False,
         profile: Profile | None = DEFAULT,
     ) -> None:
@@ -123,6 +125,7 @@ class World:
         self._for_store: deque[Load | Save | Release] = deque()
         self.open_link: int | None = None
         self.subscription: Subscribe | None = None
+        self.looks: LookOut | None = None
         self._loads: list[int] = []
         self._requests = 0
         self._inside = False
@@ -137,6 +140,7 @@ class World:
             context=self.context,
             pid=PID,
             has_credentials=has_credentials,
+            can_look=can_look,
             can_subscribe=can_subscribe,
         )
 
@@ -217,6 +221,12 @@ class World:
         """Every write that is under way fails."""
         failing, self.unanswered = self.unanswered, []
         return [effect for save in failing for effect in self.tell(save_failed(save))]
+
+    def sees(self, endpoint: Endpoint, is_listening: bool | None = True) -> list[Effect]:  # noqa: FBT002
+        """What a look shows, if the core has asked for one."""
+        if self.looks is None:
+            return []
+        return self.tell(inputs.SeenListening(self.looks.number, endpoint, is_listening))
 
     def opened(self) -> list[Effect]:
         return self.tell(inputs.Opened(self.core.link))
@@ -323,6 +333,8 @@ class World:
                 self.open_link = effect.link
             case CloseLink():
                 self.open_link = None
+            case LookOut():
+                self.looks = effect
             case Subscribe():
                 self.subscription = effect
             case Unsubscribe():

@@ -1,4 +1,6 @@
-"""A client program that keeps links and does nothing else: ``idle_program.py HOME ENDPOINT LINKS SECONDS``.
+"""A client program that keeps links and does nothing else: ``idle_program.py HOME STATE SECONDS ENDPOINT…``.
+
+It has a link to each endpoint, and each of them is in that state.
 
 Prints a JSON line when the links have settled, one at half time and one when the time is over, each with the monotonic
 time (``at_s``), the processor time used so far (``cpu_s``, libzmq's thread included), the memory in use
@@ -42,11 +44,11 @@ def say() -> None:
     sys.stdout.flush()
 
 
-async def main(home: str, endpoint: str, links: int, seconds: float) -> None:
+async def main(home: str, state: State, seconds: float, endpoints: list[str]) -> None:
     async with AsyncExitStack() as stack:
-        for number in range(links):
+        for number, endpoint in enumerate(endpoints):
             supervisor = await stack.enter_async_context(Supervisor(endpoint, home=f"{home}/{number}"))
-            await supervisor.wait_for(State.CONNECTED, timeout=_LIMIT_S)
+            await supervisor.wait_for(state, timeout=_LIMIT_S)
         await asyncio.sleep(_SETTLED_S)
         say()
         for _ in range(2):
@@ -55,4 +57,4 @@ async def main(home: str, endpoint: str, links: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], State(sys.argv[2]), float(sys.argv[3]), sys.argv[4:]))
