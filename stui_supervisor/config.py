@@ -78,6 +78,13 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 
 RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected
 UNFINISHED_MAX_BYTES: Final = 20_000_000  # come since the last whole message; libzmq limits each frame, not how many
+FRAMES_MAX: Final = 16  # of a message; STUI's have three at most, and each frame costs the loop a call
+INTAKE_LOOK_S: Final = 0.03  # how often a message that comes is looked at; a local peer sends 30 MB in that
+CROWDED_PART: Final = 0.01  # of the bytes on the way that are heads of frames; more is no message of STUI's
+CROWDED_READ_BYTES: Final = 128_000  # of an unfinished message, before its heads are counted
+STREAM_LOOKS: Final = 10  # where nothing is counted: of so many looks in a row
+STREAM_PART: Final = 0.25  # so many saw something; while an image computes, none does
+STREAM_GROWTH_BYTES: Final = 150_000_000  # by which the process has grown meanwhile
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import struct
 import sys
@@ -25,7 +24,7 @@ _MS_PER_S: Final = 1000
 
 
 class TcpPath:
-    """Looks at one connection through a descriptor of its own.
+    """Looks at one connection through a descriptor that is not libzmq's.
 
     ``unfinished_bytes`` is what has come, as of the last look, since the first look after the last whole message.
     """
@@ -40,31 +39,10 @@ class TcpPath:
         self._finished_bytes = None
 
     @classmethod
-    def of(cls, descriptor: int, port: int) -> TcpPath | None:
-        """The connection behind libzmq's descriptor, if this system lets us look and it is one to ``port``.
-
-        libzmq may have closed it meanwhile, and the number may belong to something else by now.
-        """
-        if sys.platform != "linux":
-            return None
-        try:
-            own = os.dup(descriptor)
-        except OSError:
-            return None
-        try:
-            connection = socket.socket(fileno=own)
-        except OSError:
-            os.close(own)
-            return None
+    def of(cls, connection: socket.socket) -> TcpPath | None:
+        """The connection, if this system lets us look."""
         path = cls(connection)
-        try:
-            is_ours = connection.getpeername()[1] == port and path.look() is not None
-        except (OSError, IndexError, TypeError):
-            is_ours = False
-        if is_ours:
-            return path
-        path.close()
-        return None
+        return path if sys.platform == "linux" and path.look() is not None else None
 
     def look(self) -> PathSample | None:
         """A few microseconds; None when the kernel does not tell (one before 4.6, or a connection that is gone)."""
@@ -89,8 +67,7 @@ class TcpPath:
             is_held_back=bool(not_sent and not unacked and fields[_PROBES] <= 1),
         )
 
-    def close(self) -> None:
-        """Let go. What the other side has not got is dropped by the kernel, instead of being sent later."""
+    def abort(self) -> None:
+        """What the other side has not got by the end is dropped by the kernel, instead of being sent later."""
         with contextlib.suppress(OSError):
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
-        self._connection.close()

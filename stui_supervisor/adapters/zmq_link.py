@@ -214,7 +214,15 @@ class ZmqConnection(ABC, Generic[L]):
 
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
-        wire = Wire(self._received, self._lost, self._context, self._readiness, self._endpoint.port, self._kind)
+        wire = Wire(
+            self._received,
+            self._lost,
+            self._context,
+            self._readiness,
+            self._endpoint.port,
+            self._kind,
+            in_clear=self._curve is None,
+        )
         self._racing[wire] = address
         wire.connect(self._target(address), self._times, self._options)
         is_up = await wire.outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
@@ -16,10 +17,11 @@ from typing import Final
 
 import zmq
 
+from stui_supervisor.adapters.intake import Intake, look_into
 from stui_supervisor.adapters.ipc_owner import user_at
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
-from stui_supervisor.config import LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH, UNFINISHED_MAX_BYTES
+from stui_supervisor.config import FRAMES_MAX, LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkTimes
@@ -37,6 +39,7 @@ _GONE: Final = (
 _EVENTS: Final = int(zmq.EVENTS)
 _POLLIN: Final = int(zmq.POLLIN)
 _DONTWAIT: Final = int(zmq.DONTWAIT)
+_RCVMORE: Final = int(zmq.RCVMORE)
 _SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 # The first frame of what a monitor says: the event and its value (zmq_socket_monitor(3)). zmq.utils.monitor reads it
 # too, and brings zmq.asyncio along.
@@ -61,6 +64,8 @@ class Wire:
         readiness: Readiness,
         port: int,
         kind: int,
+        *,
+        in_clear: bool,
     ) -> None:
         self._received = received
         self._lost = lost
@@ -70,8 +75,11 @@ class Wire:
         self.is_connected = False
         self.failure: Failure | None = None
         self.ended_by = 0
-        self._connection: int | None = None
+        self._descriptor: int | None = None
+        self._connection: socket.socket | None = None
         self._path: TcpPath | None = None
+        self._intake: Intake | None = None
+        self._in_clear = in_clear
         self._is_read = False
         self._port = port
         self._socket = context.socket(kind)
@@ -118,22 +126,20 @@ class Wire:
         return True
 
     def look(self) -> PathSample | None:
-        """What the kernel knows of the connection. A message without an end, which libzmq would keep, ends it."""
-        if self._path is None:
-            return None
-        sample = self._path.look()
-        if self._path.unfinished_bytes > UNFINISHED_MAX_BYTES and not _has_input(self._socket):
-            endless = Failure(FailureKind.PROTOCOL, "a reply without an end")
-            asyncio.get_running_loop().call_soon(self._fail, endless)
-        return sample
+        """What the kernel knows of the connection."""
+        return None if self._path is None else self._path.look()
 
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
         if self.is_closed:
             return
         self.is_closed = True
+        if self._intake is not None:
+            self._intake.close()
         if self._path is not None:
-            self._path.close()
+            self._path.abort()
+        if self._connection is not None:
+            self._connection.close()
         for descriptor in self._descriptors:
             self._readiness.forget(descriptor)
         with contextlib.suppress(zmq.ZMQError):
@@ -146,14 +152,26 @@ class Wire:
     def _drain(self) -> None:
         ends = monotonic() + LOOP_TURN_S
         while self._is_read and not self.is_closed and _has_input(self._socket):
-            frames = self._socket.recv_multipart(_DONTWAIT)
-            if self._path is not None:
-                self._path.message_came()
+            frames = self._message()
+            if frames is None:
+                self._fail(Failure(FailureKind.PROTOCOL, f"a message of more than {FRAMES_MAX} frames"))
+                return
+            if self._intake is not None:
+                self._intake.message_came()
             self._received(frames)
             if monotonic() >= ends:
                 # A flood must not keep the loop; the descriptor would not announce what is left.
                 self._drain_later()
                 return
+
+    def _message(self) -> list[bytes] | None:
+        """The next message; None for one of so many frames that reading them all would keep the loop."""
+        frames: list[bytes] = []
+        while len(frames) < FRAMES_MAX:
+            frames.append(self._socket.recv(_DONTWAIT))
+            if not self._socket.getsockopt(_RCVMORE):
+                return frames
+        return None
 
     def _drain_later(self) -> None:
         asyncio.get_running_loop().call_soon(self._drain)
@@ -164,8 +182,9 @@ class Wire:
             event, value = _EVENT.unpack(head)
             if event & _CONNECTED:
                 self.is_connected = True
-                self._connection = value
-                self._path = TcpPath.of(value, self._port)
+                self._descriptor = value
+                self._connection = look_into(value, self._port)
+                self._path = TcpPath.of(self._connection) if self._connection is not None and self._port else None
             elif event & _UP:
                 if not self.outcome.done():
                     self.outcome.set_result(True)
@@ -186,16 +205,33 @@ class Wire:
 
     def peer_user(self) -> int:
         """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""
-        if self._connection is None:
+        if self._descriptor is None:
             raise OSError(0, "it is not known")
-        return user_at(self._connection)
+        return user_at(self._descriptor)
 
     def read(self) -> None:
         """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
         if not self.is_closed:
             self._is_read = True
+            self._watch_intake()
             self._readiness.watch(self._descriptors[0], self._drain)
             self._drain_later()  # the descriptor does not announce what has come before
+
+    def _watch_intake(self) -> None:
+        if self._connection is None:
+            return
+
+        def is_whole() -> bool:
+            has_input = _has_input(self._socket)
+            if has_input:  # to ask has used up what announced it
+                self._drain_later()
+            return has_input
+
+        def overrun(why: str) -> None:
+            self._fail(Failure(FailureKind.PROTOCOL, why))
+
+        self._intake = Intake(self._connection, self._path, self._readiness, is_whole, overrun, in_clear=self._in_clear)
+        self._intake.watch()
 
     def _fail(self, failure: Failure) -> None:
         self.failure = failure  # a connection that opens and breaks in one go is told in this order

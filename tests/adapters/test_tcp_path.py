@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import pytest
 
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.path import PathSample
-from tests.support.watching import open_descriptors, until_now
+from tests.support.watching import until_now
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
 
@@ -34,38 +33,24 @@ def sample_of(path: TcpPath) -> PathSample:
 
 def test_it_counts_what_comes_and_what_is_acknowledged(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near.fileno(), near.getpeername()[1])
+    path = TcpPath.of(near)
     assert path is not None
     near.sendall(b"12345")
     assert far.recv(5) == b"12345"
     far.sendall(b"123")
     assert near.recv(3) == b"123"
     look = path.look()
-    path.close()
     assert look is not None
     assert (look.received_bytes, look.has_outstanding) == (3, False)
     assert look.acked_bytes >= 5
     assert 0.0 <= look.received_ago_s < 5.0
 
 
-def test_a_connection_to_elsewhere_is_not_looked_at(pair: tuple[socket.socket, socket.socket]) -> None:
-    near, _ = pair
-    assert TcpPath.of(near.fileno(), near.getpeername()[1] + 1) is None
-
-
-def test_what_is_no_connection_is_not_looked_at_and_costs_no_descriptor() -> None:
-    before = open_descriptors()
-    with open(os.devnull, "rb") as file:  # noqa: PTH123  # its descriptor is wanted
-        assert TcpPath.of(file.fileno(), 80) is None
-    assert TcpPath.of(9_999, 80) is None
-    assert open_descriptors() == before
-
-
 def test_letting_go_drops_what_the_other_side_has_not_got(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near.fileno(), near.getpeername()[1])
+    path = TcpPath.of(near)
     assert path is not None
-    path.close()
+    path.abort()
     near.close()
     with pytest.raises(ConnectionResetError):
         far.recv(1)
@@ -73,7 +58,7 @@ def test_letting_go_drops_what_the_other_side_has_not_got(pair: tuple[socket.soc
 
 def test_a_peer_that_reads_nothing_holds_us_back_until_it_does(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near.fileno(), near.getpeername()[1])
+    path = TcpPath.of(near)
     assert path is not None
     near.setblocking(False)
     with suppress(BlockingIOError):
@@ -90,4 +75,3 @@ def test_a_peer_that_reads_nothing_holds_us_back_until_it_does(pair: tuple[socke
 
     until_now(is_taken)
     assert not sample_of(path).is_held_back
-    path.close()

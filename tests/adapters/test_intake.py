@@ -1,0 +1,117 @@
+"""Messages that never become whole, of real connections; what a link makes of them is measured in another process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from stui_supervisor.adapters.intake import CROWDED, ENDLESS, look_into
+from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.config import FRAMES_MAX
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure, FailureKind
+from tests.support.flooding_peer import cost_of_hearing, flooding
+from tests.support.link_listener import TIMES, Heard
+from tests.support.publisher import Publisher
+from tests.support.strange_servers import ScriptedServer
+from tests.support.watching import open_descriptors
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is the cost measured so")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can a connection be looked into")
+MB = 1_000_000
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        with near, far:
+            yield near, far
+
+
+@linux
+@pytest.mark.parametrize("kind", [b"ROUTER", b"PUB"])
+@pytest.mark.parametrize(
+    ("frame_bytes", "why"), [(0, CROWDED), (1, CROWDED), (33, CROWDED), (300, CROWDED), (9_000_000, ENDLESS)]
+)
+def test_a_message_without_an_end_costs_less_than_100_mb(kind: bytes, frame_bytes: int, why: str) -> None:
+    with flooding(kind, frame_bytes) as endpoint:
+        cost = cost_of_hearing(kind, endpoint)
+    assert cost.failure == why
+    assert cost.grown_bytes < 100 * MB
+
+
+@linux
+def test_one_that_comes_bit_by_bit_costs_no_more() -> None:
+    with flooding(b"ROUTER", 0, pause_s=0.05) as endpoint:
+        cost = cost_of_hearing(b"ROUTER", endpoint)
+    assert cost.failure == CROWDED
+    assert cost.grown_bytes < 100 * MB
+
+
+@linux
+@pytest.mark.parametrize(("frame_bytes", "why"), [(0, CROWDED), (9_000_000, ENDLESS)])
+def test_where_nothing_is_counted_it_ends_soon_after_it_has_cost_200_mb(frame_bytes: int, why: str) -> None:
+    with flooding(b"ROUTER", frame_bytes, over_ipc=True) as endpoint:
+        cost = cost_of_hearing(b"ROUTER", endpoint)
+    assert cost.failure == why
+    assert cost.took_s < 5.0
+    assert cost.grown_bytes < 2_000 * MB
+
+
+@pytest.mark.parametrize("count", [FRAMES_MAX + 1, 50_000])
+async def test_a_whole_message_of_very_many_frames_is_the_end(count: int, transport: ZmqTransport) -> None:
+    with ScriptedServer(lambda token, _body: [(token, *[b""] * (count - 1))]) as server:
+        link, listener = transport(Endpoint.parse(server.endpoint), TIMES), Heard()
+        link.open(listener)
+        await listener.hears(1)
+        link.send(b"t", b"hello")
+        *_, failure = await listener.hears(2)
+        assert failure == Failure(FailureKind.PROTOCOL, f"a message of more than {FRAMES_MAX} frames")
+        link.close()
+
+
+async def test_many_small_messages_are_not_one(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = transport.subscription(Endpoint.parse(publisher.endpoint), (), TIMES), Heard()
+        subscription.open(listener)
+        await publisher.heard_by()
+        for number in range(20_000):
+            publisher.publish(b"t", b"%d" % number)
+        heard = await listener.hears(20_001)
+        assert heard[-1] == (b"t", b"19999")
+        subscription.close()
+
+
+@posix
+def test_only_the_connection_itself_is_looked_into(pair: tuple[socket.socket, socket.socket]) -> None:
+    near, _ = pair
+    port = near.getpeername()[1]
+    before = open_descriptors()
+    with open(os.devnull, "rb") as file:  # noqa: PTH123  # its descriptor is wanted
+        looks = [
+            look_into(*one)
+            for one in ((near.fileno(), port + 1), (near.fileno(), 0), (file.fileno(), port), (9_999, 0))
+        ]
+    assert looks == [None] * 4
+    assert open_descriptors() == before
+    mine = look_into(near.fileno(), port)
+    assert mine is not None
+    mine.close()
+
+
+@posix
+def test_a_connection_over_ipc_is_looked_into() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        mine = look_into(near.fileno(), 0)
+        assert mine is not None
+        far.sendall(b"x")
+        assert mine.recv(10, socket.MSG_PEEK) == b"x"
+        mine.close()
+        assert near.recv(10) == b"x"
