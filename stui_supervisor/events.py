@@ -33,7 +33,10 @@ class Transition(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptScheduled(Event):
-    """The next attempt begins in ``delay_s`` seconds because of ``failure``."""
+    """The next attempt begins in ``delay_s`` seconds because of ``failure``.
+
+    Where nobody listens on this machine it is 0.0, and the attempt begins as soon as somebody does.
+    """
 
     attempt: int
     delay_s: float
