@@ -164,7 +164,7 @@ class Intake:
 
         try:
             waiting = _INT.unpack(fcntl.ioctl(self._connection, termios.FIONREAD, bytes(_INT.size)))[0]
-            seen = self._connection.recv(_PEEK_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            seen = self._connection.recv(_PEEK_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
             return 0, b""
         except OSError:
@@ -196,6 +196,7 @@ def look_into(descriptor: int, port: int) -> socket.socket | None:
     except (OSError, IndexError, TypeError):
         is_it = False
     if is_it:
+        connection.setblocking(False)  # as libzmq has set it
         return connection
     connection.close()
     return None
