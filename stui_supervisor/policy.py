@@ -7,6 +7,7 @@ curve's value, so that the clients of a restarted backend do not come back in th
 
 from __future__ import annotations
 
+import math
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -59,6 +60,15 @@ class Backoff:
     def outage_s(self, now: float) -> float:
         """Seconds since the first failure of this outage."""
         return 0.0 if self._began is None else now - self._began
+
+    def is_over(self, now: float) -> bool:
+        """True once this outage has lasted for as long as a program allows."""
+        return now >= self.over_at()
+
+    def over_at(self) -> float:
+        """The monotonic time at which this outage will have lasted for so long; infinite without a limit."""
+        limit_s = self._settings.give_up_after_s
+        return math.inf if limit_s is None or self._began is None else self._began + limit_s
 
     def forgive(self) -> None:
         """The waits begin anew at the foot of their curve; the outage goes on."""

@@ -257,7 +257,7 @@ class Retrying(Turn, ABC):
 
     def _wait_for_profile(self) -> None:
         """Nothing is sent to anybody before it is known what the profile asks for: read it again, ever more rarely."""
-        now, limit = self._now, self._settings.give_up_after_s
+        now = self._now
         trouble = self._reading.failure
         failure = Failure(FailureKind.PROFILE, f"{self._profile.name}: {trouble.message}" if trouble else "")
         self._note_error(str(failure), failure.kind)
@@ -266,8 +266,8 @@ class Retrying(Turn, ABC):
             self._move(Trigger.ATTEMPT_FAILED, str(failure))
         self._effects += self._lookout.look_at(())
         self._backoff.begin_outage(now.monotonic_s)
-        if limit is not None and self._backoff.outage_s(now.monotonic_s) >= limit:
-            self._give_up(limit, failure)
+        if self._backoff.is_over(now.monotonic_s):
+            self._give_up(failure)
             return
         self._backoff.begin_attempt()
         reading, wait_s = self._reading.retry()
@@ -284,9 +284,9 @@ class Retrying(Turn, ABC):
             hint = trouble.hint or FAILURES[FailureKind.PROFILE].hint
             self._problem(FailureKind.PROFILE, f"the profile {self._profile.name}: {trouble.message}", hint)
 
-    def _give_up(self, limit_s: float, failure: Failure) -> None:
+    def _give_up(self, failure: Failure) -> None:
         self._end_link("the supervisor gave up", keep_waiting=False)
-        self._move(Trigger.GAVE_UP, f"no link within {limit_s:g} s: {failure}")
+        self._move(Trigger.GAVE_UP, f"no link within {self._settings.give_up_after_s:g} s: {failure}")
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -330,8 +330,7 @@ class Retrying(Turn, ABC):
 
     def _wait_and_retry(self, failure: Failure, *, was_up: bool) -> None:
         """Where the link ``was_up`` it is tried again there at least once, however old the outage is."""
-        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
-        endpoint = self._attempt.endpoint
+        now, endpoint = self._now.monotonic_s, self._attempt.endpoint
         if endpoint is None:
             raise AssertionError("a failure without an endpoint")
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
@@ -341,8 +340,8 @@ class Retrying(Turn, ABC):
             at = math.inf
         else:
             at = now + self._backoff.next_wait(failure, is_local=self._lookout.is_here(endpoint), now=now)
-        if limit is not None and not was_up and self._backoff.outage_s(now) >= limit:
-            self._give_up(limit, failure)
+        if not was_up and self._backoff.is_over(now):
+            self._give_up(failure)
             return
         if not was_up or at == math.inf:
             is_without_image = failure.kind in (FailureKind.DIFFERENT_IMAGE, FailureKind.IMAGE_NOT_NAMED)
@@ -363,9 +362,8 @@ class Retrying(Turn, ABC):
 
     def _look_on(self) -> None:
         """Wait until somebody listens, but look at the time before the outage may have lasted too long."""
-        now, limit = self._now.monotonic_s, self._settings.give_up_after_s
-        left_s = math.inf if limit is None else limit - self._backoff.outage_s(now)
-        self._attempt.enter(Phase.LOOKING, now + min(LOOKOUT_RENEWED_S, left_s))
+        until = min(self._now.monotonic_s + LOOKOUT_RENEWED_S, self._backoff.over_at())
+        self._attempt.enter(Phase.LOOKING, until)
 
     def _look_out(self, wait_s: float) -> None:
         """Look where nobody listens, and also whether that has become so where a long wait began."""
@@ -376,9 +374,8 @@ class Retrying(Turn, ABC):
 
     def _looked_long(self) -> None:
         """Nobody has come; go on looking, unless that is over, or another endpoint is to be tried by now."""
-        limit = self._settings.give_up_after_s
-        if limit is not None and self._backoff.outage_s(self._now.monotonic_s) >= limit:
-            self._give_up(limit, Failure(FailureKind.REFUSED))
+        if self._backoff.is_over(self._now.monotonic_s):
+            self._give_up(Failure(FailureKind.REFUSED))
             return
         if self._leads_elsewhere():
             return
