@@ -16,7 +16,7 @@ from tests.simulation.violation import demand
 _BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
 _REFUSED = FAILURES[FailureKind.REFUSED].meaning
 _SLOW = FAILURES[FailureKind.NOT_ZEROMQ].meaning  # a handshake that was not over in time, or no ZeroMQ at all
-_LONGEST_QUICK = max(curve.remote_s for curve in _BY_MEANING.values())
+_LONGEST_OF_ALL = max(curve.cap_s for curve in _BY_MEANING.values())
 _OF_PROFILE = FAILURES[FailureKind.PROFILE].meaning  # grows with each reading, and not with the age of the outage
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
@@ -90,9 +90,11 @@ class WaitWitness:
         self._may_be_long |= meaning == _SLOW
         rests = meaning == _REFUSED and self._endpoint in self._looked_at  # until somebody listens: others have waits
         is_local = self._endpoint is not None and self._endpoint.is_local
-        quick = _LONGEST_QUICK if rests else curve.local_s if is_local else curve.remote_s
+        quick = curve.local_s if is_local else curve.remote_s
         is_young = self._age(now) < self._settings.quick_retry_s and not self._is_for_profile
         longest = quick if is_young else curve.cap_s
+        if rests:
+            longest = _LONGEST_OF_ALL
         demand(0.0 <= scheduled.delay_s <= longest, f"a wait of {scheduled.delay_s:.3f} s is within {longest} s")
         if is_young and scheduled.delay_s > 0.0 and not rests:  # the next endpoint of a profile is tried at once
             self.shares.append(scheduled.delay_s / longest)
