@@ -47,11 +47,15 @@ class RequestError(SupervisorError):
     """A request that ended without a result.
 
     ``failure`` is the kind of what kept the link away that it waited for (see failures.FailureKind), if that was why.
+    ``request_id`` is the id of its message, as in its RequestFinished and in the log. None where no request was made.
     """
 
-    def __init__(self, message: str, *, hint: str = "", failure: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", failure: str | None = None, request_id: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.failure = failure
+        self.request_id = request_id
 
 
 class NotSent(RequestError):
@@ -68,8 +72,8 @@ class BackendError(RequestError):
     ``error_type`` is the backend's word for it (``error_type`` or ``code`` on the wire).
     """
 
-    def __init__(self, message: str, *, error_type: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, error_type: str, request_id: str | None = None) -> None:
+        super().__init__(message, request_id=request_id)
         self.error_type = error_type
 
     def __str__(self) -> str:

@@ -45,11 +45,15 @@ class AttemptScheduled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished(Event):
-    """A request ended, in the one way ``outcome`` says; ``duration_ms`` counts from the call."""
+    """A request ended, in the one way ``outcome`` says; ``duration_ms`` counts from the call.
+
+    ``request_id`` is the id of its message, which the backend and a RequestError name too.
+    """
 
     command: str
     outcome: Outcome
     duration_ms: float
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

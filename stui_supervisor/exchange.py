@@ -238,5 +238,10 @@ def _over(
     request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
 ) -> list[Effect]:
     duration_ms = (now.monotonic_s - request.submitted_at) * 1000
-    event = RequestFinished(at=now.utc, command=request.operation.command, outcome=outcome, duration_ms=duration_ms)
+    command, request_id = request.operation.command, request.message_id
+    event = RequestFinished(
+        at=now.utc, command=command, outcome=outcome, duration_ms=duration_ms, request_id=request_id
+    )
+    if error is not None:
+        error.request_id = request_id
     return [Finish(request.number, reply, error), Announce(event)]

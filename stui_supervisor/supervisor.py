@@ -226,7 +226,7 @@ class Supervisor:
         self._check()
         driver, request = self._runs.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
-            raise NotSent("the supervisor is not running", hint=START)
+            raise NotSent("the supervisor is not running", hint=START, request_id=request.message_id)
         future = driver.submit(request)
         try:
             return (await future).result

@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
 FIELDS = {
     "Transition": "from_state to_state trigger reason endpoint",
     "AttemptScheduled": "attempt delay_s failure",
-    "RequestFinished": "command outcome duration_ms",
+    "RequestFinished": "command outcome duration_ms request_id",
     "ContextSaved": "bytes",
     "SessionSwitched": "session_id image_id reason",
     "Notification": "topic body",

@@ -44,8 +44,8 @@ def sent(effects: list[Effect]) -> tuple[Send, Received]:
     return send, decode_request(send.body)
 
 
-def finished(outcome: Outcome, command: str = "evaluate", duration_ms: float = 500.0) -> RequestFinished:
-    return RequestFinished(at=LATER.utc, command=command, outcome=outcome, duration_ms=duration_ms)
+def finished(outcome: Outcome, command: str = "evaluate", *, number: int = 1) -> RequestFinished:
+    return RequestFinished(at=LATER.utc, command=command, outcome=outcome, duration_ms=500.0, request_id=f"me-{number}")
 
 
 def error_of(effects: list[Effect]) -> Exception | None:
@@ -317,7 +317,7 @@ def test_what_expires_ends_with_its_duration() -> None:
     assert one.next_deadline() == LATER.monotonic_s
     effects = one.expire(LATER)
     assert endings(effects) == [(2, "NotSent"), (1, "OutcomeUnknown")]
-    assert told(RequestFinished, effects) == [finished(Outcome.NOT_SENT), finished(Outcome.OUTCOME_UNKNOWN)]
+    assert told(RequestFinished, effects) == [finished(Outcome.NOT_SENT, number=2), finished(Outcome.OUTCOME_UNKNOWN)]
 
 
 def test_a_lost_link_ends_what_was_sent_and_keeps_the_rest() -> None:

@@ -255,6 +255,29 @@ async def test_a_cancelled_request_that_waits_is_never_delivered_and_the_ledger_
         assert there.image.asked("evaluate") == [{"code": "1"}]
 
 
+@pytest.mark.parametrize("name", [State.DEGRADED, State.DISCONNECTED, STOPPED])
+async def test_an_error_of_a_request_names_it_and_each_request_has_a_name_of_its_own(name: str, tmp_path: Path) -> None:
+    async with scene(name, tmp_path) as there:
+        stream = there.supervisor.events()
+        named = []
+        for _ in range(2):
+            with pytest.raises(NotSent) as caught:
+                await there.supervisor.request("evaluate", {"code": "1"}, timeout=0.01)
+            named.append(caught.value.request_id)
+            if name != STOPPED:
+                assert (await next_of(stream, RequestFinished)).request_id == named[-1]
+        assert None not in named
+        assert len(set(named)) == 2
+
+
+async def test_a_reply_is_told_under_the_name_that_the_image_was_given(tmp_path: Path) -> None:
+    async with scene(State.CONNECTED, tmp_path) as there:
+        stream = there.supervisor.events()
+        await there.supervisor.request(*EVALUATE)
+        finished = await next_of(stream, RequestFinished)
+        assert finished.request_id in {message.id for message in there.image.executed}
+
+
 async def test_a_link_that_breaks_tells_the_sent_from_the_waiting(tmp_path: Path) -> None:
     async with scene(State.CONNECTED, tmp_path) as there:
         there.image.silent = True

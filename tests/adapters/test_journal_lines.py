@@ -60,7 +60,7 @@ def attempt(number: int, at: datetime, failure: str = "refused") -> AttemptSched
 
 
 def request(at: datetime = AT, outcome: Outcome = Outcome.REPLIED, command: str = "evaluate") -> RequestFinished:
-    return RequestFinished(at=at, command=command, outcome=outcome, duration_ms=1.23456)
+    return RequestFinished(at=at, command=command, outcome=outcome, duration_ms=1.23456, request_id="me-1")
 
 
 SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
@@ -78,11 +78,16 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
         True,
     ),
     (attempt(3, AT), "attempt", {"attempt": 3, "delay_s": 0.5, "failure": "refused"}, False),
-    (request(), "request", {"command": "evaluate", "outcome": "replied", "duration_ms": 1.235}, False),
+    (
+        request(),
+        "request",
+        {"command": "evaluate", "outcome": "replied", "duration_ms": 1.235, "request_id": "me-1"},
+        False,
+    ),
     (
         request(outcome=Outcome.OUTCOME_UNKNOWN),
         "request",
-        {"command": "evaluate", "outcome": "outcome_unknown", "duration_ms": 1.235},
+        {"command": "evaluate", "outcome": "outcome_unknown", "duration_ms": 1.235, "request_id": "me-1"},
         True,
     ),
     (Woke(at=AT, slept_s=28_800.00049), "woke", {"slept_s": 28_800.0}, False),

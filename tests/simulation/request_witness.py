@@ -77,8 +77,9 @@ class RequestWitness:
                     self._has_restored = False
                 case Finish():
                     outcomes.append(self._finished(effect))
-                case Announce(RequestFinished(outcome=outcome)):
-                    demand(outcomes[-1:] == [outcome], "each end of a request is announced once, as what it was")
+                case Announce(RequestFinished(outcome=outcome, request_id=request_id)):
+                    is_told = outcomes[-1:] == [outcome] and next(reversed(self.ended), None) == request_id
+                    demand(is_told, "each end of a request is announced once, as what it was, by its name")
         if state_before in _UP and self._core.state not in _UP:
             self._without_link_since = now
         self._check_times(event, now, deadline)
@@ -135,6 +136,7 @@ class RequestWitness:
             demand(holds=False, invariant=f"request #{effect.request} ends once")
             raise AssertionError
         outcome = _ERRORS[type(effect.error)]
+        demand(effect.error is None or effect.error.request_id == request.message_id, "an error names its request")
         self.ended[request.message_id] = (request, outcome)
         sends = self._sends[request.message_id] - self._not_taken[request.message_id]
         demand(outcome is not Outcome.NOT_SENT or not sends or request.repeatable, "NotSent was not sent")
