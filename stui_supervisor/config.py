@@ -167,7 +167,13 @@ JOURNAL_LINES_IN_FULL: Final = 5  # of equal kind since the last transition; the
 JOURNAL_SUMMARY_FIRST_S: Final = 10.0  # the first summary covers so long, each next one twice as long
 JOURNAL_SUMMARY_MAX_S: Final = 3_600.0  # where that growth ends
 JOURNAL_SLACK: Final = 2  # a file that cannot be renamed (Windows, while it is read) grows to so many times its size
+JOURNAL_ALIVE_S: Final = 60.0  # so often a log shows, without a line, that its process lives
 LOGS_CLEANED: Final = 20  # at each stop, of files that nobody wrote to for SESSION_KEPT_DAYS; a start makes a few
+LOGS_KEPT: Final = 300  # files, of all runs; each process makes one or a few
+LOGS_MAX_BYTES: Final = 50_000_000  # of all of them together
+LOGS_TOLD: Final = 20  # runs without an end that one start tells of; the next one goes on
+LOG_END_BYTES: Final = 4_096  # more than the last line of a run that ended takes
+LOG_READ_MAX_BYTES: Final = 4_000_000  # of the log of a run that has not ended, to see where it stood
 JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
 
 # The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.
@@ -244,7 +250,7 @@ class Settings:
     # Log
     journal: bool = True  # write the structured log
     journal_max_bytes: int = 1_000_000  # size of one log file before it is rotated
-    journal_files: int = 3  # files kept per session, the current one included
+    journal_files: int = 3  # files kept per process and profile, the current one included
 
     def __post_init__(self) -> None:
         for field in fields(self):

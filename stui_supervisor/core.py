@@ -30,6 +30,7 @@ from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usa
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved, SessionSwitched
 from stui_supervisor.inputs import Input
+from stui_supervisor.look import Who
 from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
 from stui_supervisor.record import Claimed, SessionLost
@@ -180,6 +181,11 @@ class Core(Notified):
     def link(self) -> int:
         """The number of the present attempt or link."""
         return self._attempt.link
+
+    @property
+    def answering(self) -> Who:
+        """Who has answered on the present link, as far as it has said."""
+        return self._attempt.look.who
 
     @property
     def session(self) -> Session:

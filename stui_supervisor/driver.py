@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
-from stui_supervisor.asides import Aside
+from stui_supervisor.asides import Aside, Beside
 from stui_supervisor.audience import Audience
 from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
-from stui_supervisor.events import Problem, Transition
+from stui_supervisor.events import Event, Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.outside import Outside
 from stui_supervisor.path import heartbeat_timeout_s
-from stui_supervisor.ports import Journal, Link, LinkTimes, Lookout
+from stui_supervisor.ports import Link, LinkTimes, Lookout
 from stui_supervisor.profile_thread import ProfileThread
 from stui_supervisor.requests import Request
 from stui_supervisor.sleeping import SleepWatch
@@ -58,7 +58,6 @@ class Driver:
         self._profiles = ProfileThread(outside.open_profiles, self.feed)
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
-        self._journal_session: str | None = None
         self._journal_ended = False
         self._saves = 0
         self._saving: dict[int, asyncio.Future[None]] = {}
@@ -83,6 +82,8 @@ class Driver:
             effects.ReadProfile: self._profiles.do,
             effects.NoteLink: self._profiles.do,
         }
+        if outside.journal is not None:
+            outside.journal.begin(core.profile, outside.clock.utc(), outside.clock.elapsed_s())
         outside.network.watch(lambda: self.feed(inputs.NetworkChanged()))
 
     def now(self) -> Moment:
@@ -166,26 +167,25 @@ class Driver:
                 self._save_ended(effects.SaveEnded(waiter, stopped))
 
     async def _end_journal(self) -> None:
-        journal = self._journal_to_end()
-        if journal is not None:
-            await in_thread("stui-journal-end", journal.close)
+        close = self._closing_of_journal()
+        if close is not None:
+            await in_thread("stui-journal-end", close)
 
     def _end_journal_later(self) -> None:
         """What is left to do when there was no time to wait for it: a hung disk, or a stop that was cancelled."""
-        journal = self._journal_to_end()
-        if journal is not None:
+        close = self._closing_of_journal()
+        if close is not None:
             end = Worker("stui-journal-end")
-            end.post(journal.close)
+            end.post(close)
             end.close()
 
-    def _journal_to_end(self) -> Journal | None:
-        """The journal, to be closed now; None when somebody has begun to already."""
+    def _closing_of_journal(self) -> Callable[[], None] | None:
+        """What closes the journal; None when somebody has begun to already."""
         journal = self._outside.journal
         if journal is None or self._journal_ended:
             return None
         self._journal_ended = True
-        self._name_journal(self._journal_session or f"unsaved-{os.getpid()}")
-        return journal
+        return partial(journal.close, self._outside.clock.utc())
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):
@@ -193,15 +193,8 @@ class Driver:
                 self._performers[type(effect)](effect)
             except Exception as mistake:  # noqa: BLE001  # what follows in the same turn is carried out all the same
                 self._complain(effect, mistake)
-        if isinstance(event, inputs.Loaded):
-            self._name_journal(self._core.session.id)
         if not self._core.is_running:
             self._left.set()
-
-    def _name_journal(self, session_id: str | None) -> None:
-        if self._outside.journal is not None and session_id not in (None, self._journal_session):
-            self._journal_session = session_id
-            self._outside.journal.open(session_id, self._core.profile)
 
     def _save_ended(self, effect: effects.SaveEnded) -> None:
         future = self._saving.pop(effect.waiter, None)
@@ -245,13 +238,31 @@ class Driver:
             if isinstance(event, Transition):
                 self._audience.entered(event.to_state, self._core.rejection)
         if self._outside.journal is not None and not self._journal_ended:
-            self._outside.journal.record(event, link=self._core.link)
+            self._outside.journal.record(event, self._beside(event))
 
-    def _tell_of_log(self) -> None:
-        """A log that cannot be written is told to the user, as it cannot say so itself."""
-        notice = None if self._outside.journal is None else self._outside.journal.take_problem()
+    def _beside(self, event: Event) -> Beside:
+        """What the journal says beside an event; the most of it only of a change of the state, which is rare."""
+        link, session = self._core.link, self._core.session.id
+        if not isinstance(event, Transition):
+            return Beside(link, session)
+        image, boot = self._core.answering.image, self._core.answering.process.boot
+        return Beside(
+            link,
+            session,
+            self._outside.clock.elapsed_s(),
+            image_id=None if image is None else image.text,
+            boot_id=None if boot is None else boot.text,
+        )
+
+    def _tend_log(self) -> None:
+        """Let the log show that the program lives; one that cannot be written is told to the user."""
+        journal = self._outside.journal
+        if journal is None or self._journal_ended:
+            return
+        utc = self._outside.clock.utc()
+        journal.lives(utc)
+        notice = journal.take_problem()
         if notice is not None:
-            utc = self._outside.clock.utc()
             self._audience.tell(Problem(at=utc, code=notice.code, message=notice.message, hint=notice.hint))
 
     def _finish(self, effect: effects.Finish) -> None:
@@ -327,7 +338,7 @@ class Driver:
         self._timer = None
         self._is_ringing = True
         try:
-            self._tell_of_log()
+            self._tend_log()
             self._see_sleep()
             if self._core.state is not State.CONNECTED:
                 self._profiles.look_if_old()

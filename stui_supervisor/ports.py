@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from stui_supervisor.asides import Beside
 from stui_supervisor.context import Section
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
@@ -30,6 +31,9 @@ class Clock(Protocol):
 
     def asleep_s(self) -> float:
         """Seconds that the machine has slept since some fixed moment; only differences mean anything."""
+
+    def elapsed_s(self) -> float:
+        """Seconds since some fixed moment, those asleep included, however the wall clock is set."""
 
 
 class NetworkWatch(Protocol):
@@ -235,14 +239,17 @@ class ClientKeys(Protocol):
 class Journal(Protocol):
     """The structured log of one supervisor."""
 
-    def open(self, session_id: str, profile: str) -> None:
-        """Name the session; what was recorded before is kept until now and written then."""
+    def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
+        """A run begins; ``elapsed_s`` is counted as in Beside. Never blocks and never raises, as the two below."""
 
-    def record(self, event: Event, *, link: int) -> None:
-        """Write one event. Never blocks and never raises: a log is no reason to lose a link."""
+    def record(self, event: Event, beside: Beside) -> None:
+        """Write one event: a log is no reason to lose a link."""
+
+    def lives(self, at: datetime) -> None:
+        """The run lives; called every few seconds while a link is wanted."""
 
     def take_problem(self) -> StoreNotice | None:
         """Why lines are missing on the disk, as the first failure said; once, for one warning."""
 
-    def close(self) -> None:
-        """Write what is left, for at most a moment, and let go of the file."""
+    def close(self, at: datetime) -> None:
+        """The run ends: write what is left, for at most a moment, and let go of the file."""

@@ -375,6 +375,10 @@ class VirtualClock:
         """Seconds slept since the clock was made."""
         return self._asleep_s
 
+    def elapsed_s(self) -> float:
+        """Seconds since the clock was made, those asleep included."""
+        return self._elapsed_s + self._asleep_s
+
     def sleep(self, for_s: float) -> None:
         """Let the machine sleep: the wall clock goes on, the monotonic one stands, as on Linux."""
         self._asleep_s += for_s

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from threading import Event as ThreadEvent
@@ -19,6 +20,7 @@ from stui_supervisor.identity import Identity
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryDisk, MemoryStore
+from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from tests.support.core_world import request
 from tests.support.driver_life import ENDPOINT, life
 from tests.support.watching import entering, next_of, own_threads, queued, until
@@ -148,7 +150,7 @@ async def test_the_journal_hears_every_event_under_the_number_of_its_link() -> N
         one.peer.links[-1].lose(Failure(FailureKind.RESET))
         await entering(one.stream, State.CONNECTED)
         await one.end()
-        moves = [(event.to_state, link) for event, link in one.diary.events if isinstance(event, Transition)]
+        moves = [(event.to_state, beside.link) for event, beside in one.diary.events if isinstance(event, Transition)]
         assert moves == [
             (State.RESTORING, 0),
             (State.CONNECTING, 1),
@@ -157,7 +159,32 @@ async def test_the_journal_hears_every_event_under_the_number_of_its_link() -> N
             (State.CONNECTED, 2),
             (State.DISCONNECTED, 2),
         ]
-        assert (one.diary.sessions, one.diary.closed) == (list(one.disk.sessions), 1)
+        assert (one.diary.begun, one.diary.closed) == (["default"], 1)
+
+
+async def test_the_journal_hears_what_was_true_while_an_event_happened() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        await one.end()
+        besides = {event.to_state: beside for event, beside in one.diary.events if isinstance(event, Transition)}
+        (session,) = one.disk.sessions
+        assert [besides[state].session for state in (State.RESTORING, State.CONNECTED)] == [None, session]
+        assert besides[State.RESTORING].image_id is besides[State.RESTORING].boot_id is None
+        reply = one.image(encode(Dialect.COMMAND, Operation("ping", {}), message_id="m", at=one.clock.utc()))
+        ping = json.loads(reply or b"")["result"]
+        assert besides[State.CONNECTED][3:] == (ping["image_id"], ping["boot_id"])
+        times = [beside.elapsed_s for beside in besides.values()]
+        assert times == sorted(times)
+
+
+async def test_the_journal_hears_that_the_program_lives_for_as_long_as_a_link_is_wanted() -> None:
+    async with life() as one:
+        await entering(one.stream, State.CONNECTED)
+        await until(lambda: one.diary.lived > 1)
+        await one.end()
+        lived = one.diary.lived
+        one.driver._ring()
+        assert one.diary.lived == lived
 
 
 async def test_what_an_older_link_says_is_dropped() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.journal_lines import Digest, LineName
-from stui_supervisor.asides import NetworkChanged, Woke
+from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.attempt import Phase
 from stui_supervisor.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
 from stui_supervisor.events import AttemptScheduled
@@ -281,8 +281,8 @@ def test_a_day_without_a_backend_with_sleeps_and_changes_takes_few_lines() -> No
     for number in range(24 * 12):
         effects += away(world, 300.0)
         effects += world.tell(WOKE if number % 12 == 0 else CHANGED)
-    lines = [line for announced in only(Announce, effects) for line in digest.lines(announced.event, 1)]
-    lines += digest.flush()
+    lines = [line for announced in only(Announce, effects) for line in digest.lines(announced.event, Beside(1))]
+    lines += digest.flush(world.now.utc)
     assert len(lines) <= 200
     counted = Counter[LineName]()
     for line in lines:

@@ -31,11 +31,12 @@ def test_setting_the_wall_clock_leaves_the_monotonic_one_alone() -> None:
     assert (clock.monotonic(), clock.utc()) == (1.0, NOON + timedelta(seconds=1.0 - 3_600.0))
 
 
-def test_during_sleep_only_the_wall_clock_goes_on() -> None:
+def test_during_sleep_the_wall_clock_goes_on_and_the_monotonic_one_stands() -> None:
     clock = VirtualClock(NOON)
     clock.advance_to(1.0)
     clock.sleep(28_800.0)
     assert (clock.monotonic(), clock.utc(), clock.asleep_s()) == (1.0, NOON + timedelta(seconds=28_801.0), 28_800.0)
+    assert clock.elapsed_s() == 28_801.0
 
 
 def test_a_virtual_clock_is_a_clock() -> None:

@@ -44,6 +44,14 @@ class SystemClock:
             return time.monotonic() - _awake_s()
         return time.time() - time.monotonic()
 
+    def elapsed_s(self) -> float:
+        """Seconds since some fixed moment, those asleep included, however the wall clock is set."""
+        if sys.platform == "linux":
+            return time.clock_gettime(time.CLOCK_BOOTTIME)
+        if sys.platform == "darwin":
+            return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+        return time.monotonic()  # on Windows it counts them
+
 
 def _awake_s() -> float:
     """Seconds since Windows was started, without those asleep; time.monotonic counts these there."""

@@ -11,17 +11,20 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from itertools import islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.links import is_link, others_may_write
 from stui_supervisor.adapters.private_files import make_private_directory
 from stui_supervisor.config import JOURNAL_SLACK
 
 _SUFFIX: Final = ".jsonl"
+_NS: Final = 1_000_000_000
+_LOCKED_BYTE: Final = 0x7FFF_FFFF  # Windows keeps others from reading what is locked, and no log is so long
 _MODE: Final = stat.S_IRUSR | stat.S_IWUSR
 _FLAGS: Final = (
     os.O_RDWR
@@ -38,7 +41,8 @@ class RotatedFile:
     """``<name>.jsonl`` and the older ``<name>.1.jsonl``, ``<name>.2.jsonl`` …, ``files`` in all.
 
     The directory is made with mode 0700 and each file with 0600, whatever the umask; links are not
-    followed. Every call may block and may raise OSError; after that the next ``write`` tries again.
+    followed. While it is open the system keeps a lock on it, which shows that its process lives. Every call may
+    block and may raise OSError; after that the next ``write`` tries again.
     """
 
     def __init__(self, directory: Path, name: str, *, max_bytes: int, files: int) -> None:
@@ -47,23 +51,42 @@ class RotatedFile:
         self._max_bytes = max_bytes
         self._files = files
         self._descriptor: int | None = None
+        self._lock = _Lock.UNKNOWN
         self._size = 0
 
-    def write(self, line: str) -> None:
-        """Append one line, in a file of its own when this one is full."""
-        content = (line + "\n").encode("utf-8", "backslashreplace")
+    def take(self) -> bool:
+        """Open it; False where another log that is open has this name already."""
+        self._opened()
+        if self._lock is _Lock.ELSEWHERE:
+            self.close()
+        return self._descriptor is not None
+
+    def write(self, line: str, head: Callable[[], str] | None = None) -> None:
+        """Append one line, in a file of its own when this one is full; a new file begins with the ``head``."""
+        content = _encoded(line)
         descriptor = self._opened()
         if self._size and self._size + len(content) > self._max_bytes:
             descriptor = self._rotated()
+        if not self._size and head is not None:
+            content = _encoded(head()) + content
         try:
             written = os.write(descriptor, content)
         except OSError:
             self.close()
             raise
-        self._size += written
-        if written < len(content):
+        if written == len(content):
+            self._size += written
+        else:
+            if self._lock is _Lock.OURS:  # else somebody may have written behind it
+                with suppress(OSError):
+                    os.ftruncate(descriptor, self._size)
             self.close()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path(0)))
+
+    def touch(self, at_s: int) -> None:
+        """Let a file that is open say that its process lived at this whole second since 1970."""
+        if self._descriptor is not None:
+            os.utime(self._path(0) if sys.platform == "win32" else self._descriptor, (at_s, at_s))
 
     def close(self) -> None:
         """Let go of the file. Twice is once."""
@@ -80,11 +103,28 @@ class RotatedFile:
         if self._descriptor is None:
             _make_own_directory(self._directory)
             self._descriptor = _open_private_file(self._path(0))
+            self._lock = _lock(self._descriptor)
             self._size = _end_on_a_whole_line(self._descriptor)
+        elif self._lock is _Lock.ELSEWHERE:  # somebody looked at it just when it was made
+            self._lock = _lock(self._descriptor)
         return self._descriptor
 
     def _rotated(self) -> int:
-        self.close()
+        before = self._let_go()  # locked until the next one is
+        try:
+            self._make_room()
+            return self._opened()
+        finally:
+            if before is not None:
+                os.close(before)
+
+    def _let_go(self) -> int | None:
+        if sys.platform == "win32":  # which renames none that is open
+            self.close()
+        descriptor, self._descriptor = self._descriptor, None
+        return descriptor
+
+    def _make_room(self) -> None:
         try:
             for age in range(self._files - 1, 0, -1):
                 if self._path(age - 1).exists():
@@ -94,7 +134,75 @@ class RotatedFile:
         except PermissionError:
             if self._size > JOURNAL_SLACK * self._max_bytes:
                 raise
-        return self._opened()
+
+
+class AbandonedLog:
+    """A log that no living process has open, held by us meanwhile. Every call may raise OSError."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.name = path.name
+        self._descriptor = descriptor
+
+    @property
+    def touched_at_s(self) -> int | None:
+        """The whole second at which it was touched last; None where something else has changed it since."""
+        seconds, rest = divmod(os.fstat(self._descriptor).st_mtime_ns, _NS)
+        return None if rest else seconds
+
+    def end(self, size: int) -> bytes:
+        """Its last so many bytes, or all."""
+        whole = os.lseek(self._descriptor, 0, os.SEEK_END)
+        os.lseek(self._descriptor, max(0, whole - size), os.SEEK_SET)
+        parts = []
+        while part := os.read(self._descriptor, size):
+            parts.append(part)
+        return b"".join(parts)
+
+    def append(self, line: str) -> None:
+        """Add one line."""
+        _end_on_a_whole_line(self._descriptor)
+        os.write(self._descriptor, _encoded(line))
+
+
+@contextmanager
+def abandoned(path: Path) -> Iterator[AbandonedLog | None]:
+    """The log at the path; None where a process has it open, or where nobody can tell. May raise OSError."""
+    descriptor = _open_private_file(path, _FLAGS & ~os.O_CREAT)
+    try:
+        yield AbandonedLog(path, descriptor) if _lock(descriptor) is _Lock.OURS else None
+    finally:
+        os.close(descriptor)
+
+
+class _Lock(Enum):
+    """Whose the lock of a log is."""
+
+    OURS = auto()
+    ELSEWHERE = auto()
+    UNKNOWN = auto()
+
+
+def _lock(descriptor: int) -> _Lock:
+    """Take the lock, which ends with the process. It keeps nobody from reading the file, or from writing to it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415  # Windows only
+
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415  # not on Windows
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return _Lock.ELSEWHERE
+    except OSError:  # not every file system has locks
+        return _Lock.UNKNOWN
+    return _Lock.OURS
+
+
+def _encoded(line: str) -> bytes:
+    return (line + "\n").encode("utf-8", "backslashreplace")
 
 
 def _is_removed(descriptor: int) -> bool:
@@ -102,28 +210,44 @@ def _is_removed(descriptor: int) -> bool:
     return sys.platform != "win32" and os.fstat(descriptor).st_nlink == 0
 
 
-def remove_outlived(directory: Path, names: re.Pattern[str], before_s: float, at_most: int) -> None:
+def remove_outlived(
+    directory: Path, names: re.Pattern[str], *, before_s: float, keep: int, max_bytes: int, at_most: int
+) -> None:
     """Remove the files of logs with these names that nobody has written to since that time, in seconds since 1970.
 
-    Raises OSError. A supervisor that had nothing to say for so long makes its file anew.
+    So many of the newest are kept, and of these as many as take ``max_bytes`` together; ``at_most`` go at once, the
+    oldest first. Raises OSError. A supervisor that had nothing to say for so long makes its file anew.
     """
-    outlived = (path for path in directory.glob(f"*{_SUFFIX}") if _is_of(names, path) and _is_older(path, before_s))
-    for path in list(islice(outlived, at_most)):
+    found = sorted(_logs_in(directory, names), reverse=True)
+    sizes = accumulate(log.size for log in found)
+    outlived = [
+        log.path
+        for number, (log, size) in enumerate(zip(found, sizes, strict=True))
+        if log.written_at_s < before_s or number >= keep or size > max_bytes
+    ]
+    for path in outlived[::-1][:at_most]:
         with suppress(PermissionError):  # Windows removes none that is open
             path.unlink(missing_ok=True)
 
 
-def _is_of(names: re.Pattern[str], path: Path) -> bool:
+class _Log(NamedTuple):
+    """One file of a log."""
+
+    written_at_s: float
+    size: int
+    path: Path
+
+
+def _logs_in(directory: Path, names: re.Pattern[str]) -> Iterator[_Log]:
     """Another program may keep files of its own in the same directory."""
-    name, _, age = path.name.removesuffix(_SUFFIX).partition(".")
-    return names.fullmatch(name) is not None and (age == "" or age.isdecimal())
-
-
-def _is_older(path: Path, before_s: float) -> bool:
-    with suppress(FileNotFoundError):  # other processes remove them too
-        status = path.lstat()
-        return stat.S_ISREG(status.st_mode) and status.st_mtime < before_s
-    return False
+    for path in directory.glob(f"*{_SUFFIX}"):
+        name, _, age = path.name.removesuffix(_SUFFIX).partition(".")
+        if names.fullmatch(name) is None or not (age == "" or age.isdecimal()):
+            continue
+        with suppress(FileNotFoundError):  # other processes remove them too
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield _Log(status.st_mtime, status.st_size, path)
 
 
 def _make_own_directory(directory: Path) -> None:
@@ -139,10 +263,10 @@ def _make_own_directory(directory: Path) -> None:
             directory.chmod(stat.S_IRWXU)
 
 
-def _open_private_file(path: Path) -> int:
+def _open_private_file(path: Path, flags: int = _FLAGS) -> int:
     if is_link(os.fspath(path)):  # Windows has no O_NOFOLLOW
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-    descriptor = os.open(path, _FLAGS, _MODE)
+    descriptor = os.open(path, flags, _MODE)
     try:
         _check(os.fstat(descriptor), path, is_right_kind=stat.S_ISREG)
         if sys.platform != "win32":

@@ -1,4 +1,4 @@
-"""The structured log: one JSON object per line, one bounded file per session.
+"""The structured log: one JSON object per line, one bounded file per process and profile.
 
 The event loop only puts events into a queue. One thread of our own turns them into lines, brings
 structlog in and writes. Structlog is used through a private logger: the host program's ``logging``
@@ -7,48 +7,71 @@ and structlog's global configuration are neither read nor changed.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
-from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
+from stui_supervisor.adapters.journal_lines import Digest, Line, LineName, stamp
+from stui_supervisor.adapters.journal_runs import first_values, is_over, last_run, without_end
+from stui_supervisor.adapters.rotated_file import RotatedFile, abandoned, remove_outlived
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, LOGS_CLEANED, SESSION_KEPT_DAYS, Settings
-from stui_supervisor.events import Event, Notification, RequestFinished
+from stui_supervisor.asides import Beside
+from stui_supervisor.config import (
+    JOURNAL_ALIVE_S,
+    JOURNAL_CLOSE_S,
+    JOURNAL_QUEUE_LENGTH,
+    LOG_END_BYTES,
+    LOG_READ_MAX_BYTES,
+    LOGS_CLEANED,
+    LOGS_KEPT,
+    LOGS_MAX_BYTES,
+    LOGS_TOLD,
+    SESSION_KEPT_DAYS,
+    Settings,
+)
+from stui_supervisor.events import Event, Notification, RequestFinished, Transition
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import Secret
-from stui_supervisor.states import Outcome
+from stui_supervisor.states import Outcome, State
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_MAX_LENGTH: Final = 100
-_OURS: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|unsaved-[0-9]+")  # sessions, and runs without one
+_PROCESS: Final = r"[0-9]{8}T[0-9]{9}Z-[0-9]+"
+# Of earlier versions those of sessions, and of runs without one.
+_OURS: Final = re.compile(
+    rf"[A-Za-z0-9_-]+-{_PROCESS}(-[0-9]+)?|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|unsaved-[0-9]+"
+)
 _ROUTINE_MAX: Final = JOURNAL_QUEUE_LENGTH // 4
 _KEPT_S: Final = timedelta(days=SESSION_KEPT_DAYS).total_seconds()
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
-class _Opened(NamedTuple):
-    """A mark in the queue: what follows belongs to this session."""
+class _Begun(NamedTuple):
+    """A mark in the queue: a run begins."""
 
-    session_id: str
     profile: str
+    at: datetime
+    elapsed_s: float
 
 
 class _Closed(NamedTuple):
-    """A mark in the queue: the file is let go when all before it is written."""
+    """A mark in the queue: the run ends, and the file is let go when all before it is written."""
+
+    at: datetime
 
 
 class _Recorded(NamedTuple):
     event: Event
-    link: int
+    beside: Beside
 
 
 class StructlogJournal:
@@ -62,11 +85,13 @@ class StructlogJournal:
     ) -> None:
         self._scribe = _Scribe(logs, settings, secrets)
         self._worker = Worker("stui-journal")
-        self._queue: deque[_Opened | _Recorded | _Closed] = deque()
+        self._queue: deque[_Begun | _Recorded | _Closed] = deque()
         self._dropped = 0
         self._is_told = False
         self._is_open = False
         self._is_awake = False
+        self._has_news = False
+        self._alive_at: datetime | None = None
         self._one_drain = threading.Lock()
 
     def take_problem(self) -> StoreNotice | None:
@@ -75,32 +100,40 @@ class StructlogJournal:
         self._is_told |= problem is not None
         return problem
 
-    def open(self, session_id: str, profile: str) -> None:
-        """Name the session of what follows; what was recorded before the first one is written now."""
-        mark = _Opened(session_id, profile)
-        if self._is_open:
-            self._queue.append(mark)
-        else:
-            self._queue.appendleft(mark)
-        self._is_open = True
-        self._wake()
+    def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
+        """A run begins. It is written with its first news, so that nothing is imported while the program starts."""
+        self._queue.append(_Begun(profile, at, elapsed_s))
+        self._is_open, self._has_news, self._alive_at = True, False, at
 
-    def record(self, event: Event, *, link: int) -> None:
+    def record(self, event: Event, beside: Beside) -> None:
         """Write one event. Never blocks and never raises."""
         if isinstance(event, Notification):
             return  # no line of the log; a flood of them would crowd out those that are
         if len(self._queue) >= JOURNAL_QUEUE_LENGTH:
             self._dropped += 1
             return
-        self._queue.append(_Recorded(event, link))
-        if self._is_open and not self._is_awake and (not _is_routine(event) or len(self._queue) >= _ROUTINE_MAX):
+        self._queue.append(_Recorded(event, beside))
+        self._has_news |= isinstance(event, Transition) and event.to_state is not State.RESTORING
+        is_due = (self._has_news and not _is_routine(event)) or len(self._queue) >= _ROUTINE_MAX
+        if self._is_open and not self._is_awake and is_due:
             self._wake()
 
-    def close(self) -> None:
-        """Write what is left, for at most a moment, and let go of the file. A later ``open`` starts anew."""
+    def lives(self, at: datetime) -> None:
+        """The run lives at this moment, which the file shows from time to time."""
+        if (
+            self._is_open
+            and self._alive_at is not None
+            and abs((at - self._alive_at).total_seconds()) > JOURNAL_ALIVE_S
+        ):
+            self._alive_at = at
+            if not self._is_awake:
+                self._wake()
+
+    def close(self, at: datetime) -> None:
+        """Write what is left, for at most a moment, and let go of the file. A later ``begin`` starts anew."""
         if not self._is_open:
             return
-        self._queue.append(_Closed())
+        self._queue.append(_Closed(at))
         self._is_open = False
         self._wake()
         self._worker.close(JOURNAL_CLOSE_S)
@@ -116,18 +149,20 @@ class StructlogJournal:
         """Empty the queue, in the worker's thread.
 
         The flag falls first, so what comes meanwhile wakes the thread again. The lock matters when a
-        disk hung at ``close`` and another thread was started by ``open``.
+        disk hung at ``close`` and another thread was started by what came then.
         """
         with self._one_drain:
             self._is_awake = False
             while self._queue:
                 match self._queue.popleft():
-                    case _Opened(session_id, profile):
-                        self._scribe.open(session_id, profile)
-                    case _Recorded(event, link):
-                        self._scribe.write(event, link, dropped=self._dropped)
-                    case _Closed():
-                        self._scribe.close()
+                    case _Begun(profile, at, elapsed_s):
+                        self._scribe.begin(profile, at, elapsed_s)
+                    case _Recorded(event, beside):
+                        self._scribe.write(event, beside, dropped=self._dropped)
+                    case _Closed(at):
+                        self._scribe.close(at)
+            if self._is_open and self._alive_at is not None:
+                self._scribe.lives(self._alive_at)
 
 
 class _Scribe:
@@ -142,55 +177,119 @@ class _Scribe:
         self._logs = logs
         self._settings = settings
         self._secrets = secrets
-        self._digest = Digest()
+        self._run: _Run | None = None
         self._file: RotatedFile | None = None
-        self._logger: Any = None
         self._dropped = 0
         self._lost = 0
+        self._written_at = 0.0
 
-    def open(self, session_id: str, profile: str) -> None:
-        self.close()
-        name = _NOT_IN_FILE_NAMES.sub("_", session_id)[:_NAME_MAX_LENGTH]
-        settings = self._settings
-        self._file = RotatedFile(self._logs, name, max_bytes=settings.journal_max_bytes, files=settings.journal_files)
-        try:
-            self._logger = _private_logger(self._file, self._secrets).bind(profile=profile, session=session_id)
-        except Exception as error:  # noqa: BLE001  # see the class
-            self._fail(error)
+    def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
+        """The file is made with the first line."""
+        self._run = _Run(profile, at, Digest(elapsed_s))
 
-    def write(self, event: Event, link: int, *, dropped: int) -> None:
+    def write(self, event: Event, beside: Beside, *, dropped: int) -> None:
         """Write what the event causes; ``dropped`` is how many events never came this far, ever."""
         self._lost, self._dropped = self._lost + dropped - self._dropped, dropped
+        if self._run is None:
+            return
         try:
-            lines = self._digest.lines(event, link)
+            lines = self._run.digest.lines(event, beside)
         except Exception as error:  # noqa: BLE001  # see the class
             self._fail(error)
         else:
-            self._write(lines)
+            self._write(self._run, lines)
 
-    def close(self) -> None:
-        if self._file is None:
+    def lives(self, at: datetime) -> None:
+        """Nothing where a line says so already."""
+        if self._file is not None and at.timestamp() > self._written_at:
+            self._written_at = at.timestamp()
+            with suppress(OSError):
+                self._file.touch(int(self._written_at))
+
+    def close(self, at: datetime) -> None:
+        run, self._run = self._run, None
+        if run is None:
             return
-        self._write(self._digest.flush())
-        self._file.close()
-        self._file = None
-        with suppress(OSError):  # those of sessions that are gone would fill the disk in the end
-            remove_outlived(self._logs, _OURS, time.time() - _KEPT_S, LOGS_CLEANED)
+        self._write(run, run.digest.end(at, {"began_at": stamp(run.at)}))
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        with suppress(OSError):  # those of processes that are gone would fill the disk in the end
+            remove_outlived(
+                self._logs,
+                _OURS,
+                before_s=time.time() - _KEPT_S,
+                keep=LOGS_KEPT,
+                max_bytes=LOGS_MAX_BYTES,
+                at_most=LOGS_CLEANED,
+            )
 
-    def _write(self, lines: Iterable[Line]) -> None:
+    def _write(self, run: _Run, lines: Iterable[Line]) -> None:
         for line in lines:
             try:
+                file = self._opened(run)
                 if self._lost:
                     lost = Line(line.at, LineName.LINES_DROPPED, line.link, {"count": self._lost}, is_warning=True)
-                    self._emit(lost)
+                    self._put(run, file, lost)
                     self._lost = 0
-                self._emit(line)
+                self._put(run, file, line)
             except Exception as error:  # noqa: BLE001  # see the class
                 self._fail(error)
 
-    def _emit(self, line: Line) -> None:
-        log = self._logger.warning if line.is_warning else self._logger.info
-        log(line.name, timestamp=_timestamp(line.at), link=line.link, **line.values)
+    def _put(self, run: _Run, file: RotatedFile, line: Line) -> None:
+        file.write(self._text(run, line), lambda: self._text(run, run.head(line.at, self._settings)))
+        self._written_at = line.at.timestamp()
+
+    def _opened(self, run: _Run) -> RotatedFile:
+        """The file, in which the run has said that it began, and which runs before it have not ended."""
+        if self._file is None:
+            first = self._text(run, Line(run.at, LineName.RUN_BEGAN, 0, first_values(run.at, self._settings)))
+            file = self._claimed(run)
+            try:
+                file.write(first)
+            except OSError:
+                file.close()
+                raise
+            self._file, self._written_at = file, run.at.timestamp()
+            with suppress(OSError):
+                for line in self._unended(run):
+                    self._put(run, file, line)
+        return self._file
+
+    def _claimed(self, run: _Run) -> RotatedFile:
+        """A file that no other supervisor of this process and profile writes to meanwhile."""
+        limits = {"max_bytes": self._settings.journal_max_bytes, "files": self._settings.journal_files}
+        file = RotatedFile(self._logs, run.name, **limits)
+        number = 1
+        while not file.take():
+            number += 1
+            file = RotatedFile(self._logs, f"{run.name}-{number}", **limits)
+        return file
+
+    def _unended(self, run: _Run) -> Iterator[Line]:
+        """What is to be said of earlier runs of the profile that have not told their end, once of each."""
+        names = re.compile(rf"{re.escape(run.profile_in_names)}-({_PROCESS})(-[0-9]+)?\.jsonl")
+        told = 0
+        for path in sorted(self._logs.iterdir(), reverse=True):
+            match = names.fullmatch(path.name)
+            if match is None or match[1] == _process(os.getpid()) or told == LOGS_TOLD:
+                continue
+            with suppress(OSError), abandoned(path) as log:
+                if log is None or is_over(log.name, log.end(LOG_END_BYTES)):
+                    continue
+                last = last_run(log.end(LOG_READ_MAX_BYTES), log.touched_at_s)
+                if last is None or last.profile != run.profile:
+                    continue
+                line = Line(run.at, LineName.RUN_WITHOUT_END, 0, without_end(log.name, last), is_warning=True)
+                log.append(self._text(run, line))
+                told += 1
+                yield line
+
+    def _text(self, run: _Run, line: Line) -> str:
+        logger = run.logger = run.logger or _private_logger(self._secrets).bind(profile=run.profile)
+        log = logger.warning if line.is_warning else logger.info
+        text: str = log(line.name, timestamp=stamp(line.at), session=line.session, link=line.link, **line.values)
+        return text
 
     def _fail(self, error: Exception) -> None:
         self._lost += 1
@@ -201,21 +300,54 @@ class _Scribe:
         )
 
 
+class _Run:
+    """One run, as the thread that writes it knows it."""
+
+    def __init__(self, profile: str, at: datetime, digest: Digest) -> None:
+        self.profile = profile
+        self.at = at
+        self.digest = digest
+        self.logger: Any = None
+
+    @property
+    def profile_in_names(self) -> str:
+        """The profile, as far as a file may be named so."""
+        return _NOT_IN_FILE_NAMES.sub("_", self.profile)[:_NAME_MAX_LENGTH]
+
+    @property
+    def name(self) -> str:
+        """That of its file, which later runs of this process and profile go on with."""
+        return f"{self.profile_in_names}-{_process(os.getpid())}"
+
+    def head(self, at: datetime, settings: Settings) -> Line:
+        """The first line of each further file, so that every file tells whose it is."""
+        return self.digest.head(at, first_values(self.at, settings))
+
+
+@cache
+def _process(pid: int) -> str:
+    """This process in the names of files: when it first had something to log, and its number, which others get too."""
+    began = datetime.now(UTC)
+    return f"{began:%Y%m%dT%H%M%S}{began.microsecond // 1000:03d}Z-{pid}"
+
+
 class _LineSink:
-    """What structlog takes for a logger: writes finished lines to the file, whatever their level."""
+    """What structlog takes for a logger: gives the finished line back, whatever its level."""
 
-    def __init__(self, file: RotatedFile) -> None:
-        self.info = self.warning = file.write
+    def info(self, line: str) -> str:
+        return line
+
+    warning = info
 
 
-def _private_logger(file: RotatedFile, secrets: Callable[[], Iterable[Secret]]) -> Any:
+def _private_logger(secrets: Callable[[], Iterable[Secret]]) -> Any:
     import structlog  # noqa: PLC0415  brings asyncio and logging; imported in the journal's thread
 
     def masked(_logger: object, _method: str, line: Any) -> str:
         return redact(line, secrets())
 
     return structlog.wrap_logger(
-        _LineSink(file),
+        _LineSink(),
         processors=[structlog.processors.add_log_level, _head_first, structlog.processors.JSONRenderer(), masked],
         wrapper_class=structlog.make_filtering_bound_logger(0),
         context_class=dict,
@@ -225,10 +357,6 @@ def _private_logger(file: RotatedFile, secrets: Callable[[], Iterable[Secret]]) 
 
 def _head_first(_logger: object, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
     return {name: line.pop(name) for name in _HEAD} | dict(line)
-
-
-def _timestamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _is_routine(event: Event) -> bool:

@@ -113,3 +113,4 @@ def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
 def test_sleep_is_what_the_boot_clock_has_and_the_monotonic_one_lacks() -> None:
     expected = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
     assert SystemClock().asleep_s() == pytest.approx(expected, abs=0.05)
+    assert SystemClock().elapsed_s() == pytest.approx(time.clock_gettime(time.CLOCK_BOOTTIME), abs=0.05)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stui_supervisor import events
-from stui_supervisor.adapters.journal_lines import Digest, Line, LineName
-from stui_supervisor.asides import NetworkChanged, Woke
+from stui_supervisor.adapters.journal_lines import Digest, Line, LineName, stamp
+from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
     AttemptScheduled,
@@ -74,6 +74,7 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
             "reason": "connection reset",
             "endpoint": ENDPOINT,
             "attempt": 0,
+            "lasted_s": 0.0,
         },
         True,
     ),
@@ -128,22 +129,22 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("event", "name", "values", "is_warning"), SINGLE)
 def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any], is_warning: bool) -> None:
-    assert Digest().lines(event, 7) == [Line(AT, LineName(name), 7, values, is_warning)]
+    assert Digest().lines(event, Beside(7)) == [Line(AT, LineName(name), 7, values, is_warning)]
 
 
 def test_every_kind_is_logged_but_notifications_and_what_one_reader_missed() -> None:
     logged = {type(event) for event, *_ in SINGLE}
     known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {Event}
     assert logged - {Woke, NetworkChanged} | {Notification, EventsDropped} == known
-    assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), 1) == []
-    assert Digest().lines(EventsDropped(at=AT, count=3), 1) == []
+    assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), Beside(1)) == []
+    assert Digest().lines(EventsDropped(at=AT, count=3), Beside(1)) == []
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.trigger}-{row.sources[0]}")
 def test_a_transition_warns_when_the_table_calls_it_a_fault(row: Any) -> None:
     for source in row.sources:
         event = replace(lost(), from_state=source, to_state=row.target, trigger=row.trigger)
-        (line,) = Digest().lines(event, 1)
+        (line,) = Digest().lines(event, Beside(1))
         assert line.is_warning is (row.kind is EdgeKind.FAULT)
 
 
@@ -154,21 +155,21 @@ def test_a_transition_names_the_attempt_that_led_to_it() -> None:
     lines = [
         line
         for event in (first, failed, attempt(2, later(1)), attempt(3, later(2)), back(later(3)), lost(later(4)))
-        for line in digest.lines(event, 1)
+        for line in digest.lines(event, Beside(1))
     ]
     assert [line.values["attempt"] for line in lines if line.name is LineName.TRANSITION] == [1, 1, 3, 0]
 
 
 def test_a_day_without_a_backend_takes_few_lines_and_every_attempt_is_counted() -> None:
     digest = Digest()
-    lines = digest.lines(lost(), 1)
+    lines = digest.lines(lost(), Beside(1))
     attempts = 0
     for second in range(0, 24 * 3600, 5):
         attempts += 1
-        lines += digest.lines(attempt(attempts, later(second), "refused" if second % 2 else "timeout"), 1)
-        lines += digest.lines(request(later(second), Outcome.NOT_SENT), 1)
-        lines += digest.lines(ContextSaved(at=later(second), bytes=1), 1)
-    lines += digest.lines(back(later(24 * 3600)), 2)
+        lines += digest.lines(attempt(attempts, later(second), "refused" if second % 2 else "timeout"), Beside(1))
+        lines += digest.lines(request(later(second), Outcome.NOT_SENT), Beside(1))
+        lines += digest.lines(ContextSaved(at=later(second), bytes=1), Beside(1))
+    lines += digest.lines(back(later(24 * 3600)), Beside(2))
     assert len(lines) <= 200
     counted = [line.values.get("count", 1) for line in lines if line.name == "attempt"]
     assert sum(counted) == attempts
@@ -180,44 +181,46 @@ def test_what_recurs_is_written_in_full_first_and_then_at_growing_intervals() ->
     written = [
         (second, line.values)
         for second in range(100)
-        for line in digest.lines(ContextSaved(at=later(second), bytes=second), 1)
+        for line in digest.lines(ContextSaved(at=later(second), bytes=second), Beside(1))
     ]
     assert written == [
         *((second, {"bytes": second}) for second in range(JOURNAL_LINES_IN_FULL)),
-        (14, {"bytes": 14, "count": 10, "since": "2026-03-29T00:59:05.000+00:00"}),
-        (34, {"bytes": 34, "count": 20, "since": "2026-03-29T00:59:15.000+00:00"}),
-        (74, {"bytes": 74, "count": 40, "since": "2026-03-29T00:59:35.000+00:00"}),
+        (14, {"bytes": 14, "count": 10, "since": stamp(later(5)), "until": stamp(later(14))}),
+        (34, {"bytes": 34, "count": 20, "since": stamp(later(15)), "until": stamp(later(34))}),
+        (74, {"bytes": 74, "count": 40, "since": stamp(later(35)), "until": stamp(later(74))}),
     ]
 
 
 def test_the_next_transition_writes_what_was_counted_and_starts_anew() -> None:
     digest = Digest()
-    digest.lines(lost(), 1)
+    digest.lines(lost(), Beside(1))
     for number in range(1, 9):
-        digest.lines(attempt(number, later(number / 10)), 1)
-    lines = digest.lines(back(later(1)), 2)
+        digest.lines(attempt(number, later(number / 10)), Beside(1))
+    lines = digest.lines(back(later(1)), Beside(2))
     assert [(line.name, line.at, line.values.get("count"), line.values["attempt"]) for line in lines] == [
-        ("attempt", later(0.8), 3, 8),
+        ("attempt", later(1), 3, 8),
         ("transition", later(1), None, 8),
     ]
-    assert digest.lines(attempt(1, later(2)), 2) == [
+    assert (lines[0].values["since"], lines[0].values["until"]) == (stamp(later(0.6)), stamp(later(0.8)))
+    assert digest.lines(attempt(1, later(2)), Beside(2)) == [
         Line(later(2), LineName.ATTEMPT, 2, {"attempt": 1, "delay_s": 0.5, "failure": "refused"})
     ]
 
 
-def test_one_that_was_counted_alone_is_written_as_it_is() -> None:
+def test_one_that_was_counted_alone_says_when_it_was() -> None:
     digest = Digest()
     for _ in range(JOURNAL_LINES_IN_FULL + 1):
-        digest.lines(ContextSaved(at=AT, bytes=1), 1)
-    assert digest.flush() == [Line(AT, LineName.SAVED, 1, {"bytes": 1})]
-    assert digest.flush() == []
+        digest.lines(ContextSaved(at=AT, bytes=1), Beside(1))
+    counted = {"count": 1, "since": stamp(AT), "until": stamp(AT)}
+    assert digest.flush(later(9)) == [Line(later(9), LineName.SAVED, 1, {"bytes": 1, **counted})]
+    assert digest.flush(later(9)) == []
 
 
 def test_a_new_failure_is_written_at_once_after_what_was_counted_before() -> None:
     digest = Digest()
     for number in range(1, 8):
-        digest.lines(attempt(number, AT), 1)
-    lines = digest.lines(attempt(8, later(1), "name not found"), 1)
+        digest.lines(attempt(number, AT), Beside(1))
+    lines = digest.lines(attempt(8, later(1), "name not found"), Beside(1))
     assert [(line.values["failure"], line.values.get("count")) for line in lines] == [
         ("refused", 2),
         ("name not found", None),
@@ -227,7 +230,9 @@ def test_a_new_failure_is_written_at_once_after_what_was_counted_before() -> Non
 def test_failures_that_never_repeat_do_not_flood_the_log() -> None:
     digest = Digest()
     lines = [
-        line for number in range(1_000) for line in digest.lines(attempt(number, later(number / 100), str(number)), 1)
+        line
+        for number in range(1_000)
+        for line in digest.lines(attempt(number, later(number / 100), str(number)), Beside(1))
     ]
     assert len(lines) == JOURNAL_LINES_IN_FULL
 
@@ -235,8 +240,8 @@ def test_failures_that_never_repeat_do_not_flood_the_log() -> None:
 def test_failed_requests_are_counted_apart_from_those_that_were_replied_to() -> None:
     digest = Digest()
     for _ in range(1_000):
-        digest.lines(request(), 1)
-    assert [line.values["outcome"] for line in digest.lines(request(outcome=Outcome.BACKEND_ERROR), 1)] == [
+        digest.lines(request(), Beside(1))
+    assert [line.values["outcome"] for line in digest.lines(request(outcome=Outcome.BACKEND_ERROR), Beside(1))] == [
         "backend_error"
     ]
 
@@ -244,19 +249,90 @@ def test_failed_requests_are_counted_apart_from_those_that_were_replied_to() -> 
 def test_a_clock_set_back_does_not_silence_the_log() -> None:
     digest = Digest()
     for second in range(10):
-        digest.lines(ContextSaved(at=later(second), bytes=1), 1)
-    lines = digest.lines(ContextSaved(at=later(-86_400), bytes=1), 1)
-    assert [line.values["count"] for line in lines] == [6]
+        digest.lines(ContextSaved(at=later(second), bytes=1), Beside(1))
+    lines = digest.lines(ContextSaved(at=later(-86_400), bytes=1), Beside(1))
+    assert [(line.name, line.values.get("by_s"), line.values.get("count")) for line in lines] == [
+        ("clock_set_back", 86_409.0, None),
+        ("saved", None, 6),
+    ]
 
 
 def test_a_long_text_is_cut() -> None:
-    (line,) = Digest().lines(Problem(at=AT, code="x", message="m" * 10_000_000, hint=""), 1)
+    (line,) = Digest().lines(Problem(at=AT, code="x", message="m" * 10_000_000, hint=""), Beside(1))
     assert line.values["message"] == "m" * (JOURNAL_TEXT_MAX_LENGTH - 1) + "…"
 
 
 def test_a_network_that_changes_every_second_for_a_day_takes_few_lines_and_every_change_is_counted() -> None:
     digest = Digest()
-    lines = [line for second in range(86_400) for line in digest.lines(NetworkChanged(at=later(second)), 1)]
-    lines += digest.flush()
+    lines = [line for second in range(86_400) for line in digest.lines(NetworkChanged(at=later(second)), Beside(1))]
+    lines += digest.flush(later(86_400))
     assert len(lines) <= 50
     assert sum(line.values.get("count", 1) for line in lines) == 86_400
+
+
+def test_a_transition_says_how_long_the_state_before_it_lasted_whatever_the_clock_on_the_wall_shows() -> None:
+    digest = Digest(began_s=1_000.0)
+    events = [lost(), back(later(-3_600)), lost(later(30))]
+    lines = [
+        line
+        for event, elapsed_s in zip(events, (1_000.5, 30_000.0, 30_010.25), strict=True)
+        for line in digest.lines(event, Beside(1, elapsed_s=elapsed_s))
+    ]
+    assert [(line.name, line.values.get("lasted_s")) for line in lines] == [
+        ("transition", 0.5),
+        ("clock_set_back", None),
+        ("transition", 28_999.5),
+        ("transition", 10.25),
+    ]
+
+
+def test_an_established_link_says_which_image_answers_and_which_process_of_it() -> None:
+    for beside, named in ((Beside(1, None, 0.0, "Pharo 12", "boot"), ("Pharo 12", "boot")), (Beside(1), (None, None))):
+        (line,) = Digest().lines(back(AT), beside)
+        assert (line.values["image_id"], line.values["boot_id"]) == named
+        (line,) = Digest().lines(lost(), beside)
+        assert line.values.keys().isdisjoint({"image_id", "boot_id"})
+
+
+def test_each_line_names_the_session_of_its_moment() -> None:
+    digest = Digest()
+    lines = [
+        *digest.lines(lost(), Beside(1)),
+        *digest.lines(back(later(1)), Beside(2, "s1")),
+        *digest.end(later(2), {}),
+    ]
+    assert [(line.session, line.link) for line in lines] == [(None, 1), ("s1", 2), ("s1", 2)]
+
+
+def test_lines_follow_each_other_in_time_whatever_was_counted_before() -> None:
+    digest = Digest()
+    lines = []
+    for second in range(300):
+        event: Event = ContextSaved(at=later(second), bytes=1) if second % 3 else attempt(second, later(second))
+        if second % 70 == 69:
+            event = back(later(second))
+        lines += digest.lines(event, Beside(1))
+    lines += digest.end(later(300), {})
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    assert lines[-1].name is LineName.RUN_ENDED
+
+
+def test_a_gap_between_notifications_that_was_only_counted_lies_within_what_is_said() -> None:
+    digest = Digest()
+    for number in range(10):
+        gap = NotificationsMissed(at=later(number), since=later(number - 5), until=later(number - 0.5))
+        digest.lines(gap, Beside(1))
+    (line,) = digest.flush(later(20))
+    assert line.values == {"count": 5, "since": stamp(later(0)), "until": stamp(later(8.5))}
+
+
+def test_a_problem_that_comes_again_and_again_does_not_flood_the_log_and_another_is_written_at_once() -> None:
+    digest = Digest()
+    lines = [
+        line
+        for second in range(86_400)
+        for line in digest.lines(Problem(at=later(second), code="store_failed", message="m", hint="h"), Beside(1))
+    ]
+    assert len(lines) <= 50
+    (line,) = digest.lines(Problem(at=later(86_400), code="read_only", message="m", hint="h"), Beside(1))
+    assert (line.at, line.values["code"]) == (later(86_400), "read_only")

@@ -7,12 +7,13 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
+from stui_supervisor.adapters.rotated_file import RotatedFile, abandoned, remove_outlived
 from tests.support.intercepted import Call, Refusing, intercepted
 from tests.support.scratch import scratch
 
@@ -21,6 +22,11 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: 
 
 def rotated_file(directory: Path, *, max_bytes: int = 100, files: int = 3) -> RotatedFile:
     return RotatedFile(directory, "s", max_bytes=max_bytes, files=files)
+
+
+def remove(directory: Path, *, before_s: float, at_most: int = 5, keep: int = 9, max_bytes: int = 99) -> None:
+    names = re.compile("[a-d]")
+    remove_outlived(directory, names, before_s=before_s, keep=keep, max_bytes=max_bytes, at_most=at_most)
 
 
 def contents(directory: Path) -> dict[str, str]:
@@ -63,6 +69,61 @@ def test_a_single_file_starts_anew_when_it_is_full(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"s.jsonl": "four\n"}
 
 
+def test_each_new_file_begins_with_the_head_and_no_other_line_has_one(tmp_path: Path) -> None:
+    file, numbers = rotated_file(tmp_path, max_bytes=18), count()
+    for number in range(5):
+        file.write(f"line{number}", lambda: f"head{next(numbers)}")
+    file.close()
+    assert contents(tmp_path) == {
+        "s.2.jsonl": "head0\nline0\nline1\n",
+        "s.1.jsonl": "head1\nline2\nline3\n",
+        "s.jsonl": "head2\nline4\n",
+    }
+
+
+def test_a_name_that_is_in_use_cannot_be_taken_until_it_is_let_go(tmp_path: Path) -> None:
+    first, second = rotated_file(tmp_path, max_bytes=10), rotated_file(tmp_path, max_bytes=10)
+    assert first.take()
+    assert not second.take()
+    for number in range(5):  # also while files are exchanged
+        first.write(f"line{number}")
+        assert not second.take()
+    first.close()
+    assert second.take()
+    second.close()
+
+
+def test_a_log_is_abandoned_once_nobody_has_it_open(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path)
+    file.write("one")
+    file.touch(1_000)
+    with abandoned(tmp_path / "s.jsonl") as log:
+        assert log is None
+    file.close()
+    with abandoned(tmp_path / "s.jsonl") as log:
+        assert log is not None
+        assert not rotated_file(tmp_path).take()
+        assert (log.name, log.touched_at_s, log.end(100), log.end(3)) == ("s.jsonl", 1_000, b"one\n", b"ne\n")
+        log.append("two")
+    assert contents(tmp_path) == {"s.jsonl": "one\ntwo\n"}
+
+
+def test_a_log_that_is_not_there_is_not_made_by_a_look_at_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), abandoned(tmp_path / "s.jsonl"):
+        pass
+    assert contents(tmp_path) == {}
+
+
+def test_when_somebody_else_has_changed_a_log_nobody_knows_when_it_was_touched(tmp_path: Path) -> None:
+    file = rotated_file(tmp_path)
+    file.write("one")
+    file.close()
+    os.utime(tmp_path / "s.jsonl", ns=(0, 1_000_000_001))
+    with abandoned(tmp_path / "s.jsonl") as log:
+        assert log is not None
+        assert log.touched_at_s is None
+
+
 def test_a_line_longer_than_a_file_is_still_written_whole(tmp_path: Path) -> None:
     file = rotated_file(tmp_path, max_bytes=10)
     file.write("x" * 30)
@@ -79,9 +140,20 @@ def test_so_many_of_the_files_that_nobody_wrote_to_for_long_go_and_nothing_else(
     (tmp_path / "d.jsonl").mkdir()
     os.utime(tmp_path / "d.jsonl", (10, 10))
     for left, at_most in ((7, 1), (6, 5)):
-        remove_outlived(tmp_path, re.compile("[a-d]"), 30.0, at_most)
+        remove(tmp_path, before_s=30.0, at_most=at_most)
         assert len(list(tmp_path.iterdir())) == left
     assert {path.name for path in tmp_path.iterdir()} == {"c.jsonl", "d.jsonl", *theirs}
+
+
+@pytest.mark.parametrize(("keep", "max_bytes"), [(2, 99), (9, 7)], ids=["their number", "their size"])
+def test_of_too_many_files_the_newest_stay(keep: int, max_bytes: int, tmp_path: Path) -> None:
+    for written_at, name in enumerate(("d.jsonl", "a.1.jsonl", "c.jsonl", "b.jsonl"), start=10):
+        (tmp_path / name).write_text("xxx")
+        os.utime(tmp_path / name, (written_at, written_at))
+    remove(tmp_path, before_s=0.0, at_most=1, keep=keep, max_bytes=max_bytes)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.1.jsonl", "c.jsonl", "b.jsonl"}
+    remove(tmp_path, before_s=0.0, keep=keep, max_bytes=max_bytes)
+    assert {path.name for path in tmp_path.iterdir()} == {"c.jsonl", "b.jsonl"}
 
 
 @pytest.mark.parametrize("denied", ["a.jsonl", "b.jsonl"])
@@ -95,7 +167,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other_from_going(denied: str, tm
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (10, 10))
     with intercepted(is_open):
-        remove_outlived(tmp_path, re.compile("[a-d]"), 30.0, 5)
+        remove(tmp_path, before_s=30.0)
     assert [path.name for path in tmp_path.iterdir()] == [denied]
 
 
@@ -200,7 +272,7 @@ def test_a_full_disk_raises_and_the_file_is_let_go(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_a_file_cut_off_by_the_limit_of_the_system_is_mended_at_the_next_line(tmp_path: Path) -> None:
+def test_a_line_cut_off_by_the_limit_of_the_system_is_taken_back(tmp_path: Path) -> None:
     import resource  # noqa: PLC0415  POSIX only
     import signal  # noqa: PLC0415  as above
 
@@ -216,7 +288,7 @@ def test_a_file_cut_off_by_the_limit_of_the_system_is_mended_at_the_next_line(tm
         signal.signal(signal.SIGXFSZ, handler)
     file.write("whole")
     file.close()
-    assert contents(tmp_path) == {"s.jsonl": "123456\nabc\nwhole\n"}
+    assert contents(tmp_path) == {"s.jsonl": "123456\nwhole\n"}
 
 
 @posix_only

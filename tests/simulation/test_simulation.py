@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from stui_supervisor.adapters.journal_lines import Digest
+from stui_supervisor.asides import Beside
 from stui_supervisor.table import ALLOWED
 from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach
@@ -60,7 +61,8 @@ def test_a_day_without_a_backend_is_told_in_few_lines_and_over_at_once(reach: Re
     world = World(0)
     world.live_without_backend(reach, hours=24)
     digest = Digest()
-    lines = [line for event in world.story.events() for line in digest.lines(event, 0)] + digest.flush()
+    lines = [line for event in world.story.events() for line in digest.lines(event, Beside())]
+    lines += digest.flush(lines[-1].at)
     assert len(lines) <= LINES_A_DAY
 
 

@@ -7,12 +7,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.host import SystemClock
 from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
-from stui_supervisor.asides import Aside
+from stui_supervisor.asides import Aside, Beside
 from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import SLEEP_LOOK_S, Settings
 from stui_supervisor.context import Context
@@ -40,25 +41,29 @@ ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
 class Diary:
     """A journal in memory."""
 
-    sessions: list[str] = field(default_factory=list)
-    events: list[tuple[Event, int]] = field(default_factory=list)
+    begun: list[str] = field(default_factory=list)
+    events: list[tuple[Event, Beside]] = field(default_factory=list)
+    lived: int = 0
     closed: int = 0
     is_broken: bool = False
     problem: StoreNotice | None = None
 
-    def open(self, session_id: str, _profile: str) -> None:
-        self.sessions.append(session_id)
+    def begin(self, profile: str, _at: datetime, _elapsed_s: float) -> None:
+        self.begun.append(profile)
 
-    def record(self, event: Event, *, link: int) -> None:
+    def record(self, event: Event, beside: Beside) -> None:
         if self.is_broken:
             raise OSError("cannot write")
-        self.events.append((event, link))
+        self.events.append((event, beside))
+
+    def lives(self, _at: datetime) -> None:
+        self.lived += 1
 
     def take_problem(self) -> StoreNotice | None:
         problem, self.problem = self.problem, None
         return problem
 
-    def close(self) -> None:
+    def close(self, _at: datetime) -> None:
         self.closed += 1
 
 

@@ -1,0 +1,55 @@
+"""Journals to write to, and what they wrote."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from stui_supervisor.adapters.structlog_journal import StructlogJournal
+from stui_supervisor.asides import Beside
+from stui_supervisor.events import Problem, Transition
+from stui_supervisor.states import State, Trigger
+
+AT: Final = datetime(2026, 11, 22, 13, 30, 0, 123456, tzinfo=UTC)
+_OF_THE_RUN: Final = {"run_began", "run_continued", "run_ended", "transition"}
+
+
+def problem(number: int = 0, message: str = "m") -> Problem:
+    return Problem(at=AT, code=f"code{number}", message=message, hint="h")
+
+
+def moved(to_state: State = State.RESTORING, trigger: Trigger = Trigger.RESTORE) -> Transition:
+    from_state = State.DISCONNECTED if to_state is State.RESTORING else State.RESTORING
+    return Transition(at=AT, from_state=from_state, to_state=to_state, trigger=trigger, reason="", endpoint=None)
+
+
+def begin(journal: StructlogJournal, profile: str = "p") -> None:
+    """A run begins, and has left the state in which nothing is written yet."""
+    journal.begin(profile, AT, 0.0)
+    journal.record(moved(), Beside(0))
+    journal.record(moved(State.CONNECTING, Trigger.RESTORED), Beside(1))
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def only_file(home: Path) -> Path:
+    (file,) = (home / "logs").iterdir()
+    return file
+
+
+def codes(file: Path) -> list[str]:
+    """Of the problems, and the names of other lines but those of the run itself."""
+    told = [line.get("code", line["event"]) for line in lines(file)]
+    return [name for name in told if name not in _OF_THE_RUN]
+
+
+def written(journal: StructlogJournal) -> None:
+    """What was recorded so far, and has news, is in the file."""
+    done = threading.Event()
+    journal._worker.post(done.set)
+    assert done.wait(10)
