@@ -59,6 +59,7 @@ class Driver:
         self._subscriber = Subscriber(outside.make_subscription, self.feed)
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_ended = False
+        self._session_told: str | None = None
         self._saves = 0
         self._saving: dict[int, asyncio.Future[None]] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
@@ -242,7 +243,9 @@ class Driver:
 
     def _beside(self, event: Event) -> Beside:
         """What the journal says beside an event; the most of it only of a change of the state, which is rare."""
-        link, session = self._core.link, self._core.session.id
+        if self._core.is_running:  # at its end it has given the session back
+            self._session_told = self._core.session.id
+        link, session = self._core.link, self._session_told
         if not isinstance(event, Transition):
             return Beside(link, session)
         image, boot = self._core.answering.image, self._core.answering.process.boot

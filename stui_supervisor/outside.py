@@ -118,7 +118,12 @@ def assemble(
     if settings.journal:
         from stui_supervisor.adapters.structlog_journal import StructlogJournal  # noqa: PLC0415  # can be off
 
-        journal = StructlogJournal(places.logs, settings, secrets=lambda: tuple(keyring.in_use))
+        journal = StructlogJournal(
+            places.logs,
+            settings,
+            secrets=lambda: tuple(keyring.in_use),
+            libzmq=_version_of_libzmq if link is None else lambda: None,
+        )
 
     def open_store() -> SessionStore:
         from stui_supervisor.adapters.session_files import SessionFiles  # noqa: PLC0415  # off the loop
@@ -150,6 +155,13 @@ def assemble(
         lookout,
         os.path.normpath(places.sessions_root),  # resolving would read the disk
     )
+
+
+def _version_of_libzmq() -> str:
+    """Called in a thread, which may have to wait for the import."""
+    import zmq  # noqa: PLC0415  # off the loop
+
+    return zmq.zmq_version()
 
 
 def without_keys(link: LinkFactory) -> MakeLink:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.canary import leaks_in
+from tests.support.log_reading import faults_in
 
 # A skip that starts like this is about another system or account; nothing that is installed could cure it.
 _NOT_FOR_US = ("only on ", "nothing is denied to root")
@@ -91,6 +92,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
             pytest.fail(f"left behind: {', '.join(sorted(left))}", pytrace=False)
         threading.Event().wait(0.01)
     return result
+
+
+@pytest.fixture(autouse=True)
+def every_log_is_right(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each line of each log that a test has left in its directory is one that a support person can rely on."""
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if directory is not None and request.node.get_closest_marker("odd_logs") is None:
+        assert faults_in(directory) == []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -166,7 +166,6 @@ class Digest:
         self._latest: datetime | None = None
         self._beside = Beside()
         self._entered_s = began_s
-        self.state = State.DISCONNECTED
 
     def lines(self, event: Event, beside: Beside) -> list[Line]:
         """The lines that ``event`` causes: none, its own, or summaries before it."""
@@ -189,8 +188,7 @@ class Digest:
         return [*self._clock_set_back(line), *self.flush(at), line]
 
     def head(self, at: datetime, values: Mapping[str, Any]) -> Line:
-        """The first line of a file in which the run goes on."""
-        values = {**values, "state": self.state}
+        """The first line of a file in which the run goes on, with these values."""
         return Line(at, LineName.RUN_CONTINUED, self._beside.link, values, session=self._beside.session)
 
     def _caused(self, event: Event, line: Line, kind: _Kind, beside: Beside) -> list[Line]:
@@ -218,7 +216,7 @@ class Digest:
         own = line._replace(values=values, is_warning=(event.from_state, event.trigger) in _FAULTS)
         if event.to_state not in {State.CONNECTING, State.RECOVERING}:
             self._attempt = 0
-        self.state, self._entered_s = event.to_state, beside.elapsed_s
+        self._entered_s = beside.elapsed_s
         return [*self.flush(line.at), own]
 
     def _clock_set_back(self, line: Line) -> list[Line]:

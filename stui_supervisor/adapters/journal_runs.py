@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -29,13 +28,13 @@ class LastRun(NamedTuple):
     session: str | None
 
 
-def first_values(began_at: datetime, settings: Settings) -> dict[str, Any]:
+def first_values(began_at: datetime, settings: Settings, libzmq: str | None) -> dict[str, Any]:
     """What the first line of a run says of it: with which parts it runs and where, and what was set."""
     return {
         "began_at": stamp(began_at),
         "version": __version__,
         "python": platform.python_version(),
-        "libzmq": _libzmq(),
+        "libzmq": libzmq,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "pid": os.getpid(),
         "settings": {
@@ -88,15 +87,6 @@ def without_end(name: str, run: LastRun) -> dict[str, Any]:
         "state": run.state,
         "last_session": run.session,
     }
-
-
-def _libzmq() -> str | None:
-    """None where links of the program's own are used, and ZeroMQ is not there."""
-    if "zmq" not in sys.modules:
-        return None
-    import zmq  # noqa: PLC0415  see above
-
-    return zmq.zmq_version()
 
 
 def _lines(content: bytes) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ and structlog's global configuration are neither read nor changed.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -52,6 +53,8 @@ _OURS: Final = re.compile(
 )
 _ROUTINE_MAX: Final = JOURNAL_QUEUE_LENGTH // 4
 _KEPT_S: Final = timedelta(days=SESSION_KEPT_DAYS).total_seconds()
+# What tells of a run at its beginning does not wait for structlog: who is killed then is known all the same.
+_WITHOUT_STRUCTLOG: Final = {LineName.RUN_BEGAN, LineName.RUN_WITHOUT_END}
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
@@ -77,13 +80,19 @@ class _Recorded(NamedTuple):
 class StructlogJournal:
     """The Journal of one supervisor, in the directory ``logs``.
 
-    ``secrets`` gives the texts that no line may hold; it is called from the journal's own thread.
+    ``secrets`` gives the texts that no line may hold, ``libzmq`` its version or None where it is not used; both are
+    called from the journal's own thread.
     """
 
     def __init__(
-        self, logs: Path, settings: Settings, *, secrets: Callable[[], Iterable[Secret]] = tuple[Secret, ...]
+        self,
+        logs: Path,
+        settings: Settings,
+        *,
+        secrets: Callable[[], Iterable[Secret]] = tuple[Secret, ...],
+        libzmq: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._scribe = _Scribe(logs, settings, secrets)
+        self._scribe = _Scribe(logs, settings, secrets, libzmq)
         self._worker = Worker("stui-journal")
         self._queue: deque[_Begun | _Recorded | _Closed] = deque()
         self._dropped = 0
@@ -101,9 +110,10 @@ class StructlogJournal:
         return problem
 
     def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
-        """A run begins. It is written with its first news, so that nothing is imported while the program starts."""
+        """A run begins, which is written at once; what follows with its first news, as structlog is slow to import."""
         self._queue.append(_Begun(profile, at, elapsed_s))
         self._is_open, self._has_news, self._alive_at = True, False, at
+        self._wake()
 
     def record(self, event: Event, beside: Beside) -> None:
         """Write one event. Never blocks and never raises."""
@@ -113,8 +123,9 @@ class StructlogJournal:
             self._dropped += 1
             return
         self._queue.append(_Recorded(event, beside))
-        self._has_news |= isinstance(event, Transition) and event.to_state is not State.RESTORING
-        is_due = (self._has_news and not _is_routine(event)) or len(self._queue) >= _ROUTINE_MAX
+        is_much = len(self._queue) >= _ROUTINE_MAX
+        self._has_news |= is_much or (isinstance(event, Transition) and event.to_state is not State.RESTORING)
+        is_due = self._has_news and (is_much or not _is_routine(event))
         if self._is_open and not self._is_awake and is_due:
             self._wake()
 
@@ -153,7 +164,7 @@ class StructlogJournal:
         """
         with self._one_drain:
             self._is_awake = False
-            while self._queue:
+            while self._queue and (self._has_news or not self._is_open or isinstance(self._queue[0], _Begun)):
                 match self._queue.popleft():
                     case _Begun(profile, at, elapsed_s):
                         self._scribe.begin(profile, at, elapsed_s)
@@ -172,11 +183,19 @@ class _Scribe:
     thread goes on with the next one and the link never hears of it. What is lost is counted.
     """
 
-    def __init__(self, logs: Path, settings: Settings, secrets: Callable[[], Iterable[Secret]]) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        settings: Settings,
+        secrets: Callable[[], Iterable[Secret]],
+        libzmq: Callable[[], str | None],
+    ) -> None:
         self.problem: StoreNotice | None = None
         self._logs = logs
         self._settings = settings
         self._secrets = secrets
+        self._libzmq = libzmq
+        self._logger: Any = None
         self._run: _Run | None = None
         self._file: RotatedFile | None = None
         self._dropped = 0
@@ -184,8 +203,12 @@ class _Scribe:
         self._written_at = 0.0
 
     def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
-        """The file is made with the first line."""
+        """The file is made, and earlier runs are told of; where that fails, it is tried again with each line."""
         self._run = _Run(profile, at, Digest(elapsed_s))
+        try:
+            self._opened(self._run)
+        except Exception as error:  # noqa: BLE001  # see the class
+            self._note_problem(error)
 
     def write(self, event: Event, beside: Beside, *, dropped: int) -> None:
         """Write what the event causes; ``dropped`` is how many events never came this far, ever."""
@@ -237,16 +260,21 @@ class _Scribe:
                 self._fail(error)
 
     def _put(self, run: _Run, file: RotatedFile, line: Line) -> None:
-        file.write(self._text(run, line), lambda: self._text(run, run.head(line.at, self._settings)))
+        file.write(self._text(run, line), lambda: self._text(run, self._head(run, line.at)))
         self._written_at = line.at.timestamp()
+        run.state = line.values["to"] if line.name is LineName.TRANSITION else run.state
+
+    def _head(self, run: _Run, at: datetime) -> Line:
+        """The first line of each further file, so that every file tells whose it is."""
+        return run.digest.head(at, {**first_values(run.at, self._settings, self._libzmq()), "state": run.state})
 
     def _opened(self, run: _Run) -> RotatedFile:
         """The file, in which the run has said that it began, and which runs before it have not ended."""
         if self._file is None:
-            first = self._text(run, Line(run.at, LineName.RUN_BEGAN, 0, first_values(run.at, self._settings)))
-            file = self._claimed(run)
+            first = Line(run.at, LineName.RUN_BEGAN, 0, first_values(run.at, self._settings, self._libzmq()))
+            text, file = self._text(run, first), self._claimed(run)
             try:
-                file.write(first)
+                file.write(text)
             except OSError:
                 file.close()
                 raise
@@ -286,13 +314,21 @@ class _Scribe:
                 yield line
 
     def _text(self, run: _Run, line: Line) -> str:
-        logger = run.logger = run.logger or _private_logger(self._secrets).bind(profile=run.profile)
-        log = logger.warning if line.is_warning else logger.info
-        text: str = log(line.name, timestamp=stamp(line.at), session=line.session, link=line.link, **line.values)
+        head = {"timestamp": stamp(line.at), "profile": run.profile, "session": line.session, "link": line.link}
+        if line.name in _WITHOUT_STRUCTLOG:
+            level = "warning" if line.is_warning else "info"
+            whole = _head_first(None, "", {**head, "level": level, "event": line.name, **line.values})
+            return redact(json.dumps(whole), self._secrets())
+        self._logger = self._logger or _private_logger(self._secrets)
+        log = self._logger.warning if line.is_warning else self._logger.info
+        text: str = log(line.name, **head, **line.values)
         return text
 
     def _fail(self, error: Exception) -> None:
         self._lost += 1
+        self._note_problem(error)
+
+    def _note_problem(self, error: Exception) -> None:
         self.problem = self.problem or StoreNotice(
             code="journal_unwritable",
             message=f"the log in {self._logs} cannot be written: {error}",
@@ -307,7 +343,7 @@ class _Run:
         self.profile = profile
         self.at = at
         self.digest = digest
-        self.logger: Any = None
+        self.state: str = State.DISCONNECTED  # as the lines written so far say
 
     @property
     def profile_in_names(self) -> str:
@@ -318,10 +354,6 @@ class _Run:
     def name(self) -> str:
         """That of its file, which later runs of this process and profile go on with."""
         return f"{self.profile_in_names}-{_process(os.getpid())}"
-
-    def head(self, at: datetime, settings: Settings) -> Line:
-        """The first line of each further file, so that every file tells whose it is."""
-        return self.digest.head(at, first_values(self.at, settings))
 
 
 @cache

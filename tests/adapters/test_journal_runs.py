@@ -102,6 +102,7 @@ def test_a_copy_of_a_log_is_not_taken_for_a_sign_of_life(tmp_path: Path) -> None
     assert without_end(before)[0]["alive_at"] == "2026-11-22T13:30:00.123+00:00"
 
 
+@pytest.mark.odd_logs
 @posix_only
 def test_a_line_that_was_cut_off_and_a_file_without_a_beginning_are_no_obstacle(tmp_path: Path) -> None:
     killed(tmp_path / "logs")
@@ -136,6 +137,7 @@ def test_a_run_that_goes_on_is_not_taken_for_one_without_an_end(tmp_path: Path) 
     assert lines(first)[-1]["event"] == "run_ended"
 
 
+@pytest.mark.odd_logs
 def test_a_bounded_number_of_runs_is_told_of_at_once_the_latest_first(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir(mode=0o700)
     began = {"event": "run_began", "timestamp": "2026-11-22T13:00:00.000+00:00", "profile": "p", "pid": 7}
