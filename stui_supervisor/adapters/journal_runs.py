@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -51,7 +50,7 @@ def last_run(content: bytes, touched_at_s: int | None) -> LastRun | None:
     ``touched_at_s`` are the seconds since 1970 at which the run said last, without a line, that it lived.
     """
     run: LastRun | None = None
-    for line in _lines(content):
+    for line in filter(None, map(_line, content.splitlines())):
         if line.get("event") in _BEGINNINGS:
             run = LastRun(
                 profile=_text(line, "profile") or "",
@@ -72,7 +71,7 @@ def last_run(content: bytes, touched_at_s: int | None) -> LastRun | None:
 
 def is_over(name: str, end: bytes) -> bool:
     """True where a log ends with the end of its last run, told by itself or by a later one."""
-    last: dict[str, Any] = next(reversed(list(_lines(end))), {})
+    last = next(filter(None, map(_line, reversed(end.splitlines()))), {})
     event = last.get("event")
     return event == LineName.RUN_ENDED or (event == LineName.RUN_WITHOUT_END and last.get("log") == name)
 
@@ -89,15 +88,14 @@ def without_end(name: str, run: LastRun) -> dict[str, Any]:
     }
 
 
-def _lines(content: bytes) -> Iterator[dict[str, Any]]:
-    """Every whole line of a log; a crash may have cut one off."""
-    for text in content.splitlines():
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(line, dict) and isinstance(line.get("event"), str) and isinstance(line.get("timestamp"), str):
-            yield line
+def _line(text: bytes) -> dict[str, Any] | None:
+    """One line of a log; None for what is none, as a crash may have cut it off."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(line, dict) and isinstance(line.get("event"), str) and isinstance(line.get("timestamp"), str)
+    return line if is_whole else None
 
 
 def _text(line: dict[str, Any], name: str) -> str | None:

@@ -62,6 +62,7 @@ class _Begun(NamedTuple):
     """A mark in the queue: a run begins."""
 
     profile: str
+    process: str
     at: datetime
     elapsed_s: float
 
@@ -111,7 +112,7 @@ class StructlogJournal:
 
     def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
         """A run begins, which is written at once; what follows with its first news, as structlog is slow to import."""
-        self._queue.append(_Begun(profile, at, elapsed_s))
+        self._queue.append(_Begun(profile, _process(os.getpid()), at, elapsed_s))
         self._is_open, self._has_news, self._alive_at = True, False, at
         self._wake()
 
@@ -166,8 +167,8 @@ class StructlogJournal:
             self._is_awake = False
             while self._queue and (self._has_news or not self._is_open or isinstance(self._queue[0], _Begun)):
                 match self._queue.popleft():
-                    case _Begun(profile, at, elapsed_s):
-                        self._scribe.begin(profile, at, elapsed_s)
+                    case _Begun() as begun:
+                        self._scribe.begin(begun)
                     case _Recorded(event, beside):
                         self._scribe.write(event, beside, dropped=self._dropped)
                     case _Closed(at):
@@ -202,9 +203,9 @@ class _Scribe:
         self._lost = 0
         self._written_at = 0.0
 
-    def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
+    def begin(self, begun: _Begun) -> None:
         """The file is made, and earlier runs are told of; where that fails, it is tried again with each line."""
-        self._run = _Run(profile, at, Digest(elapsed_s))
+        self._run = _Run(begun)
         try:
             self._opened(self._run)
         except Exception as error:  # noqa: BLE001  # see the class
@@ -300,7 +301,7 @@ class _Scribe:
         told = 0
         for path in sorted(self._logs.iterdir(), reverse=True):
             match = names.fullmatch(path.name)
-            if match is None or match[1] == _process(os.getpid()) or told == LOGS_TOLD:
+            if match is None or match[1] == run.process or told == LOGS_TOLD:
                 continue
             with suppress(OSError), abandoned(path) as log:
                 if log is None or is_over(log.name, log.end(LOG_END_BYTES)):
@@ -339,10 +340,11 @@ class _Scribe:
 class _Run:
     """One run, as the thread that writes it knows it."""
 
-    def __init__(self, profile: str, at: datetime, digest: Digest) -> None:
-        self.profile = profile
-        self.at = at
-        self.digest = digest
+    def __init__(self, begun: _Begun) -> None:
+        self.profile = begun.profile
+        self.process = begun.process
+        self.at = begun.at
+        self.digest = Digest(begun.elapsed_s)
         self.state: str = State.DISCONNECTED  # as the lines written so far say
 
     @property
@@ -353,7 +355,7 @@ class _Run:
     @property
     def name(self) -> str:
         """That of its file, which later runs of this process and profile go on with."""
-        return f"{self.profile_in_names}-{_process(os.getpid())}"
+        return f"{self.profile_in_names}-{self.process}"
 
 
 @cache

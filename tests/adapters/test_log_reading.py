@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stui_supervisor.adapters.journal_lines import LineName
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.asides import Beside, Woke
 from stui_supervisor.config import Settings
@@ -18,7 +19,7 @@ from stui_supervisor.events import AttemptScheduled, ContextSaved, RequestFinish
 from stui_supervisor.states import Outcome, State, Trigger
 from tests.support.canary import CANARY
 from tests.support.journals import AT, begin, problem
-from tests.support.log_reading import faults_in
+from tests.support.log_reading import REQUIRED, faults_in
 
 pytestmark = pytest.mark.odd_logs
 
@@ -80,6 +81,13 @@ def test_logs_that_are_as_they_should_be_have_no_faults(tmp_path: Path) -> None:
     assert len(list((tmp_path / "two").iterdir())) > 3
     live(tmp_path / "three", Settings(journal_max_bytes=2_000, journal_files=2))
     assert faults_in(tmp_path) == []
+
+
+def test_every_event_of_the_log_is_known_to_what_reads_it_and_to_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    explained = set(re.findall(r"`([a-z_]+)`", readme.partition("### What the log says")[2].partition("\n## ")[0]))
+    names = {name.value for name in LineName}
+    assert (names - explained, names ^ REQUIRED.keys()) == (set(), set())
 
 
 Damage = Callable[[Lines], Any]

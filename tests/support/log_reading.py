@@ -83,7 +83,7 @@ _RUN: Final[Mapping[str, Is]] = MappingProxyType(
     }
 )
 _PROBLEM: Final[Mapping[str, Is]] = MappingProxyType({"code": text, "message": text, "hint": text})
-_REQUIRED: Final[Mapping[str, Mapping[str, Is]]] = MappingProxyType(
+REQUIRED: Final[Mapping[str, Mapping[str, Is]]] = MappingProxyType(
     {
         "run_began": _RUN,
         "run_continued": {**_RUN, "state": one_of(State)},
@@ -182,7 +182,7 @@ def shape_of(line: dict[str, Any]) -> Iterator[str]:
     """What is wrong with a line, whatever came before it."""
     if list(line)[: len(_HEAD)] != _HEAD:
         yield f"does not begin with {_HEAD}"
-    elif line["event"] not in _REQUIRED:
+    elif line["event"] not in REQUIRED:
         yield "its event is not known"
     else:
         required = {**_IN_EACH, **_required(line)}
@@ -199,7 +199,7 @@ def shape_of(line: dict[str, Any]) -> Iterator[str]:
 
 def _required(line: dict[str, Any]) -> Mapping[str, Is]:
     """The fields that this line has beside those of every line; whoever knows the kind of a failure may add that."""
-    required = _REQUIRED[line["event"]]
+    required = REQUIRED[line["event"]]
     if line.get("trigger") == Trigger.ESTABLISHED:
         return {**required, **_ESTABLISHED}
     return {**required, **_SUMMARY} if "count" in line and line["event"] in _COUNTED else required
