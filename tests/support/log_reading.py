@@ -209,6 +209,7 @@ class Story:
     """The lines of one process and profile, from its oldest file on."""
 
     def __init__(self) -> None:
+        self._is_known = False
         self._state: str | None = None
         self._entered: datetime | None = None
         self._latest: datetime | None = None
@@ -235,6 +236,8 @@ class Story:
                 yield "belongs to no run"
             case "transition":
                 yield from self._moved(line, at)
+            case "lines_dropped":
+                self._state = self._entered = None  # where it is now, the next transition says
             case "run_ended":
                 if line["began_at"] != self._began_at:
                     yield "another run has begun"
@@ -246,18 +249,18 @@ class Story:
         if line["timestamp"] != line["began_at"]:
             yield "did not begin when it was written"
         self._is_over, self._began_at = False, line["began_at"]
-        self._state, self._entered = State.DISCONNECTED.value, self._latest
+        self._is_known, self._state, self._entered = True, State.DISCONNECTED.value, self._latest
 
     def _continued(self, line: dict[str, Any]) -> Iterator[str]:
-        if self._state is None:  # what came before is gone
-            self._is_over, self._began_at, self._state = False, line["began_at"], line["state"]
+        if not self._is_known:  # what came before is gone
+            self._is_known, self._is_over, self._began_at, self._state = True, False, line["began_at"], line["state"]
         if self._is_over or line["began_at"] != self._began_at:
             yield "goes on with a run that is over, or that never began"
-        if line["state"] != self._state:
+        if self._state not in {None, line["state"]}:
             yield f"the state was {self._state}"
 
     def _moved(self, line: dict[str, Any], at: datetime) -> Iterator[str]:
-        if line["from"] != self._state:
+        if self._state not in {None, line["from"]}:
             yield f"the state was {self._state}"
         if ALLOWED.get((State(line["from"]), Trigger(line["trigger"]))) != line["to"]:
             yield "the table knows no such transition"
