@@ -231,9 +231,13 @@ class Story:
                 yield from self._continued(line)
             case "run_without_end" if line["log"] == log:
                 self._is_over, self._began_at = True, None
-                return
             case _ if self._is_over:
                 yield "belongs to no run"
+            case _:
+                yield from self._went_on(line, at)
+
+    def _went_on(self, line: dict[str, Any], at: datetime) -> Iterator[str]:
+        match line["event"]:
             case "transition":
                 yield from self._moved(line, at)
             case "lines_dropped":
