@@ -13,7 +13,7 @@ from stui_supervisor import effects, inputs
 from stui_supervisor.adapters.worker import Worker, in_thread
 from stui_supervisor.asides import Aside, Beside
 from stui_supervisor.audience import Audience
-from stui_supervisor.config import SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
+from stui_supervisor.config import JOURNAL_ALIVE_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import Core
 from stui_supervisor.credential_thread import CredentialThread
 from stui_supervisor.errors import StoreError
@@ -60,6 +60,7 @@ class Driver:
         self._keyring = CredentialThread(outside.keyring, self.feed)
         self._journal_ended = False
         self._session_told: str | None = None
+        self._lives_from = 0.0  # when the log is told so next
         self._saves = 0
         self._saving: dict[int, asyncio.Future[None]] = {}
         self._replies: dict[int, asyncio.Future[Reply]] = {}
@@ -259,13 +260,15 @@ class Driver:
 
     def _tend_log(self) -> None:
         """Let the log show that the program lives; one that cannot be written is told to the user."""
-        journal = self._outside.journal
+        journal, now = self._outside.journal, self._outside.clock.monotonic()
         if journal is None or self._journal_ended:
             return
-        utc = self._outside.clock.utc()
-        journal.lives(utc)
+        if now >= self._lives_from:
+            self._lives_from = now + JOURNAL_ALIVE_S
+            journal.lives(self._outside.clock.utc())
         notice = journal.take_problem()
         if notice is not None:
+            utc = self._outside.clock.utc()
             self._audience.tell(Problem(at=utc, code=notice.code, message=notice.message, hint=notice.hint))
 
     def _finish(self, effect: effects.Finish) -> None:

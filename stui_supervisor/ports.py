@@ -246,7 +246,7 @@ class Journal(Protocol):
         """Write one event: a log is no reason to lose a link."""
 
     def lives(self, at: datetime) -> None:
-        """The run lives; called every few seconds while a link is wanted."""
+        """The run lives; called every JOURNAL_ALIVE_S while a link is wanted."""
 
     def take_problem(self) -> StoreNotice | None:
         """Why lines are missing on the disk, as the first failure said; once, for one warning."""

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.canary import leaks_in
+from tests.support.journals import finish_writing
 from tests.support.log_reading import faults_in
 
 # A skip that starts like this is about another system or account; nothing that is installed could cure it.
@@ -100,6 +101,7 @@ def every_log_is_right(request: pytest.FixtureRequest) -> Iterator[None]:
     directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     yield
     if directory is not None and request.node.get_closest_marker("odd_logs") is None:
+        finish_writing()
         assert faults_in(directory) == []
 
 

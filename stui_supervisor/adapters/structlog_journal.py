@@ -26,7 +26,6 @@ from stui_supervisor.adapters.rotated_file import RotatedFile, abandoned, remove
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.asides import Beside
 from stui_supervisor.config import (
-    JOURNAL_ALIVE_S,
     JOURNAL_CLOSE_S,
     JOURNAL_QUEUE_LENGTH,
     LOG_END_BYTES,
@@ -131,15 +130,10 @@ class StructlogJournal:
             self._wake()
 
     def lives(self, at: datetime) -> None:
-        """The run lives at this moment, which the file shows from time to time."""
-        if (
-            self._is_open
-            and self._alive_at is not None
-            and abs((at - self._alive_at).total_seconds()) > JOURNAL_ALIVE_S
-        ):
-            self._alive_at = at
-            if not self._is_awake:
-                self._wake()
+        """The run lives at this moment, which the file shows."""
+        self._alive_at = at
+        if self._is_open and not self._is_awake:
+            self._wake()
 
     def close(self, at: datetime) -> None:
         """Write what is left, for at most a moment, and let go of the file. A later ``begin`` starts anew."""

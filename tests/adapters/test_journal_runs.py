@@ -13,14 +13,14 @@ import pytest
 
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.config import LOGS_TOLD, Settings
-from tests.support.journals import AT, begin, lines, only_file
+from tests.support.journals import begin, close, lines, only_file
 
 PROGRAM = """
 import os, pathlib, signal, sys
 from datetime import timedelta
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.config import Settings
-from tests.support.journals import AT, begin, written
+from tests.support.journals import AT, begin, close, written
 journal = StructlogJournal(pathlib.Path(sys.argv[1]), Settings())
 begin(journal)
 written(journal)
@@ -47,7 +47,7 @@ def live(logs: Path, profile: str = "p") -> None:
     """A run of this very process, from its beginning to its end."""
     journal = StructlogJournal(logs, Settings())
     begin(journal, profile)
-    journal.close(AT)
+    close(journal)
 
 
 def without_end(file: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from stui_supervisor.config import Settings
 from stui_supervisor.events import AttemptScheduled, ContextSaved, RequestFinished, Transition
 from stui_supervisor.states import Outcome, State, Trigger
 from tests.support.canary import CANARY
-from tests.support.journals import AT, begin, problem
+from tests.support.journals import AT, begin, close, problem
 from tests.support.log_reading import REQUIRED, faults_in
 
 pytestmark = pytest.mark.odd_logs
@@ -50,7 +50,7 @@ def live(logs: Path, settings: Settings | None = None) -> None:
         at = AT + timedelta(seconds=number)
         moved = Transition(at=at, from_state=before, to_state=after, trigger=trigger, reason="", endpoint=None)
         journal.record(moved, beside)
-    journal.close(at)
+    close(journal, at)
 
 
 def read(logs: Path) -> tuple[Path, Lines]:

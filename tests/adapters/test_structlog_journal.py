@@ -22,10 +22,9 @@ from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.asides import Beside
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
-from stui_supervisor.ports import Journal
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import State, Trigger
-from tests.support.journals import AT, begin, codes, lines, moved, only_file, problem, written
+from tests.support.journals import AT, begin, close, codes, lines, moved, only_file, problem, written
 
 SETTINGS = Settings()
 
@@ -44,14 +43,14 @@ def make(tmp_path: Path) -> Iterator[Callable[..., StructlogJournal]]:
 
     yield make
     for journal in made:
-        journal.close(AT)
+        close(journal)
 
 
 Make = Callable[..., StructlogJournal]
 
 
 def test_a_run_is_told_from_its_first_line_to_its_last(tmp_path: Path, make: Make) -> None:
-    journal: Journal = make(Settings(journal_files=2, give_up_after_s=60.0), libzmq=lambda: "4.3.5")
+    journal = make(Settings(journal_files=2, give_up_after_s=60.0), libzmq=lambda: "4.3.5")
     journal.begin("work", AT.astimezone(timezone(timedelta(hours=2))), 7.0)
     journal.record(
         Transition(
@@ -64,7 +63,7 @@ def test_a_run_is_told_from_its_first_line_to_its_last(tmp_path: Path, make: Mak
         ),
         Beside(4, "session-1", 7.25),
     )
-    journal.close(AT + timedelta(seconds=2))
+    close(journal, AT + timedelta(seconds=2))
     first, second, last = lines(only_file(tmp_path))
     assert first == {
         "timestamp": "2026-11-22T13:30:00.123+00:00",
@@ -140,7 +139,7 @@ def test_one_process_goes_on_with_the_file_of_its_profile(tmp_path: Path, make: 
         journal = make()
         begin(journal)
         journal.record(problem(number), Beside(1))
-        journal.close(AT)
+        close(journal)
     events = [line["event"] for line in lines(only_file(tmp_path))]
     assert events == ["run_began", "transition", "transition", "problem", "run_ended"] * 3
 
@@ -171,8 +170,8 @@ def test_a_journal_that_was_closed_may_be_opened_again(tmp_path: Path, make: Mak
     for number in range(3):
         begin(journal)
         journal.record(problem(number), Beside(1))
-        journal.close(AT)
-        journal.close(AT)
+        close(journal)
+        close(journal)
     assert codes(only_file(tmp_path)) == ["code0", "code1", "code2"]
 
 
@@ -181,7 +180,7 @@ def test_closing_writes_what_was_only_counted(tmp_path: Path, make: Make) -> Non
     begin(journal)
     for _ in range(100):
         journal.record(ContextSaved(at=AT, bytes=1), Beside(1))
-    journal.close(AT)
+    close(journal)
     saved = [line for line in lines(only_file(tmp_path)) if line["event"] == "saved"]
     assert sum(line.get("count", 1) for line in saved) == 100
 
@@ -201,7 +200,7 @@ def test_the_files_of_a_process_stay_within_their_bounds_and_each_tells_whose_it
     begin(journal)
     for number in range(100):
         journal.record(problem(number), Beside(1, "s1"))
-    journal.close(AT)
+    close(journal)
     current, *older = sorted((tmp_path / "logs").iterdir(), key=lambda path: (len(path.name), path.name))
     name = current.name.removesuffix(".jsonl")
     assert [path.name for path in older] == [f"{name}.1.jsonl", f"{name}.2.jsonl"]
@@ -221,7 +220,7 @@ def test_a_file_too_small_for_anything_has_its_head_and_one_line(tmp_path: Path,
     begin(journal)
     for number in range(3):
         journal.record(problem(number), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert [line["event"] for line in lines(only_file(tmp_path))] == ["run_continued", "run_ended"]
 
 
@@ -238,7 +237,7 @@ def test_the_log_that_nobody_used_for_long_goes_at_the_end_also_one_of_an_earlie
         os.utime(tmp_path / "logs" / name, (time.time() - age * 86_400,) * 2)
     journal = make()
     begin(journal)
-    journal.close(AT)
+    close(journal)
     found = {file.name for file in (tmp_path / "logs").iterdir()}
     assert found & (gone | kept).keys() == kept.keys()
     assert len(found - kept.keys()) == 1
@@ -287,7 +286,7 @@ def test_a_flood_of_notifications_crowds_no_line_out(tmp_path: Path, make: Make)
     for number in range(JOURNAL_QUEUE_LENGTH + 50):
         journal.record(Notification(at=AT, topic="errors", body=number), Beside(1))
     journal.record(problem(1), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert codes(only_file(tmp_path)) == ["code1"]
 
 
@@ -297,7 +296,7 @@ def test_a_directory_that_cannot_be_made_is_one_problem_and_no_error(tmp_path: P
     begin(journal)
     for number in range(3):
         journal.record(problem(number), Beside(1))
-    journal.close(AT)
+    close(journal)
     notice = journal.take_problem()
     assert notice is not None
     assert journal.take_problem() is None
@@ -319,11 +318,11 @@ def test_lines_that_a_disk_refused_are_counted_once_it_takes_them_again(tmp_path
     journal = StructlogJournal(tmp_path / "logs", SETTINGS, secrets=secrets)
     begin(journal)
     journal.record(problem(1), Beside(1))
-    journal.close(AT)
+    close(journal)
     (tmp_path / "logs").unlink()
     begin(journal)
     journal.record(problem(2), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert refused.is_set()
     assert [(line["event"], line.get("count")) for line in lines(only_file(tmp_path))] == [
         ("run_began", None),
@@ -344,7 +343,7 @@ def test_an_event_that_cannot_be_shown_costs_its_own_line_only(tmp_path: Path, m
     begin(journal)
     journal.record(Problem(at=AT, code="bad", message=broken, hint=""), Beside(1))
     journal.record(problem(2), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert codes(only_file(tmp_path)) == ["lines_dropped", "code2"]
     assert journal.take_problem() is not None
 
@@ -353,7 +352,7 @@ def test_secrets_do_not_reach_the_disk(tmp_path: Path, make: Make) -> None:
     journal = make(secrets=lambda: (Secret("known-canary"),))
     begin(journal)
     journal.record(problem(1, 'refused {"auth_token": "keyed-canary"} of known-canary'), Beside(1))
-    journal.close(AT)
+    close(journal)
     (line,) = [line for line in lines(only_file(tmp_path)) if line["event"] == "problem"]
     assert line["message"] == f'refused {{"auth_token": "{MASK}"}} of {MASK}'
 
@@ -365,7 +364,7 @@ def test_a_line_that_cannot_be_redacted_is_not_written(tmp_path: Path, make: Mak
     journal = make(secrets=secrets)
     begin(journal)
     journal.record(problem(), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert list(tmp_path.rglob("*.jsonl")) == []
 
 
@@ -373,7 +372,7 @@ def test_control_characters_are_escaped_in_the_file(tmp_path: Path, make: Make) 
     journal = make()
     begin(journal)
     journal.record(problem(1, "\x1b[31m\x9b\u202e\nred"), Beside(1))
-    journal.close(AT)
+    close(journal)
     for line in only_file(tmp_path).read_text("utf-8").removesuffix("\n").split("\n"):
         assert line.isprintable()
         assert line.isascii()
@@ -385,7 +384,7 @@ def test_the_logging_of_the_host_program_and_structlog_itself_stay_as_they_were(
     journal = make()
     begin(journal)
     journal.record(problem(), Beside(1))
-    journal.close(AT)
+    close(journal)
     assert (dict(structlog.get_config()), structlog.is_configured(), list(logging.root.handlers)) == before
     assert set(logging.root.manager.loggerDict) == loggers
     assert list(getattr(logging, "_handlerList")) == handlers  # noqa: B009  # private to logging, which types it not
@@ -400,7 +399,7 @@ def test_a_configuration_of_structlog_by_the_host_program_changes_nothing(tmp_pa
         journal = make()
         begin(journal)
         journal.record(problem(), Beside(1))
-        journal.close(AT)
+        close(journal)
     finally:
         structlog.reset_defaults()
     assert codes(only_file(tmp_path)) == ["code0"]
@@ -438,10 +437,10 @@ def test_opening_and_closing_often_leaks_no_descriptor(make: Make) -> None:
     journal = make()
     for _ in range(2):
         begin(journal)
-        journal.close(AT)
+        close(journal)
     before = len(list(Path("/dev/fd").iterdir()))
     for number in range(50):
         begin(journal, f"p{number % 3}")
         journal.record(problem(number), Beside(1))
-        journal.close(AT)
+        close(journal)
     assert len(list(Path("/dev/fd").iterdir())) == before

@@ -16,6 +16,7 @@ from stui_supervisor.testing import FakePeer, Reach
 from tests.support.backend_process import BackendProcess
 from tests.support.client_process import ClientProcess
 from tests.support.embedded_image import EmbeddedImage
+from tests.support.journals import finish_writing
 from tests.support.scenes import ENDPOINT, scene
 from tests.support.watching import LIMIT_S, entering, next_of
 
@@ -23,6 +24,7 @@ Line = dict[str, Any]
 
 
 def files(home: Path) -> list[Path]:
+    finish_writing()
     return sorted((home / "logs").iterdir())
 
 

@@ -33,6 +33,19 @@ def begin(journal: StructlogJournal, profile: str = "p") -> None:
     journal.record(moved(State.CONNECTING, Trigger.RESTORED), Beside(1))
 
 
+def close(journal: StructlogJournal, at: datetime = AT) -> None:
+    """The run has ended, and all of it is written."""
+    journal.close(at)
+    finish_writing()
+
+
+def finish_writing() -> None:
+    """What is to be written by runs that have ended is in their files, however long a busy machine takes for that."""
+    for thread in threading.enumerate():
+        if thread.name == "stui-journal":
+            thread.join(10)
+
+
 def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
