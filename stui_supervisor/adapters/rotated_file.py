@@ -24,6 +24,7 @@ from stui_supervisor.config import JOURNAL_SLACK
 
 _SUFFIX: Final = ".jsonl"
 _NS: Final = 1_000_000_000
+_TAKEN: Final = {errno.EACCES, errno.EAGAIN, errno.EDEADLK, 0}  # 0: Wine does not say more
 _LOCKED_BYTE: Final = 0x7FFF_FFFF  # Windows keeps others from reading what is locked, and no log is so long
 _MODE: Final = stat.S_IRUSR | stat.S_IWUSR
 _FLAGS: Final = (
@@ -194,10 +195,8 @@ def _lock(descriptor: int) -> _Lock:
             import fcntl  # noqa: PLC0415  # not on Windows
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return _Lock.ELSEWHERE
-    except OSError:  # not every file system has locks
-        return _Lock.UNKNOWN
+    except OSError as error:  # not every file system has locks
+        return _Lock.ELSEWHERE if error.errno in _TAKEN else _Lock.UNKNOWN
     return _Lock.OURS
 
 

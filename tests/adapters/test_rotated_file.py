@@ -118,7 +118,7 @@ def test_when_somebody_else_has_changed_a_log_nobody_knows_when_it_was_touched(t
     file = rotated_file(tmp_path)
     file.write("one")
     file.close()
-    os.utime(tmp_path / "s.jsonl", ns=(0, 1_000_000_001))
+    os.utime(tmp_path / "s.jsonl", ns=(0, 1_000_001_000))
     with abandoned(tmp_path / "s.jsonl") as log:
         assert log is not None
         assert log.touched_at_s is None
