@@ -112,6 +112,8 @@ class Image:
     def _evaluate(self, parameters: Parameters, now: float) -> Result:
         code = _text(parameters, "code")
         workspace = self._workspace_of(parameters, now)
+        if workspace is not self._workspace:
+            self.sessions.refuse_above_limit(0, now)
         began_s = time.perf_counter()
         try:
             value = evaluate(code, workspace, wait=self._wait)

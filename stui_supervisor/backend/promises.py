@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from stui_supervisor.backend.refusals import Kind, Refusal
-from stui_supervisor.config import BACKEND_KEYS_KEPT
+from stui_supervisor.config import BACKEND_KEY_MAX_LENGTH, BACKEND_KEYS_KEPT
 from stui_supervisor.wire.capabilities import DEADLINE_PARAMETER, KEY_PARAMETER
 
 
@@ -24,7 +25,7 @@ class Promises:
 
     def remember(self, keys: Iterable[str]) -> None:
         """Take these for keys of requests that ran; the oldest of too many are forgotten."""
-        self._keys |= dict.fromkeys(keys)
+        self._keys |= dict.fromkeys(map(_bounded, keys))
         for key in self.keys[:-BACKEND_KEYS_KEPT]:
             del self._keys[key]
 
@@ -37,10 +38,15 @@ class Promises:
             return False
         if not isinstance(key, str):
             raise Refusal(Kind.INVALID_PARAMETERS, f"the parameter {KEY_PARAMETER} has to be text")
-        if key in self._keys:
+        if _bounded(key) in self._keys:
             raise Refusal(Kind.REPEATED, "a request with this key has run")
         self.remember([key])
         return True
+
+
+def _bounded(key: str) -> str:
+    """The key itself, or what is as good as one that would take too much memory."""
+    return key if len(key) <= BACKEND_KEY_MAX_LENGTH else sha256(key.encode()).hexdigest()
 
 
 def _seconds(deadline: object) -> float:

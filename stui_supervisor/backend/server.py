@@ -14,7 +14,7 @@ import traceback
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import zmq
 
@@ -25,12 +25,16 @@ from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.settings import BackendSettings
 from stui_supervisor.backend.socket_file import private_socket
+from stui_supervisor.backend.state_lock import take_lock
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.secret import MASK
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _BIND_HINTS: Final = {
     errno.EINVAL: "write tcp://127.0.0.1:5555 or tcp://127.0.0.1:*",
@@ -66,6 +70,8 @@ class Backend:
         self._replies = self._context.socket(zmq.REP)
         self._notifications = self._context.socket(zmq.PUB)
         self._doorkeeper: Doorkeeper | None = None
+        self._lock: BaseFileLock | None = None
+        self._is_unsaved = False
 
     @property
     def wakeup_fileno(self) -> int:
@@ -76,6 +82,7 @@ class Backend:
         """Listen, and take up the sessions of the state file. Raises ConfigurationError."""
         if self._settings.state_file is not None:
             try:
+                self._lock = take_lock(self._settings.state_file)
                 kept = state_file.load(self._settings.state_file)
             except StoreError as error:
                 raise ConfigurationError(error.message, hint=error.hint) from error
@@ -109,6 +116,7 @@ class Backend:
                 if time.monotonic() >= clean_up_s:
                     self.image.sessions.clean_up(time.time())
                     clean_up_s = time.monotonic() + BACKEND_CLEANUP_INTERVAL_S
+        self.image.changed |= self._is_unsaved
         self._save()
         self.close()
 
@@ -119,10 +127,12 @@ class Backend:
             self._waker.send(b"\0")
 
     def close(self) -> None:
-        """Let go of the sockets; ``serve`` does it by itself."""
+        """Let go of the sockets and of the state file; ``serve`` does it by itself."""
         if self._doorkeeper is not None:
             self._doorkeeper.close()
         self._context.destroy(linger=0)
+        if self._lock is not None:
+            self._lock.release()
         self._wake.close()
         self._waker.close()
 
@@ -181,8 +191,12 @@ class Backend:
         self.image.changed = False
         try:
             self._keep()
-        except StoreError as error:
-            complain(error)
+        except StoreError as error:  # tried again with the next change and at the end, and told once
+            if not self._is_unsaved:
+                complain(error)
+            self._is_unsaved = True
+        else:
+            self._is_unsaved = False
 
     def _keep(self) -> None:
         if self._settings.state_file is not None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from stui_supervisor import exact_json
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.smalltalk.values import Workspace
-from stui_supervisor.config import BACKEND_SESSIONS_PER_CLIENT
+from stui_supervisor.config import BACKEND_SESSION_BYTES, BACKEND_SESSIONS_MAX_BYTES, BACKEND_SESSIONS_PER_CLIENT
 from stui_supervisor.wire.dialects import timestamp
+from stui_supervisor.wire.limits import parsed_bytes
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -25,6 +30,15 @@ class Session:
     used_at: float
     state: dict[str, Any] = field(default_factory=dict)
     workspace: Workspace = field(default_factory=Workspace)
+    state_bytes: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.state_bytes = _bytes_of(self.state)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it takes in memory."""
+        return BACKEND_SESSION_BYTES + _bytes_of(self.client_id) + self.state_bytes + self.workspace.weight
 
 
 class Sessions:
@@ -36,10 +50,11 @@ class Sessions:
         self._changed = changed
 
     def create(self, client_id: str, now: float) -> Session:
-        """A new session. Raises Refusal when the client has as many as it may."""
+        """A new session. Raises Refusal when the client has as many as it may, or all together are too large."""
         if len(self.of_client(client_id, now)) >= BACKEND_SESSIONS_PER_CLIENT:
             raise Refusal(Kind.TOO_MANY_SESSIONS, f"a client may have {BACKEND_SESSIONS_PER_CLIENT} sessions at most")
         session = Session(str(uuid.uuid4()), client_id, now, now, now)
+        self.refuse_above_limit(session.size_bytes, now)
         self.all[session.session_id] = session
         self._changed("created", session)
         return session
@@ -66,9 +81,12 @@ class Sessions:
         return session
 
     def keep_state(self, session_id: str, state: dict[str, Any], now: float) -> Session:
-        """Replace the state of a session."""
+        """Replace the state of a session. Raises Refusal as ``find``, and when all together would get too large."""
         session = self.find(session_id, now)
-        session.state, session.modified_at = state, now
+        state_bytes = _bytes_of(state)
+        if state_bytes > session.state_bytes:
+            self.refuse_above_limit(state_bytes - session.state_bytes, now)
+        session.state, session.state_bytes, session.modified_at = state, state_bytes, now
         self._changed("updated", session)
         return session
 
@@ -78,6 +96,17 @@ class Sessions:
         del self.all[session_id]
         self._changed("closed", session)
         return session
+
+    def refuse_above_limit(self, more_bytes: int, now: float) -> None:
+        """Raises Refusal when all sessions would take too much memory with so many bytes more."""
+        if self._size_bytes() + more_bytes > BACKEND_SESSIONS_MAX_BYTES:
+            self.clean_up(now)
+            if self._size_bytes() + more_bytes > BACKEND_SESSIONS_MAX_BYTES:
+                limit = f"{BACKEND_SESSIONS_MAX_BYTES:,} bytes"
+                raise Refusal(Kind.TOO_MANY_SESSIONS, f"all sessions together may take {limit}; close one")
+
+    def _size_bytes(self) -> int:
+        return sum(session.size_bytes for session in self.all.values())
 
     def clean_up(self, now: float) -> None:
         """Forget the expired ones."""
@@ -107,6 +136,10 @@ class Sessions:
             "is_expired": left_s <= 0,
             "is_active": left_s > 0,
         }
+
+
+def _bytes_of(value: Any) -> int:
+    return parsed_bytes(exact_json.dumps(value, _ENCODER).encode())
 
 
 def _iso(seconds: float) -> str:

@@ -10,6 +10,7 @@ from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.smalltalk.messages import understood
+from stui_supervisor.config import BACKEND_SESSIONS_MAX_BYTES
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request
 
@@ -237,3 +238,14 @@ def test_the_right_token_opens_and_later_commands_need_none(tmp_path: Path) -> N
     session = asked.ask("create_session", client_id="c", auth_token=tmp_path.name)
     asked.ask("restore_session", session_id=session["session_id"], auth_token=tmp_path.name)
     assert asked.ask("evaluate", code="1")["result"] == "1"
+
+
+def test_in_a_full_image_a_session_can_be_looked_at_and_closed_and_puts_nothing_more_into_it() -> None:
+    asked = Asked()
+    session_id = asked.session()
+    asked.image.sessions.look_at(session_id).state_bytes = BACKEND_SESSIONS_MAX_BYTES
+    kind, why = asked.refusal("evaluate", code="x := 1", session_id=session_id)
+    assert (kind, why) == (Kind.TOO_MANY_SESSIONS, "all sessions together may take 60,000,000 bytes; close one")
+    assert asked.ask("evaluate", code="1")["result"] == "1"
+    assert asked.ask("restore_session", session_id=session_id)["is_active"] is True
+    assert asked.ask("close_session", session_id=session_id)["closed"] is True

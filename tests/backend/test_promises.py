@@ -6,7 +6,7 @@ import pytest
 
 from stui_supervisor.backend.promises import Promises
 from stui_supervisor.backend.refusals import Kind, Refusal
-from stui_supervisor.config import BACKEND_KEYS_KEPT
+from stui_supervisor.config import BACKEND_KEY_MAX_LENGTH, BACKEND_KEYS_KEPT
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -65,3 +65,16 @@ def test_only_so_many_keys_are_remembered_the_newest() -> None:
     for number in range(BACKEND_KEYS_KEPT + 5):
         promises.admit({"idempotency_key": str(number)}, NOW)
     assert promises.keys == [str(number) for number in range(5, BACKEND_KEYS_KEPT + 5)]
+
+
+def test_a_long_key_runs_once_too_and_takes_no_more_memory_than_a_short_one() -> None:
+    promises = Promises()
+    long = "k" * 1_000_000
+    assert promises.admit({"idempotency_key": long}, NOW) is True
+    assert refusal(promises, idempotency_key=long) is Kind.REPEATED
+    assert promises.admit({"idempotency_key": long + "k"}, NOW) is True
+    promises.remember([long, "k" * BACKEND_KEY_MAX_LENGTH])
+    assert [len(key) for key in promises.keys] == [64, 64, BACKEND_KEY_MAX_LENGTH]
+    restarted = Promises()
+    restarted.remember(promises.keys)
+    assert refusal(restarted, idempotency_key=long) is Kind.REPEATED

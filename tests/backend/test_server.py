@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.server import Backend
+from stui_supervisor.backend.state_file import load
 from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
@@ -225,6 +226,20 @@ def test_a_state_file_that_cannot_be_written_any_more_is_reported_and_served_wit
     lines = capfd.readouterr().err.splitlines()
     assert lines[0].startswith("stui-supervisor: ")
     assert "  name another state file" in lines
+
+
+def test_what_could_not_be_saved_is_told_once_and_saved_at_the_end(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    in_the_way = tmp_path / "sessions.json.tmp"
+    with serving(state_file=tmp_path / "sessions.json") as (_, client):
+        in_the_way.mkdir()
+        for _ in range(2):
+            session_id = client.result("create_session", client_id="c")["session_id"]
+        in_the_way.rmdir()
+        client.ask("ping")  # changes nothing
+    assert capfd.readouterr().err.count("stui-supervisor: ") == 1
+    assert session_id in [session.session_id for session in load(tmp_path / "sessions.json").sessions]
 
 
 @pytest.mark.parametrize("option", ["state_file", "executed_log"])

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from stui_supervisor.backend.smalltalk.messages import CLASSES, send
-from stui_supervisor.backend.smalltalk.syntax import Chain, Literal, Node, Variable, parse
+from stui_supervisor.backend.smalltalk.syntax import Chain, Literal, Node, Variable, parse_and_count
 from stui_supervisor.backend.smalltalk.values import Delay, EvaluationError, Value, Workspace, cost, shown
-from stui_supervisor.config import EVALUATOR_MAX_COST
+from stui_supervisor.config import EVALUATOR_MAX_COST, EVALUATOR_TOKEN_COST
 
 _CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "nil": None, **CLASSES}
 
@@ -19,18 +19,26 @@ def evaluate(code: str, workspace: Workspace, *, wait: Callable[[float], None]) 
     ``wait`` blocks for some seconds; a Delay uses it. What was assigned before an error stays
     assigned, as in an image. Raises EvaluationError, and whatever ``wait`` does.
     """
-    return _Evaluation(workspace, wait).run(code)
+    return Evaluation(workspace, wait=wait).run(code)
 
 
-class _Evaluation:
-    def __init__(self, workspace: Workspace, wait: Callable[[float], None]) -> None:
+class Evaluation:
+    """One piece of code, or several that may cost only so much together."""
+
+    def __init__(
+        self, workspace: Workspace, *, wait: Callable[[float], None], max_cost: int = EVALUATOR_MAX_COST
+    ) -> None:
         self._workspace = workspace
         self._wait = wait
+        self._max_cost = max_cost
         self._cost = 0
 
     def run(self, code: str) -> Value:
+        """As ``evaluate``."""
         value: Value = None
-        for statement in parse(code):
+        statements, words = parse_and_count(code)
+        self._charge_units(words * EVALUATOR_TOKEN_COST)
+        for statement in statements:
             value = self._value_of(statement.expression)
             for name in statement.targets:
                 if name in _CONSTANTS:
@@ -41,6 +49,7 @@ class _Evaluation:
     def _value_of(self, node: Node) -> Value:
         match node:
             case Literal(value):
+                self._charge(value)
                 return value
             case Variable(name):
                 return self._look_up(name)
@@ -68,6 +77,9 @@ class _Evaluation:
         return answer
 
     def _charge(self, *values: Value) -> None:
-        self._cost += sum(map(cost, values))
-        if self._cost > EVALUATOR_MAX_COST:
+        self._charge_units(sum(map(cost, values)))
+
+    def _charge_units(self, units: int) -> None:
+        self._cost += units
+        if self._cost > self._max_cost:
             raise EvaluationError("the evaluation takes too much work")

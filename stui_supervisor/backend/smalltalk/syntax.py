@@ -95,7 +95,14 @@ class _Token:
 
 def parse(code: str) -> tuple[Statement, ...]:
     """Read the whole code before any of it runs. Raises EvaluationError where it is not understood."""
-    return _Parser(tuple(_tokens(code))).code()
+    statements, _ = parse_and_count(code)
+    return statements
+
+
+def parse_and_count(code: str) -> tuple[tuple[Statement, ...], int]:
+    """As ``parse``, and of how many words and signs the code is."""
+    tokens = tuple(_tokens(code))
+    return _Parser(tokens).code(), len(tokens)
 
 
 def _tokens(code: str) -> Iterator[_Token]:
@@ -201,8 +208,9 @@ class _Parser:
 
 
 def _string(text: str) -> str:
-    check_length(len(text))
-    return text[1:-1].replace("''", "'")
+    written = text[1:-1].replace("''", "'")
+    check_length(len(written))
+    return written
 
 
 def _number(text: str) -> Value:
@@ -213,7 +221,8 @@ def _number(text: str) -> Value:
         if math.isinf(value):
             raise EvaluationError(f"{shown(text)} is beyond a float")
         return value
-    check_bits((len(mantissa) + abs(exponent)) * _DIGIT_BITS)
+    at_least = len(mantissa.lstrip("-0")) - 1 + abs(exponent)  # so that the largest integer can be written, too
+    check_bits(at_least * _DIGIT_BITS)
     whole = int(mantissa) if len(mantissa) < _QUICK_DIGITS else int(Decimal(mantissa))
     return checked(Fraction(whole) * Fraction(10) ** exponent if exponent else whole)
 

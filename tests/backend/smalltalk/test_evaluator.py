@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.backend.smalltalk.evaluator import evaluate
+from stui_supervisor.backend.smalltalk.evaluator import Evaluation, evaluate
 from stui_supervisor.backend.smalltalk.values import Delay, EvaluationError, Value, Workspace, print_string
+from stui_supervisor.config import EVALUATOR_TOKEN_COST
 
 
 def value_of(code: str, workspace: Workspace | None = None) -> Value:
@@ -110,3 +111,10 @@ def test_a_long_chain_of_messages_is_no_depth() -> None:
 def test_no_code_raises_anything_but_an_evaluation_error(words: list[str]) -> None:
     with contextlib.suppress(EvaluationError):
         value_of(" ".join(words))
+
+
+def test_pieces_of_code_that_may_cost_only_so_much_together_end_in_an_error() -> None:
+    evaluation = Evaluation(Workspace(), wait=lambda _seconds: None, max_cost=3 * EVALUATOR_TOKEN_COST + 2 * 101)
+    assert [evaluation.run("'%s'" % ("x" * 100)) for _ in range(2)] == ["x" * 100] * 2
+    with pytest.raises(EvaluationError, match="takes too much work"):
+        evaluation.run("(1)")
