@@ -30,13 +30,13 @@ from stui_supervisor.diagrams.layout import (
     label_lines,
 )
 from stui_supervisor.diagrams.notations import markdown
-from stui_supervisor.diagrams.words import KIND_COLOURS, KIND_MEANINGS, STATE_MEANINGS
+from stui_supervisor.diagrams.words import KIND_COLOURS, KIND_LINES, KIND_MEANINGS, STATE_MEANINGS
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.table import ALLOWED, TABLE, EdgeKind, Row
 
 COMMITTED = Path(__file__).parent.parent / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"
-NAMES = ["states.mmd", "states.dot", "states.svg"]
+NAMES = ["states.mmd", "states.dot", "states.svg", "README.md"]
 MONOSPACE_WIDTH = 0.61  # as SANS_WIDTH
 
 
@@ -245,7 +245,7 @@ def test_a_changed_or_missing_diagram_is_stale(tmp_path: Path) -> None:
 def test_the_table_in_a_readme_is_kept_and_what_is_around_it_stays(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- table: generated from here -->\nold\n<!-- table: to here -->\nafter\n", "utf-8")
-    assert diagrams.stale(tmp_path) == [*NAMES, "README.md"]
+    assert diagrams.stale(tmp_path) == NAMES
     diagrams.write(tmp_path)
     assert readme.read_text("utf-8") == (
         f"before\n<!-- table: generated from here -->\n\n{markdown()}\n<!-- table: to here -->\nafter\n"
@@ -255,5 +255,29 @@ def test_the_table_in_a_readme_is_kept_and_what_is_around_it_stays(tmp_path: Pat
 
 def test_a_readme_without_a_place_for_the_table_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine", "utf-8")
-    diagrams.write(tmp_path)
+    assert diagrams.write(tmp_path) == [tmp_path / name for name in NAMES[:-1]]
     assert (tmp_path / "README.md").read_text("utf-8") == "mine"
+    assert diagrams.stale(tmp_path) == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    "change", [None, "", "\n", "six", "`rejected`", "<!-- Made", "dotted", "diagram --check", "# The"]
+)
+def test_a_changed_or_missing_legend_is_stale(change: str | None, tmp_path: Path) -> None:
+    diagrams.write(tmp_path)
+    readme = tmp_path / "README.md"
+    if change is None:
+        readme.unlink()
+    else:
+        readme.write_text(readme.read_text("utf-8").replace(change, "else", 1) if change.strip() else change, "utf-8")
+    assert diagrams.stale(tmp_path) == ["README.md"]
+
+
+def test_the_legend_explains_every_kind_of_arrow_and_holds_the_table() -> None:
+    text = diagrams.legend()
+    assert markdown() in text
+    for kind in EdgeKind:
+        assert f"**{kind}** ({KIND_LINES[kind]}): {KIND_MEANINGS[kind]}" in text
+    assert len(set(KIND_LINES.values())) == len(EdgeKind)
+    assert len(State) == 6, "the legend says six"
+    assert set(re.findall(r"\]\(([\w.]+)\)", text)) == set(NAMES) - {"README.md"}

@@ -23,8 +23,8 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     what.add_argument(
         "--format", choices=("mermaid", "dot", "svg"), default="mermaid", help="the notation (default: mermaid)"
     )
-    what.add_argument("--check", metavar="DIR", type=Path, help="fail when a diagram in DIR is stale")
-    what.add_argument("--write", metavar="DIR", type=Path, help="write every diagram into DIR")
+    what.add_argument("--check", metavar="DIR", type=Path, help="fail when a diagram in DIR, or the legend, is stale")
+    what.add_argument("--write", metavar="DIR", type=Path, help="write every diagram and the legend into DIR")
     parser.set_defaults(run=run)
 
 
@@ -77,4 +77,9 @@ def _write(directory: Path, terminal: Terminal) -> ExitCode:
         terminal.answer({"written": [str(path) for path in written]})
     for path in written:
         terminal.line(str(path))
+    for name in diagrams.stale(directory):
+        terminal.note(
+            f"{directory / name} is your own and stays as it is. For a legend there, remove it, "
+            f"or give its table a place: {diagrams.PLACE}"
+        )
     return ExitCode.DONE

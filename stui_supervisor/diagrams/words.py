@@ -1,4 +1,4 @@
-"""What the states and the kinds of edges mean, in the user's words, and the colours of the kinds."""
+"""What the states and the kinds of edges mean, in the user's words, and how the kinds are drawn."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ KIND_MEANINGS: Final[Mapping[EdgeKind, str]] = {
     EdgeKind.FAULT: "something went wrong",
     EdgeKind.RECOVERY: "it mends by itself",
     EdgeKind.USER: "a person or the program decides",
+}
+
+KIND_LINES: Final[Mapping[EdgeKind, str]] = {
+    EdgeKind.PROGRESS: "solid",
+    EdgeKind.FAULT: "dashed",
+    EdgeKind.RECOVERY: "dashes and dots",
+    EdgeKind.USER: "dotted",
 }
 
 # Dark enough to read as text on a light ground, and apart for eyes that confuse red and green.

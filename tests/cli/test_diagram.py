@@ -65,13 +65,33 @@ def test_a_stale_diagram_fails_the_check_and_says_how_to_mend_it(
 
 
 def test_written_diagrams_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = ["states.mmd", "states.dot", "states.svg"]
+    names = ["states.mmd", "states.dot", "states.svg", "README.md"]
     assert run("--write", str(tmp_path / "new")) == ExitCode.DONE
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "new" / name) for name in names]
     assert run("--check", str(tmp_path / "new"), as_json=True) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == {"stale": []}
     assert run("--write", str(tmp_path / "new"), as_json=True) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == {"written": [str(tmp_path / "new" / name) for name in names]}
+
+
+def test_a_stale_legend_fails_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    diagrams.write(tmp_path)
+    (tmp_path / "README.md").unlink()
+    assert run("--check", str(tmp_path)) == ExitCode.FAILED
+    assert capsys.readouterr().err.startswith(f"stale in {tmp_path}: README.md. Run: ")
+
+
+def test_a_readme_of_ones_own_stays_and_it_is_said_how_to_get_the_legend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("mine", "utf-8")
+    assert run("--write", str(tmp_path)) == ExitCode.DONE
+    assert capsys.readouterr().err == (
+        f"{readme} is your own and stays as it is. For a legend there, remove it, or give its table a place: "
+        "<!-- table: generated from here --> and, on a later line, <!-- table: to here -->\n"
+    )
+    assert readme.read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("option", ["--check", "--write"])
