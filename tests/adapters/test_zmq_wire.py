@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import Any, cast
+
+import zmq
+
+from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.zmq_wire import Wire
+from stui_supervisor.failures import Failure, FailureKind
+from tests.support.link_listener import TIMES
+from tests.support.scripted_zmq import ScriptedContext
+from tests.support.watching import until
+
+
+async def test_replies_that_are_there_at_the_end_are_handed_on_before_it() -> None:
+    context, readiness, heard = ScriptedContext(), Readiness(), list[Any]()
+    wire = Wire(
+        heard.append,
+        lambda _wire, failure: heard.append(failure),
+        cast("Any", context),
+        readiness,
+        0,
+        zmq.DEALER,
+        in_clear=True,
+    )
+    with closing(readiness), closing(wire):
+        context.happens(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        wire.connect("tcp://127.0.0.1:1", TIMES, ())
+        assert await wire.outcome
+        wire.read()
+        await asyncio.sleep(0)  # by now it has looked for what had come before
+        context.one.messages += [[b"t", b"", b"first"], [b"t", b"", b"last words"]]
+        context.happens(zmq.EVENT_DISCONNECTED)
+        context.monitor.announced()  # the other socket's descriptor may be looked at later
+        await until(lambda: Failure(FailureKind.RESET) in heard)
+        assert heard == [[b"t", b"", b"first"], [b"t", b"", b"last words"], Failure(FailureKind.RESET)]
