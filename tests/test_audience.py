@@ -66,6 +66,95 @@ async def test_a_slow_reader_holds_no_more_than_its_bytes() -> None:
     assert await read(stream) == [EventsDropped(at=event(6).at, count=1), event(7)]
 
 
+async def test_the_count_of_what_was_lost_is_exact_however_many_and_begins_anew_when_it_was_told() -> None:
+    stream = EventStream()
+    many = 12 * EVENT_QUEUE_LENGTH + 7
+    for number in range(EVENT_QUEUE_LENGTH + many):
+        stream.put(event(number))
+    assert await anext(stream) == EventsDropped(at=event(many - 1).at, count=many)
+    assert await anext(stream) == event(many)
+    for number in range(3):
+        stream.put(event(number))  # for one of them there is room now
+    assert await anext(stream) == EventsDropped(at=event(many + 2).at, count=2)
+    assert await anext(stream) == event(many + 3)
+
+
+async def test_what_fits_exactly_is_kept_and_one_byte_more_is_not() -> None:
+    stream = EventStream()
+    stream.put(event(1), EVENT_QUEUE_BYTES - 1)
+    stream.put(event(2), 1)
+    assert await anext(stream) == event(1)
+    stream.put(event(3), EVENT_QUEUE_BYTES - 1)
+    assert await anext(stream) == event(2)
+    stream.put(event(4), 2)
+    assert await anext(stream) == EventsDropped(at=event(3).at, count=1)
+    assert await anext(stream) == event(4)
+
+
+async def test_what_was_read_out_of_several_makes_room_for_as_much() -> None:
+    stream = EventStream()
+    half = EVENT_QUEUE_BYTES // 2
+    stream.put(event(0), half)
+    for number in range(1, 9):
+        stream.put(event(number), half)
+        assert await anext(stream) == event(number - 1)
+
+
+async def test_a_reader_that_has_read_waits_for_the_next() -> None:
+    stream = EventStream()
+    stream.put(event(1))
+    assert await anext(stream) == event(1)
+    reading = asyncio.create_task(anext(stream))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    stream.put(event(2))
+    assert await reading == event(2)
+
+
+async def test_a_stream_of_before_the_run_hears_it_unless_it_was_told_of_the_end() -> None:
+    audience = Audience(between_runs=True)
+    told, untold = audience.subscribe(), audience.subscribe()
+    assert await read(told) == []
+    audience.begin()
+    during = audience.subscribe()
+    readings = [asyncio.create_task(anext(stream)) for stream in (untold, during)]
+    await asyncio.sleep(0)
+    assert not any(reading.done() for reading in readings)
+    audience.tell(event(0))
+    assert [await reading for reading in readings] == [event(0)] * 2
+    audience.tell(event(1))
+    audience.close(SupervisorError("stopped"))
+    audience.tell(event(2))
+    assert [await read(stream) for stream in (told, untold, during)] == [[], [event(1)], [event(1)]]
+
+
+async def test_who_may_not_read_a_stream_takes_nothing_from_it() -> None:
+    refused = SupervisorError("elsewhere")
+    is_elsewhere = True
+
+    def check() -> None:
+        if is_elsewhere:
+            raise refused
+
+    audience = Audience(check)
+    stream = audience.subscribe()
+    audience.tell(event(1))
+    with pytest.raises(SupervisorError, match="elsewhere"):
+        await anext(stream)
+    is_elsewhere = False
+    assert await anext(stream) == event(1)
+
+
+async def test_nobody_has_to_look_at_a_wait_that_was_refused(caplog: pytest.LogCaptureFixture) -> None:
+    audience = Audience()
+    waits = [audience.wait({State.CONNECTED})]
+    audience.entered(State.DISCONNECTED, AuthenticationFailed("no"))
+    assert waits.pop().done()
+    await asyncio.sleep(0)  # what is to be called when it is done lets go of it
+    gc.collect()
+    assert caplog.records == []
+
+
 async def test_what_was_read_makes_room() -> None:
     audience = Audience()
     stream = audience.subscribe()

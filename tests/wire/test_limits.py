@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.config import INTEGER_MAX_DIGITS, MESSAGE_MAX_BYTES, MESSAGE_MAX_DEPTH, REPLY_MAX_VALUES
+from stui_supervisor.config import (
+    INTEGER_MAX_DIGITS,
+    MESSAGE_MAX_BYTES,
+    MESSAGE_MAX_DEPTH,
+    REPLY_MAX_VALUES,
+    VALUES_COUNTED_FROM_BYTES,
+)
 from stui_supervisor.wire.limits import MalformedMessage, parse, parsed_bytes, shown
 from tests.support.host_limits import digits_limited_to
 from tests.support.values import JSON_VALUES
@@ -94,6 +100,46 @@ def test_nesting_is_allowed_up_to_the_limit(depth: int, bracket: str) -> None:
     else:
         with pytest.raises(MalformedMessage, match="nested more than 64 levels deep"):
             parse(body)
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [(b"[", b"]"), (b'{"k":', b"}"), (b'[{"k":', b"}]")], ids=["lists", "objects", "both"]
+)
+def test_exactly_the_limit_of_levels_passes_and_one_more_does_not(opening: bytes, closing: bytes) -> None:
+    levels = MESSAGE_MAX_DEPTH // (opening.count(b"[") + opening.count(b"{"))
+    exactly = opening * levels + b"1" + closing * levels
+    parse(exactly)
+    with pytest.raises(MalformedMessage, match=f"^nested more than {MESSAGE_MAX_DEPTH} levels deep$"):
+        parse(b"[" + exactly + b"]")
+    with pytest.raises(MalformedMessage, match="nested more than"):
+        parse(b'{"k":' + exactly + b"}")
+
+
+def test_the_limit_of_levels_is_met_exactly_where_there_are_more_brackets_than_levels() -> None:
+    beside = b"[]," * MESSAGE_MAX_DEPTH
+    inner = MESSAGE_MAX_DEPTH - 1
+    parse(b"[" + beside + b"[" * inner + b"]" * inner + b"]")
+    with pytest.raises(MalformedMessage, match="nested more than"):
+        parse(b"[" + beside + b"[" * (inner + 1) + b"]" * (inner + 1) + b"]")
+
+
+def test_the_limit_of_values_is_met_exactly_and_only_in_what_is_larger_than_its_bytes() -> None:
+    padding = VALUES_COUNTED_FROM_BYTES - len(b'[1,2,""]')
+    small = b'[1,2,"' + b"x" * padding + b'"]'
+    assert len(small) == VALUES_COUNTED_FROM_BYTES
+    parse(small, max_values=1)
+    large = small.replace(b"x", b"xx", 1)
+    parse(large, max_values=3)  # a bracket and two commas
+    with pytest.raises(MalformedMessage, match="^more than 2 values in a large message$"):
+        parse(large, max_values=2)
+
+
+@pytest.mark.parametrize("sign", [b"", b"-"], ids=["positive", "negative"])
+@pytest.mark.parametrize("around", [b"%s", b"[0,%s]", b'{"a":{"b":%s}}'], ids=["alone", "in a list", "in an object"])
+def test_exactly_the_limit_of_digits_passes_and_one_more_does_not(sign: bytes, around: bytes) -> None:
+    parse(around % (sign + b"7" * INTEGER_MAX_DIGITS))
+    with pytest.raises(MalformedMessage, match=r"^an integer of 4,301 digits, and 4,300 are the limit$"):
+        parse(around % (sign + b"7" * (INTEGER_MAX_DIGITS + 1)))
 
 
 def test_brackets_in_strings_and_side_by_side_are_no_nesting() -> None:
