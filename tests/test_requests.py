@@ -330,3 +330,21 @@ def test_a_request_that_was_cancelled_and_not_taken_is_not_put_back() -> None:
     box.cancel(1)
     box.put_back(b"t")
     assert (box.take(NOW), len(box)) == (None, 0)
+
+
+def test_what_ends_for_a_trouble_says_so_and_of_which_kind_only_where_it_was_not_sent() -> None:
+    box = queued(request(1, timeout=1.0), request(2, timeout=1.0))
+    send(box)
+    unsent, sent = box.expire(NOW + 2, "nobody listens", "refused")
+    assert (unsent.error.failure, sent.error.failure) == ("refused", None)
+    assert "(nobody listens)" in str(unsent.error)
+
+
+def test_only_what_has_waited_over_the_end_of_a_link_has_outlived_its_process() -> None:
+    box = queued(request(1))
+    assert [one.has_outlived_process for one in box._waiting] == [False]
+    box.link_down(NOW, reason="gone", keep_waiting=True)
+    box.submit(request(2))
+    box.link_up()
+    box.submit(request(3))
+    assert [one.has_outlived_process for one in box._waiting] == [True, True, False]

@@ -156,3 +156,12 @@ def test_ids_that_a_process_gave_out_name_a_part_of_it(parameters: dict[str, Any
 )
 def test_names_that_outlive_a_process_are_none_of_its_parts(parameters: dict[str, Any]) -> None:
     assert not names_part_of_process(parameters)
+
+
+def test_what_is_nested_deeper_than_any_message_counts_as_part_of_a_process_and_what_is_not_does_not() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(MESSAGE_MAX_DEPTH - 1):
+        nested = {"a": nested}
+    assert not names_part_of_process(nested)
+    assert names_part_of_process({"a": nested})
+    assert names_part_of_process({"a": [nested["a"]], "b": [nested]})

@@ -287,3 +287,36 @@ def test_nearly_right_messages_raise_nothing_but_malformed_message(
     body = json.dumps(outer | {name: inner | {"type": "Response", "data": outer}}).encode()
     with contextlib.suppress(MalformedMessage):
         decode(body)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        ({"code": "Outer", "data": {"code": "Inner", "error_type": "X", "type": "Y"}}, "Inner"),
+        ({"code": "Outer", "data": {"error_type": "X", "type": "Y"}}, "Outer"),
+        ({"code": "Outer", "error_type": "X", "type": "Y", "data": None}, "Outer"),
+        ({"error_type": "X", "type": "Y", "data": {"code": "Inner"}}, "Inner"),
+        ({"error_type": "X", "data": {"error_type": "X", "type": "Y"}}, "InternalError"),
+        ({"code": "Outer", "data": {"code": None, "error_type": "X"}}, "InternalError"),
+    ],
+)
+def test_the_word_for_an_error_in_an_envelope_is_its_code_the_inner_one_first(data: Any, word: str) -> None:
+    assert decode(response({"response_type": "Error", **data})).error_type == word
+
+
+def test_the_words_of_an_error_beside_its_data_count_where_the_data_is_no_object() -> None:
+    assert decode(response({"response_type": "Error", "message": "outer", "data": "inner"})).message == "outer"
+    assert decode(response({"response_type": "Error", "data": "inner"})).message == "inner"
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"error_type": "Named", "code": "Other", "type": "Another"}, "Named"),
+        ({"code": "Other", "type": "Another"}, "Error"),
+        ({"error_type": None, "code": "Other"}, "Error"),
+    ],
+)
+def test_the_word_for_an_error_of_the_command_dialect_is_its_error_type(fields: Any, word: str) -> None:
+    reply = decode(json.dumps({"id": "m", "status": "error", "error": "no", **fields}).encode())
+    assert (reply.error_type, reply.message) == (word, "no")

@@ -130,7 +130,7 @@ def test_the_limit_of_values_is_met_exactly_and_only_in_what_is_larger_than_its_
     parse(small, max_values=1)
     large = small.replace(b"x", b"xx", 1)
     parse(large, max_values=3)  # a bracket and two commas
-    with pytest.raises(MalformedMessage, match="^more than 2 values in a large message$"):
+    with pytest.raises(MalformedMessage, match=r"^more than 2 values in a large message$"):
         parse(large, max_values=2)
 
 

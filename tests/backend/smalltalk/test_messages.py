@@ -13,6 +13,7 @@ from stui_supervisor.backend.smalltalk.values import (
     Symbol,
     Value,
 )
+from stui_supervisor.config import INTEGER_MAX_DIGITS
 
 
 def short(value: object) -> str:
@@ -92,7 +93,8 @@ STRING, DELAY = ClassNamed("String"), ClassNamed("Delay")
         ("abc", "asSymbol", [], Symbol("abc")),
         ("-12", "asInteger", [], -12),
         ("1_2", "asInteger", [], None),
-        ("9" * 5_000, "asInteger", [], None),
+        ("9" * INTEGER_MAX_DIGITS, "asInteger", [], 10**INTEGER_MAX_DIGITS - 1),
+        ("9" * (INTEGER_MAX_DIGITS + 1), "asInteger", [], None),
         ("abc", "at:", [2], Character("b")),
         ("abc", "includesSubstring:", ["bc"], True),
         (True, "not", [], False),
