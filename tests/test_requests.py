@@ -348,3 +348,10 @@ def test_only_what_has_waited_over_the_end_of_a_link_has_outlived_its_process() 
     box.link_up()
     box.submit(request(3))
     assert [one.has_outlived_process for one in box._waiting] == [True, True, False]
+
+
+def test_what_comes_after_the_end_of_all_hope_for_a_link_has_outlived_no_process() -> None:
+    box = queued()
+    box.link_down(NOW, reason="another endpoint", keep_waiting=False)
+    box.submit(request(1))
+    assert [one.has_outlived_process for one in box._waiting] == [False]

@@ -165,3 +165,11 @@ def test_what_is_nested_deeper_than_any_message_counts_as_part_of_a_process_and_
     assert not names_part_of_process(nested)
     assert names_part_of_process({"a": nested})
     assert names_part_of_process({"a": [nested["a"]], "b": [nested]})
+
+
+def test_lists_are_looked_into_as_deeply_as_a_message_may_be() -> None:
+    nested: list[Any] = []
+    for _ in range(MESSAGE_MAX_DEPTH - 2):
+        nested = [nested]
+    assert not names_part_of_process({"a": nested})
+    assert names_part_of_process({"a": [nested]})
