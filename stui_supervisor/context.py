@@ -10,7 +10,7 @@ Nothing here reads a file, a clock or a socket.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
     DELETIONS_IN_ONE,
     KNOWN_COPIES,
+    LISTED_BYTES,
     SECTIONS_MAX,
     SHARED_DELETIONS_KEPT,
     TOMBSTONES_FOLDED,
@@ -26,6 +27,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.deletions import FORGOTTEN, Deletion, Shared, digest, is_shared, share, shared_in
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.parts import Portion, Steps, at_once
 from stui_supervisor.section import (
     COUNTER_MAX,
     METADATA_KEY,
@@ -37,17 +39,27 @@ from stui_supervisor.section import (
     total_bytes,
 )
 
-__all__ = ["METADATA_KEY", "Context", "Laid", "MergeResult", "Section", "encode_value"]
+__all__ = ["METADATA_KEY", "Context", "Laid", "MergeResult", "Merged", "Section", "encode_value"]
 
 
-class MergeResult(NamedTuple):
-    """What ``Context.merge`` found.
+@dataclass(slots=True)
+class Merged:
+    """What a merge has found, so far.
 
     ``taken`` are the names whose remote copy is ours now; ``newer`` the names whose local copy is
     newer than the remote one or missing there, so it has to be pushed; ``lost`` the copies with work
     in them that gave way, worth a snapshot, but none that our own section went through; ``doubtful`` those of
     ``taken`` that may be among the deletions which are forgotten.
     """
+
+    taken: list[str] = field(default_factory=list)
+    newer: list[str] = field(default_factory=list)
+    lost: dict[str, Section] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = ()
+
+
+class MergeResult(NamedTuple):
+    """The same at the end of a merge."""
 
     taken: tuple[str, ...] = ()
     newer: tuple[str, ...] = ()
@@ -60,6 +72,15 @@ class Laid(NamedTuple):
 
     sections: dict[str, Section]
     lost: dict[str, Section]
+    size_bytes: int
+
+
+class _Prepared(NamedTuple):
+    """What one comes to that is laid over another."""
+
+    own: dict[str, Section]
+    restored: Mapping[str, Section]
+    laid: Laid
 
 
 class Context(MutableMapping[str, Any]):
@@ -84,6 +105,7 @@ class Context(MutableMapping[str, Any]):
         self._floor = 0
         self._total_bytes = 0
         self._live = 0
+        self._prepared: _Prepared | None = None
 
     def sign_as(self, writer: str) -> None:
         """Sign what changes from now on so: the process is another one."""
@@ -146,7 +168,8 @@ class Context(MutableMapping[str, Any]):
 
     def carried_over(self, sections: Mapping[str, Section], on_disk: Mapping[str, Section]) -> dict[str, Section]:
         """The same; what earlier runs have changed and no disk has is a change of this one."""
-        unsaved = (name for name, section in sections.items() if on_disk.get(name) != section)
+        unsaved = [name for name, section in sections.items() if on_disk.get(name) is not section]
+        unsaved = [name for name in unsaved if on_disk.get(name) != sections[name]]  # a comparison costs ten looks
         ours = (name for name in unsaved if self._is_of_earlier_run(sections[name]) and not is_shared(name))
         return {**sections, **{name: replace(sections[name], writer=self._writer) for name in ours}}
 
@@ -163,7 +186,7 @@ class Context(MutableMapping[str, Any]):
         The result are the copies with work in them that gave way, worth a snapshot.
         """
         laid = self.over(self._sections, sections)
-        self._hold(laid.sections)
+        self._hold(laid.sections, laid.size_bytes)
         self._share_old_deletions()
         return laid.lost
 
@@ -172,26 +195,45 @@ class Context(MutableMapping[str, Any]):
 
         Of a section that was not changed here, the newer copy wins. Changes nothing.
         """
-        deleted, deleted_there = _shared_among(own), _shared_among(restored)
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared.restored is restored and prepared.own == own:
+            return prepared.laid
+        return at_once(self._laying(own, restored))
+
+    def preparing(self, restored: Mapping[str, Section]) -> Steps[None]:
+        """Do in parts what ``adopt`` or ``over`` will need of this; it is of use while nothing changes here."""
+        own = dict(self._sections)
+        laid = yield from self._laying(own, restored)
+        self._prepared = _Prepared(own, restored, laid)
+
+    def _laying(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> Steps[Laid]:
+        portion, deleted, deleted_there = Portion(), _shared_among(own), _shared_among(restored)
         floor = _floor(deleted_there)
-        sections: dict[str, Section] = {}
-        lost: dict[str, Section] = {}
-        for name, section in restored.items():
-            deletion = deleted.get(digest(name)) if deleted and name not in own else None
-            if deletion is None or not deletion.covers(section):
-                sections[name] = _out(section)
-            elif section.value is not None and not deletion.knows(section):
-                lost[name] = section
+        if portion.is_used_up(LISTED_BYTES * (len(own) + len(restored))):
+            yield
+        sections = {name: _out(section) for name, section in restored.items()}
+        lost = (yield from _taking_out(deleted, own, sections)) if deleted else dict[str, Section]()
+        if portion.is_used_up(LISTED_BYTES * len(sections)):
+            yield
         for name, section in own.items():
+            there = sections.get(name)
+            if there is section or (there is not None and _is_same(section, there)):
+                continue
+            if portion.is_used_up(len(section.value or b"")):
+                yield
             gone = deleted_there.get(digest(name)) if deleted_there and name not in restored else None
             if gone is not None and section.writer != self._writer and gone.covers(section):
-                if section.value is not None and not gone.knows(section):
-                    lost[name] = section
-                continue
-            sections[name], loser = self._over(section, sections.get(name), floor)
-            if loser is not None:
+                loser = None if gone.knows(section) else section
+            else:
+                sections[name], loser = self._over(section, there, floor)
+            if loser is not None and loser.value is not None:
                 lost[name] = loser
-        return Laid(sections, lost)
+        if portion.is_used_up(LISTED_BYTES * len(sections)):
+            yield
+        size_bytes = total_bytes(sections)
+        if portion.is_used_up(LISTED_BYTES * len(sections)):
+            yield
+        return Laid(sections, lost, size_bytes)
 
     def leave(self, on_disk: Mapping[str, Section]) -> None:
         """Hold only what no disk has: the rest is in another session, and stays there."""
@@ -203,60 +245,81 @@ class Context(MutableMapping[str, Any]):
 
     def pushed(self) -> None:
         """All of the present content is on its way to the image, which may have it from now on."""
-        self._sections = {name: _on_its_way(section) for name, section in self._sections.items()}
+        for name in self._sections:
+            self.on_its_way(name)
+
+    def on_its_way(self, name: str) -> Section | None:
+        """The section, which the image may have from now on; None where there is none."""
+        section = self._sections.get(name)
+        if section is not None:
+            section = self._sections[name] = _on_its_way(section)
+        return section
 
     def merge(self, remote: Mapping[str, Section], *, keeps_changes: bool = False) -> MergeResult:
-        """Take from ``remote`` what is newer there.
+        """The same as ``merging``, all in one turn."""
+        found = Merged()
+        at_once(self.merging(remote, found, keeps_changes=keeps_changes))
+        return MergeResult(tuple(found.taken), tuple(found.newer), found.lost, found.doubtful)
+
+    def merging(self, remote: Mapping[str, Section], found: Merged, *, keeps_changes: bool = False) -> Steps[None]:
+        """Take from ``remote`` what is newer there, and add to ``found``. Sections may change between two parts.
 
         The higher counter wins; between equal ones the writer, then the value decide, so that two
         sides that merge the same copies agree. A remote section that no longer fits is not taken. With
         ``keeps_changes`` what was changed here counts as newer, as in ``adopt``.
         """
-        taken: list[str] = []
-        newer = [name for name, section in self._sections.items() if name not in remote and not section.stays_here]
-        lost: dict[str, Section] = {}
+        missing = [name for name, section in self._sections.items() if name not in remote and not section.stays_here]
+        found.newer += missing
         deleted_there = shared_in(
             (name, theirs) for name, theirs in remote.items() if is_shared(name) and name not in self._sections
         )
+        portion = Portion()
+        if portion.is_used_up(LISTED_BYTES * (len(remote) + len(self._sections))):
+            yield
         deleted = {**deleted_there, **self._shared}
         for name, theirs in remote.items():
-            ours = self._sections.get(name)
-            if ours is theirs and ours.may_be_out:
-                continue
-            if ours is not None and equal(ours.value, theirs.value) and ours.tag == theirs.tag:
-                self._sections[name] = _with_known(_out(ours), theirs)
-                continue
-            if ours is None and deleted and self._is_deleted(name, theirs, deleted, lost):
-                newer += [name] if theirs.value is not None else []
-                continue
-            if keeps_changes and ours is not None and ours.writer == self._writer and ours.counter <= theirs.counter:
-                ours = self._sections[name] = replace(ours, counter=_after(theirs))
-            if ours is not None and _rank(ours) > _rank(theirs):
-                newer.append(name)
-                self._sections[name] = _won_over(theirs, ours)
-                loser: Section | None = theirs
-            elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
-                taken.append(name)
-                self._put(name, theirs if ours is None else replace(theirs, known=_latest(theirs.known, _past(ours))))
-                loser = ours
-            else:
-                loser = theirs
-            if loser is None or loser.value is None or equal(loser.value, self._value(name)):
-                continue
-            if loser is ours or ours is None or loser.sum_of_value() not in ours.known:
-                lost[name] = loser
-        taken += self._delete_what_was_deleted_there(deleted_there, lost)
-        doubtful = self._doubtful(taken, remote)
+            self._merge_one(name, theirs, found, deleted, keeps_changes=keeps_changes)
+            if portion.is_used_up(len(theirs.value or b"")):
+                yield
+        yield from self._deleting_what_was_deleted_there(deleted_there, found)
+        found.doubtful = self._doubtful(found.taken, remote)
         self._share_old_deletions()
-        return MergeResult(tuple(taken), tuple(newer), lost, doubtful)
 
-    def _hold(self, sections: Mapping[str, Section]) -> None:
+    def _merge_one(self, name: str, theirs: Section, found: Merged, deleted: Shared, *, keeps_changes: bool) -> None:
+        ours = self._sections.get(name)
+        if ours is theirs and ours.may_be_out:
+            return
+        if ours is not None and equal(ours.value, theirs.value) and ours.tag == theirs.tag:
+            self._sections[name] = _with_known(_out(ours), theirs)
+            return
+        if ours is None and deleted and self._is_deleted(name, theirs, deleted, found.lost):
+            found.newer += [name] if theirs.value is not None else []
+            return
+        if keeps_changes and ours is not None and ours.writer == self._writer and ours.counter <= theirs.counter:
+            ours = self._sections[name] = replace(ours, counter=_after(theirs))
+        if ours is not None and _rank(ours) > _rank(theirs):
+            found.newer.append(name)
+            self._sections[name] = _won_over(theirs, ours)
+            loser: Section | None = theirs
+        elif not self._is_one_too_many(name, theirs) and not self._is_too_large(name, theirs):
+            found.taken.append(name)
+            self._put(name, theirs if ours is None else replace(theirs, known=_latest(theirs.known, _past(ours))))
+            loser = ours
+        else:
+            loser = theirs
+        if loser is None or loser.value is None or equal(loser.value, self._value(name)):
+            return
+        if loser is ours or ours is None or loser.sum_of_value() not in ours.known:
+            found.lost[name] = loser
+
+    def _hold(self, sections: Mapping[str, Section], size_bytes: int | None = None) -> None:
         self._sections = dict(sections)
-        self._shared_names = dict.fromkeys(name for name in sections if is_shared(name))
+        deleted = [name for name, section in sections.items() if section.value is None]
+        self._shared_names = dict.fromkeys(filter(is_shared, deleted))
         self._shared = shared_in((name, sections[name]) for name in self._shared_names)
         self._floor = _floor(self._shared)
-        self._total_bytes = total_bytes(sections)
-        self._live = sum(section.value is not None for section in sections.values())
+        self._total_bytes = total_bytes(sections) if size_bytes is None else size_bytes
+        self._live = len(sections) - len(deleted)
 
     def _over(self, own: Section, restored: Section | None, floor: int) -> tuple[Section, Section | None]:
         """Which of the two is there from now on, and which one is to be kept as it gave way."""
@@ -264,9 +327,9 @@ class Context(MutableMapping[str, Any]):
             is_below = own.value is not None and own.counter <= floor
             return (replace(own, counter=floor + 1, writer=self._writer) if is_below else own), None
         if own.counter <= restored.counter and equal(own.value, restored.value):
-            return replace(restored, known=_latest(restored.known, own.known)), None
+            return _knowing(restored, _latest(restored.known, own.known)), None
         if own.writer != self._writer and _rank(own) < _rank(restored):
-            winner, loser = replace(restored, known=_latest(restored.known, _past(own))), own
+            winner, loser = _knowing(restored, _latest(restored.known, _past(own))), own
         else:
             counter, writer = own.counter, own.writer
             if counter <= restored.counter and writer == self._writer:
@@ -341,18 +404,20 @@ class Context(MutableMapping[str, Any]):
             lost[name] = theirs
         return True
 
-    def _delete_what_was_deleted_there(self, deleted: Shared, lost: dict[str, Section]) -> list[str]:
-        gone = []
-        for name, ours in list(self._sections.items()) if deleted else []:
-            deletion = deleted.get(digest(name)) if ours.value is not None else None
-            if deletion is None or not deletion.covers(ours):
+    def _deleting_what_was_deleted_there(self, deleted: Shared, found: Merged) -> Steps[None]:
+        portion = Portion()
+        for name in list(self._sections) if deleted else []:
+            if portion.is_used_up():
+                yield
+            ours = self._sections.get(name)
+            deletion = deleted.get(digest(name)) if ours is not None and ours.value is not None else None
+            if ours is None or deletion is None or not deletion.covers(ours):
                 continue
-            gone.append(name)
+            found.taken.append(name)
             self._remove(name)
             self._put(name, Section(None, deletion.counter, "", _past(ours)))
             if not deletion.knows(ours):
-                lost[name] = ours
-        return gone
+                found.lost[name] = ours
 
     def _doubtful(self, taken: list[str], remote: Mapping[str, Section]) -> tuple[str, ...]:
         forgotten = self._sections.get(FORGOTTEN)
@@ -394,12 +459,34 @@ class Context(MutableMapping[str, Any]):
 
 
 def _shared_among(sections: Mapping[str, Section]) -> dict[bytes, Deletion]:
-    return shared_in((name, section) for name, section in sections.items() if is_shared(name))
+    deleted = [name for name, section in sections.items() if section.value is None]
+    return shared_in((name, sections[name]) for name in filter(is_shared, deleted))
 
 
 def _floor(deleted: Shared) -> int:
     """The counter above which nothing is taken for what was deleted."""
     return max((deletion.counter for deletion in deleted.values()), default=0)
+
+
+def _taking_out(deleted: Shared, own: Mapping[str, Section], sections: dict[str, Section]) -> Steps[dict[str, Section]]:
+    """Take what was deleted long ago out of what was restored; what of that is worth a snapshot."""
+    lost: dict[str, Section] = {}
+    portion = Portion()
+    for name, section in list(sections.items()):
+        deletion = deleted.get(digest(name)) if name not in own else None
+        if deletion is not None and deletion.covers(section):
+            del sections[name]
+            if section.value is not None and not deletion.knows(section):
+                lost[name] = section
+        if portion.is_used_up():
+            yield
+    return lost
+
+
+def _is_same(one: Section, other: Section) -> bool:
+    """True for the very same change, of which both sides know the same past."""
+    is_same_change = one.counter == other.counter and one.writer == other.writer
+    return is_same_change and one.value == other.value and one.known == other.known
 
 
 def _after(section: Section) -> int:
@@ -414,6 +501,10 @@ def _on_its_way(section: Section) -> Section:
     if section.may_be_out and (section.value_sum is not None or section.value is None):
         return section
     return replace(section, may_be_out=True, value_sum=None if section.value is None else section.sum_of_value())
+
+
+def _knowing(section: Section, known: tuple[int, ...]) -> Section:
+    return section if section.known == known else replace(section, known=known)
 
 
 def _with_known(section: Section, other: Section) -> Section:

@@ -33,6 +33,7 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.look import Who
 from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
+from stui_supervisor.parts import Parts
 from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
@@ -78,6 +79,7 @@ class Core(Notified):
         )
         self._is_running = False
         self._leaves_by: float | None = None
+        self._comparing = Parts()
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
             inputs.Stop: self._stop,
@@ -124,7 +126,8 @@ class Core(Notified):
         if self._leaves_by is not None and (now.monotonic_s >= self._leaves_by or not self._gives_last_changes()):
             self._end()
         if self._is_running:
-            self._effects += self._session.save_if_due(now.monotonic_s)
+            if not self._parts.are_left:  # what gave way is kept with what took its place
+                self._effects += self._session.save_if_due(now.monotonic_s)
         else:
             self._effects += self._session.save_after_end()
         return self._effects
@@ -160,6 +163,9 @@ class Core(Notified):
         move = self._pace.next_deadline() if self._leaves_by is None else self._leaves_by
         if move is not None and (earliest is None or move < earliest):
             earliest = move
+        if self._parts.are_left or self._comparing.are_left:
+            part = self._parts.since if self._parts.are_left else self._comparing.since
+            return part if earliest is None else min(part, earliest)
         return earliest
 
     @property
@@ -227,6 +233,7 @@ class Core(Notified):
 
     def _end(self) -> None:
         self._leaves_by = None
+        self._comparing.finish(self._now.monotonic_s)
         if self.state is not State.DISCONNECTED:
             self._end_link("the program ends", keep_waiting=False)
             self._move(Trigger.STOP, "the program ends")
@@ -385,6 +392,13 @@ class Core(Notified):
         return next(usable((*self._profile.recent, *self._profile.endpoints)), None)
 
     def _loaded(self, event: inputs.Loaded) -> None:
+        """Compare it with what is here, in parts; what comes meanwhile comes before it."""
+        steps = self._session.context.preparing(event.claimed.sections)
+        self._comparing.begin(steps, lambda _: self._compared(event), self._now.monotonic_s)
+        if not self._is_running:
+            self._comparing.finish(self._now.monotonic_s)
+
+    def _compared(self, event: inputs.Loaded) -> None:
         for notice in event.claimed.notices:  # also of a session that is given back: the next claim would not know
             self._problem(notice.code, notice.message, notice.hint)
         if not self._session.ends_with(event.load):
@@ -517,6 +531,8 @@ class Core(Notified):
 
     def _time_passed(self, _: inputs.TimePassed) -> None:
         self._note_stall()
+        for parts in (self._parts, self._comparing):
+            parts.go_on(self._now.monotonic_s)
         self._look_around()
         if self._now.monotonic_s >= self._attempt.expired_from:
             self._effects += self._exchange.expire(self._now, self._status.last_error, self._status.failure)

@@ -82,27 +82,32 @@ class Exchange:
         operation: Operation,
         now: Moment,
         secret: Secret | None = None,
-        *,
-        more_bytes: int = 0,
     ) -> Send:
-        """Send a message of the supervisor's own; it takes the one place in flight. The caller adds ``more_bytes``."""
+        """Send a message of the supervisor's own; it takes the one place in flight."""
         self._use(link)
         if secret is not None:
             self._masks.add(secret)
             operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
-        self._outbox.sent(token, now.monotonic_s, purpose, size=len(body) + more_bytes)
+        self._outbox.sent(token, now.monotonic_s, purpose, size=len(body))
         return Send(link, token, body)
 
-    def push(
-        self, link: int, purpose: Purpose, dialect: Dialect, session: SessionId, state: bytes, now: Moment
-    ) -> Send:
-        """Send the work context, JSON already, to a backend session, as ``ask`` does."""
+    def begin_push(self, link: int, purpose: Purpose, now: Moment) -> bytes:
+        """Keep the one place in flight for the work context, which is encoded in parts; the token to ``push`` it by."""
+        self._use(link)
+        token = self._next_token()
+        self._outbox.sent(token, now.monotonic_s, purpose)
+        return token
+
+    def push(self, link: int, token: bytes, dialect: Dialect, session: SessionId, state: bytes, now: Moment) -> Send:
+        """Send the work context, JSON already, to a backend session, in the place that was kept for it."""
         name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
         operation = Operation(_PUSH, {"session_id": session})
-        link, token, body = self.ask(link, purpose, dialect, operation, now, more_bytes=len(state))
-        return Send(link, token, with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state)))
+        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
+        body = with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state))
+        self._outbox.begins(token, now.monotonic_s, size=len(body))
+        return Send(link, token, body)
 
     def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
         """Send the request whose turn it is, if nothing is in flight."""

@@ -21,6 +21,7 @@ from stui_supervisor.config import (
     SECRETS_MASKED,
 )
 from stui_supervisor.failures import Failure
+from stui_supervisor.parts import Portion, Steps, at_once
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.section import Section, checksum
 from stui_supervisor.wire.dialects import IncompatibleVersion, Reply
@@ -108,10 +109,23 @@ class Masks:
         return MASK if self.are_in(_as_bytes(masked)) else masked  # bytes one by one, for instance
 
     def quoting(self, theirs: Mapping[str, Section], ours: Mapping[str, Section]) -> list[str]:
+        """The same as ``finding_quoting``, all in one turn."""
+        return at_once(self.finding_quoting(theirs, ours))
+
+    def finding_quoting(self, theirs: Mapping[str, Section], ours: Mapping[str, Section]) -> Steps[list[str]]:
         """The sections of the image's copy that quote a token, but none that is here already, or was."""
-        if not self._secrets:
-            return []
-        news = {name: _news(name, section, ours.get(name)) for name, section in theirs.items()}
+        quoting: list[str] = []
+        news: dict[str, bytes] = {}
+        portion = Portion()
+        for name, section in theirs.items() if self._secrets else ():
+            news[name] = _news(name, section, ours.get(name))
+            if portion.is_used_up(len(section.value or b"")):
+                quoting += self._quoting_among(news)
+                news = {}
+                yield
+        return quoting + self._quoting_among(news)
+
+    def _quoting_among(self, news: Mapping[str, bytes]) -> list[str]:
         if not self.are_in(b"\n".join(news.values())):  # one look at many costs a tenth of many looks
             return []
         return [name for name, said in news.items() if self.are_in(said)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from stui_supervisor.attempt import Phase
@@ -16,17 +16,19 @@ from stui_supervisor.backend_session import (
     session_in,
     state_in,
 )
-from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, SECTIONS_MAX, SESSION_OLD_S
+from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, LISTED_BYTES, SECTIONS_MAX, SESSION_OLD_S
+from stui_supervisor.context import Merged
 from stui_supervisor.effects import Effect, SaveSnapshot
 from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
 from stui_supervisor.masks import without
+from stui_supervisor.parts import Portion, Steps
 from stui_supervisor.passing import is_passing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
 from stui_supervisor.section import Section, equal
-from stui_supervisor.state_data import bytes_beyond, encode_state_data, read_copy, sections_beyond
+from stui_supervisor.state_data import ImageCopy, StateData, bytes_beyond, reading_copy, sections_beyond
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -51,7 +53,7 @@ class Pushing(Retrying):
     def _share(self) -> None:
         """Push the context, unless something is under way. A session seen long ago may be another client's by now."""
         session, attempt = self._session.record.session, self._attempt
-        if self._exchange.flight is not None or session is None:
+        if self._exchange.flight is not None or self._parts.are_left or session is None:
             return
         if attempt.look.is_session_old(self._now.monotonic_s, SESSION_OLD_S):
             asked = restore(session, self._session.record.client_id or "")
@@ -74,8 +76,7 @@ class Pushing(Retrying):
             self._attempt.look.saw_session(self._now.monotonic_s)
             state = state_in(reply)
             if isinstance(state, Mapping):
-                self._merge(state)
-                self._sharing.link_up(takes_it=True)
+                self._merge(state, lambda _: self._sharing.link_up(takes_it=True))
 
     def _is_anothers(self, reply: Reply, session: BackendSession) -> bool:
         client_id = self._session.record.client_id or ""
@@ -88,6 +89,8 @@ class Pushing(Retrying):
         """
         if self._exchange.waiting or self._attempt.phase is not Phase.UP:
             return False
+        if self._parts.are_left:
+            return True
         lacks_something = self._sharing.next_deadline() is not None and not self._sharing.is_put_off
         if lacks_something and not self._looks_first(is_push_wanted=True):
             self._share()
@@ -95,37 +98,55 @@ class Pushing(Retrying):
         has_begun = self._attempt.look.is_before_session or lacks_something
         return flight is not None and (has_begun or flight.purpose in _ABOUT_THE_SESSION)
 
-    def _merge(self, state: object) -> bool:
-        """Take what is newer in the image's copy; True when ours has something that it lacks."""
+    def _merge(self, state: object, then: Callable[[bool], None]) -> None:
+        """Take what is newer in the image's copy, in parts; ``then`` learns whether ours has what the image lacks."""
+        self._parts.begin(self._merging(state), then, self._now.monotonic_s)
+
+    def _merging(self, state: object) -> Steps[bool]:
         sections = sections_beyond(state)
-        copy = read_copy({} if sections else state, self._session.context.sections())
+        own = self._session.context.sections()
+        copy = yield from reading_copy({} if sections else state, own)
+        listing = Portion()
+        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+            yield
         size = bytes_beyond({**copy.sections, **copy.remains})
+        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+            yield
         self._sharing.found(is_readable=not sections and not size)
         if sections:
             self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
-            return False
-        if size:
+        elif size:
             self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
-            return False
-        context, has_disk = self._session.context, self._session.id is not None
-        own, found, remains = context.sections(), copy.sections, copy.remains
-        quoting = self._masks.quoting({**found, **remains}, own)
+        return not sections and not size and (yield from self._taking(copy, own))
+
+    def _taking(self, copy: ImageCopy, own: Mapping[str, Section]) -> Steps[bool]:
+        """Take over what was read; True when ours has something that the image lacks."""
+        found, remains = copy.sections, copy.remains
+        quoting = yield from self._masks.finding_quoting({**found, **remains}, own)
         if quoting:
             found, remains = without(quoting, found), without(quoting, remains)
             self._sharing.found(is_readable=False)
             self._leave_quoting(quoting)
         # What was set before anything could be restored wins over what was stored, which this may be the only copy of.
-        merged = context.merge(found, keeps_changes=not has_disk)
+        merged, has_disk = Merged(), self._session.id is not None
+        try:
+            yield from self._session.context.merging(found, merged, keeps_changes=not has_disk)
+            remains = yield from _finding_news(remains, own)
+            unseen = self._session.unseen(remains)
+        except GeneratorExit:  # the link is gone; what was taken so far stays, and what gave way to it is kept
+            self._took(merged, {})
+            raise
+        self._took(merged, unseen)
+        return bool(merged.newer) and not quoting
+
+    def _took(self, merged: Merged, unseen: Mapping[str, Section]) -> None:
         if merged.taken:
             self._session.saver.context_changed(self._now.monotonic_s)
-        remains = {name: section for name, section in remains.items() if _is_news(section, own.get(name))}
-        unseen = self._session.unseen(remains)
         lost = {**unseen, **merged.lost}
         self._effects += self._session.keep({name: unseen[name] for name in unseen if name in merged.lost})  # both lost
         self._effects += self._session.keep(lost)
         self._tell_of_copies(lost, "the image")
         self._tell_of_doubtful(merged.doubtful)
-        return bool(merged.newer) and not quoting
 
     def _leave_quoting(self, names: list[str]) -> None:
         words = self._masks.text(", ".join(sorted(names)))[:ERROR_TEXT_MAX_LENGTH]
@@ -164,10 +185,27 @@ class Pushing(Retrying):
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
     def _push(self, purpose: Purpose, dialect: Dialect, session: SessionId) -> None:
-        self._session.context.pushed()
-        state = encode_state_data(self._session.context.sections(), self._session.record.client_id or "")
-        self._effects.append(self._exchange.push(self._attempt.link, purpose, dialect, session, state, self._now))
-        self._sharing.pushed()
+        token = self._exchange.begin_push(self._attempt.link, purpose, self._now)
+        self._sharing.pushed()  # what changes from now on is pushed again
+        link = self._attempt.link
+
+        def send(state: bytes) -> None:
+            self._effects.append(self._exchange.push(link, token, dialect, session, state, self._now))
+
+        self._parts.begin(self._encoding(), send, self._now.monotonic_s)
+
+    def _encoding(self) -> Steps[bytes]:
+        state, portion, context = StateData(), Portion(), self._session.context
+        for name in context.sections():
+            section = context.on_its_way(name)
+            if section is None:  # deleted meanwhile, and shared with others
+                continue
+            state.add(name, section)
+            if portion.is_used_up(len(section.value or b"")):
+                yield
+        if portion.is_used_up(LISTED_BYTES * len(context)):
+            yield
+        return state.encoded(self._session.record.client_id or "")
 
     def _push_answered(self, landed: Landed) -> None:
         """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
@@ -212,14 +250,19 @@ class Pushing(Retrying):
             return
         self._denied.begin()
         self._sharing.found(is_readable=True)
-        state = state_in(landed.reply)
+        state, made = state_in(landed.reply), session
+        self._attempt.look.saw_session(self._now.monotonic_s)
+        self._session.made_again(str(self._attempt.endpoint), made, self._now.monotonic_s)
+        self._tell_of_long_id(made)
         if isinstance(state, Mapping):  # some give back a session that has work in it
-            self._merge(state)
+            self._merge(state, lambda _: self._fill(made))
+        else:
+            self._fill(made)
+
+    def _fill(self, session: BackendSession) -> None:
+        """A session was made again: the image gets the work, unless it has a copy that is to be left alone."""
         self._sharing.link_up(takes_it=True)
         self._sharing.may_make_session_again()  # this was that one time
-        self._attempt.look.saw_session(self._now.monotonic_s)
-        self._session.made_again(str(self._attempt.endpoint), session, self._now.monotonic_s)
-        self._tell_of_long_id(session)
         if self._sharing.takes_it:
             self._push(Purpose.PUSH, self._attempt.dialect, session.id)
 
@@ -260,6 +303,17 @@ class Pushing(Retrying):
     def _tell_no_session(self, words: str) -> None:
         hint = "the link works; the work context is kept on this machine only"
         self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
+
+
+def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) -> Steps[dict[str, Section]]:
+    """Those of the remains that our own sections neither have nor went through."""
+    news, portion = dict[str, Section](), Portion()
+    for name, section in remains.items():
+        if _is_news(section, own.get(name)):
+            news[name] = section
+        if portion.is_used_up(len(section.value or b"")):
+            yield
+    return news
 
 
 def _is_news(section: Section, own: Section | None) -> bool:

@@ -144,6 +144,11 @@ class Outbox:
             request.sendings += 1
         self.flight = Flight((*earlier, token), now, purpose, request, size)
 
+    def begins(self, token: bytes, now: float, *, size: int) -> None:
+        """What this place in flight was kept for is sent only now."""
+        if self.flight is not None and token in self.flight.tokens:
+            self.flight.sent_at, self.flight.size = now, size
+
     def landed(self, token: bytes) -> Flight | None:
         """The flight that this reply answers, or None for a reply nobody waits for."""
         flight = self.flight

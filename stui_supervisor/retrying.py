@@ -420,6 +420,7 @@ class Retrying(Turn, ABC):
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         """Let go of the link or the attempt, whatever its phase."""
+        self._parts.drop()
         attempt, now = self._attempt, self._now
         if attempt.has_link:
             self._effects.append(CloseLink(attempt.link))

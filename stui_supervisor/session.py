@@ -256,7 +256,8 @@ class Session:
         mine = holding.adopts(claimed)
         if holding.sections is not None:
             holding.record = stored if holding.is_old else mine
-            holding.sections, lost = self.context.over(holding.sections, claimed.sections)
+            laid = self.context.over(holding.sections, claimed.sections)
+            holding.sections, lost = laid.sections, laid.lost
             if holding.sections != claimed.sections:
                 holding.saver.context_changed(now)
             return holding.keep(lost)

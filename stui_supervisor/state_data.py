@@ -10,18 +10,17 @@ from typing import Any, Final, NamedTuple
 from stui_supervisor import exact_json
 from stui_supervisor.config import (
     COPY_MAX_BYTES,
+    DELETIONS_MAX,
     FOREIGN_COUNTER_MAX,
     KNOWN_COPIES,
     KNOWN_COPIES_SENT,
     PUSH_TRACES,
     SECTIONS_MAX,
     SHARED_COUNTER_MAX,
-    SHARED_DELETIONS_KEPT,
-    TOMBSTONES_FOLDED,
-    TOMBSTONES_KEPT,
 )
 from stui_supervisor.deletions import is_shared
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.parts import Portion, Steps, at_once
 from stui_supervisor.section import (
     METADATA_KEY,
     Section,
@@ -41,7 +40,6 @@ _TRACES: Final = ("trace", "other_trace")  # which of PUSH_TRACES members each h
 _MEMBERS: Final = (_TAGS, _MORE_TAGS, *_TRACES)
 _CLIENT: Final = "client"  # which of us has pushed it
 _NAMELESS: Final = "written by another client"  # in a snapshot the section of what cannot be named as one
-_DELETIONS_KEPT: Final = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
 
 
 class _Tag(NamedTuple):
@@ -73,8 +71,8 @@ class ImageCopy(NamedTuple):
     remains: dict[str, Section]
 
 
-def encode_state_data(sections: Mapping[str, Section], client_id: str = "") -> bytes:
-    """What is pushed into a backend's session state, as JSON.
+class StateData:
+    """What is pushed into a backend's session state, as JSON, put together section by section.
 
     Each live section under its own name with its plain value, so that other clients can read it,
     and one more key with the tags: ``{"stui_supervisor": {"sections": {name: {"counter", "writer", "sum"}}}}``, or
@@ -82,35 +80,56 @@ def encode_state_data(sections: Mapping[str, Section], client_id: str = "") -> b
     section has it too, as null: a server that merges tags as well would keep the old one. Beside the tags stands
     whose session it is, ``"client"``. The values are not serialised again: a megabyte would hold up the loop.
     """
-    members: list[bytes] = []
-    tags: list[bytes] = []
-    deleted: list[bytes] = []
-    for name, section in sections.items():
+
+    def __init__(self) -> None:
+        self._members: list[bytes] = []
+        self._tags: list[bytes] = []
+        self._deleted: list[bytes] = []
+
+    def add(self, name: str, section: Section) -> None:
+        """One more section."""
         if section.stays_here:
-            continue
+            return
         key = encode_value(name)
         if section.value is None:
-            deleted.append(b"%s:%s" % (key, _deletion(section)))
+            self._deleted.append(b"%s:%s" % (key, _deletion(section)))
         else:
-            members.append(b"%s:%s" % (key, section.value))
-            tags.append(b"%s:%s" % (key, _tag(section, b'"sum":%d' % section.sum_of_value())))
-    room = max(SECTIONS_MAX - len(tags), 0)
-    latest = deleted[len(deleted) - min(room, len(deleted)) :]
-    older = deleted[: len(deleted) - len(latest)]
-    metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
-    if older:
-        metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
-    total = crc32(metadata)
-    for trace in _TRACES:
-        metadata += b',"%s":{"%d":1}' % (trace.encode(), total % PUSH_TRACES)
-        total //= PUSH_TRACES
-    if client_id:
-        metadata += b',"%s":%s' % (_CLIENT.encode(), encode_value(client_id))
-    members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
-    return b"{" + b",".join(members) + b"}"
+            self._members.append(b"%s:%s" % (key, section.value))
+            self._tags.append(b"%s:%s" % (key, _tag(section, b'"sum":%d' % section.sum_of_value())))
+
+    def encoded(self, client_id: str) -> bytes:
+        """All of it."""
+        tags, deleted = self._tags, self._deleted
+        room = max(SECTIONS_MAX - len(tags), 0)
+        latest = deleted[len(deleted) - min(room, len(deleted)) :]
+        older = deleted[: len(deleted) - len(latest)]
+        metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
+        if older:
+            metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
+        total = crc32(metadata)
+        for trace in _TRACES:
+            metadata += b',"%s":{"%d":1}' % (trace.encode(), total % PUSH_TRACES)
+            total //= PUSH_TRACES
+        if client_id:
+            metadata += b',"%s":%s' % (_CLIENT.encode(), encode_value(client_id))
+        own = b'"%s":{%s}' % (METADATA_KEY.encode(), metadata)
+        return b"{" + b",".join([*self._members, own]) + b"}"
+
+
+def encode_state_data(sections: Mapping[str, Section], client_id: str = "") -> bytes:
+    """The state of these sections, all in one turn."""
+    state = StateData()
+    for name, section in sections.items():
+        state.add(name, section)
+    return state.encoded(client_id)
 
 
 def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
+    """The same as ``reading_copy``, all in one turn."""
+    return at_once(reading_copy(state, own))
+
+
+def reading_copy(state: Any, own: Mapping[str, Section]) -> Steps[ImageCopy]:
     """Read a backend's session state back. It may be anything: what no context takes is given back beside the sections.
 
     What another client wrote carries no tag for its value. Beside a tag of ours it counts as one change after that
@@ -122,28 +141,24 @@ def read_copy(state: Any, own: Mapping[str, Section]) -> ImageCopy:
     """
     if not isinstance(state, Mapping):
         return ImageCopy({}, _nameless(state, own, {}))
-    copy, metadata = ImageCopy({}, {}), state.get(METADATA_KEY)
-    not_taken: dict[Any, Any] = {}
-    tags, merges = _tags_of(metadata), _has_several_traces(metadata)
+    copy, metadata, portion = ImageCopy({}, {}), state.get(METADATA_KEY), Portion()
+    nameless: dict[Any, Any] = {}
+    tags, merges = (yield from _reading_tags(metadata)), _has_several_traces(metadata)
     for name, value in state.items():
         try:
             encoded = encode_section(name, value)
         except ConfigurationError:
-            not_taken[name] = value
-            continue
-        tag, ours = tags.get(name), own.get(name)
-        if tag is None:
-            copy.sections[name] = Section(encoded, 0, "")
-        elif ours is not None and tag.is_of(ours) and ours.value == encoded:
-            copy.sections[name] = ours
-        elif tag.deleted:
-            _read_under_deletion(copy, name, Section(encoded, tag.counter, tag.writer), tag, ours, merges=merges)
+            _put_out_of_bounds(copy, nameless, name, value)
         else:
-            copy.sections[name] = _read_beside(encoded, value, tag, ours, merges=merges)
+            _read_section(copy, name, value, encoded, tags.get(name), own.get(name), merges=merges)
+            if portion.is_used_up(len(encoded)):
+                yield
     for name, tag in tags.items():
         if tag.deleted and name not in state:
             copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
-    copy.remains.update(_out_of_bounds(not_taken, own, state))
+            if portion.is_used_up():
+                yield
+    copy.remains.update(_nameless(nameless, own, state))
     return copy
 
 
@@ -157,15 +172,15 @@ def client_of(state: Any) -> str | None:
 def has_been_written_by(state: Any, own: Mapping[str, Section]) -> bool:
     """True when a backend's session state has a section, or lacks a deleted one, as one of us has signed or sent it."""
     writers = {section.writer for section in own.values()}
-    tags = _tags_of(state.get(METADATA_KEY) if isinstance(state, Mapping) else None)
-    return any(tag.writer in writers or (name in own and tag.sum in own[name].known) for name, tag in tags.items())
+    metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
+    return any(_shows(name, part, writers, own) for parts in _tag_parts(metadata) for name, part in parts.items())
 
 
 def sections_beyond(state: Any) -> int:
     """How many sections a backend's session state has; 0 when they are as many as a context may have, or fewer."""
     if not isinstance(state, Mapping):
         return 0
-    tags = sum(map(len, _tag_parts(state.get(METADATA_KEY)))) - _DELETIONS_KEPT
+    tags = sum(map(len, _tag_parts(state.get(METADATA_KEY)))) - DELETIONS_MAX
     count = max(len(state) - (METADATA_KEY in state), tags)
     return count if count > SECTIONS_MAX else 0
 
@@ -185,20 +200,27 @@ def _deletion(section: Section) -> bytes:
     return _tag(section, b'"deleted":true,"sum":null' + (b',"was":[%s]' % was.encode() if was else b""))
 
 
-def _out_of_bounds(
-    not_taken: Mapping[Any, Any], own: Mapping[str, Section], state: Mapping[str, Any]
-) -> dict[str, Section]:
+def _read_section(
+    copy: ImageCopy, name: str, value: Any, encoded: bytes, tag: _Tag | None, ours: Section | None, *, merges: bool
+) -> None:
+    if tag is None:
+        copy.sections[name] = Section(encoded, 0, "")
+    elif ours is not None and tag.is_of(ours) and ours.value == encoded:
+        copy.sections[name] = ours
+    elif tag.deleted:
+        _read_under_deletion(copy, name, Section(encoded, tag.counter, tag.writer), tag, ours, merges=merges)
+    else:
+        copy.sections[name] = _read_beside(encoded, value, tag, ours, merges=merges)
+
+
+def _put_out_of_bounds(copy: ImageCopy, nameless: dict[Any, Any], name: Any, value: Any) -> None:
     """What no context takes of a state, our own place in it aside."""
-    remains: dict[str, Section] = {}
-    others: dict[Any, Any] = {}
-    for name, value in not_taken.items():
-        if is_section_name(name):
-            remains |= _held(name, value)
-        elif name != METADATA_KEY:
-            others[name] = value
-        elif more := _beside_tags(value):
-            others[name] = more
-    return remains | _nameless(others, own, state)
+    if is_section_name(name):
+        copy.remains.update(_held(name, value))
+    elif name != METADATA_KEY:
+        nameless[name] = value
+    elif more := _beside_tags(value):
+        nameless[name] = more
 
 
 def _held(name: str, value: Any) -> dict[str, Section]:
@@ -267,23 +289,40 @@ def _has_several_traces(metadata: Any) -> bool:
     return any(isinstance(trace, Mapping) and len(trace) > 1 for trace in traces)
 
 
+def _shows(name: Any, part: Any, writers: set[str], own: Mapping[str, Section]) -> bool:
+    """True for a tag that one of us has signed, or that was written for a value which we have sent."""
+    if not isinstance(part, Mapping):
+        return False
+    writer, ours = part.get("writer"), own.get(name)
+    may_show = (isinstance(writer, str) and writer in writers) or (ours is not None and part.get("sum") in ours.known)
+    tag = _tag_of(name, part) if may_show else None  # the few that may are read with all checks
+    return tag is not None and (tag.writer in writers or (ours is not None and tag.sum in ours.known))
+
+
 def _tag_parts(metadata: Any) -> list[Mapping[str, Any]]:
     found = [metadata.get(key) for key in (_TAGS, _MORE_TAGS)] if isinstance(metadata, Mapping) else []
     return [part for part in found if isinstance(part, Mapping)]
 
 
-def _tags_of(metadata: Any) -> dict[str, _Tag]:
+def _reading_tags(metadata: Any) -> Steps[dict[str, _Tag]]:
     tags: dict[str, _Tag] = {}
+    portion = Portion()
     for parts in _tag_parts(metadata):
         for name, part in parts.items():
-            if not is_section_name(name) or not isinstance(part, Mapping):
-                continue
-            highest = SHARED_COUNTER_MAX if is_shared(name) else FOREIGN_COUNTER_MAX
-            if is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= highest:
-                tag = _tag_in(part)
-                if name not in tags or tags[name].counter < tag.counter:
-                    tags[name] = tag
+            if portion.is_used_up():
+                yield
+            tag = _tag_of(name, part)
+            if tag is not None and (name not in tags or tags[name].counter < tag.counter):
+                tags[name] = tag
     return tags
+
+
+def _tag_of(name: Any, part: Any) -> _Tag | None:
+    if not is_section_name(name) or not isinstance(part, Mapping):
+        return None
+    highest = SHARED_COUNTER_MAX if is_shared(name) else FOREIGN_COUNTER_MAX
+    is_right = is_tag(part.get("counter"), part.get("writer")) and part["counter"] <= highest
+    return _tag_in(part) if is_right else None
 
 
 def _tag_in(part: Mapping[str, Any]) -> _Tag:

@@ -15,6 +15,7 @@ from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine import LinkState
 from stui_supervisor.masks import Masks
 from stui_supervisor.moment import Moment
+from stui_supervisor.parts import Parts
 from stui_supervisor.profile import Profile
 from stui_supervisor.session import Session
 from stui_supervisor.states import State
@@ -33,6 +34,7 @@ class Turn:
         self._attempt = Attempt()
         self._session = session
         self._masks = Masks()
+        self._parts = Parts()
         self._profile = Profile(name=profile)
         self._status = Status(state=State.DISCONNECTED, since=self._now.utc, profile=profile, pid=pid)
 

@@ -94,7 +94,7 @@ class Uplink(Pushing):
             case PushContext(dialect, session):
                 self._push(purpose, dialect, session)
             case Merge():
-                self._follow(self._merged(step, handshake))
+                self._merge_for(step, handshake)
             case SwitchSession() if is_up:
                 self._lost(inputs.Lost(self._attempt.link, Failure(FailureKind.RESET, ANOTHER_IMAGE)))
             case SwitchSession(image):
@@ -113,12 +113,13 @@ class Uplink(Pushing):
         failure = Failure(FailureKind.IMAGE_NOT_IMPORTED, printable(image.text))
         self._reject(failure.as_rejection(), failure.kind)
 
-    def _merged(self, step: Merge, handshake: Handshake) -> Step:
+    def _merge_for(self, step: Merge, handshake: Handshake) -> None:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
             self._session.made(str(self._attempt.endpoint), step.made, handshake.verdict)
         if self._is_look_old():
-            return handshake.looks_first(step)
-        return handshake.merged(ours_is_newer=self._merge(step.state))
+            self._follow(handshake.looks_first(step))
+        else:
+            self._merge(step.state, lambda is_newer: self._follow(handshake.merged(ours_is_newer=is_newer)))
 
     def _is_look_old(self) -> bool:
         return self._attempt.look.is_old(self._now.monotonic_s, min(LOOK_OLD_S, self._settings.ping_interval_s))
@@ -227,10 +228,11 @@ class Uplink(Pushing):
         due = self._sharing.next_deadline()
         if due is not None and due <= self._now.monotonic_s:
             self._share()
-        if self._exchange.flight is None and self._denied.take(self._now.monotonic_s):
+        is_free = self._exchange.flight is None and not self._parts.are_left
+        if is_free and self._denied.take(self._now.monotonic_s):
             self._make_session_again()
-        handshake = self._attempt.handshake
-        if handshake is not None and self._exchange.flight is None and self._unread.take(self._now.monotonic_s):
+        handshake, is_free = self._attempt.handshake, self._exchange.flight is None and not self._parts.are_left
+        if handshake is not None and is_free and self._unread.take(self._now.monotonic_s):
             self._follow(handshake.resumed(gives_copy_up=self._gives_copy_up()))
 
     def _looks_first(self, *, is_push_wanted: bool = False) -> bool:

@@ -250,8 +250,11 @@ class World:
         return self.bring(encode_error(self.asked(), error_type, message, at=self.now.utc))
 
     def bring(self, body: bytes) -> list[Effect]:
-        """The link brings these bytes as the reply to the message that was sent last."""
-        return self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
+        """The link brings these bytes as the reply to the message that was sent last; much work takes several turns."""
+        effects = self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
+        while self.core._parts.are_left:
+            effects += self.tell(inputs.TimePassed())
+        return effects
 
     def shake_hands(
         self, image_id: str | None = None, state: Mapping[str, Section] | None = None, publishes: object = None
