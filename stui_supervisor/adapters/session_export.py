@@ -16,19 +16,27 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
+from stui_supervisor import exact_json
 from stui_supervisor._version import __version__
 from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.adapters.session_bodies import StoredContext, context_of, encode_context
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
+    CONTEXT_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
+    DELETIONS_MAX,
+    FOREIGN_COUNTER_MAX,
     IDENTITY_MAX_BYTES,
     RECORD_MAX_BYTES,
+    SECTIONS_MAX,
+    SHARED_COUNTER_MAX,
 )
+from stui_supervisor.deletions import is_shared
 from stui_supervisor.endpoint import Endpoint, RelativePath
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.profile import checked_name
 from stui_supervisor.record import SessionRecord, named
+from stui_supervisor.section import Section, encode_section, total_bytes
 from stui_supervisor.wire.limits import MalformedMessage, parse
 
 EXPORT_MAX_BYTES: Final = CONTEXT_FILE_MAX_BYTES + RECORD_MAX_BYTES
@@ -72,9 +80,50 @@ def decode_export(content: bytes) -> tuple[SessionRecord, StoredContext]:
     if not isinstance(context, dict):
         raise _refused("it has no context")
     try:
-        return _record(values), context_of(context)
+        record, stored = _record(values), context_of(context)
     except Damaged as error:
         raise _refused(str(error)) from error
+    reason = _beyond(stored)
+    if reason is not None:
+        raise ConfigurationError(
+            f"the session cannot be imported: {reason}",
+            hint="make it smaller where it came from, and export it again; nothing was changed here",
+        )
+    return record, stored
+
+
+def _beyond(stored: StoredContext) -> str | None:
+    """What of a context is more than a context may have, or None; a file may come from anywhere."""
+    live = {name: section for name, section in stored.sections.items() if section.value is not None}
+    deletions = len(stored.sections) - len(live)
+    size = total_bytes(live)
+    added = len(json.dumps([dict(stored.extra), *map(dict, stored.section_extra.values())]))
+    limits = (
+        (len(live), SECTIONS_MAX, "sections"),
+        (deletions, DELETIONS_MAX, "deleted sections"),
+        (size, CONTEXT_MAX_BYTES, "bytes of work"),
+        (added, CONTEXT_MAX_BYTES, "bytes that this version does not know"),
+    )
+    for found, limit, what in limits:
+        if found > limit:
+            return f"it has {found:,} {what}, and {limit:,} are allowed"
+    for name, section in stored.sections.items():
+        trouble = _trouble_of(name, section)
+        if trouble is not None:
+            return f"its section {name!a} {trouble}"
+    return None
+
+
+def _trouble_of(name: str, section: Section) -> str | None:
+    if section.counter > (SHARED_COUNTER_MAX if is_shared(name) else FOREIGN_COUNTER_MAX):
+        return "was changed more often than can be"
+    if section.value is None:
+        return None
+    try:
+        encode_section(name, exact_json.loads(section.value))
+    except ConfigurationError as error:
+        return f"cannot be one: {error.message}"
+    return None
 
 
 def _record(values: dict[str, Any]) -> SessionRecord:

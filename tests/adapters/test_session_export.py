@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,17 @@ from hypothesis import strategies as st
 
 from stui_supervisor.adapters.session_bodies import StoredContext
 from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
+from stui_supervisor.config import (
+    CONTEXT_MAX_BYTES,
+    CONTEXT_MAX_DEPTH,
+    DELETIONS_MAX,
+    FOREIGN_COUNTER_MAX,
+    INTEGER_MAX_DIGITS,
+    SECTION_NAME_MAX_LENGTH,
+    SECTION_OVERHEAD_BYTES,
+    SECTIONS_MAX,
+    SHARED_COUNTER_MAX,
+)
 from stui_supervisor.context import Section
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.identity import identity_of
@@ -71,3 +83,61 @@ def test_a_file_with_a_changed_byte_is_read_whole_or_refused(data: st.DataObject
 def test_what_is_too_deep_too_large_or_of_another_kind_is_refused(content: bytes) -> None:
     with pytest.raises(ConfigurationError):
         decode_export(content)
+
+
+def number(digits: int) -> bytes:
+    return b"1" * digits
+
+
+def nested(levels: int) -> bytes:
+    return b"[" * levels + b"]" * levels
+
+
+def of(sections: dict[str, Section], **more: Any) -> bytes:
+    return encode_export(RECORD, StoredContext(sections, **more), NOW)
+
+
+def many(count: int, value: bytes | None = b"1") -> dict[str, Section]:
+    return {f"s{number}": Section(value, 1, "me") for number in range(count)}
+
+
+FULL = Section(b'"%s"' % (b"x" * (CONTEXT_MAX_BYTES - SECTION_OVERHEAD_BYTES - 3)), 1, "me")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        of(many(SECTIONS_MAX)),
+        of(many(DELETIONS_MAX, None)),
+        of({"a": FULL}),
+        of({"a": Section(number(INTEGER_MAX_DIGITS), FOREIGN_COUNTER_MAX, "me")}),
+        of({"a": Section(nested(CONTEXT_MAX_DEPTH), 1, "me")}),
+        of({"a" * SECTION_NAME_MAX_LENGTH: Section(b"1", 1, "me")}),
+    ],
+)
+def test_as_much_as_a_context_may_have_is_imported(content: bytes) -> None:
+    assert decode_export(content)[1].sections
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (of(many(SECTIONS_MAX + 1)), "10,001 sections, and 10,000 are allowed"),
+        (of(many(3 * SECTIONS_MAX)), "30,000 sections"),
+        (of(many(DELETIONS_MAX + 1, None)), "deleted sections"),
+        (of({"ab": FULL}), "1,000,001 bytes of work, and 1,000,000 are allowed"),
+        (of({f"s{part}": Section(b'"%s"' % (b"x" * 600_000), 1, "me") for part in range(4)}), "bytes of work"),
+        (of({"a": Section(number(INTEGER_MAX_DIGITS + 1), 1, "me")}), "digits"),
+        (of({"a": Section(nested(CONTEXT_MAX_DEPTH + 1), 1, "me")}), "nested"),
+        (of({"a": Section(b"[" + nested(CONTEXT_MAX_DEPTH) + b"]", 1, "me")}), "nested"),
+        (of({"stui_supervisor:mine": Section(b"1", 1, "me")}), "cannot name a section"),
+        (of({"stui_supervisor:forgotten": Section(None, SHARED_COUNTER_MAX + 1, "")}), "more often than can be"),
+        (of({"a": Section(b"1", FOREIGN_COUNTER_MAX + 1, "me")}), "more often than can be"),
+        (of({}, extra={"later": "x" * CONTEXT_MAX_BYTES}), "bytes that this version does not know"),
+        (of({"a": Section(b"1", 1, "me")}, section_extra={"a": {"b": "x" * CONTEXT_MAX_BYTES}}), "does not know"),
+    ],
+)
+def test_what_is_more_than_a_context_may_have_is_refused_in_words(content: bytes, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as refused:
+        decode_export(content)
+    assert refused.value.hint
