@@ -2,7 +2,7 @@
 
 Copies are counted by the hours and days that have any, not by their age, and in the order of their saving: a clock
 that was wrong for a moment or was put back, or a holiday, costs none of them. For the same reason the last few
-sessions with work stay, whatever their age.
+sessions with work of an image stay, whatever their age; but of so many images only, as a disk has an end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from stui_supervisor.claiming import Candidate, newest_first
-from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, SESSIONS_KEPT
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, IMAGES_KEPT, SESSIONS_KEPT
 from stui_supervisor.identity import Identity
 
 
@@ -59,21 +59,28 @@ class Thinning:
         return True
 
 
-def outlived(candidates: Iterable[Candidate], now: datetime, days: float) -> list[Candidate]:
+def outlived(candidates: Iterable[Candidate], now: datetime, days: float, images: int = IMAGES_KEPT) -> list[Candidate]:
     """The sessions that were not saved for so long, the oldest first; some of them may be owned still.
 
-    Never the newest few with work in them of a profile and an image, nor the one that was linked last of a profile.
+    Never the newest few with work in them of a profile and an image, as long as that is among the last ``images`` of
+    the profile: a server may name another one at each of its starts. Nor the one that was linked last of a profile.
     """
     old: list[Candidate] = []
     linked: set[str] = set()
-    with_work: Counter[tuple[str, Identity | None]] = Counter()
+    images_of: Counter[str] = Counter()
+    to_keep: dict[tuple[str, Identity | None], int] = {}
     for candidate in newest_first(candidates):
-        owner = candidate.record.profile, candidate.record.image
-        with_work[owner] += candidate.live_sections > 0
-        is_last = candidate.record.endpoint is not None and candidate.record.profile not in linked
+        profile, owner = candidate.record.profile, (candidate.record.profile, candidate.record.image)
+        is_last = candidate.record.endpoint is not None and profile not in linked
         if is_last:
-            linked.add(candidate.record.profile)
-        is_kept = is_last or (candidate.live_sections > 0 and with_work[owner] <= SESSIONS_KEPT)
-        if not is_kept and now - candidate.saved_at > timedelta(days=days):
+            linked.add(profile)
+        is_kept = False
+        if candidate.live_sections:
+            if owner not in to_keep:
+                images_of[profile] += 1
+                to_keep[owner] = SESSIONS_KEPT if images_of[profile] <= images else 0
+            is_kept = to_keep[owner] > 0
+            to_keep[owner] -= 1
+        if not (is_last or is_kept) and now - candidate.saved_at > timedelta(days=days):
             old.append(candidate)
     return old[::-1]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.claiming import Candidate
-from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, SESSIONS_KEPT
+from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, IMAGES_KEPT, SESSIONS_KEPT
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.retention import Copy, Thinning, hour_of, outlived
 
@@ -143,3 +143,25 @@ def test_what_was_linked_last_says_where_to_go_and_is_never_outlived() -> None:
         "before",
         "never linked",
     ]
+
+
+def test_of_a_server_that_names_another_image_each_time_the_last_ones_with_work_are_kept() -> None:
+    known = [session(f"{age}", timedelta(days=31 + age), image=f"random {age}") for age in range(IMAGES_KEPT + 3)]
+    assert names(outlived(known, NOON, 30)) == [f"{IMAGES_KEPT + over}" for over in (2, 1, 0)]
+    assert names(outlived(known[:5], NOON, 30, images=2)) == ["4", "3", "2"]
+
+
+def test_images_are_counted_for_each_profile_and_by_their_work_alone() -> None:
+    empty = [session(f"empty {number}", DAY, 0, image=f"random {number}") for number in range(IMAGES_KEPT)]
+    known = [session(f"{age}", timedelta(days=40 + age), image=f"image {age}") for age in range(IMAGES_KEPT)]
+    other = [one._replace(record=replace(one.record, profile="other")) for one in known]
+    assert outlived([*empty, *known, *other], NOON, 30) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 5)), max_size=60), st.integers(1, 4))
+def test_however_many_images_there_were_what_stays_is_bounded_by_what_was_used_lately(
+    saves: list[tuple[int, int]], images: int
+) -> None:
+    known = [session(f"{number}", days * DAY, image=f"{image}") for number, (days, image) in enumerate(saves)]
+    left = {one.session_id for one in known} - set(names(outlived(known, NOON, 30, images)))
+    assert sum(one.session_id in left and NOON - one.saved_at > 30 * DAY for one in known) <= images * SESSIONS_KEPT

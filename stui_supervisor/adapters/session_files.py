@@ -47,6 +47,7 @@ from stui_supervisor.config import (
     CLAIM_WAIT_S,
     CLAIMS_PUT_OFF,
     EMPTY_SESSIONS_KEPT,
+    IMAGES_KEPT,
     ORDER_WAIT_S,
     SESSION_KEPT_DAYS,
     SESSIONS_CLEANED,
@@ -72,6 +73,16 @@ class StoredSession(NamedTuple):
     saved_at: datetime
     live: bool
     live_sections: int
+
+
+def _stored(candidate: Candidate, *, live: bool) -> StoredSession:
+    return StoredSession(
+        session_id=candidate.session_id,
+        record=candidate.record,
+        saved_at=candidate.saved_at,
+        live=live,
+        live_sections=candidate.live_sections,
+    )
 
 
 class SessionFiles:
@@ -152,12 +163,16 @@ class SessionFiles:
             self._order.saw(self.all_turns())
             claimed = self._begin(record, [])
             self._owned[claimed.session_id].context = stored
+        is_whole = False
         try:
             self.save_record(claimed.session_id, record)
             self.save_context(claimed.session_id, stored.sections)
+            is_whole = True
             self.choose(record.profile, claimed.session_id)
         finally:
             self.release(claimed.session_id)
+            if not is_whole:  # nothing of it is left behind
+                remove_if_empty(self._path(claimed.session_id))
         return claimed.session_id
 
     def choose(self, profile: str, session_id: str) -> None:
@@ -173,24 +188,25 @@ class SessionFiles:
         """See session_order.Sessions."""
         return [candidate.turn for candidate in look_around(self._root).candidates]
 
-    def prune(self, profile: str | None, days: float) -> list[str]:
+    def prune(self, profile: str | None, days: float, images: int = IMAGES_KEPT) -> list[str]:
         """Remove the sessions of the profile, or of every one, that nobody has used for so long; their ids.
 
-        The newest few with work in them of a profile and an image stay, and so does what is owned. Raises StoreError.
+        The newest few with work in them of the last ``images`` of a profile stay, its last link, and what is owned.
+        Raises StoreError.
         """
         with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
             fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
             if not is_alone:  # after the look, which tells of a directory that cannot be read
                 return []
-            return self._remove_outlived(outlived(fitting, self._utc(), days), days)
+            return self._remove_outlived(outlived(fitting, self._utc(), days, images), days)
 
-    def prunable(self, profile: str | None, days: float) -> list[str]:
-        """The ids of those that ``prune`` would remove now. Changes nothing. Raises StoreError."""
+    def prunable(self, profile: str | None, days: float, images: int = IMAGES_KEPT) -> list[StoredSession]:
+        """Those that ``prune`` would remove now, the oldest first. Changes nothing. Raises StoreError."""
         with store_errors("look at the sessions", self._root):
             fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
-            found = [candidate.session_id for candidate in outlived(fitting, self._utc(), days)]
+            found = outlived(fitting, self._utc(), days, images)
             with self._one_at_a_time(make_file=False):
-                return [session_id for session_id in found if not self._is_live(session_id)]
+                return [_stored(one, live=False) for one in found if not self._is_live(one.session_id)]
 
     def left_out(self) -> dict[str, StoreNotice]:
         """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
@@ -244,14 +260,7 @@ class SessionFiles:
                 return []
             with self._one_at_a_time(make_file=False):
                 return [
-                    StoredSession(
-                        session_id=candidate.session_id,
-                        record=candidate.record,
-                        saved_at=candidate.saved_at,
-                        live=self._is_live(candidate.session_id),
-                        live_sections=candidate.live_sections,
-                    )
-                    for candidate in newest_first(fitting)
+                    _stored(candidate, live=self._is_live(candidate.session_id)) for candidate in newest_first(fitting)
                 ]
 
     def known_profiles(self) -> set[str]:

@@ -53,6 +53,11 @@ def add_parsers(
     known.choices["prune"].add_argument(
         "--older-than", metavar="DAYS", type=_days, default=SESSION_KEPT_DAYS, help="how long (default: %(default)g)"
     )
+    known.choices["prune"].add_argument(
+        "--also-last",
+        action="store_true",
+        help="also the last work of each image, as where a server names another image at each of its starts",
+    )
 
 
 def _days(text: str) -> float:

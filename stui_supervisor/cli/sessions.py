@@ -21,6 +21,7 @@ from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.hints import command
 from stui_supervisor.cli.stored import way_to_run
 from stui_supervisor.cli.terminal import Colour, Terminal, read_stdin
+from stui_supervisor.config import IMAGES_KEPT
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.profile import checked_name
@@ -134,24 +135,38 @@ def import_file(arguments: argparse.Namespace) -> ExitCode:
 
 
 def prune(arguments: argparse.Namespace) -> ExitCode:
-    """Remove the sessions that nobody has used for so long."""
+    """Remove the sessions that nobody has used for so long, after showing them."""
     terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
-    found = files.prunable(arguments.profile, arguments.older_than)
-    what = f"remove {len(found)} {'session' if len(found) == 1 else 'sessions'}"
+    profile, days, images = arguments.profile, arguments.older_than, 0 if arguments.also_last else IMAGES_KEPT
+    found = files.prunable(profile, days, images)
+    ids = [session.session_id for session in found]
+    what = f"remove {_count(found)}"
     if arguments.dry_run:
-        for session_id in found:
+        for session_id in ids:
             terminal.line(session_id)
-        return _would(what, {"would_remove": found}, terminal)
+        return _would(what, {"would_remove": ids}, terminal)
+    if found and not arguments.force:
+        for session in found:
+            terminal.note("  ".join(printable(cell) for cell in _row(session)).rstrip())
     if found and not is_agreed(what, arguments, terminal):
         return ExitCode.FAILED
-    removed = files.prune(arguments.profile, arguments.older_than) if found else []
+    removed = files.prune(profile, days, images) if found else []
     if terminal.as_json:
         terminal.answer({"removed": removed})
     for session_id in removed:
         terminal.line(session_id)
     if not removed:
-        terminal.note(f"No session that could go is older than {arguments.older_than:g} days.")
+        terminal.note(f"No session that could go is older than {days:g} days.")
+    spared = [] if arguments.also_last else files.prunable(profile, days, 0)
+    if spared:
+        way = command(arguments, "sessions", "prune", "--older-than", f"{days:g}", "--also-last")
+        verb = "holds" if len(spared) == 1 else "hold"
+        terminal.note(f"{_count(spared)} as old {verb} the last work of an image; to remove it too: {printable(way)}")
     return ExitCode.DONE
+
+
+def _count(sessions: Sequence[StoredSession]) -> str:
+    return f"{len(sessions)} {'session' if len(sessions) == 1 else 'sessions'}"
 
 
 def _would(what: str, answer: dict[str, Any], terminal: Terminal) -> ExitCode:

@@ -12,7 +12,7 @@ import pytest
 
 from stui_supervisor.adapters.session_files import SessionFiles
 from stui_supervisor.cli.main import main
-from stui_supervisor.config import SESSIONS_KEPT
+from stui_supervisor.config import SECTIONS_MAX, SESSIONS_KEPT
 from stui_supervisor.context import Section
 from stui_supervisor.identity import identity_of
 from stui_supervisor.record import SessionRecord
@@ -272,6 +272,28 @@ def test_pruning_spares_the_last_work_of_each_image_and_what_lives(told: Told) -
     assert told("prune", "--force") == {"removed": [old]}
     assert {session["session_id"] for session in told("list")["sessions"]} == {*last, live, other}
     assert told("prune") == {"removed": []}
+
+
+def test_a_file_above_the_limits_is_refused_and_nothing_is_made(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "session.json"
+    told("export", leave(told, {"a": 1}), str(file))
+    values = json.loads(file.read_bytes())
+    known = told("list")
+    section = values["context"]["sections"]["a"]
+    values["context"]["sections"] = {f"s{number}": section for number in range(SECTIONS_MAX + 1)}
+    file.write_text(json.dumps(values), encoding="utf-8")
+    code, error = told.error("import", str(file))
+    assert (code, "10,001 sections, and 10,000 are allowed" in error) == (2, True)
+    assert told("list") == known
+
+
+def test_pruning_takes_the_last_work_of_each_image_when_a_person_says_so(told: Told) -> None:
+    old = [leave(told, {"a": 1}, image=f"random {n}", at=LONG_AGO + timedelta(days=n)) for n in range(3)]
+    code, out, err = told.run("prune")
+    assert (code, out) == (0, "")
+    assert "2 sessions as old hold the last work of an image" in err
+    assert "prune --older-than 30 --also-last" in err
+    assert told("prune", "--also-last", "--force") == {"removed": old[:2]}  # the last link stays
 
 
 def test_pruning_goes_by_the_days_and_the_profile_that_are_named(told: Told) -> None:
