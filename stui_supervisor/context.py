@@ -270,9 +270,8 @@ class Context(MutableMapping[str, Any]):
         """
         missing = [name for name, section in self._sections.items() if name not in remote and not section.stays_here]
         found.newer += missing
-        deleted_there = shared_in(
-            (name, theirs) for name, theirs in remote.items() if is_shared(name) and name not in self._sections
-        )
+        gone = [name for name, theirs in remote.items() if theirs.value is None and name not in self._sections]
+        deleted_there = shared_in((name, remote[name]) for name in filter(is_shared, gone))
         portion = Portion()
         if portion.is_used_up(LISTED_BYTES * (len(remote) + len(self._sections))):
             yield

@@ -98,22 +98,23 @@ class StateData:
             self._tags.append(b"%s:%s" % (key, _tag(section, b'"sum":%d' % section.sum_of_value())))
 
     def encoded(self, client_id: str) -> bytes:
-        """All of it."""
+        """All of it, once."""
         tags, deleted = self._tags, self._deleted
         room = max(SECTIONS_MAX - len(tags), 0)
         latest = deleted[len(deleted) - min(room, len(deleted)) :]
         older = deleted[: len(deleted) - len(latest)]
-        metadata = b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))
+        parts = [b'"%s":{%s}' % (_TAGS.encode(), b",".join([*tags, *latest]))]
         if older:
-            metadata += b',"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older))
-        total = crc32(metadata)
+            parts.append(b'"%s":{%s}' % (_MORE_TAGS.encode(), b",".join(older)))
+        total = crc32(parts[-1], crc32(parts[0]))
         for trace in _TRACES:
-            metadata += b',"%s":{"%d":1}' % (trace.encode(), total % PUSH_TRACES)
+            parts.append(b'"%s":{"%d":1}' % (trace.encode(), total % PUSH_TRACES))
             total //= PUSH_TRACES
         if client_id:
-            metadata += b',"%s":%s' % (_CLIENT.encode(), encode_value(client_id))
-        own = b'"%s":{%s}' % (METADATA_KEY.encode(), metadata)
-        return b"{" + b",".join([*self._members, own]) + b"}"
+            parts.append(b'"%s":%s' % (_CLIENT.encode(), encode_value(client_id)))
+        metadata = b",".join(parts)
+        self._members.append(b'"%s":{%s}' % (METADATA_KEY.encode(), metadata))
+        return b"{%s}" % b",".join(self._members)
 
 
 def encode_state_data(sections: Mapping[str, Section], client_id: str = "") -> bytes:
