@@ -40,6 +40,7 @@ from stui_supervisor.states import State, Trigger
 from stui_supervisor.turn import STORE_HINT
 from stui_supervisor.wire.dialects import Dialect
 
+LOGIN: Final = "stui-supervisor login"
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
 LOST: Final = "another process has the earlier session; the work goes on in a new one"
 LEFT_DISCONNECTED: Final = "the user had disconnected; connect or reconnect to link again"
@@ -51,7 +52,7 @@ class Core(Notified):
 
     ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
     with reading one, ``can_look`` that it can be seen whether somebody listens on this machine, ``can_subscribe`` that
-    notifications can be heard.
+    notifications can be heard. ``login`` is the command that stores a token.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Core(Notified):
         has_credentials: bool,
         can_look: bool = False,
         can_subscribe: bool = False,
+        login: str = LOGIN,
     ) -> None:
         session = Session(profile, settings, rng, context)
         super().__init__(
@@ -77,6 +79,7 @@ class Core(Notified):
             can_look=can_look,
             can_subscribe=can_subscribe,
         )
+        self._login = login
         self._is_running = False
         self._leaves_by: float | None = None
         self._comparing = Parts()

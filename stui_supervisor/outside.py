@@ -138,9 +138,9 @@ def assemble(
 
         if home is None:
             return ProfileFile(places.profiles)
-        from shlex import quote  # noqa: PLC0415  # off the loop
+        from stui_supervisor.adapters.command_lines import advised  # noqa: PLC0415  # off the loop
 
-        return ProfileFile(places.profiles, confirm=f"stui-supervisor --home {quote(str(home))} profiles confirm")
+        return ProfileFile(places.profiles, confirm=advised("profiles", "confirm", home=home))
 
     return Outside(
         SystemClock(),

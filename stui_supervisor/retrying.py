@@ -38,6 +38,8 @@ from stui_supervisor.turn import BEFORE_ALL, Turn
 class Retrying(Turn, ABC):
     """The attempts, numbered; what arrives with another number is dropped."""
 
+    _login: str
+
     def __init__(
         self,
         session: Session,
@@ -228,7 +230,7 @@ class Retrying(Turn, ABC):
         elif self._profile.uses_token and self._wants_token and not self._has_credentials:
             if endpoint not in self._without_token:
                 message = f"the profile {self._profile.name} uses a token, and the keyring has none for {endpoint}"
-                self._problem("no_token", message, "if the image wants one, store it again with: stui-supervisor login")
+                self._problem("no_token", message, f"if the image wants one, store it again with: {self._login}")
             self._without_token.add(endpoint)
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:

@@ -82,6 +82,7 @@ class Supervisor:
             has_credentials=self._credentials is not None,
             can_look=link is None,
             can_subscribe=link is None,
+            login=_login(self._home, profile),
         )
 
     # Life
@@ -301,6 +302,12 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+def _login(home: Path | str | None, profile: str) -> str:
+    from stui_supervisor.adapters.command_lines import advised  # noqa: PLC0415  # importing this package stays cheap
+
+    return advised("login", home=home, profile=profile)
 
 
 def _new_writer() -> str:

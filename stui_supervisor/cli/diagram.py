@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
+from stui_supervisor.adapters.command_lines import PROGRAM, line
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.terminal import Terminal
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.printable import printable
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -58,7 +61,8 @@ def _check(directory: Path, terminal: Terminal) -> ExitCode:
     if terminal.as_json:
         terminal.answer({"stale": stale})
     elif stale:
-        terminal.note(f"stale in {directory}: {', '.join(stale)}. Run: stui-supervisor diagram --write {directory}")
+        way = line((PROGRAM, "diagram", "--write", str(directory)), encoding=getattr(sys.stderr, "encoding", None))
+        terminal.note(f"stale in {printable(str(directory))}: {', '.join(stale)}. Run: {way}")
     else:
         terminal.line(f"The diagrams in {directory} show the table as it is.")
     return ExitCode.FAILED if stale else ExitCode.DONE

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
+import sys
 from typing import Final
 
+from stui_supervisor.adapters import command_lines
 from stui_supervisor.adapters.environment_token import TOKEN_VARIABLE, EnvironmentToken
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import Status
 from stui_supervisor.failures import FAILURES, FailureKind
 
-_DEFAULT_PROFILES: Final = (None, "default")
 _UNANSWERED: Final = "see whether the backend runs there, and is not busy"
 
 
 def command(options: GlobalOptions, *words: str, profile: str | None = None) -> str:
     """A command line that can be copied; ``profile`` is another one than the option's."""
-    profile = profile or options.profile
-    home_words = [] if options.home is None else ["--home", options.home]
-    profile_words = [] if profile in _DEFAULT_PROFILES else ["--profile", profile]
-    line = ["stui-supervisor", *home_words, *profile_words, *words]
-    return subprocess.list2cmdline(line) if os.name == "nt" else shlex.join(line)
+    encoding = getattr(sys.stderr, "encoding", None)
+    return command_lines.advised(*words, home=options.home, profile=profile or options.profile, encoding=encoding)
 
 
 def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Status) -> ConnectionRejected:

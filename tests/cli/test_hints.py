@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +149,25 @@ def test_each_failure_has_its_own_way_out(kind: FailureKind) -> None:
 
 def test_without_a_failure_the_backend_is_what_to_look_at() -> None:
     assert way_out(None, OPTIONS) == "see whether the backend runs there, and is not busy"
+
+
+@posix
+@pytest.mark.parametrize("name", [b"h\xff", b"a 'home'\nof mine", "дом".encode()])
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
+def test_what_is_advised_runs_in_bash_for_the_very_home_that_was_given(
+    name: bytes, locale: str, tmp_path: Path
+) -> None:
+    home = os.fsencode(tmp_path) + b"/" + name
+    environment = {**Command(tmp_path / "other").environment(), "LC_ALL": locale}
+    program = [os.fsencode(sys.executable), b"-m", b"stui_supervisor"]
+
+    told = subprocess.run(
+        [*program, b"--home", home, b"sessions", b"list"], capture_output=True, check=True, env=environment, timeout=40
+    )
+    (advised,) = re.findall(rb"One begins with: (stui-supervisor .*)", told.stderr)
+    listed = advised.replace(b" run tcp://127.0.0.1:5555", b" profiles add work tcp://127.0.0.1:5601")
+    here = b"stui-supervisor() { " + shlex.quote(sys.executable).encode() + b' -m stui_supervisor "$@"; }\n'
+    script = here + listed + b"\n"
+    subprocess.run(["/usr/bin/env", "bash"], input=script, capture_output=True, check=True, env=environment, timeout=40)
+
+    assert os.path.exists(home + b"/profiles.json")  # noqa: PTH110  # the name is no text
