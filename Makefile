@@ -2,13 +2,16 @@
 
 ifeq ($(OS),Windows_NT)
   BIN := .venv/Scripts
+  LOWEST_PY := .venv-lowest/Scripts/python
   CANDIDATES := py python3 python
 else
   BIN := .venv/bin
+  LOWEST_PY := .venv-lowest/bin/python
   CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14 python
 endif
 PY := $(BIN)/python
 INSTALLED := .venv/installed
+LOWEST := .venv-lowest/installed
 IS_RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 
 # Override with make PYTHON=/path/to/python3.11
@@ -16,7 +19,7 @@ PYTHON ?= $(shell for name in $(CANDIDATES); do \
   if "$$name" -c '$(IS_RECENT)' >/dev/null 2>&1; then echo "$$name"; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-windows soak lint diagrams clean
+.PHONY: help demo test test-lowest test-windows soak lint diagrams clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 20
@@ -26,6 +29,14 @@ demo: $(INSTALLED) ## watch a link go through every state
 
 test: lint ## everything that has to hold
 	$(PY) -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term
+
+# What the dependencies are used for: links, encryption, files, locks, the keyring, the log and the platform's directories.
+test-lowest: $(LOWEST) ## a part of the tests with the lowest versions of all dependencies that are allowed
+	$(LOWEST_PY) -m pytest --numprocesses 2 --dist loadfile tests/contracts \
+	  $(wildcard $(patsubst %,tests/adapters/test_%.py,host keyring_* profile_file session_lock shared_* structlog_journal zmq_*)) \
+	  $(patsubst %,tests/scenarios/test_%.py,backend_restarts credentials delivery encrypted_link formats \
+	    hanging_keyring notifications upgrade) \
+	  tests/test_machine.py tests/test_policy.py tests/test_public_names.py
 
 test-windows: $(INSTALLED) ## the tests of files, sockets, processes and the command, under Windows' Python in Wine
 	.ci/windows
@@ -42,7 +53,7 @@ diagrams: $(INSTALLED) ## draw the diagrams again from the table
 	$(PY) -m stui_supervisor diagram --write diagrams
 
 clean: ## remove what the other commands made
-	rm -rf .venv .venv-windows build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest .venv-windows build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -53,4 +64,10 @@ $(INSTALLED): pyproject.toml
 	  echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(LOWEST): pyproject.toml .ci/lowest $(INSTALLED)
+	$(PY) -m venv --clear .venv-lowest
+	$(PY) .ci/lowest >.venv-lowest/lowest.txt
+	$(LOWEST_PY) -m pip install --quiet --disable-pip-version-check --constraint .venv-lowest/lowest.txt -e '.[dev]'
 	@touch $@

@@ -70,6 +70,16 @@ def test_without_a_home_the_platform_decides(monkeypatch: pytest.MonkeyPatch, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: the XDG variables")
+def test_a_directory_of_the_platform_that_is_a_relative_path_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", "here")
+    assert directories().sessions_root == tmp_path / ".local" / "state" / "stui-supervisor" / "sessions"
+
+
 @posix
 def test_a_home_of_an_account_that_does_not_exist_is_refused() -> None:
     with pytest.raises(StoreError, match="name one with home or STUI_SUPERVISOR_HOME"):
