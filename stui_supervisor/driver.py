@@ -106,7 +106,7 @@ class Driver:
         finally:
             self._busy = False
             if (
-                self._arming is None and not self._is_ringing
+                self._arming is None and not self._is_ringing and not self._loop.is_closed()
             ):  # a little later, so that whoever got a reply need not wait for it
                 self._arming = self._loop.call_soon(self._arm_timer)
 
@@ -144,8 +144,8 @@ class Driver:
         if self._core.has_unsaved_work:
             self.feed(inputs.StoreSilent(is_over=True))
 
-    def release(self) -> None:
-        """Give everything back, finished or not."""
+    def release(self, wait_s: float = 0.0) -> None:
+        """Give everything back, finished or not; where there is no event loop to wait in, wait so long for the disk."""
         try:
             if self._core.is_running:
                 self.leave()
@@ -158,7 +158,7 @@ class Driver:
             self._subscriber.close()
             if self._lookout is not None:
                 self._lookout.close()
-            self._store.close()
+            self._store.close(wait_s)
             self._profiles.close()
             self._keyring.close()
             self._outside.network.close()

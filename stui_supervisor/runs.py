@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakSet
 
 from stui_supervisor import inputs
 from stui_supervisor.audience import Audience
+from stui_supervisor.config import STOP_TIMEOUT_S
 from stui_supervisor.errors import SupervisorError
 
 if TYPE_CHECKING:
@@ -54,12 +59,18 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class Runs:
     """Begins runs and ends them.
 
+    One that nobody ends is ended here, with a ResourceWarning: when its supervisor is let go of, and where its event
+    loop has ended, as soon as another run begins in this process or that ends. ``described`` says whose it is.
+
     ``driver`` is that of the present run, None between two and while a run ends. ``audience`` is that of the present
     run, or of the next: who comes while a run ends has nothing to do with it.
     """
 
-    def __init__(self, make_driver: Callable[[Audience], Driver]) -> None:
+    def __init__(
+        self, make_driver: Callable[[Audience], Driver], described: Callable[[], str] = lambda: "a supervisor"
+    ) -> None:
         self._make_driver = make_driver
+        self._described = described
         self._owner: Owner | None = None
         self._ending: asyncio.Task[None] | None = None
         self._leaving: Driver | None = None
@@ -102,10 +113,12 @@ class Runs:
         stops = self._stops
         await asyncio.sleep(0)  # who was asked before to stop, in a task of its own, begins with that first
         await self._ended()
+        end_what_was_left()
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
             self.driver = self._make_driver(self.audience)
             self._owner = Owner(asyncio.get_running_loop(), threading.get_ident(), os.getpid())
             self.audience.begin()
+            _begun.add(self)
             self.driver.feed(event)
 
     async def stop(self) -> None:
@@ -113,14 +126,51 @@ class Runs:
         driver, self.driver = self.here(), None
         self._stops += 1
         if driver is not None:
-            audience, self.audience = self.audience, Audience(self.check, between_runs=True)
-            self._leaving = driver
-            try:
-                driver.leave()
-            finally:  # a mistake in the core is told, and leaves nothing behind all the same
-                self._ending = asyncio.create_task(driver.close(), name="stui-stop")
-                self._ending.add_done_callback(lambda _: self._over(driver, audience))
+            self._begin_to_end(driver)
         await self._ended()
+
+    def let_go(self, who: str, *, at_exit: bool = False) -> None:
+        """Nobody has the supervisor any more, or its event loop has ended: end the run, as far as that can be done."""
+        driver, owner = self.driver, self._owner
+        if driver is None or owner is None or owner.pid != os.getpid():
+            return
+        self.driver = None
+        self._stops += 1
+        try:
+            if owner.loop.is_closed() or (at_exit and not owner.loop.is_running()):
+                self._abandon(driver, STOP_TIMEOUT_S if at_exit else 0.0)
+            else:
+                with contextlib.suppress(RuntimeError):  # it ends just now
+                    owner.loop.call_soon_threadsafe(self._begin_to_end, driver)
+        finally:
+            warnings.warn(f"{who} was never stopped", ResourceWarning, stacklevel=3)
+
+    def let_go_if_left(self) -> None:
+        """The same where the event loop has ended."""
+        if self.driver is not None and self._owner is not None and self._owner.loop.is_closed():
+            self.let_go(self._described())
+
+    def let_go_at_exit(self) -> None:
+        """The same where the program ends."""
+        if self.driver is not None:
+            self.let_go(self._described(), at_exit=True)
+
+    def _begin_to_end(self, driver: Driver) -> None:
+        audience, self.audience = self.audience, Audience(self.check, between_runs=True)
+        self._leaving = driver
+        try:
+            driver.leave()
+        finally:  # a mistake in the core is told, and leaves nothing behind all the same
+            self._ending = asyncio.create_task(driver.close(), name="stui-stop")
+            self._ending.add_done_callback(lambda _: self._over(driver, audience))
+
+    def _abandon(self, driver: Driver, wait_s: float) -> None:
+        """Without an event loop: what was changed last is saved, and the session given back, by a thread."""
+        try:
+            driver.leave()
+        finally:
+            with contextlib.suppress(RuntimeError):  # somebody of that loop waits still, and will never hear of it
+                driver.release(wait_s)
 
     async def _ended(self) -> None:
         """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
@@ -136,3 +186,18 @@ class Runs:
         finally:
             self._owner = self._leaving = None
             audience.close(SupervisorError("the supervisor was stopped", hint=START))
+
+
+_begun: WeakSet[Runs] = WeakSet()
+
+
+def end_what_was_left() -> None:
+    """End the runs of this process whose event loops have ended without them."""
+    for runs in list(_begun):
+        runs.let_go_if_left()
+
+
+@atexit.register
+def _end_at_exit() -> None:
+    for runs in list(_begun):
+        runs.let_go_at_exit()

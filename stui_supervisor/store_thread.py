@@ -44,7 +44,7 @@ class StoreThread:
         self._pending = 0
         self._saves = 0
         self._silence: asyncio.TimerHandle | None = None
-        self._is_leaving = self._closed = False
+        self._is_leaving = self._is_end_posted = self._closed = False
         self._to_release: dict[str, Release] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -78,8 +78,11 @@ class StoreThread:
             await self._worker.ended()
             await self._idle.wait()
 
-    def close(self) -> None:
-        """Give everything back. A thread that hangs is left to itself: what it answers concerns nobody any more."""
+    def close(self, wait_s: float = 0.0) -> None:
+        """Give everything back, and wait so long for it.
+
+        A thread that hangs is left to itself: what it answers concerns nobody any more.
+        """
         self._closed = True
         for timer in (self._look, self._silence):
             if timer is not None:
@@ -87,7 +90,7 @@ class StoreThread:
         self._give_back()
         if self._departure is not None:
             self._post_end(self._departure)
-        self._worker.close()
+        self._worker.close(wait_s)
 
     def _leaving(self, claim: Load) -> list[Departure]:
         """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
@@ -99,13 +102,14 @@ class StoreThread:
             self._worker.post(lambda: self._run(effect, awaited))
         except RuntimeError as error:
             no_thread = StoreError(f"no thread to be had for the disk: {error}")
-            self._loop.call_soon(self._answered, _failed(effect, no_thread))
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon(self._answered, _failed(effect, no_thread))
 
     def _listen_for_silence(self) -> None:
         """Tell when no save is answered for long; each answer begins that anew."""
         if self._silence is not None:
             self._silence.cancel()
-        wanted = self._saves and not self._closed
+        wanted = self._saves and not self._closed and not self._loop.is_closed()
         self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
 
     def _give_back(self) -> None:
@@ -120,11 +124,14 @@ class StoreThread:
     def _post_end(self, departure: Departure) -> None:
         """What was asked for before is done first, however long it takes."""
         self._give_back()
+        if self._is_end_posted:  # the thread says so when it gets there
+            return
         if not self._worker.has_thread:
             departure.over()
             return
         try:
             self._worker.post(departure.over)
+            self._is_end_posted = True
         except RuntimeError:
             departure.over()
 

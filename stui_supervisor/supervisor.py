@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import ref
 
 from stui_supervisor import inputs
 from stui_supervisor.adapters.environment_token import token_of_this_run
@@ -67,10 +68,11 @@ class Supervisor:
         self._credentials = credentials or token_of_this_run()
         self._link = link
         self._clock = SystemClock()
-        self._runs = Runs(self._make_driver)
+        there = _Weakly(self)  # what runs must not keep alive an object that nobody has any more
+        self._runs = Runs(there.make_driver, lambda: repr(there()))
         self._pid = os.getpid()
         self._writer = _new_writer()
-        self._context = Context(self._writer, self._context_changed, self._check)
+        self._context = Context(self._writer, there.context_changed, there.check)
         self._used = set[str]()
         self._requests = 0
         self._core = Core(
@@ -267,6 +269,11 @@ class Supervisor:
         outside = assemble(self._settings, self._home, self._credentials, self._link, self._used)
         return Driver(self._core, self._settings, outside, audience)
 
+    def __del__(self) -> None:
+        """As an open file does: it is ended, and a ResourceWarning says that nobody has."""
+        if hasattr(self, "_core"):  # what was refused has none
+            self._runs.let_go(repr(self))
+
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self._core.status(self._now()).endpoint or 'no endpoint'}>"
 
@@ -302,6 +309,29 @@ class Supervisor:
 
     def _now(self) -> Moment:
         return Moment(self._clock.monotonic(), self._clock.utc())
+
+
+class _Weakly:
+    """A supervisor, as long as somebody has it. Raises SupervisorError after that."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = ref(supervisor)
+
+    def __call__(self) -> Supervisor:
+        supervisor = self._supervisor()
+        if supervisor is None:
+            hint = "keep the supervisor while you use its context"
+            raise SupervisorError("the supervisor of this context is gone", hint=hint)
+        return supervisor
+
+    def make_driver(self, audience: Audience) -> Driver:
+        return self()._make_driver(audience)  # noqa: SLF001  # it stands for the object itself
+
+    def context_changed(self) -> None:
+        self()._context_changed()  # noqa: SLF001  # as above
+
+    def check(self) -> None:
+        self()._check()  # noqa: SLF001  # as above
 
 
 def _login(home: Path | str | None, profile: str) -> str:

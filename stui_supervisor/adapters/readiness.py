@@ -29,7 +29,8 @@ class Readiness:
 
     def forget(self, descriptor: int) -> None:
         """Watch the descriptor no longer."""
-        self._selector.remove_reader(descriptor)
+        if not self._loop.is_closed():  # which has forgotten all of them
+            self._selector.remove_reader(descriptor)
 
     def close(self) -> None:
         """End what was started for watching."""
