@@ -55,7 +55,7 @@ class Core(Notified):
     notifications can be heard. ``login`` is the command that stores a token.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that it is told of its surroundings, once
         self,
         *,
         profile: str,
