@@ -319,6 +319,8 @@ class Driver:
 
     def _complain(self, effect: effects.Effect, error: Exception) -> None:
         """Tell of a mistake as the event loop does; the effect itself may hold a secret."""
+        if self._loop.is_closed():  # a run that nobody stopped: what needs a loop is not done any more
+            return
         message = f"{type(effect).__name__} was not carried out"
         self._loop.call_exception_handler({"message": message, "exception": error})
 
