@@ -113,6 +113,8 @@ class Core(Notified):
             inputs.Greeted: self._greeted,
             inputs.Subscribed: self._subscribed,
             inputs.Published: self._published,
+            inputs.Crowded: self._crowded,
+            inputs.SubscriptionSeen: self._subscription_seen,
             inputs.SubscriptionLost: self._subscription_lost,
             inputs.Woke: self._woke,
             inputs.NetworkChanged: self._network_changed,

@@ -76,6 +76,7 @@ class Driver:
             effects.ReadCredential: self._keyring.ask,
             effects.Subscribe: self._subscriber.do,
             effects.Unsubscribe: self._subscriber.do,
+            effects.LookAtSubscription: self._subscriber.look,
             effects.Load: self._store.do,
             effects.Save: self._store.do,
             effects.SaveSnapshot: self._store.do,

@@ -150,6 +150,12 @@ class Unsubscribe(NamedTuple):
     number: int
 
 
+class LookAtSubscription(NamedTuple):
+    """Look at the subscription; answer with SubscriptionSeen, at once."""
+
+    number: int
+
+
 class Finish(NamedTuple):
     """A request has ended: with a reply, or with an error."""
 
@@ -182,6 +188,7 @@ Effect = (
     | Knock
     | Subscribe
     | Unsubscribe
+    | LookAtSubscription
     | Finish
     | Announce
 )

@@ -209,6 +209,19 @@ class Published(NamedTuple):
     frames: Sequence[bytes]
 
 
+class Crowded(NamedTuple):
+    """So much came from the publisher at once that it may have dropped some."""
+
+    number: int
+
+
+class SubscriptionSeen(NamedTuple):
+    """A look at the subscription: the bytes that have come; None where the system does not tell."""
+
+    number: int
+    received_bytes: int | None
+
+
 class SubscriptionLost(NamedTuple):
     """The subscription never came up, or is gone."""
 
@@ -260,6 +273,8 @@ Input = (
     | Greeted
     | Subscribed
     | Published
+    | Crowded
+    | SubscriptionSeen
     | SubscriptionLost
     | Woke
     | NetworkChanged

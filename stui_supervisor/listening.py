@@ -4,15 +4,12 @@ It begins when a link is established, and ends with it. What goes wrong is tried
 things are told: a publisher that has been heard at this endpoint and is gone (``is_deaf``), and the
 gap in what was heard, which may span several links. A publisher that was never there is told once.
 
-A new subscription reaches the publisher some time after its handshake, and what is published until then
-passes by; a publisher keeps nothing. So a gap begins where the old one was last known to be alive,
-and ends with the new one's handshake.
+What the gap covers missed.py says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import Enum, auto
 from random import Random
 from typing import Final
@@ -20,19 +17,18 @@ from typing import Final
 from stui_supervisor.config import (
     LINK_GRACE_S,
     NOTIFICATIONS_GRACE_S,
-    NOTIFICATIONS_HEARTBEAT_INTERVAL_S,
-    NOTIFICATIONS_HEARTBEAT_TIMEOUT_S,
     NOTIFICATIONS_RETRY_MAX_S,
     STALL_S,
     Settings,
 )
 from stui_supervisor.curve import CurveKeys
-from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
+from stui_supervisor.effects import Announce, Effect, LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.events import Notification, NotificationsMissed, Problem
+from stui_supervisor.events import Notification, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.masks import Masks
+from stui_supervisor.missed import Gaps
 from stui_supervisor.moment import Moment
 from stui_supervisor.policy import Backoff
 from stui_supervisor.profile import Profile
@@ -41,7 +37,6 @@ from stui_supervisor.trust import ANYONE, Trust
 from stui_supervisor.wire.limits import MalformedMessage, parsed_bytes
 from stui_supervisor.wire.notifications import decode
 
-_SILENCE_MAX_S: Final = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 _MALFORMED: Final = "look at what the image publishes; the others are heard"
 
 
@@ -52,45 +47,6 @@ class _Phase(Enum):
     WAITING = auto()
     OPENING = auto()
     OPEN = auto()
-
-
-class _Gap:
-    """When a publisher was last known to be alive, and since when it has not been heard."""
-
-    def __init__(self) -> None:
-        self._alive: Moment | None = None
-        self._looked: Moment | None = None
-        self._since: datetime | None = None
-
-    @property
-    def has_worked(self) -> bool:
-        """True once the publisher has been heard."""
-        return self._alive is not None
-
-    def alive(self, now: Moment) -> None:
-        """The publisher shows that it is there."""
-        self._alive = self._looked = now
-
-    def unbroken(self, now: Moment) -> None:
-        """Nobody has said yet that it is gone."""
-        self._looked = now
-
-    def broken(self) -> None:
-        """It is not heard any more.
-
-        Had it been silent for longer when that was last looked at, its heartbeats would have told. The look counts, not
-        this moment: the machine may have slept since, or this process stood still.
-        """
-        if self._alive is not None and self._looked is not None:
-            known = self._looked.after(-_SILENCE_MAX_S)
-            self._since = (known if known.monotonic_s > self._alive.monotonic_s else self._alive).utc
-
-    def mended(self, now: Moment) -> NotificationsMissed | None:
-        """It is heard again, or for the first time; the gap if there was one."""
-        since, self._since = self._since, None
-        self.alive(now)
-        # A wall clock that was set back must not turn the gap round.
-        return None if since is None else NotificationsMissed(at=now.utc, since=min(since, now.utc), until=now.utc)
 
 
 class Listening:
@@ -105,55 +61,81 @@ class Listening:
         self._settings = settings
         self._backoff = Backoff(settings, rng)
         self._link: Endpoint | None = None
+        self._profile: Profile | None = None
         self._publisher: Endpoint | None = None
-        self._topics: tuple[str, ...] = ()
+        self._topics: frozenset[bytes] = frozenset()
         self._curve: CurveKeys | None = None
         self._trust = ANYONE
         self._number = 0
         self._phase = _Phase.IDLE
         self._until: float | None = None
+        self._asked_at = 0.0
         self._judged_from = 0.0
-        self._gap = _Gap()
+        self._gaps = Gaps()
         self._malformed = 0
         self._told: set[str] = set()
         self.is_deaf = False
 
     def begin_run(self) -> None:
         """The program starts: nothing has been heard or told yet."""
-        self._link = None
+        self._link, self._gaps = None, Gaps()
 
     def begin(
-        self, link: Endpoint, named: object, profile: Profile, now: Moment, curve: CurveKeys | None = None
+        self,
+        link: Endpoint,
+        named: object,
+        profile: Profile,
+        now: Moment,
+        curve: CurveKeys | None = None,
+        image: str | None = None,
     ) -> list[Effect]:
-        """A link is established; ``named`` is the publisher's address in its ping, or None."""
+        """A link is established; ``named`` is the publisher's address in its ping, or None.
+
+        The ``image`` may have been heard elsewhere: several endpoints may lead to one, and another one has other gaps.
+        """
         if link != self._link:
-            self._link, self._gap, self._told = link, _Gap(), set()
+            self._link, self._told = link, set()
+        self._gaps.turn_to(image)
+        self._profile, self._curve, self._publisher = profile, curve, None
+        self._topics = frozenset(topic.encode() for topic in profile.topics)
         if profile.notifications is None and named is None:
             return self._unnamed(now)
+        return self._follow(link, profile, named, now)
+
+    def named(self, named: object, now: Moment) -> list[Effect]:
+        """A later ping on this link says where the image publishes, perhaps somewhere else; None says nothing."""
+        if named is None or self._link is None or self._profile is None or self._profile.notifications is not None:
+            return []
+        return self._follow(self._link, self._profile, named, now)
+
+    def _follow(self, link: Endpoint, profile: Profile, named: object, now: Moment) -> list[Effect]:
+        """Subscribe where the profile or the image says, unless that is so already."""
         try:
             if profile.notifications is not None:
-                self._publisher = named_by_user(profile.notifications, link)
+                publisher = named_by_user(profile.notifications, link)
             else:
-                self._publisher = named_by_image(named, link)
+                publisher = named_by_image(named, link)
         except ConfigurationError as error:
             return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
-        self._topics, self._curve = profile.topics, curve
+        if publisher == self._publisher:
+            return []
+        self._publisher = publisher
         # A name that the image gives for this machine must lead to it; one that the user gives is the user's.
-        is_for_here = profile.notifications is None and link.is_loopback and self._publisher.is_named_loopback
-        self._trust = Trust(is_for_here, profile.ipc_owner if self._publisher.scheme == "ipc" else None)
+        is_for_here = profile.notifications is None and link.is_loopback and publisher.is_named_loopback
+        is_here_if_link_is = profile.notifications is None and link.is_named_loopback and publisher.scheme == "ipc"
+        self._trust = Trust(is_for_here or is_here_if_link_is, profile.ipc_owner if publisher.scheme == "ipc" else None)
+        self._told.discard("notifications_unheard")
         self._backoff.reset()
-        self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
-        return self._subscribe(now)
+        return self._subscribe_again(now)
 
     def end(self, now: Moment) -> list[Effect]:
         """The link is let go, and the subscription with it."""
         effects: list[Effect] = [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
-        if self._phase is _Phase.OPEN:
-            self._gap.broken()
+        self._gaps.present.broken()
         if self._malformed > 1:
             message = f"{self._malformed} notifications in all were left out"
             effects.append(_problem("notification_malformed", message, _MALFORMED, now))
-        self._malformed = 0
+        self._malformed, self._profile = 0, None
         self._enter(_Phase.IDLE, None)
         self.is_deaf = False
         return effects
@@ -163,15 +145,36 @@ class Listening:
         if number != self._number or self._phase is not _Phase.OPENING:
             return []
         self._enter(_Phase.OPEN, now.monotonic_s + self._settings.health_s)
-        self.is_deaf = False
-        missed = self._gap.mended(now)
-        return [] if missed is None else [Announce(missed)]
+        self._gaps.present.opened(now, now.monotonic_s - self._asked_at)
+        return [LookAtSubscription(number)]
+
+    def crowded(self, number: int, now: Moment) -> list[Effect]:
+        """More came at once than there certainly was room for."""
+        if number == self._number and self._phase is _Phase.OPEN:
+            self._gaps.present.crowded(now)
+        return []
+
+    def seen(self, number: int, received_bytes: int | None, now: Moment) -> list[Effect]:
+        """A look at the subscription: so many bytes have come by now, where the system tells."""
+        if number == self._number and self._phase is _Phase.OPEN:
+            self._gaps.present.looked(received_bytes, now)
+        return []
+
+    def held_up(self, now: Moment) -> None:
+        """This process stood still until now."""
+        self._gaps.present.held_up(now)
+
+    def woke(self, now: Moment) -> list[Effect]:
+        """The machine has slept. A publisher that does not know of it has dropped what there was no room for."""
+        return self._subscribe_again(now) if self._phase is _Phase.OPEN else []
 
     def published(self, number: int, frames: Sequence[bytes], now: Moment) -> list[Effect]:
         """The publisher has sent something."""
         if number != self._number or self._phase is not _Phase.OPEN:
             return []
-        self._gap.alive(now)
+        self._gaps.present.came(sum(map(len, frames)), now)
+        if self._topics and frames[0] not in self._topics:
+            return []  # one that only begins like a topic that is wanted
         try:
             topic, body = decode(frames)
         except MalformedMessage as error:
@@ -189,10 +192,12 @@ class Listening:
         if failure.kind is FailureKind.TOKEN_IN_CLEAR:  # no token goes here, but no name leads elsewhere either
             failure = Failure(FailureKind.UNREACHABLE, failure.message)
         if self._phase is _Phase.OPEN:
-            self._gap.broken()
+            self._gaps.present.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         is_local = self._publisher is not None and self._publisher.is_local
-        if self._gap.has_worked or now.monotonic_s < self._judged_from:
+        limit_s = self._settings.attempt_timeout_max_s
+        may_be_far = failure.kind is FailureKind.NOT_ZEROMQ and self._backoff.attempt_timeout() < limit_s
+        if self._gaps.present.has_worked or may_be_far or now.monotonic_s < self._judged_from:
             wait_s = self._backoff.next_wait(failure, is_local=is_local, now=now.monotonic_s)
             self._enter(_Phase.WAITING, now.monotonic_s + wait_s)
             return []
@@ -207,8 +212,16 @@ class Listening:
 
     def time_passed(self, now: Moment) -> list[Effect]:
         """A deadline may have come."""
-        if self._phase is _Phase.OPEN:
-            self._gap.unbroken(now)
+        effects: list[Effect] = []
+        missed = self._gaps.present.take(now)
+        if missed is not None:
+            effects.append(Announce(missed))
+            self.is_deaf = False  # not before: what was published until now may have passed by
+        if self._gaps.present.wants_look(now):
+            effects.append(LookAtSubscription(self._number))
+        return effects + self._phase_over(now)
+
+    def _phase_over(self, now: Moment) -> list[Effect]:
         deaf_from = self._deaf_from()
         if deaf_from is not None and deaf_from <= now.monotonic_s:
             if now.monotonic_s - deaf_from > STALL_S:  # this process stood still; look again first
@@ -229,27 +242,37 @@ class Listening:
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which to call ``time_passed`` at the latest."""
-        deaf_from = self._deaf_from()
-        if deaf_from is None or (self._until is not None and self._until < deaf_from):
-            return self._until
-        return deaf_from
+        earliest = self._until
+        for deadline in (self._deaf_from(), self._gaps.present.next_deadline()):
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
 
     def _deaf_from(self) -> float | None:
-        is_away = self._phase in (_Phase.WAITING, _Phase.OPENING) and self._gap.has_worked
+        is_away = self._phase in (_Phase.WAITING, _Phase.OPENING) and self._gaps.present.has_worked
         return self._judged_from if is_away and not self.is_deaf else None
 
+    def _subscribe_again(self, now: Moment) -> list[Effect]:
+        """Begin anew, in place of any subscription that there is."""
+        self._gaps.present.broken()
+        self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+        return self._subscribe(now)
+
     def _subscribe(self, now: Moment) -> list[Effect]:
-        if self._publisher is None:
+        if self._publisher is None or self._profile is None:
             raise AssertionError("a subscription without a publisher")
         self._number += 1
+        self._asked_at = now.monotonic_s
         self._backoff.begin_attempt()
-        timeout_s = self._backoff.attempt_timeout()
+        # A publisher that was far is given the time that it took, and as much again.
+        far_s = min(2 * self._gaps.present.delay_s, self._settings.attempt_timeout_max_s)
+        timeout_s = max(self._backoff.attempt_timeout(), far_s)
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
-        return [Subscribe(self._number, self._publisher, self._topics, timeout_s, self._curve, self._trust)]
+        return [Subscribe(self._number, self._publisher, self._profile.topics, timeout_s, self._curve, self._trust)]
 
     def _unnamed(self, now: Moment) -> list[Effect]:
         """Nobody says where to listen, which is news only where it was known before."""
-        if not self._gap.has_worked:
+        if not self._gaps.present.has_worked:
             return []
         message = "the image no longer says where it publishes its notifications"
         return self._tell_once("notifications_unnamed", message, "see how the image's STUI server was started", now)

@@ -6,13 +6,16 @@ from random import Random
 from typing import Final
 
 from stui_supervisor import inputs
-from stui_supervisor.config import Settings
+from stui_supervisor.attempt import Phase
+from stui_supervisor.config import STALL_S, Settings
 from stui_supervisor.effects import Effect
 from stui_supervisor.handshake import Established
 from stui_supervisor.listening import Listening
 from stui_supervisor.moving import Moving
 from stui_supervisor.session import Session
 from stui_supervisor.states import DegradedReason
+from stui_supervisor.wire.dialects import Reply
+from stui_supervisor.wire.limits import MalformedMessage
 
 DEAF: Final = "the image's notifications are not heard any more"
 
@@ -37,12 +40,20 @@ class Notified(Moving):
         )
         self._can_subscribe = can_subscribe
         self._listening = Listening(settings, rng, self._masks)
+        self._heard_at = 0.0
 
     def _established(self, step: Established) -> None:
         super()._established(step)
         if self._can_subscribe and self._attempt.endpoint is not None:
             where, curve = self._attempt.endpoint, self._attempt.curve
-            self._hear(self._listening.begin(where, step.publishes, self._profile, self._now, curve))
+            image = self._attempt.look.image or self._session.record.image
+            name = None if image is None else image.canonical
+            self._hear(self._listening.begin(where, step.publishes, self._profile, self._now, curve, name))
+
+    def _looked(self, reply: Reply | MalformedMessage) -> None:
+        super()._looked(reply)
+        if self._can_subscribe and self._attempt.phase is Phase.UP and isinstance(reply, Reply) and reply.ok:
+            self._hear(self._listening.named(reply.result.get("notifications"), self._now))
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         super()._end_link(reason, keep_waiting=keep_waiting)
@@ -52,11 +63,30 @@ class Notified(Moving):
         super()._probe()
         self._hear(self._listening.hurry(self._now))
 
+    def _woke(self, event: inputs.Woke) -> None:
+        self._hear(self._listening.woke(self._now))
+        super()._woke(event)
+
+    def _note_stall(self) -> None:
+        before = self._attempt.judged_from
+        super()._note_stall()
+        if self._attempt.judged_from > before:
+            self._listening.held_up(self._now)
+
     def _subscribed(self, event: inputs.Subscribed) -> None:
         self._hear(self._listening.opened(event.number, self._now))
 
     def _published(self, event: inputs.Published) -> None:
+        if self._now.monotonic_s - self._heard_at > STALL_S:
+            self._note_stall()  # what waited meanwhile may be more than there was room for
+        self._heard_at = self._now.monotonic_s
         self._hear(self._listening.published(event.number, event.frames, self._now))
+
+    def _crowded(self, event: inputs.Crowded) -> None:
+        self._hear(self._listening.crowded(event.number, self._now))
+
+    def _subscription_seen(self, event: inputs.SubscriptionSeen) -> None:
+        self._hear(self._listening.seen(event.number, event.received_bytes, self._now))
 
     def _subscription_lost(self, event: inputs.SubscriptionLost) -> None:
         self._hear(self._listening.lost(event.number, event.failure, self._now))

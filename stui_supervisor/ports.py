@@ -124,12 +124,18 @@ class SubscriptionListener(ConnectionListener, Protocol):
     def published(self, frames: list[bytes]) -> None:
         """One message, as it came; nobody has looked at it yet."""
 
+    def crowded(self) -> None:
+        """So much came at once that the publisher, or this side, may have dropped some. May be said again and again."""
+
 
 class Subscription(Protocol):
     """What one publisher says from now on; used once: opened, lost or closed, and thrown away."""
 
     def open(self, listener: SubscriptionListener) -> None:
         """Begin; the outcome comes as ``opened`` or ``lost``. Never blocks, never raises."""
+
+    def look(self) -> int | None:
+        """How many bytes have come, messages and everything else; None where the system does not tell."""
 
     def close(self) -> None:
         """Let go of everything; the listener hears nothing more. Twice is once."""
@@ -146,7 +152,11 @@ class SubscriptionFactory(Protocol):
         curve: CurveKeys | None = None,
         trust: Trust = ANYONE,
     ) -> Subscription:
-        """A new subscription to the topics that begin like one of these, or to all; not yet opened."""
+        """A new subscription to the topics that begin like one of these, or to all; not yet opened.
+
+        Whether one of them was meant as a whole is seen by who listens, to whom each message shows that there may be
+        more behind it.
+        """
 
 
 class SessionStore(Protocol):

@@ -1,7 +1,8 @@
 """Where an image publishes: what the user or the image says, made an address that we may connect to.
 
-What an image says is hostile until checked. It may name a port of the machine that the link goes to, and
-nothing else: a link is no way to have us knock at other doors. Only the user may name another machine.
+What an image says is hostile until checked. It may name a port of the machine that the link goes to, or a socket of
+this machine where the link stays on it, and nothing else: a link is no way to have us knock at other doors. Only the
+user may name another machine.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ def named_by_user(text: str, link: Endpoint) -> Endpoint:
 def named_by_image(text: object, link: Endpoint) -> Endpoint:
     """The publisher's address as the image's ping has it. Raises ConfigurationError."""
     endpoint = named_by_user(text, link) if isinstance(text, str) else Endpoint.stored(text)  # type: ignore[arg-type]  # says what it is instead of text
-    if endpoint.scheme == "ipc":
-        is_same_machine = link.scheme == "ipc"
-    else:
-        is_same_machine = endpoint.host == link.host or (endpoint.is_local and link.is_local)
-    if not is_same_machine:
+    if endpoint.scheme == "ipc" and not link.is_local:
+        raise ConfigurationError(
+            f"the image publishes at {endpoint}, a socket on a machine of its own, and the link goes to {link}",
+            hint="if that socket is on this machine, name it as 'notifications' in the profile",
+        )
+    if endpoint.scheme != "ipc" and endpoint.host != link.host and not (endpoint.is_local and link.is_local):
         raise ConfigurationError(
             f"the image publishes at {endpoint}, which is not on the machine that the link goes to",
             hint="if that is right, name it as 'notifications' in the profile",

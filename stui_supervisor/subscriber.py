@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stui_supervisor import inputs
 from stui_supervisor.config import NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
-from stui_supervisor.effects import Subscribe, Unsubscribe
+from stui_supervisor.effects import LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input
 from stui_supervisor.ports import LinkTimes, Subscription, SubscriptionFactory
@@ -25,6 +25,14 @@ class Subscriber:
         self.close()
         if isinstance(effect, Subscribe):
             self._begin(effect)
+
+    def look(self, effect: LookAtSubscription) -> None:
+        """Look at the present subscription."""
+        try:
+            received_bytes = self._subscription.look() if self._subscription is not None else None
+        except Exception:  # noqa: BLE001  # as below: it says nothing then
+            received_bytes = None
+        self._feed(inputs.SubscriptionSeen(effect.number, received_bytes))
 
     def close(self) -> None:
         """End the present subscription."""
@@ -56,6 +64,9 @@ class _Listener:
 
     def published(self, frames: list[bytes]) -> None:
         self._feed(inputs.Published(self._number, frames))
+
+    def crowded(self) -> None:
+        self._feed(inputs.Crowded(self._number))
 
     def lost(self, failure: Failure) -> None:
         self._feed(inputs.SubscriptionLost(self._number, failure))

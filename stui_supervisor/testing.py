@@ -344,8 +344,12 @@ class FakeSubscription(_FakeConnection[SubscriptionListener]):
         self.topics = topics
         self.curve = curve
 
+    def look(self) -> int | None:
+        """See ports.Subscription: there is no kernel here."""
+        return None
+
     def deliver(self, frames: Sequence[bytes]) -> None:
-        """Bring a message, if its topic is wanted."""
+        """Bring a message, if its topic begins like one that is wanted."""
         wanted = not self.topics or any(frames[0].startswith(topic.encode()) for topic in self.topics)
         if self._listener is not None and self._is_up and wanted:
             self._listener.published(list(frames))

@@ -10,14 +10,19 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import (
+    CROWD_CALM_S,
+    CROWD_MAX_S,
     LINK_GRACE_S,
     NOTIFICATIONS_GRACE_S,
     NOTIFICATIONS_HEARTBEAT_INTERVAL_S,
     NOTIFICATIONS_HEARTBEAT_TIMEOUT_S,
+    NOTIFICATIONS_KEPT_IMAGES,
     NOTIFICATIONS_RETRY_MAX_S,
+    NOTIFICATIONS_SETTLE_S,
+    SLEEP_LOOK_S,
     Settings,
 )
-from stui_supervisor.effects import Announce, Effect, Subscribe, Unsubscribe
+from stui_supervisor.effects import Announce, Effect, LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import Failure, FailureKind
@@ -32,21 +37,48 @@ SILENCE_S = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT
 
 
 class Ear:
-    """A Listening and the moment it lives in; ``done`` are its effects so far."""
+    """A Listening and the moment it lives in; ``done`` are its effects so far.
+
+    ``received_bytes`` is what the system tells when the subscription is looked at, ``looked`` when that was last.
+    """
 
     def __init__(self, seed: int = 0) -> None:
-        self.now = BEGIN
+        self.now = self.looked = BEGIN
+        self.received_bytes: int | None = None
         self.listening = Listening(Settings(), Random(seed))  # noqa: S311  # jitter
         self.done: list[Effect] = []
 
-    def begin(self, link: Endpoint = HERE, named: object = PUBLISHER, profile: Profile = PLAIN) -> list[Effect]:
-        return self.did(self.listening.begin(link, named, profile, self.now))
+    def begin(
+        self,
+        link: Endpoint = HERE,
+        named: object = PUBLISHER,
+        profile: Profile = PLAIN,
+        image: str | None = None,
+    ) -> list[Effect]:
+        return self.did(self.listening.begin(link, named, profile, self.now, None, image))
+
+    def named(self, named: object) -> list[Effect]:
+        return self.did(self.listening.named(named, self.now))
 
     def end(self) -> list[Effect]:
         return self.did(self.listening.end(self.now))
 
     def opened(self, *, older: int = 0) -> list[Effect]:
         return self.did(self.listening.opened(self.number - older, self.now))
+
+    def reopened(self, delay_s: float = 0.0) -> list[Effect]:
+        """The publisher is there again: the handshake takes so long, and then what was missed is told."""
+        if not self.is_asked:
+            self.until_asked()
+        self.now = self.now.after(delay_s)
+        return self.opened() + self.wait(delay_s + NOTIFICATIONS_SETTLE_S)
+
+    def until_asked(self) -> None:
+        """Let time pass until a subscription is asked for."""
+        while not self.is_asked:
+            due = self.listening.next_deadline()
+            assert due is not None
+            self.wait(max(0.0, due - self.now.monotonic_s))
 
     def published(self, *frames: bytes, older: int = 0) -> list[Effect]:
         return self.did(self.listening.published(self.number - older, frames, self.now))
@@ -78,19 +110,22 @@ class Ear:
 
     def back(self) -> list[Effect]:
         """The publisher is there for the next attempt."""
-        effects: list[Effect] = []
-        while not only(Subscribe, effects):
-            due = self.listening.next_deadline()
-            assert due is not None
-            effects = self.wait(max(0.0, due - self.now.monotonic_s))
-        return self.opened()
+        self.lost(REFUSED)
+        return self.reopened()
 
     @property
     def number(self) -> int:
         return only(Subscribe, self.done)[-1].number
 
+    @property
+    def is_asked(self) -> bool:
+        return self.listening._phase.name == "OPENING"
+
     def did(self, effects: list[Effect]) -> list[Effect]:
         self.done += effects
+        for look in only(LookAtSubscription, effects):
+            assert self.listening.seen(look.number, self.received_bytes, self.now) == []
+            self.looked = self.now
         return effects
 
 
@@ -149,18 +184,86 @@ def test_a_first_subscription_has_missed_nothing() -> None:
     assert told(NotificationsMissed, hearing().done) == []
 
 
-def test_a_gap_begins_at_the_last_message_and_ends_with_the_new_handshake() -> None:
+# From when to when
+
+
+def gaps(effects: list[Effect]) -> list[tuple[Any, Any]]:
+    return [(missed.since, missed.until) for missed in told(NotificationsMissed, effects)]
+
+
+def test_a_gap_begins_with_its_connection_where_no_pause_shows_that_nothing_was_waiting() -> None:
     ear = hearing()
-    ear.wait(5.0)
-    ear.published(b"errors", b"1")
-    ear.wait(1.0)
+    for _ in range(50):
+        ear.wait(0.1)
+        ear.published(b"errors", b"1")
     ear.lost()
-    ear.wait(0.5)
-    assert told(NotificationsMissed, ear.opened()) == [
-        NotificationsMissed(at=after_s(6.5), since=after_s(5.0), until=after_s(6.5))
-    ]
+    ear.stay_refused(10.0)
+    effects = ear.reopened()
+    assert gaps(effects) == [(BEGIN.utc, ear.now.utc)]
     ear.published(b"errors", b"2")
     assert len(told(NotificationsMissed, ear.done)) == 1
+
+
+def test_a_gap_ends_once_the_publisher_certainly_has_the_new_subscription() -> None:
+    ear = hearing()
+    ear.lost()
+    ear.until_asked()
+    asked = ear.now
+    ear.now = ear.now.after(0.6)
+    assert told(NotificationsMissed, ear.opened()) == []
+    ear.published(b"errors", b"1")
+    (missed,) = told(NotificationsMissed, ear.wait(5.0))
+    assert missed.until == missed.at == asked.after(1.2 + NOTIFICATIONS_SETTLE_S).utc
+
+
+def test_a_pause_in_which_a_heartbeat_was_answered_shows_that_nothing_was_waiting() -> None:
+    ear = hearing()
+    ear.received_bytes = 500
+    ear.published(b"errors", b"1")
+    ear.wait(2 * SLEEP_LOOK_S)  # two looks: the first one counts what has come
+    quiet_from = ear.looked
+    ear.received_bytes += 7
+    ear.wait(2 * SLEEP_LOOK_S)
+    ear.lost()
+    (missed,) = told(NotificationsMissed, ear.reopened(0.3))
+    assert missed.since == quiet_from.after(-0.3).utc
+
+
+def test_the_delay_is_the_longest_that_is_known() -> None:
+    ear = Ear()
+    ear.begin()
+    ear.now = ear.now.after(0.8)
+    ear.opened()
+    ear.received_bytes = 500
+    ear.wait(2 * SLEEP_LOOK_S)
+    quiet_from = ear.looked
+    ear.received_bytes += 7
+    ear.wait(2 * SLEEP_LOOK_S)
+    ear.lost()
+    (missed,) = told(NotificationsMissed, ear.reopened(0.3))
+    assert missed.since == quiet_from.after(-0.8).utc
+
+
+@pytest.mark.parametrize(
+    ("grown", "message_after_s"),
+    [(0, None), (5_000, None), (7, 0.5)],
+    ids=["no heartbeat's answer", "more than an answer", "a message behind it"],
+)
+def test_a_pause_without_an_answer_or_with_more_behind_it_shows_nothing(
+    grown: int, message_after_s: float | None
+) -> None:
+    ear = hearing()
+    ear.received_bytes = 500
+    ear.wait(2 * SLEEP_LOOK_S)
+    ear.received_bytes += grown
+    ear.wait(SLEEP_LOOK_S)
+    if message_after_s is not None:
+        ear.wait(message_after_s)
+        ear.published(b"errors", b"1")
+    ear.wait(2 * SLEEP_LOOK_S)
+    ear.lost()
+    (missed,) = told(NotificationsMissed, ear.reopened())
+    assert missed.since == BEGIN.utc
 
 
 def test_a_gap_begins_no_earlier_than_the_heartbeats_would_have_told() -> None:
@@ -169,8 +272,7 @@ def test_a_gap_begins_no_earlier_than_the_heartbeats_would_have_told() -> None:
     ear.look()
     ear.wait(1.0)
     ear.lost()
-    ear.wait(0.5)
-    (missed,) = told(NotificationsMissed, ear.opened())
+    (missed,) = told(NotificationsMissed, ear.reopened())
     assert missed.since == after_s(3_600.0 - SILENCE_S)
 
 
@@ -179,9 +281,11 @@ def test_a_gap_takes_in_the_time_in_which_this_process_stood_still() -> None:
     ear.wait(60.0)
     ear.look()
     ear.now = ear.now.after(600.0)
+    ear.listening.held_up(ear.now)
+    ear.look()
+    ear.wait(2.0)
     ear.lost()
-    ear.wait(0.5)
-    (missed,) = told(NotificationsMissed, ear.opened())
+    (missed,) = told(NotificationsMissed, ear.reopened())
     assert missed.since == after_s(60.0 - SILENCE_S)
 
 
@@ -190,9 +294,9 @@ def test_a_gap_takes_in_the_hours_in_which_the_machine_slept() -> None:
     ear.wait(60.0)
     ear.look()
     ear.now = ear.now._replace(utc=ear.now.utc + timedelta(hours=8))
-    ear.lost()
-    ear.wait(0.5)
-    (missed,) = told(NotificationsMissed, ear.opened())
+    ear.did(ear.listening.woke(ear.now))
+    assert ear.number == 2
+    (missed,) = told(NotificationsMissed, ear.reopened())
     assert missed.since == after_s(60.0 - SILENCE_S)
 
 
@@ -200,8 +304,7 @@ def test_a_wall_clock_that_was_set_back_does_not_turn_the_gap_round() -> None:
     ear = hearing()
     ear.now = ear.now._replace(utc=ear.now.utc - timedelta(hours=1))
     ear.lost()
-    ear.wait(0.5)
-    (missed,) = told(NotificationsMissed, ear.opened())
+    (missed,) = told(NotificationsMissed, ear.reopened())
     assert missed.since == missed.until == ear.now.utc
 
 
@@ -214,24 +317,196 @@ def test_a_gap_spans_links_and_is_told_once() -> None:
     ear.end()
     ear.wait(10.0)
     ear.begin()
-    assert told(NotificationsMissed, ear.opened()) == [
-        NotificationsMissed(at=after_s(20.0), since=BEGIN.utc, until=after_s(20.0))
-    ]
+    assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
+    first = ear.now
     ear.end()
     ear.begin()
-    assert len(told(NotificationsMissed, ear.opened())) == 1
+    assert gaps(ear.reopened()) == [(first.utc, ear.now.utc)]
 
 
-def test_at_another_endpoint_or_in_another_run_there_is_no_gap() -> None:
+def test_a_subscription_that_ends_before_it_counted_leaves_one_gap() -> None:
+    ear = hearing()
+    ear.lost()
+    ear.until_asked()
+    ear.opened()
+    ear.lost()
+    assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
+    assert len(told(NotificationsMissed, ear.done)) == 1
+
+
+@pytest.mark.parametrize("names", [("one", "one"), (None, None), ("one", None), (None, "one")])
+def test_another_way_to_the_same_image_has_the_same_gap(names: tuple[str | None, str | None]) -> None:
+    ear = Ear()
+    ear.begin(image=names[0])
+    ear.opened()
+    ear.end()
+    ear.wait(3.0)
+    ear.begin(link=THERE, named="tcp://127.0.0.1:7000", image=names[1])
+    assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
+
+
+def test_another_image_has_no_gap_and_one_that_is_back_has_its_own() -> None:
+    ear = Ear()
+    ear.begin(image="one")
+    ear.opened()
+    ear.wait(1.0)
+    ear.end()
+    ear.begin(link=THERE, image="two")
+    assert gaps(ear.reopened()) == []
+    second = ear.now
+    ear.wait(5.0)
+    ear.end()
+    ear.begin(image="one")
+    assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
+    ear.end()
+    ear.begin(link=THERE, image="two")
+    (missed,) = told(NotificationsMissed, ear.reopened())
+    assert missed.since == second.after(-NOTIFICATIONS_SETTLE_S).utc
+
+
+def test_of_many_images_the_first_ones_are_forgotten() -> None:
+    ear = Ear()
+    for number in range(NOTIFICATIONS_KEPT_IMAGES + 3):
+        ear.begin(image=f"{number}")
+        ear.opened()
+        ear.end()
+    ear.begin(image="0")
+    assert gaps(ear.reopened()) == []
+    ear.end()
+    ear.begin(image=f"{NOTIFICATIONS_KEPT_IMAGES}")
+    assert len(gaps(ear.reopened())) == 1
+
+
+def test_in_another_run_there_is_no_gap() -> None:
     ear = hearing()
     ear.end()
-    ear.begin(link=THERE)
-    ear.opened()
-    ear.end()
     ear.listening.begin_run()
-    ear.begin(link=THERE)
+    ear.begin()
+    assert gaps(ear.reopened()) == []
+
+
+# More than there is room for
+
+
+def test_a_crowd_is_told_as_a_gap_once_it_is_over() -> None:
+    ear = hearing()
+    ear.wait(1.0)
+    for _ in range(3):
+        assert ear.did(ear.listening.crowded(ear.number, ear.now)) == []
+        ear.wait(0.1)
+    assert gaps(ear.done) == []
+    ear.wait(CROWD_CALM_S)
+    assert gaps(ear.done) == [(BEGIN.utc, after_s(1.2 + CROWD_CALM_S))]
+
+
+def test_a_crowd_that_goes_on_is_told_again_and_again_without_a_hole() -> None:
+    ear = hearing()
+    for _ in range(100):
+        ear.did(ear.listening.crowded(ear.number, ear.now))
+        ear.wait(0.1)
+    times = gaps(ear.done)
+    assert len(times) == pytest.approx(10.0 / CROWD_MAX_S, abs=1)
+    assert [since for since, _ in times] == [BEGIN.utc, *(until for _, until in times[:-1])]
+
+
+def test_a_crowd_of_an_older_subscription_is_nothing() -> None:
+    ear = hearing()
+    ear.listening.crowded(ear.number - 1, ear.now)
+    ear.wait(10.0)
+    assert gaps(ear.done) == []
+
+
+@pytest.mark.parametrize(("size", "count"), [(100, 0), (50_000, 1)])
+def test_much_that_waited_while_this_process_stood_still_may_not_be_all(size: int, count: int) -> None:
+    ear = hearing()
+    ear.now = ear.now.after(10.0)
+    ear.listening.held_up(ear.now)
+    ear.published(b"errors", b'"' + b"x" * size + b'"')
+    ear.wait(5.0)
+    assert len(gaps(ear.done)) == count
+
+
+def test_what_comes_quietly_for_hours_makes_no_gap() -> None:
+    ear = hearing()
+    ear.received_bytes = 500
+    for number in range(1_000):
+        ear.wait(7.0)
+        ear.published(b"errors", b"%d" % number)
+        ear.received_bytes += 60
+    assert gaps(ear.done) == []
+
+
+def test_a_publisher_that_may_only_be_far_is_given_more_time_before_it_is_tried_rarely() -> None:
+    ear = Ear()
+    ear.begin()
+    slow, times = Failure(FailureKind.NOT_ZEROMQ), []
+    for _ in range(3):
+        ear.until_asked()
+        times.append(only(Subscribe, ear.done)[-1].timeout_s)
+        ear.wait(times[-1])
+        ear.lost(slow)
+    ear.until_asked()
+    assert (times, ear.number) == ([1.0, 2.0, 4.0], 4)
+    assert told(Problem, ear.done) == []
+    ear.wait(5.0)
+    ear.lost(slow)
+    assert [problem.code for problem in told(Problem, ear.done)] == ["notifications_unheard"]
+
+
+def test_a_publisher_that_was_far_is_given_the_time_from_the_first_attempt_on() -> None:
+    ear = Ear()
+    ear.begin()
+    ear.now = ear.now.after(0.9)
     ear.opened()
-    assert told(NotificationsMissed, ear.done) == []
+    ear.wait(60.0)
+    ear.lost()
+    ear.until_asked()
+    assert only(Subscribe, ear.done)[-1].timeout_s == pytest.approx(1.8)
+
+
+# Where it publishes, and what is wanted of it
+
+
+def test_a_publisher_that_a_later_ping_names_is_followed_and_the_gap_is_told() -> None:
+    ear = hearing()
+    ear.wait(5.0)
+    assert ear.named(PUBLISHER) == []
+    (subscribed,) = only(Subscribe, ear.named("tcp://127.0.0.1:7000"))
+    assert subscribed.endpoint == Endpoint.parse("tcp://127.0.0.1:7000")
+    assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
+    assert not ear.listening.is_deaf
+
+
+def test_a_publisher_that_is_named_later_for_the_first_time_is_heard_and_has_missed_nothing() -> None:
+    ear = Ear()
+    ear.begin(named=None)
+    assert len(only(Subscribe, ear.named(PUBLISHER))) == 1
+    assert gaps(ear.reopened()) == []
+
+
+def test_a_ping_that_names_nobody_or_something_wrong_changes_nothing() -> None:
+    ear = hearing()
+    assert ear.named(None) == []
+    assert len(told(Problem, ear.named("tcp://192.0.2.1:6000"))) == 1
+    assert ear.named("tcp://192.0.2.1:6000") == []
+    assert told(Notification, ear.published(b"errors", b"1")) != []
+
+
+def test_where_the_profile_says_so_and_after_the_end_no_ping_is_followed() -> None:
+    ear = hearing(profile=replace(PLAIN, notifications=PUBLISHER))
+    assert ear.named("tcp://127.0.0.1:7000") == []
+    ear.end()
+    assert ear.named("tcp://127.0.0.1:7000") == []
+    plain = hearing()
+    plain.end()
+    assert plain.named("tcp://127.0.0.1:7000") == []
+
+
+def test_a_topic_is_a_whole_word() -> None:
+    ear = hearing(profile=replace(PLAIN, topics=("trans", "errors")))
+    for topic in (b"transcript", b"trans", b"errors-all", b"errors", b"tran"):
+        ear.published(topic, b"1")
+    assert [event.topic for event in told(Notification, ear.done)] == ["trans", "errors"]
 
 
 def test_what_arrives_from_an_older_subscription_is_dropped() -> None:

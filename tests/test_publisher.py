@@ -35,6 +35,9 @@ def test_every_address_of_the_machine_means_the_one_that_the_link_uses(anywhere:
         (NAMED, "tcp://image.example:6000"),
         (IPC, "tcp://127.0.0.1:6000"),
         (IPC, "ipc:///run/published"),
+        (LOCAL, "ipc:///run/published"),
+        ("tcp://[::1]:5555", "ipc:///run/published"),
+        ("tcp://localhost:5555", "ipc:///run/published"),
     ],
 )
 def test_an_image_may_publish_on_the_machine_that_the_link_goes_to(link: str, there: str) -> None:
@@ -46,16 +49,22 @@ def test_an_image_may_publish_on_the_machine_that_the_link_goes_to(link: str, th
     [
         (LOCAL, "tcp://192.0.2.1:5556"),
         (LOCAL, "tcp://image.example:5556"),
-        (LOCAL, "ipc:///run/docker.sock"),
         (NAMED, "tcp://127.0.0.1:5556"),
         (NAMED, "tcp://other.example:5556"),
-        (NAMED, "ipc:///run/docker.sock"),
     ],
 )
 def test_only_the_user_may_name_another_machine(link: str, there: str) -> None:
     with pytest.raises(ConfigurationError, match="not on the machine that the link goes to"):
         named_by_image(there, Endpoint.parse(link))
     assert str(named_by_user(there, Endpoint.parse(link))) == there
+
+
+@pytest.mark.parametrize("link", [NAMED, "tcp://192.0.2.1:5555"])
+def test_a_socket_of_another_machine_is_not_looked_for_on_this_one(link: str) -> None:
+    with pytest.raises(ConfigurationError, match="a socket on a machine of its own, and the link goes to") as caught:
+        named_by_image("ipc:///run/docker.sock", Endpoint.parse(link))
+    assert "name it as 'notifications' in the profile" in caught.value.hint
+    assert str(named_by_user("ipc:///run/docker.sock", Endpoint.parse(link))) == "ipc:///run/docker.sock"
 
 
 @pytest.mark.parametrize("named", ["", "5556", "tcp://127.0.0.1:99999", "tcp://*", "x" * 1_000_000, 5556, ["tcp"], {}])

@@ -37,6 +37,7 @@ from stui_supervisor.trust import ANYONE, Trust
 if TYPE_CHECKING:
     from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 
+_THIS_MACHINE: Final = Endpoint("tcp", host="localhost", port=1)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
 # How an address may fail, the one that got furthest first; one that has no way to it says the least.
 _FURTHEST: Final = (
@@ -165,14 +166,18 @@ class ZmqConnection(ABC, Generic[L]):
             if isinstance(users, Failure):
                 return users
             self._users = users
-            return [None]
-        found = await self._names.addresses(self._endpoint)
-        if not self._trust.only_loopback:
-            return [*found]
+            # It counts as this machine's own as far as the name does that the link goes by.
+            safe = await self._loopback_of(_THIS_MACHINE) if self._trust.only_loopback else None
+            return safe if isinstance(safe, Failure) else [None]
+        if self._trust.only_loopback:
+            return await self._loopback_of(self._endpoint)
+        return [*await self._names.addresses(self._endpoint)]
+
+    async def _loopback_of(self, endpoint: Endpoint) -> list[Address | None] | Failure:
+        found = await self._names.addresses(endpoint)
         safe: list[Address | None] = [address for address in found if is_loopback(address[1])]
         if found and not safe:
-            leads = f"{self._endpoint.host} leads to {found[0][1]} here"
-            return Failure(FailureKind.TOKEN_IN_CLEAR, leads)
+            return Failure(FailureKind.TOKEN_IN_CLEAR, f"{endpoint.host} leads to {found[0][1]} here")
         return safe
 
     async def _race(self, targets: list[Address | None]) -> Failure | None:

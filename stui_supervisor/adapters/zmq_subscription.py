@@ -1,18 +1,34 @@
 """A subscription over ZeroMQ: one SUB socket, which hears what a PUB server publishes from now on.
 
-A publisher keeps nothing for a reader who lags behind: what does not fit its own queue is gone, and
-nobody is told. So each message is read at once and judged later.
+A publisher keeps nothing for a reader who lags behind: what does not fit its own queue is gone, and nobody is told.
+So each message is read at once, before anything is made of it, and waits here for its turn. Where more came than there
+certainly was room for on the way, that is said.
 """
 
 from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
 
 import zmq
 
 from stui_supervisor.adapters.addresses import Names
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.zmq_link import ZmqConnection
+from stui_supervisor.config import (
+    CROWD,
+    CROWD_S,
+    LOOP_TURN_S,
+    NOTIFICATION_MAX_BYTES,
+    NOTIFICATION_OVERHEAD_BYTES,
+    NOTIFICATIONS_QUEUE_LENGTH,
+    NOTIFICATIONS_WAITING_BYTES,
+    RECEIVE_QUEUE_LENGTH,
+)
 from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure
 from stui_supervisor.ports import LinkTimes, SubscriptionListener
 from stui_supervisor.trust import ANYONE, Trust
 
@@ -31,9 +47,86 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         curve: CurveKeys | None = None,
         trust: Trust = ANYONE,
     ) -> None:
-        wanted = [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, wanted, curve=curve, trust=trust)
+        options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
+        options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
+        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
+        self._waiting: deque[list[bytes]] = deque()
+        self._waiting_bytes = 0
+        self._turn: asyncio.Handle | None = None
+        self._ending: Failure | None = None
+        self._without_rest = 0
+        self._count = 0
+        self._counted_from = 0.0
+        self._keeps_few = False
+
+    def look(self) -> int | None:
+        """See ports.Subscription."""
+        sample = self._wire.look() if self._wire is not None else None
+        return None if sample is None else sample.received_bytes
+
+    def close(self) -> None:
+        """See ports.Subscription."""
+        super().close()
+        self._forget()
 
     def _received(self, frames: list[bytes]) -> None:
+        self._see_crowd()
+        size_bytes = sum(map(len, frames))
+        if size_bytes > NOTIFICATION_MAX_BYTES and not self._keeps_few and self._wire is not None:
+            self._keeps_few = True  # libzmq counts messages alone, and one may have 10 MB
+            self._wire.keep_fewer(RECEIVE_QUEUE_LENGTH)
+        if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
+            self._tell_crowd()
+            return
+        self._waiting.append(frames)
+        self._waiting_bytes += size_bytes + NOTIFICATION_OVERHEAD_BYTES
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
+
+    def _see_crowd(self) -> None:
+        """Say so when as many have come as may have filled a queue: without a moment's rest, or in too short a time."""
+        self._without_rest += 1
+        self._count += 1
+        if self._without_rest == CROWD:
+            self._without_rest = 0
+            self._tell_crowd()
+        if self._count == CROWD:
+            now = monotonic()
+            if now - self._counted_from < CROWD_S:
+                self._tell_crowd()
+            self._count, self._counted_from = 0, now
+
+    def _tell_crowd(self) -> None:
         if self._listener is not None:
-            self._listener.published(frames)
+            self._listener.crowded()
+
+    def _hand_on(self) -> None:
+        """Hand on what waits, for a moment at a time."""
+        self._turn = None
+        ends = monotonic() + LOOP_TURN_S / 2  # the other half is for reading
+        while self._waiting and monotonic() < ends:
+            frames = self._waiting.popleft()
+            self._waiting_bytes -= sum(map(len, frames)) + NOTIFICATION_OVERHEAD_BYTES
+            if self._listener is not None:
+                self._listener.published(frames)
+        if self._waiting:
+            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
+        elif self._ending is not None:
+            super()._end(self._ending)
+        elif self._wire is not None and not self._wire.has_more():
+            self._without_rest = 0
+
+    def _end(self, failure: Failure) -> None:
+        """What came before the end still counts."""
+        if self._waiting:
+            self._ending = failure
+            self._drop_wire()
+        else:
+            super()._end(failure)
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None

@@ -129,6 +129,18 @@ class Wire:
         """What the kernel knows of the connection."""
         return None if self._path is None else self._path.look()
 
+    def has_more(self) -> bool:
+        """True while messages wait that were not handed on; they come later."""
+        if self.is_closed or not _has_input(self._socket):
+            return False
+        self._drain_later()  # to ask has used up what announced them
+        return True
+
+    def keep_fewer(self, messages: int) -> None:
+        """Let libzmq hold no more for us than so many, from now on."""
+        if not self.is_closed:
+            self._socket.setsockopt(zmq.RCVHWM, messages)
+
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
         if self.is_closed:

@@ -16,6 +16,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.heard: list[object] = []
+        self.crowds = 0
 
     def opened(self) -> None:
         self._hear("opened")
@@ -25,6 +26,9 @@ class Heard:
 
     def published(self, frames: list[bytes]) -> None:
         self._hear(tuple(frames))
+
+    def crowded(self) -> None:
+        self.crowds += 1
 
     def greeted(self) -> None:
         self._hear("greeted")
