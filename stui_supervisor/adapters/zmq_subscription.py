@@ -19,7 +19,8 @@ from stui_supervisor.adapters.zmq_link import ZmqConnection
 from stui_supervisor.config import (
     CROWD,
     CROWD_S,
-    LOOP_TURN_S,
+    HAND_ON_S,
+    HAND_ON_WHILE_READING_S,
     NOTIFICATION_MAX_BYTES,
     NOTIFICATION_OVERHEAD_BYTES,
     NOTIFICATIONS_QUEUE_LENGTH,
@@ -50,8 +51,9 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
         options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
         super().__init__(context, readiness, names, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
-        self._waiting: deque[list[bytes]] = deque()
+        self._waiting: deque[tuple[bytes, ...]] = deque()  # tuples cost the collector of garbage nothing
         self._waiting_bytes = 0
+        self._is_coming = False
         self._turn: asyncio.Handle | None = None
         self._ending: Failure | None = None
         self._without_rest = 0
@@ -78,7 +80,8 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
             self._tell_crowd()
             return
-        self._waiting.append(frames)
+        self._is_coming = True
+        self._waiting.append(tuple(frames))
         self._waiting_bytes += size_bytes + NOTIFICATION_OVERHEAD_BYTES
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
@@ -103,12 +106,14 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     def _hand_on(self) -> None:
         """Hand on what waits, for a moment at a time."""
         self._turn = None
-        ends = monotonic() + LOOP_TURN_S / 2  # the other half is for reading
+        # As long as more comes, and there is room for it, reading it goes before.
+        is_first, self._is_coming = self._is_coming and self._waiting_bytes < NOTIFICATIONS_WAITING_BYTES / 2, False
+        ends = monotonic() + (HAND_ON_WHILE_READING_S if is_first else HAND_ON_S)
         while self._waiting and monotonic() < ends:
             frames = self._waiting.popleft()
             self._waiting_bytes -= sum(map(len, frames)) + NOTIFICATION_OVERHEAD_BYTES
             if self._listener is not None:
-                self._listener.published(frames)
+                self._listener.published(list(frames))
         if self._waiting:
             self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
         elif self._ending is not None:
