@@ -662,6 +662,8 @@ def test_an_image_that_no_longer_says_where_it_publishes_is_told_of() -> None:
         ("tcp://localhost:5555", "tcp://localhost:6000", PLAIN, Trust()),
         ("tcp://127.0.0.1:5555", None, replace(PLAIN, notifications="tcp://localhost:6000"), Trust()),
         ("ipc:///run/stui", "ipc:///run/published", replace(PLAIN, ipc_owner="stui"), Trust(ipc_owner="stui")),
+        ("tcp://127.0.0.1:5555", "ipc:///run/published", replace(PLAIN, ipc_owner="stui"), Trust(ipc_owner="stui")),
+        ("tcp://localhost:5555", "ipc:///run/published", PLAIN, Trust(only_loopback=True)),
         ("tcp://127.0.0.1:5555", PUBLISHER, replace(PLAIN, ipc_owner="stui"), Trust()),
     ],
 )

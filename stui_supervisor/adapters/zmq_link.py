@@ -166,19 +166,24 @@ class ZmqConnection(ABC, Generic[L]):
             if isinstance(users, Failure):
                 return users
             self._users = users
-            # It counts as this machine's own as far as the name does that the link goes by.
-            safe = await self._loopback_of(_THIS_MACHINE) if self._trust.only_loopback else None
-            return safe if isinstance(safe, Failure) else [None]
-        if self._trust.only_loopback:
-            return await self._loopback_of(self._endpoint)
-        return [*await self._names.addresses(self._endpoint)]
-
-    async def _loopback_of(self, endpoint: Endpoint) -> list[Address | None] | Failure:
-        found = await self._names.addresses(endpoint)
+            return await self._why_not_this_machine() or [None]
+        found = await self._names.addresses(self._endpoint)
+        if not self._trust.only_loopback:
+            return [*found]
         safe: list[Address | None] = [address for address in found if is_loopback(address[1])]
         if found and not safe:
-            return Failure(FailureKind.TOKEN_IN_CLEAR, f"{endpoint.host} leads to {found[0][1]} here")
+            leads = f"{self._endpoint.host} leads to {found[0][1]} here"
+            return Failure(FailureKind.TOKEN_IN_CLEAR, leads)
         return safe
+
+    async def _why_not_this_machine(self) -> Failure | None:
+        """Why a socket is not that of the backend that was linked to by the name of this machine, if it is not."""
+        if not self._trust.only_loopback:
+            return None
+        for address in await self._names.addresses(_THIS_MACHINE):
+            if not is_loopback(address[1]):
+                return Failure(FailureKind.TOKEN_IN_CLEAR, f"{_THIS_MACHINE.host} leads to {address[1]} here")
+        return None
 
     async def _race(self, targets: list[Address | None]) -> Failure | None:
         """Try the addresses one after the other, none waiting long for the one before (RFC 8305).

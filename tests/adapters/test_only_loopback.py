@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+
 import pytest
 import zmq
 
@@ -11,6 +14,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.trust import Trust
 from tests.support.link_listener import SHORT, TIMES, Heard
 from tests.support.names import names
+from tests.support.publisher import Publisher
 
 LOOPBACK = Trust(only_loopback=True)
 
@@ -50,3 +54,26 @@ async def test_without_a_token_every_address_is_one() -> None:
         transport.close()
     assert not isinstance(targets, Failure)
     assert [address[1] for address in targets if address] == ["192.0.2.1", "127.0.0.1"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")
+@pytest.mark.parametrize("addresses", [("192.0.2.1",), ("127.0.0.1", "192.0.2.1")])
+async def test_a_socket_is_not_the_image_s_where_the_name_of_this_machine_leads_elsewhere(
+    addresses: tuple[str, ...],
+) -> None:
+    with tempfile.TemporaryDirectory() as directory, Publisher(f"ipc://{directory}/published") as publisher:
+        transport, refused, heard = ZmqTransport(), Heard(), Heard()
+        with names(localhost=lambda: addresses):
+            elsewhere = transport.subscription(Endpoint.parse(publisher.endpoint), (), TIMES, None, LOOPBACK)
+            elsewhere.open(refused)
+            leads = f"localhost leads to {next(one for one in addresses if one != '127.0.0.1')} here"
+            assert await refused.hears(1) == [Failure(FailureKind.TOKEN_IN_CLEAR, leads)]
+        elsewhere.close()
+        transport.close()
+        transport = ZmqTransport()  # which remembers no name
+        with names(localhost=lambda: ("127.0.0.1",)):
+            here = transport.subscription(Endpoint.parse(publisher.endpoint), (), TIMES, None, LOOPBACK)
+            here.open(heard)
+            assert await heard.hears(1) == ["opened"]
+        here.close()
+        transport.close()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +26,15 @@ from stui_supervisor import (
     Supervisor,
     Transition,
 )
+from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.audience import EventStream
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.config import NOTIFICATIONS_QUEUE_LENGTH
+from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess
 from tests.support.publisher import Publisher
-from tests.support.strange_servers import Frames, ScriptedServer, success
+from tests.support.strange_servers import Answer, Frames, ScriptedServer, success
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.watching import LIMIT_S, entering, next_of, queued, until
 
 PUBLISHING = BackendSettings(bind="tcp://127.0.0.1:*", publish="tcp://127.0.0.1:*")
@@ -165,6 +173,146 @@ async def test_what_is_no_notification_is_told_once_and_left_out(tmp_path: Path)
             assert [event.message for event in queued(stream) if isinstance(event, Problem)] == [
                 "5 notifications in all were left out"
             ]
+
+
+@dataclass
+class Told:
+    """What a reader of the events was told: the numbers that were heard, and from when to when some may be missing."""
+
+    heard: set[int] = field(default_factory=set)
+    missed: list[NotificationsMissed] = field(default_factory=list)
+
+    async def read(self, stream: EventStream) -> None:
+        async for event in stream:
+            if isinstance(event, Notification):
+                self.heard.add(event.body)
+            elif isinstance(event, NotificationsMissed):
+                self.missed.append(event)
+
+    async def hears(self, more: int) -> None:
+        """Return once so many more were heard."""
+        wanted = len(self.heard) + more
+        await until(lambda: len(self.heard) >= wanted)
+
+    async def misses(self, gaps: int) -> None:
+        """Return once so many gaps were told."""
+        await until(lambda: len(self.missed) >= gaps)
+
+    def untold(self, published: dict[int, datetime]) -> list[int]:
+        """What was published after the first that was heard, and neither heard itself nor in a gap."""
+        return [
+            number
+            for number, at in published.items()
+            if number > min(self.heard)
+            and number not in self.heard
+            and not any(gap.since <= at <= gap.until for gap in self.missed)
+        ]
+
+
+async def publish_steadily(published: dict[int, datetime], *publishers: Publisher) -> None:
+    """Number by number, for ever, each by all of them."""
+    for number in itertools.count():
+        published[number] = datetime.now(UTC)
+        for publisher in publishers:
+            publisher.publish(b"errors", b"%d" % number)
+        await asyncio.sleep(0.002)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.1])
+async def test_whatever_a_broken_connection_costs_lies_in_a_gap_however_far_the_publisher_is(
+    delay_s: float, tmp_path: Path
+) -> None:
+    told, published = Told(), dict[int, datetime]()
+    with Publisher() as publisher:
+        async with (
+            TcpProxy(int(publisher.endpoint.rpartition(":")[2]), delay_s) as line,
+            supervised(publisher, tmp_path, named=line.endpoint) as (_, stream),
+        ):
+            reading = asyncio.create_task(told.read(stream))
+            publishing = asyncio.create_task(publish_steadily(published, publisher))
+            for breaks in range(1, 4):
+                await told.hears(20)
+                line.drop()
+                await told.misses(breaks)
+            publishing.cancel()
+            reading.cancel()
+    assert len(published) - len(told.heard) > 0
+    assert told.untold(published) == []
+
+
+async def test_over_another_way_to_the_same_image_the_gap_is_told(tmp_path: Path) -> None:
+    def image(publisher: Publisher) -> Answer:
+        named = {"image_id": "one", "session_id": "s", "notifications": publisher.endpoint}
+        return lambda token, body: [(token, b"", success(body, **named))]
+
+    told, published = Told(), dict[int, datetime]()
+    with Publisher() as first, Publisher() as second, ScriptedServer(image(second)) as there:
+        with ScriptedServer(image(first)) as here:
+            profile = Profile(name="default", endpoints=(here.endpoint, there.endpoint), failover=True)
+            ProfileFile(tmp_path / "profiles.json").change("default", lambda _: profile)
+            supervisor = Supervisor(home=tmp_path)
+            stream = supervisor.events()
+            await supervisor.start()
+            reading = asyncio.create_task(told.read(stream))
+            publishing = asyncio.create_task(publish_steadily(published, first, second))
+            await told.hears(50)
+        await told.misses(1)
+        await told.hears(1)
+        for task in (publishing, reading):
+            task.cancel()
+        await supervisor.stop()
+    assert len(told.missed) == 1
+    assert told.untold(published) == []
+
+
+async def test_an_address_that_a_later_ping_names_is_followed(tmp_path: Path) -> None:
+    where: list[str] = []
+
+    def answer(token: bytes, body: bytes) -> Iterable[Frames]:
+        named = {"notifications": where[-1]} if where else {}
+        return [(token, b"", success(body, image_id="one", session_id="s", **named))]
+
+    with ScriptedServer(answer) as server, Publisher() as first, Publisher() as second:
+        supervisor = Supervisor(server.endpoint, home=tmp_path, settings=QUICK_PINGS)
+        stream = supervisor.events()
+        async with supervisor:
+            await entering(stream, State.CONNECTED)
+            for number, publisher in enumerate((first, second)):
+                where.append(publisher.endpoint)
+                await publisher.heard_by()
+                publisher.publish(b"errors", b"%d" % number)
+                assert (await next_of(stream, Notification)).body == number
+            assert supervisor.state is State.CONNECTED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")
+async def test_a_socket_that_the_image_names_is_used_beside_a_link_over_loopback(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as directory, Publisher(f"ipc://{directory}/published") as publisher:
+        async with supervised(publisher, tmp_path) as (_, stream):
+            await publisher.heard_by()
+            publisher.publish(b"errors", b"1")
+            assert (await next_of(stream, Notification)).body == 1
+
+
+async def test_what_is_heard_in_peace_makes_no_gap(tmp_path: Path) -> None:
+    with Publisher() as publisher:
+        async with supervised(publisher, tmp_path, settings=QUICK_PINGS) as (_, stream):
+            await publisher.heard_by()
+            for number in range(200):
+                publisher.publish(b"errors", b"%d" % number)
+                assert (await next_of(stream, Notification)).body == number
+            assert [event for event in queued(stream) if isinstance(event, NotificationsMissed)] == []
+
+
+async def test_a_flood_that_there_may_have_been_no_room_for_is_told_as_a_gap(tmp_path: Path) -> None:
+    with Publisher() as publisher:
+        async with supervised(publisher, tmp_path) as (_, stream):
+            await publisher.heard_by()
+            began = datetime.now(UTC)
+            for number in range(2 * NOTIFICATIONS_QUEUE_LENGTH):
+                publisher.publish(b"errors", b"%d" % number)
+            missed = await next_of(stream, NotificationsMissed)
+            assert missed.since <= began < missed.until
 
 
 async def test_a_flood_comes_whole_and_in_order_and_the_loop_goes_on(tmp_path: Path) -> None:

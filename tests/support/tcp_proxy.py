@@ -1,4 +1,4 @@
-"""A TCP proxy between a supervisor and its backend that can hold everything back, or drop every connection."""
+"""A TCP proxy between a supervisor and its backend that can delay, hold everything back, or drop every connection."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ _CHUNK_BYTES: Final = 65_536
 
 
 class TcpProxy:
-    """Forwards to one port of this machine while the ``async with`` block runs; ``endpoint`` is its own address."""
+    """Forwards to one port of this machine while the ``async with`` block runs; ``endpoint`` is its own address.
 
-    def __init__(self, port: int) -> None:
+    What is forwarded arrives ``delay_s`` later, either way.
+    """
+
+    def __init__(self, port: int, delay_s: float = 0.0) -> None:
         self.endpoint = ""
+        self._delay_s = delay_s
         self._port = port
         self._is_open = asyncio.Event()
         self._is_open.set()
@@ -58,8 +62,11 @@ class TcpProxy:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK_BYTES):
                 await self._is_open.wait()
-                writer.write(chunk)
-                await writer.drain()
+                if self._delay_s:
+                    asyncio.get_running_loop().call_later(self._delay_s, writer.write, chunk)
+                else:
+                    writer.write(chunk)
+                    await writer.drain()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
