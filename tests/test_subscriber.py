@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stui_supervisor import inputs
-from stui_supervisor.effects import Subscribe, Unsubscribe
+from stui_supervisor.effects import LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.inputs import Input
@@ -29,6 +29,15 @@ async def test_what_a_subscription_says_reaches_the_core_under_its_number() -> N
         inputs.SubscriptionLost(7, Failure(FailureKind.RESET)),
     ]
     assert (publisher.subscriptions[0].endpoint, publisher.subscriptions[0].topics) == (PUBLISHER, ("errors",))
+
+
+async def test_a_look_is_answered_with_a_subscription_and_without() -> None:
+    publisher, told = FakePublisher(), list[Input]()
+    subscriber = Subscriber(publisher, told.append)
+    subscriber.look(LookAtSubscription(1))
+    subscriber.do(Subscribe(2, PUBLISHER, (), 1.0))
+    subscriber.look(LookAtSubscription(2))
+    assert told == [inputs.SubscriptionSeen(1, None), inputs.SubscriptionSeen(2, None)]
 
 
 async def test_one_subscription_ends_where_the_next_begins_and_all_end_when_told() -> None:

@@ -54,6 +54,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         self._waiting: deque[tuple[bytes, ...]] = deque()  # tuples cost the collector of garbage nothing
         self._waiting_bytes = 0
         self._is_coming = False
+        self._has_dropped = False
         self._turn: asyncio.Handle | None = None
         self._ending: Failure | None = None
         self._without_rest = 0
@@ -78,7 +79,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
             self._keeps_few = True  # libzmq counts messages alone, and one may have 10 MB
             self._wire.keep_fewer(RECEIVE_QUEUE_LENGTH)
         if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
-            self._tell_crowd()
+            self._has_dropped = True
             return
         self._is_coming = True
         self._waiting.append(tuple(frames))
@@ -106,6 +107,9 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     def _hand_on(self) -> None:
         """Hand on what waits, for a moment at a time."""
         self._turn = None
+        if self._has_dropped:
+            self._has_dropped = False
+            self._tell_crowd()
         # As long as more comes, and there is room for it, reading it goes before.
         is_first, self._is_coming = self._is_coming and self._waiting_bytes < NOTIFICATIONS_WAITING_BYTES / 2, False
         ends = monotonic() + (HAND_ON_WHILE_READING_S if is_first else HAND_ON_S)

@@ -10,11 +10,20 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
+import zmq
 
 from stui_supervisor.adapters.zmq_link import ZmqTransport
 from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.config import MESSAGE_MAX_BYTES
+from stui_supervisor.config import (
+    CROWD,
+    CROWD_S,
+    MESSAGE_MAX_BYTES,
+    NOTIFICATION_MAX_BYTES,
+    NOTIFICATIONS_QUEUE_LENGTH,
+    NOTIFICATIONS_WAITING_BYTES,
+    RECEIVE_QUEUE_LENGTH,
+)
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
@@ -58,6 +67,89 @@ async def test_what_comes_before_anybody_looks_is_not_lost(transport: ZmqTranspo
             publisher.publish(b"errors", b"%d" % number)
         assert (await listener.hears(201))[1:] == [(b"errors", b"%d" % number) for number in range(200)]
         subscription.close()
+
+
+async def test_as_many_as_may_fill_a_queue_are_a_crowd_and_come_all_the_same(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        sent = [(b"errors", b"%d" % number) for number in range(3 * NOTIFICATIONS_QUEUE_LENGTH)]
+        for frames in sent:
+            publisher.publish(*frames)
+        assert (await listener.hears(1 + len(sent)))[1:] == sent
+        assert listener.crowds > 0
+        subscription.close()
+
+
+async def test_what_comes_one_by_one_is_no_crowd_however_much_it_is(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        for number in range(2 * CROWD):
+            publisher.publish(b"errors", b"%d" % number)
+            await listener.hears(2 + number)
+            if number % 10 == 0:
+                await asyncio.sleep(2 * CROWD_S / CROWD * 10)
+        assert listener.crowds == 0
+        subscription.close()
+
+
+async def test_what_there_is_no_more_room_for_is_left_out_and_is_a_crowd(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await listener.hears(1)
+        large = [b"errors", b"x" * NOTIFICATION_MAX_BYTES]
+        for _ in range(2 * NOTIFICATIONS_WAITING_BYTES // NOTIFICATION_MAX_BYTES):
+            subscription._received(large)  # as fast as nothing is ever read
+        await until(lambda: listener.crowds > 0)
+        await until(lambda: not subscription._waiting)
+        kept = len(listener.heard) - 1
+        assert NOTIFICATIONS_WAITING_BYTES / 2 < kept * NOTIFICATION_MAX_BYTES <= NOTIFICATIONS_WAITING_BYTES
+        subscription.close()
+
+
+async def test_once_one_is_too_large_fewer_are_held(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await publisher.heard_by()
+        assert subscription._wire is not None
+        queue = subscription._wire._socket
+        before = queue.getsockopt(zmq.RCVHWM)
+        publisher.publish(b"errors", b"x" * NOTIFICATION_MAX_BYTES)
+        await listener.hears(2)
+        assert (before, queue.getsockopt(zmq.RCVHWM)) == (NOTIFICATIONS_QUEUE_LENGTH, RECEIVE_QUEUE_LENGTH)
+        publisher.publish(b"errors", b"1")
+        assert (await listener.hears(3))[2] == (b"errors", b"1")
+        subscription.close()
+
+
+async def test_what_was_read_before_the_publisher_went_comes_before_the_end(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        await listener.hears(1)
+        for number in range(500):
+            subscription._received([b"errors", b"%d" % number])
+        subscription._end(RESET)
+        heard = await listener.hears(502)
+        assert heard == ["opened", *((b"errors", b"%d" % number) for number in range(500)), RESET]
+        subscription.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts them")
+async def test_the_bytes_that_have_come_are_known_as_long_as_it_is_up(transport: ZmqTransport) -> None:
+    with Publisher() as publisher:
+        subscription, listener = opening(transport, publisher.endpoint)
+        assert subscription.look() is None
+        await publisher.heard_by()
+        before = subscription.look()
+        publisher.publish(b"errors", b"x" * 1_000)
+        await listener.hears(2)
+        after = subscription.look()
+        assert before is not None
+        assert after is not None
+        assert 1_000 < after - before < 1_100
+        subscription.close()
+        assert subscription.look() is None
 
 
 async def test_more_than_10_mb_is_the_end_and_does_not_fill_the_memory(transport: ZmqTransport) -> None:
