@@ -145,7 +145,7 @@ class Listening:
         if number != self._number or self._phase is not _Phase.OPENING:
             return []
         self._enter(_Phase.OPEN, now.monotonic_s + self._settings.health_s)
-        self._gaps.present.opened(now, now.monotonic_s - self._asked_at)
+        self._gaps.present.opened(now, now.monotonic_s - self._asked_at, is_one=len(self._topics) <= 1)
         return [LookAtSubscription(number)]
 
     def crowded(self, number: int, now: Moment) -> list[Effect]:
@@ -265,7 +265,7 @@ class Listening:
         self._asked_at = now.monotonic_s
         self._backoff.begin_attempt()
         # A publisher that was far is given the time that it took, and as much again.
-        far_s = min(2 * self._gaps.present.delay_s, self._settings.attempt_timeout_max_s)
+        far_s = min(4 * self._gaps.present.delay_s, self._settings.attempt_timeout_max_s)
         timeout_s = max(self._backoff.attempt_timeout(), far_s)
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
         return [Subscribe(self._number, self._publisher, self._profile.topics, timeout_s, self._curve, self._trust)]

@@ -2,11 +2,12 @@
 
 A publisher keeps nothing and tells nobody what it drops, so what is known is said, and what is not known is covered.
 
-- What was published arrives a network's delay later. The way up cannot take longer than the handshake took.
+- What was published arrives a network's delay later. A handshake goes back and forth twice (ZMTP 3.1), so that no way
+  takes longer than half of it.
 - What has arrived says nothing of what still waits in the publisher's queue or on a slow line, and goes with the
   connection. Only a pause shows that nothing waits: no message, while a heartbeat's answer came, which a publisher that
   is stopped and a line that stands do not give.
-- A new subscription counts once the publisher has it, a delay after the handshake.
+- A new subscription counts once the publisher has it, a delay after the handshake. What comes first shows that it has.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class Gap:
     """What may have been missed of one image, across its subscriptions, and has not been told yet.
 
     It begins with the end of a subscription, or where more came at once than there certainly was room for. It is told
-    when what is published comes again, and not before. ``delay_s`` is how long the last handshake took.
+    when what is published comes again, and not before. ``delay_s`` is how long a message takes at
+    most, by the last handshake.
     """
 
     def __init__(self) -> None:
@@ -107,6 +109,7 @@ class Gap:
         self._told_until: Moment | None = None
         self.delay_s = 0.0
         self._told_from: float | None = None
+        self._counts_from_first = False
         self._crowd_from: float | None = None
         self._looked_at = 0.0
         self._backlog_until = 0.0
@@ -117,9 +120,10 @@ class Gap:
         """True from when something may have been missed until that is told."""
         return self._began is not None
 
-    def opened(self, now: Moment, delay_s: float) -> None:
-        """A subscription is up, ``delay_s`` after it was asked for."""
-        self.delay_s = delay_s
+    def opened(self, now: Moment, handshake_s: float, *, is_one: bool = True) -> None:
+        """A subscription is up, which took so long. Unless it ``is_one`` it has several parts, of which each counts."""
+        self.delay_s = delay_s = handshake_s / 2
+        self._counts_from_first = is_one
         self._arrivals = Arrivals(now, delay_s)
         self._told_from = now.monotonic_s + delay_s + NOTIFICATIONS_SETTLE_S
         self._looked_at = now.monotonic_s
@@ -130,6 +134,10 @@ class Gap:
         if self._arrivals is None:
             return
         self._arrivals.came(now)
+        if self._counts_from_first:
+            self._counts_from_first = False
+            if self._told_from is not None and self._crowd_from is None:
+                self._told_from = now.monotonic_s
         if now.monotonic_s < self._backlog_until:
             self._backlog_bytes += size_bytes
             if self._backlog_bytes > HELD_UP_BYTES:
