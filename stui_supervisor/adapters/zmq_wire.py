@@ -81,6 +81,7 @@ class Wire:
         self._intake: Intake | None = None
         self._in_clear = in_clear
         self._is_read = False
+        self._is_due = False
         self._port = port
         self._socket = context.socket(kind)
         try:
@@ -186,7 +187,18 @@ class Wire:
         return None
 
     def _drain_later(self) -> None:
-        asyncio.get_running_loop().call_soon(self._drain)
+        """In the next turn of the loop, once: however many ask for it, a turn is no longer for that."""
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._drain_now)
+
+    def _drain_now(self) -> None:
+        self._is_due = False
+        self._drain()
+
+    def _arrives(self) -> None:
+        if not self._is_due:
+            self._drain()
 
     def _drain_monitor(self) -> None:
         while not self.is_closed and _has_input(self._monitor):
@@ -226,7 +238,7 @@ class Wire:
         if not self.is_closed:
             self._is_read = True
             self._watch_intake()
-            self._readiness.watch(self._descriptors[0], self._drain)
+            self._readiness.watch(self._descriptors[0], self._arrives)
             self._drain_later()  # the descriptor does not announce what has come before
 
     def _watch_intake(self) -> None:
