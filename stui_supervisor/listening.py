@@ -242,6 +242,8 @@ class Listening:
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which to call ``time_passed`` at the latest."""
+        if self._phase is _Phase.IDLE:
+            return None
         earliest = self._until
         for deadline in (self._deaf_from(), self._gaps.present.next_deadline()):
             if deadline is not None and (earliest is None or deadline < earliest):
