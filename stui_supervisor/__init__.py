@@ -39,6 +39,7 @@ from stui_supervisor.events import (
 )
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Credentials, Link, LinkFactory, LinkListener, LinkTimes
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 from stui_supervisor.supervisor import Supervisor
@@ -73,6 +74,7 @@ __all__ = [
     "Outcome",
     "OutcomeUnknown",
     "Problem",
+    "ProblemCode",
     "RequestError",
     "RequestFinished",
     "Secret",

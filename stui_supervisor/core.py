@@ -32,6 +32,7 @@ from stui_supervisor.events import ContextSaved, SessionSwitched
 from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
@@ -345,7 +346,7 @@ class Core(Notified):
             relative = relative or relative_among(self._profile.endpoints)
             words = NO_ENDPOINT if relative is None else str(relative)
             if relative is not None:
-                self._problem("stored_endpoint", relative.message, relative.hint)
+                self._problem(ProblemCode.STORED_ENDPOINT, relative.message, relative.hint)
             self._end_link(words, keep_waiting=False)
             self._note_error(words)
             self._move(Trigger.NOTHING_TO_RESTORE, words)
@@ -356,7 +357,9 @@ class Core(Notified):
                 self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
             if not self._is_named and (self._has_credentials or self._profile.uses_token):
                 words = f"{endpoint} came with an imported session, so no token is sent there"
-                self._problem("endpoint_from_file", words, "connect to it by name, if that is where the token belongs")
+                self._problem(
+                    ProblemCode.ENDPOINT_FROM_FILE, words, "connect to it by name, if that is where the token belongs"
+                )
             self._set_out(endpoint)
 
     def _stay_disconnected(self) -> None:
@@ -371,7 +374,9 @@ class Core(Notified):
         except RelativePath:  # told by the caller
             return None
         except ConfigurationError as error:
-            self._problem("stored_endpoint", f"the stored endpoint cannot be used: {error}", "connect to another")
+            self._problem(
+                ProblemCode.STORED_ENDPOINT, f"the stored endpoint cannot be used: {error}", "connect to another"
+            )
             return None
 
     def _endpoint_of_profile(self) -> Endpoint | None:
@@ -482,10 +487,12 @@ class Core(Notified):
             return
         if event.is_over:
             hint = "see what is wrong with the disk; what the image has comes back with the next link"
-            self._problem("not_saved", "what was changed last is not on the disk, which did not take it", hint)
+            self._problem(
+                ProblemCode.NOT_SAVED, "what was changed last is not on the disk, which did not take it", hint
+            )
         elif was_ok:
             message = f"the disk has not taken the work within {STORE_SILENT_S:g} s"
-            self._problem("store_failed", message, STORE_HINT)
+            self._problem(ProblemCode.STORE_FAILED, message, STORE_HINT)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)
@@ -532,7 +539,7 @@ class Core(Notified):
         limit_s = self._settings.restore_timeout_s
         if self._session.is_load_for_present:
             hint = "the stored work is taken over as soon as it can be read"
-            self._problem("store_slow", f"no session was read within {limit_s:g} s", hint)
+            self._problem(ProblemCode.STORE_SLOW, f"no session was read within {limit_s:g} s", hint)
             self._session.saver.ok = False  # until something is written
         self._reading.overdue(limit_s)
         self._leave_restoring()

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from stui_supervisor.failures import FailureKind
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 
 
@@ -88,7 +89,7 @@ class NotificationsMissed(Event):
 class Problem(Event):
     """Something a person may want to mend; supervision goes on. ``code`` is stable, for programs."""
 
-    code: str
+    code: ProblemCode
     message: str
     hint: str
 

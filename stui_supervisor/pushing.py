@@ -22,6 +22,7 @@ from stui_supervisor.exchange import Landed
 from stui_supervisor.handshake import is_refusal, refused, words_of
 from stui_supervisor.masks import without
 from stui_supervisor.passing import is_passing
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -102,10 +103,10 @@ class Pushing(Retrying):
         size = bytes_beyond({**copy.sections, **copy.remains})
         self._sharing.found(is_readable=not sections and not size)
         if sections:
-            self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
+            self._leave_copy(ProblemCode.TOO_MANY_SECTIONS, f"{sections:,} sections, and {SECTIONS_MAX:,}")
             return False
         if size:
-            self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
+            self._leave_copy(ProblemCode.COPY_TOO_LARGE, f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
             return False
         context, has_disk = self._session.context, self._session.id is not None
         own, found, remains = context.sections(), copy.sections, copy.remains
@@ -133,7 +134,9 @@ class Pushing(Retrying):
             "the rest was taken over; the image's copy stays as it is, and the work context is kept on this machine "
             "only, until the token is out of it"
         )
-        self._problem("copy_quotes_token", f"the image's copy of the work quotes the token, in: {words}", hint)
+        self._problem(
+            ProblemCode.COPY_QUOTES_TOKEN, f"the image's copy of the work quotes the token, in: {words}", hint
+        )
 
     def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
         """The same, once the user is told of the copies that are kept by them."""
@@ -148,7 +151,7 @@ class Pushing(Retrying):
         names = ", ".join(sorted(lost))[:ERROR_TEXT_MAX_LENGTH]
         place = "in a snapshot file of this session" if self._session.id else "in memory until a disk takes it"
         hint = f"the newer copy is in use, as far as that can be known; the other one is kept {place}"
-        self._problem("context_differed", f"{whose} had another copy of: {names}", hint)
+        self._problem(ProblemCode.CONTEXT_DIFFERED, f"{whose} had another copy of: {names}", hint)
 
     def _tell_of_doubtful(self, doubtful: tuple[str, ...]) -> None:
         if not doubtful:
@@ -156,10 +159,10 @@ class Pushing(Retrying):
         names = ", ".join(sorted(doubtful))[:ERROR_TEXT_MAX_LENGTH]
         hint = "delete them again if they were: so many were deleted here that the oldest of these are forgotten"
         self._problem(
-            "deletions_forgotten", f"these came from the image, and may have been deleted here: {names}", hint
+            ProblemCode.DELETIONS_FORGOTTEN, f"these came from the image, and may have been deleted here: {names}", hint
         )
 
-    def _leave_copy(self, code: str, excess: str) -> None:
+    def _leave_copy(self, code: ProblemCode, excess: str) -> None:
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
@@ -195,7 +198,7 @@ class Pushing(Retrying):
     def _put_off(self, reply: Reply | MalformedMessage) -> None:
         if self._sharing.put_off(self._now.monotonic_s):
             hint = "the link works; the work context is kept on this machine, and offered to the image again"
-            self._problem("push_failed", f"the image did not take it: {words_of(reply)}", hint)
+            self._problem(ProblemCode.PUSH_FAILED, f"the image did not take it: {words_of(reply)}", hint)
 
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
@@ -228,7 +231,7 @@ class Pushing(Retrying):
         if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"
-            self._problem("session_not_remembered", message, hint)
+            self._problem(ProblemCode.SESSION_NOT_REMEMBERED, message, hint)
 
     def _leave_backend_session(self) -> None:
         """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
@@ -247,7 +250,7 @@ class Pushing(Retrying):
         self._sharing.link_up(takes_it=False)
         if self._unread.failed(self._session.record.backend_session, self._now.monotonic_s):
             hint = "the link works; the image's copy stays as it is, and is asked for again"
-            self._problem("copy_not_given", f"the image did not give its copy of the work: {words}", hint)
+            self._problem(ProblemCode.COPY_NOT_GIVEN, f"the image did not give its copy of the work: {words}", hint)
 
     def _gives_copy_up(self) -> bool:
         session = self._session.known(str(self._attempt.endpoint)).session
@@ -259,7 +262,7 @@ class Pushing(Retrying):
 
     def _tell_no_session(self, words: str) -> None:
         hint = "the link works; the work context is kept on this machine only"
-        self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
+        self._problem(ProblemCode.NO_BACKEND_SESSION, f"the backend did not take the session: {words}", hint)
 
 
 def _is_news(section: Section, own: Section | None) -> bool:

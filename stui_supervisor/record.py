@@ -12,6 +12,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
 from stui_supervisor.look import Process
+from stui_supervisor.problems import ProblemCode
 
 _OF_SESSION: Final = (
     "backend_session",
@@ -118,7 +119,7 @@ class SessionLost(StoreError):
 class StoreNotice(NamedTuple):
     """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
 
-    code: str
+    code: ProblemCode
     message: str
     hint: str
 

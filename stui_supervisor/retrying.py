@@ -25,6 +25,7 @@ from stui_supervisor.lookout import Lookout
 from stui_supervisor.moment import Moment
 from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
@@ -228,7 +229,9 @@ class Retrying(Turn, ABC):
         elif self._profile.uses_token and self._wants_token and not self._has_credentials:
             if endpoint not in self._without_token:
                 message = f"the profile {self._profile.name} uses a token, and the keyring has none for {endpoint}"
-                self._problem("no_token", message, "if the image wants one, store it again with: stui-supervisor login")
+                self._problem(
+                    ProblemCode.NO_TOKEN, message, "if the image wants one, store it again with: stui-supervisor login"
+                )
             self._without_token.add(endpoint)
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
@@ -282,7 +285,9 @@ class Retrying(Turn, ABC):
         trouble = self._reading.take_untold()
         if trouble is not None:
             hint = trouble.hint or FAILURES[FailureKind.PROFILE].hint
-            self._problem(FailureKind.PROFILE, f"the profile {self._profile.name}: {trouble.message}", hint)
+            self._problem(
+                ProblemCode.PROFILE_NOT_READABLE, f"the profile {self._profile.name}: {trouble.message}", hint
+            )
 
     def _give_up(self, failure: Failure) -> None:
         self._end_link("the supervisor gave up", keep_waiting=False)

@@ -33,6 +33,7 @@ from stui_supervisor.liveness import Finding
 from stui_supervisor.look import Who, has_begun_anew, who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.printable import printable
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.pushing import Pushing
 from stui_supervisor.requests import Purpose
 from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
@@ -147,7 +148,7 @@ class Uplink(Pushing):
         if step.known.session is not None:
             self._tell_of_long_id(step.known.session)
         if self._attempt.look.image is None and self._session.tell_unnamed(self._now.monotonic_s):
-            self._problem("image_not_named", IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
+            self._problem(ProblemCode.IMAGE_NOT_NAMED, IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
         self._arrive()
         words = VERDICTS[step.verdict] if self._settings.keeps_session else WITHOUT_SESSION[step.verdict]
         words = NOT_GIVEN if step.has_unread_copy else words

@@ -16,6 +16,7 @@ from stui_supervisor.errors import OutcomeUnknown, StoreError
 from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -393,7 +394,7 @@ async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
 async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
-        one.diary.problem = StoreNotice(code="journal_unwritable", message="no room", hint="make some")
+        one.diary.problem = StoreNotice(code=ProblemCode.JOURNAL_UNWRITABLE, message="no room", hint="make some")
         told = await next_of(one.stream, Problem)
         assert (told.code, told.message, told.hint) == ("journal_unwritable", "no room", "make some")
         one.driver._ring()

@@ -32,6 +32,7 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.table import TABLE, EdgeKind
 
@@ -89,11 +90,11 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     Woke: _Kind(LineName.WOKE, recurs=True),
     NetworkChanged: _Kind(LineName.NETWORK, recurs=True),
 }
-# Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
-_NAMED_PROBLEMS: Final[Mapping[str, LineName]] = {
-    "damaged_file": LineName.RECOVERED_STORE,
-    "unusable_file": LineName.RECOVERED_STORE,
-    **{name.value: name for name in (LineName.CREDENTIAL, LineName.FRONT)},
+# Problems with a name of their own; any other is a ``problem``.
+_NAMED_PROBLEMS: Final[Mapping[ProblemCode, LineName]] = {
+    ProblemCode.DAMAGED_FILE: LineName.RECOVERED_STORE,
+    ProblemCode.UNUSABLE_FILE: LineName.RECOVERED_STORE,
+    ProblemCode.NO_TOKEN: LineName.CREDENTIAL,
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
 _FAULTS: Final = frozenset(

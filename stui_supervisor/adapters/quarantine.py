@@ -13,6 +13,7 @@ from stui_supervisor.adapters.generations import Damaged
 from stui_supervisor.adapters.private_files import make_private_directory, read_regular, write_whole
 from stui_supervisor.adapters.session_directory import Refused
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
 
 DIRECTORY_NAME: Final = "quarantine"
@@ -23,7 +24,7 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
     what = _what(session_id, refused)
     if not refused.is_movable:
         return StoreNotice(
-            code="unusable_file",
+            code=ProblemCode.UNUSABLE_FILE,
             message=f"{what}. It stays where it is and an older state is used",
             hint="see that the file belongs to you and that this version is not older than the one that wrote it",
         )
@@ -32,7 +33,7 @@ def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> Sto
     except OSError as error:
         kept = f"It could not be set aside ({error.strerror})"
     return StoreNotice(
-        code="damaged_file",
+        code=ProblemCode.DAMAGED_FILE,
         message=f"{what}. {kept}, and an older state is used",
         hint="look at what you worked on last; if this happens again, check the disk",
     )
@@ -80,7 +81,7 @@ def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
 def leave(session_id: str, refused: Refused) -> StoreNotice:
     """Tell of a damaged file in a session that is not ours to change."""
     return StoreNotice(
-        code="damaged_file" if refused.is_movable else "unusable_file",
+        code=ProblemCode.DAMAGED_FILE if refused.is_movable else ProblemCode.UNUSABLE_FILE,
         message=f"{_what(session_id, refused)}. It stays where it is and an older state is used",
         hint="look at what you worked on last; if this happens again, check the disk",
     )

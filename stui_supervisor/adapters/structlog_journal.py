@@ -22,6 +22,7 @@ from stui_supervisor.adapters.rotated_file import RotatedFile, remove_outlived
 from stui_supervisor.adapters.worker import Worker
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, LOGS_CLEANED, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import Event, Notification, RequestFinished
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import Secret
@@ -195,7 +196,7 @@ class _Scribe:
     def _fail(self, error: Exception) -> None:
         self._lost += 1
         self.problem = self.problem or StoreNotice(
-            code="journal_unwritable",
+            code=ProblemCode.JOURNAL_UNWRITABLE,
             message=f"the log in {self._logs} cannot be written: {error}",
             hint="make room or mend the rights of that directory; supervision goes on without a log",
         )

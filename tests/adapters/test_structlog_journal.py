@@ -20,6 +20,7 @@ from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
 from stui_supervisor.ports import Journal
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import State, Trigger
 
@@ -28,7 +29,7 @@ SETTINGS = Settings()
 
 
 def problem(number: int = 0, message: str = "m") -> Problem:
-    return Problem(at=AT, code=f"code{number}", message=message, hint="h")
+    return Problem(at=AT, code=ProblemCode.STORE_FAILED, message=message, hint=f"code{number}")
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
 
 
 def codes(file: Path) -> list[str]:
-    return [line.get("code", line["event"]) for line in lines(file)]
+    return [line.get("hint", line["event"]) for line in lines(file)]
 
 
 def threads() -> list[threading.Thread]:
@@ -274,7 +275,7 @@ def test_an_event_that_cannot_be_shown_costs_its_own_line_only(tmp_path: Path, m
     broken: Any = Broken()
     journal = make()
     journal.open("s", "p")
-    journal.record(Problem(at=AT, code="bad", message=broken, hint=""), link=1)
+    journal.record(Problem(at=AT, code=ProblemCode.STORE_FAILED, message=broken, hint=""), link=1)
     journal.record(problem(2), link=1)
     journal.close()
     assert codes(tmp_path / "logs" / "s.jsonl") == ["lines_dropped", "code2"]
