@@ -273,7 +273,7 @@ class Core(Notified):
     def _submit(self, event: inputs.Submit) -> None:
         if self.state is State.DISCONNECTED:
             why = f"there is no link and none is wanted: {self._status.last_error or 'connect first'}"
-            self._effects += self._exchange.refuse(event.request, why, self._now)
+            self._effects += self._exchange.refuse(event.request, why, self._now, self._status.failure)
             return
         self._effects += self._exchange.submit(event.request, self._now)
         self._send_next()

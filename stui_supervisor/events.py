@@ -23,18 +23,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition(Event):
-    """The state changed; the only way it ever does."""
+    """The state changed; the only way it ever does. ``kind`` is that of the failure, where one was the reason."""
 
     from_state: State
     to_state: State
     trigger: Trigger
     reason: str
     endpoint: str | None
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptScheduled(Event):
-    """The next attempt begins in ``delay_s`` seconds because of ``failure``.
+    """The next attempt begins in ``delay_s`` seconds because of ``failure``, which is of this ``kind``.
 
     Where nobody listens on this machine it is 0.0, and the attempt begins as soon as somebody does.
     """
@@ -42,6 +43,7 @@ class AttemptScheduled(Event):
     attempt: int
     delay_s: float
     failure: str
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

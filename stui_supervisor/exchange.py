@@ -66,9 +66,9 @@ class Exchange:
         ended = self._outbox.submit(request)
         return _end(ended, now) if ended else []
 
-    def refuse(self, request: Request, why: str, now: Moment) -> list[Effect]:
-        """End a request that cannot even wait."""
-        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT)), now)
+    def refuse(self, request: Request, why: str, now: Moment, failure: str | None = None) -> list[Effect]:
+        """End a request that cannot even wait; ``failure`` is the kind of what keeps the link away."""
+        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT, failure=failure)), now)
 
     def cancel(self, number: int, now: Moment) -> list[Effect]:
         """Nobody waits for the request; it is not delivered if it was not sent yet."""

@@ -135,7 +135,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         KeyRefused,
     ),
     FailureKind.AUTHENTICATION: FailureClass(
-        "the backend refused the credential", "give the right token, then reconnect", None, AuthenticationFailed
+        "the backend does not let this client in", "give the right token, then reconnect", None, AuthenticationFailed
     ),
     FailureKind.TOKEN_IN_CLEAR: FailureClass(
         "the token is not sent over a network in the clear",
@@ -175,9 +175,9 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
 }
 
 
-def kind_of(rejection: ConnectionRejected) -> FailureKind | None:
-    """The kind that a rejection of this class mostly is."""
-    return next((kind for kind, row in FAILURES.items() if row.rejection is type(rejection)), None)
+def kind_named(name: object) -> FailureKind | None:
+    """The kind of this name; None without one, and for one of a later version."""
+    return next((kind for kind in FailureKind if kind == name), None)
 
 
 class Failure(NamedTuple):
@@ -199,4 +199,4 @@ class Failure(NamedTuple):
         row = FAILURES[self.kind]
         if row.rejection is None:
             raise AssertionError(f"nobody is needed for {self.kind}")
-        return row.rejection(str(self), hint=row.hint)
+        return row.rejection(str(self), hint=row.hint, failure=self.kind)

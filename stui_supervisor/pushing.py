@@ -64,7 +64,7 @@ class Pushing(Retrying):
         """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
-            self._reject(refused(reply))
+            self._reject(refused(reply, has_token=self._attempt.secret is not None))
         elif session is None:
             return  # it was given up meanwhile
         elif is_passing(reply):
@@ -207,7 +207,7 @@ class Pushing(Retrying):
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply, of="create_session"):
-            self._reject(refused(landed.reply))
+            self._reject(refused(landed.reply, has_token=self._attempt.secret is not None))
             return
         if session is None:
             words, passes = words_of(landed.reply), is_passing(landed.reply)

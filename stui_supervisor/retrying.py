@@ -17,7 +17,7 @@ from stui_supervisor.endpoint import Endpoint, are_same, usable
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
-from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
+from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_named
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.look import Lineage, unpinned
@@ -89,14 +89,22 @@ class Retrying(Turn, ABC):
             store_ok=self._session.is_store_ok and self._reading.failure is None,
         )
 
-    def _move(self, trigger: Trigger, reason: str) -> None:
-        """Change the state along the table, and see to it that everyone knows."""
+    def _move(self, trigger: Trigger, reason: str, kind: FailureKind | None = None) -> None:
+        """Change the state along the table, and see to it that everyone knows; ``kind`` is that of a failure."""
         before = self.state
         after = self._machine.fire(trigger)
         utc, endpoint = self._now.utc, self._endpoint_text()
         self._status = replace(self._status, state=after, since=utc)
         self._announce(
-            Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
+            Transition(
+                at=utc,
+                from_state=before,
+                to_state=after,
+                trigger=trigger,
+                reason=reason,
+                endpoint=endpoint,
+                kind=kind,
+            )
         )
         self._note_status()
 
@@ -216,7 +224,7 @@ class Retrying(Turn, ABC):
         self._tell_of_token(event)
         if self._shows_token():
             if attempt.endpoint is None or not attempt.endpoint.is_named_loopback:
-                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
+                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
                 return
             attempt.only_loopback = True  # where the name leads to is seen when it is looked up
         self._open()
@@ -255,7 +263,7 @@ class Retrying(Turn, ABC):
         self._end_link(str(failure), keep_waiting=True)
         if self.state is State.CONNECTING:
             self._note_error(str(failure), failure.kind)
-            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure), failure.kind)
         self._wait_and_retry(failure, was_up=False)
 
     def _wait_for_profile(self) -> None:
@@ -266,7 +274,7 @@ class Retrying(Turn, ABC):
         self._note_error(str(failure), failure.kind)
         self._tell_of_profile()
         if self.state is State.CONNECTING:
-            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure), failure.kind)
         self._effects += self._lookout.look_at(())
         self._backoff.begin_outage(now.monotonic_s)
         if self._backoff.is_over(now.monotonic_s):
@@ -277,7 +285,9 @@ class Retrying(Turn, ABC):
         self._effects += reading
         self._attempt.enter(Phase.PROFILE, now.monotonic_s + wait_s)
         attempt = self._backoff.attempt + 1
-        self._announce(AttemptScheduled(at=now.utc, attempt=attempt, delay_s=wait_s, failure=str(failure)))
+        self._announce(
+            AttemptScheduled(at=now.utc, attempt=attempt, delay_s=wait_s, failure=str(failure), kind=failure.kind)
+        )
         self._note_status()
 
     def _tell_of_profile(self) -> None:
@@ -291,7 +301,7 @@ class Retrying(Turn, ABC):
 
     def _give_up(self, failure: Failure) -> None:
         self._end_link("the supervisor gave up", keep_waiting=False)
-        self._move(Trigger.GAVE_UP, f"no link within {self._settings.give_up_after_s:g} s: {failure}")
+        self._move(Trigger.GAVE_UP, f"no link within {self._settings.give_up_after_s:g} s: {failure}", failure.kind)
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -302,17 +312,17 @@ class Retrying(Turn, ABC):
             return
         reason = str(failure)
         self._end_link(reason, keep_waiting=True)
-        self._note_error(reason, event.failure.kind)
-        self._move(Trigger.LINK_LOST, reason)
+        self._note_error(reason, failure.kind)
+        self._move(Trigger.LINK_LOST, reason, failure.kind)
         self._wait_and_retry(failure, was_up=True)
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
         if failure.kind is FailureKind.TOKEN_IN_CLEAR:
-            self._reject(failure.as_rejection(), failure.kind)
+            self._reject(failure.as_rejection())
             return
         if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
-            rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
+            rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure)
             if rejection is not None:
                 self._reject(rejection)
                 return
@@ -322,7 +332,7 @@ class Retrying(Turn, ABC):
         """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
         endpoint = self._attempt.endpoint
         if endpoint is None or self._route.is_last_without_image(endpoint):
-            self._reject(failure.as_rejection(), failure.kind)
+            self._reject(failure.as_rejection())
         elif self._attempt.phase is Phase.UP:
             self._lost(inputs.Lost(self._attempt.link, failure))
         else:
@@ -359,8 +369,9 @@ class Retrying(Turn, ABC):
             delay_s = at - now
             self._attempt.enter(Phase.WAITING, at)
         self._look_out(delay_s)
+        attempt = self._backoff.attempt + 1
         self._announce(
-            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=words)
+            AttemptScheduled(at=self._now.utc, attempt=attempt, delay_s=delay_s, failure=words, kind=failure.kind)
         )
         if self._backoff.attempt.bit_count() == 1:  # ever more rarely: an outage may last for thousands of attempts
             self._note_status()
@@ -417,11 +428,13 @@ class Retrying(Turn, ABC):
         attempt.endpoint = endpoint
         self._begin_attempt()
 
-    def _reject(self, error: ConnectionRejected, failure: FailureKind | None = None) -> None:
-        self._end_link(str(error), keep_waiting=False)
+    def _reject(self, error: ConnectionRejected) -> None:
+        """A person is needed. What to do is in the error's hint, and follows from the kind."""
+        kind = kind_named(error.failure)
+        self._end_link(error.message, keep_waiting=False)
         self.rejection = error
-        self._note_error(str(error), failure or kind_of(error))
-        self._move(Trigger.REJECTED, str(error))
+        self._note_error(error.message, kind)
+        self._move(Trigger.REJECTED, error.message, kind)
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         """Let go of the link or the attempt, whatever its phase."""

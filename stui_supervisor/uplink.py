@@ -112,7 +112,7 @@ class Uplink(Pushing):
 
     def _reject_unnamed(self, image: Identity) -> None:
         failure = Failure(FailureKind.IMAGE_NOT_IMPORTED, printable(image.text))
-        self._reject(failure.as_rejection(), failure.kind)
+        self._reject(failure.as_rejection())
 
     def _merged(self, step: Merge, handshake: Handshake) -> Step:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
@@ -306,7 +306,13 @@ class Uplink(Pushing):
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         attempt = self._attempt
         image = self._session.record.image or attempt.look.image
-        ending = trouble_in(landed.reply, attempt.dialect, pin=self._profile.pin_image, image=image)
+        ending = trouble_in(
+            landed.reply,
+            attempt.dialect,
+            pin=self._profile.pin_image,
+            image=image,
+            has_token=attempt.secret is not None,
+        )
         if ending is not None:
             self._end_with(ending)
             return

@@ -14,8 +14,8 @@ AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
 
 # The promised names: programs read them.
 FIELDS = {
-    "Transition": "from_state to_state trigger reason endpoint",
-    "AttemptScheduled": "attempt delay_s failure",
+    "Transition": "from_state to_state trigger reason endpoint kind",
+    "AttemptScheduled": "attempt delay_s failure kind",
     "RequestFinished": "command outcome duration_ms",
     "ContextSaved": "bytes",
     "SessionSwitched": "session_id image_id reason",

@@ -100,6 +100,7 @@ _SHORT: Final = {"from_state": "from", "to_state": "to"}
 _FAULTS: Final = frozenset(
     (source, row.trigger) for row in TABLE if row.kind is EdgeKind.FAULT for source in row.sources
 )
+_WITHOUT_KIND: Final = ("kind", None)  # most transitions come of no failure
 _DECIMALS: Final = 3
 
 
@@ -195,7 +196,7 @@ class Digest:
 
 def _values(event: Event) -> dict[str, Any]:
     pairs = ((_SHORT.get(item.name, item.name), getattr(event, item.name)) for item in fields(event))
-    return {name: _json_value(value) for name, value in pairs if name != "at"}
+    return {name: _json_value(value) for name, value in pairs if name != "at" and (name, value) != _WITHOUT_KIND}
 
 
 def _json_value(value: object) -> object:

@@ -44,6 +44,7 @@ def test_a_transition_is_an_object_with_the_names_of_the_log() -> None:
         "trigger": "link_lost",
         "reason": "reset\x07 by peer",
         "endpoint": "tcp://127.0.0.1:5555",
+        "kind": None,
     }
 
 
