@@ -341,7 +341,7 @@ class Retrying(Turn, ABC):
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
             self._exchange.not_taken(event.token)
-            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
+            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET, "it takes no message any more")))
 
     def _wait_and_retry(self, failure: Failure, *, was_up: bool) -> None:
         """Where the link ``was_up`` it is tried again there at least once, however old the outage is."""

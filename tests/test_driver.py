@@ -305,7 +305,8 @@ async def test_a_link_that_raises_is_a_failed_attempt_until_it_does_so_no_more(
         one.peer.faults.add(method)
         one.driver.feed(inputs.Start(ENDPOINT))
         failed = await entering(one.stream, State.RECOVERING)
-        assert failed.reason == f"the host cannot be reached (cannot {method})"
+        ended = "no connection could be made" if method == "open" else "the connection ended"
+        assert failed.reason == f"{ended} (cannot {method})"
         one.peer.faults.clear()
         await entering(one.stream, State.CONNECTED)
     assert told == []
@@ -333,7 +334,7 @@ async def test_a_link_that_raises_where_it_should_knock_is_lost(told: list[dict[
         one.peer.faults.add("knock")
         one.peer.has_kernel = True
         one.driver.feed(inputs.Start(ENDPOINT))
-        assert (await entering(one.stream, State.RECOVERING)).reason == "the host cannot be reached (cannot knock)"
+        assert (await entering(one.stream, State.RECOVERING)).reason == "the connection ended (cannot knock)"
     assert told == []
 
 

@@ -14,7 +14,7 @@ from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _REFUSED = FailureKind.REFUSED
-_SLOW = FailureKind.NOT_ZEROMQ  # a handshake that was not over in time, or no ZeroMQ at all
+_SLOW = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)  # a handshake that was not over in time, or no ZeroMQ at all
 _LONGEST_QUICK = max(failure.curve.remote_s for failure in FAILURES.values() if failure.curve)
 _OF_PROFILE = FailureKind.PROFILE  # grows with each reading, and not with the age of the outage
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
@@ -88,7 +88,7 @@ class WaitWitness:
         was_for_profile, self._is_for_profile = self._is_for_profile, kind is _OF_PROFILE
         if was_for_profile and not self._is_for_profile:
             self._begin_anew()  # that outage was the profile's
-        self._may_be_long |= kind is _SLOW
+        self._may_be_long |= kind in _SLOW
         rests = kind is _REFUSED and self._endpoint in self._looked_at  # until somebody listens: others have waits
         is_local = self._endpoint is not None and self._endpoint.is_local
         quick = _LONGEST_QUICK if rests else curve.local_s if is_local else curve.remote_s
