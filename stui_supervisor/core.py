@@ -36,6 +36,7 @@ from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import Claimed, SessionLost
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.summary import ENDED_HINT, end_without_stopping
 from stui_supervisor.turn import STORE_HINT
 from stui_supervisor.wire.dialects import Dialect
 
@@ -76,7 +77,7 @@ class Core(Notified):
             can_look=can_look,
             can_subscribe=can_subscribe,
         )
-        self._is_running = False
+        self._is_running = self._has_run = False
         self._leaves_by: float | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             inputs.Start: self._start,
@@ -409,6 +410,7 @@ class Core(Notified):
             self._leave_restoring_if_read()
 
     def _adopt(self, claimed: Claimed) -> None:
+        self._tell_of_last_run(claimed)
         was_lost, had = self._session.is_lost, self._session.record.backend_session
         adopted = self._session.adopt(claimed, self._now.monotonic_s)
         self._effects += adopted if was_lost else self._told(adopted, "the stored session")
@@ -419,6 +421,13 @@ class Core(Notified):
             self._session.named(str(self._route.named), self._now.monotonic_s)
         if had not in {None, self._session.record.backend_session}:
             self._leave_backend_session()  # the process may be another than that which had the stored one
+
+    def _tell_of_last_run(self, claimed: Claimed) -> None:
+        """It ended without stopping: the record that it left says so once, as this run writes another."""
+        words = end_without_stopping(claimed.record.status, claimed.last_sign)
+        if words is not None and not claimed.fresh and not self._has_run:
+            self._problem(ProblemCode.ENDED_WITHOUT_STOPPING, words, ENDED_HINT)
+        self._has_run = True
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.ends_with(event.load):

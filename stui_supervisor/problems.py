@@ -17,6 +17,7 @@ class ProblemCode(StrEnum):
     UNUSABLE_FILE = "unusable_file"
     NEWER_FORMAT = "newer_format"
     TAKEN = "taken"
+    ENDED_WITHOUT_STOPPING = "ended_without_stopping"
     SHARED_DIRECTORY = "shared_directory"
     JOURNAL_UNWRITABLE = "journal_unwritable"
 

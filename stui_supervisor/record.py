@@ -130,7 +130,8 @@ class Claimed(NamedTuple):
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
     the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
     ``is_certain`` is False where other sessions could not be read: one of them may have been used later.
-    ``endpoints`` are those of all the profile's sessions, where the store tells.
+    ``endpoints`` are those of all the profile's sessions, where the store tells. ``last_sign`` is when the process that
+    saved the record is last known to have lived.
     """
 
     session_id: str
@@ -141,3 +142,4 @@ class Claimed(NamedTuple):
     is_chosen: bool = False
     is_certain: bool = True
     endpoints: frozenset[str] | None = None
+    last_sign: datetime | None = None

@@ -45,6 +45,9 @@ class Broken:
     def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
         raise AssertionError("nothing was claimed")
 
+    def sign_of_life(self) -> None:
+        raise ZeroDivisionError("a mistake in the store")
+
     def release(self, _session_id: str) -> None:
         raise AssertionError("nothing was claimed")
 

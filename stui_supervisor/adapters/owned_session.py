@@ -22,7 +22,7 @@ from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
 from stui_supervisor.adapters.links import directory_behind_link, is_link
 from stui_supervisor.adapters.private_files import make_private_directory, write_whole
 from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
-from stui_supervisor.adapters.session_directory import Refused, generations, newest_context, newest_record
+from stui_supervisor.adapters.session_directory import Refused, generations, last_sign, newest_context, newest_record
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_numbers import bring_down
 from stui_supervisor.adapters.tidying import Tidying, cut_off
@@ -68,6 +68,7 @@ class OwnedSession:
         self._next_seq = dict.fromkeys(Kind, 1)
         self._tidying = Tidying(path)
         self.read_only: OSError | None = None
+        self.last_sign: datetime | None = None
         self._known: dict[Kind, list[int]] = {kind: [] for kind in Kind}
         self._cut_off: set[str] = set()
         self._newest: dict[Kind, tuple[int, _Mark | None]] = {}
@@ -82,6 +83,13 @@ class OwnedSession:
             return False
         self.read_only = why
         return True
+
+    def sign_of_life(self, at: datetime) -> None:
+        """Set the time of the newest record, which costs no write of ours; nothing where it may not be ours."""
+        seq, mark = self._newest.get(Kind.ENDPOINT, (0, None))
+        if self.read_only is None and mark is not None and mark == self._mark(Kind.ENDPOINT, seq):
+            os.utime(os.path.join(self.path, file_name(Kind.ENDPOINT, seq)), (at.timestamp(), at.timestamp()))
+            self._newest[Kind.ENDPOINT] = seq, self._mark(Kind.ENDPOINT, seq)
 
     def release(self) -> None:
         """Let another process own it."""
@@ -102,6 +110,8 @@ class OwnedSession:
         self._tidying.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
             self.record, self.turn = record.value
+        if record.header is not None:
+            self.last_sign = last_sign(self.path, record.header)
         if context.value is not None:
             self.context = context.value
         if context.header is not None:

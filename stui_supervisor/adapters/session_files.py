@@ -65,13 +65,17 @@ def _utc_now() -> datetime:
 
 
 class StoredSession(NamedTuple):
-    """What a process may know of a session that it does not own. ``live``: somebody owns it now."""
+    """What a process may know of a session that it does not own. ``live``: somebody owns it now.
+
+    ``last_sign`` is when the process that saved it last is known to have lived.
+    """
 
     session_id: str
     record: SessionRecord
     saved_at: datetime
     live: bool
     live_sections: int
+    last_sign: datetime | None = None
 
 
 class SessionFiles:
@@ -222,6 +226,12 @@ class SessionFiles:
         with self._saving("keep a snapshot", session):
             session.save_snapshot(sections, self._utc())
 
+    def sign_of_life(self) -> None:
+        """See ports.SessionStore."""
+        for session in list(self._owned.values()):
+            with suppress(OSError):
+                session.sign_of_life(self._utc())
+
     def release(self, session_id: str) -> None:
         """See ports.SessionStore."""
         session = self._owned.pop(session_id, None)
@@ -250,6 +260,7 @@ class SessionFiles:
                         saved_at=candidate.saved_at,
                         live=self._is_live(candidate.session_id),
                         live_sections=candidate.live_sections,
+                        last_sign=self._not_after_now(candidate.last_sign),
                     )
                     for candidate in newest_first(fitting)
                 ]
@@ -302,8 +313,7 @@ class SessionFiles:
         is_denied = isinstance(error, PermissionError)  # which a person mends
         return may_pass(error) and not is_denied and self._claims_put_off < CLAIMS_PUT_OFF
 
-    @staticmethod
-    def _claimed(session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
+    def _claimed(self, session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
         if session.read_only is not None:
             notices.append(read_only_notice(session_id, session.read_only))
         return Claimed(
@@ -312,7 +322,12 @@ class SessionFiles:
             sections=session.context.sections,
             fresh=False,
             notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
+            last_sign=self._not_after_now(session.last_sign),
         )
+
+    def _not_after_now(self, at: datetime | None) -> datetime | None:
+        """The clock, or whoever copied the file, may have set another time."""
+        return None if at is None else min(at, self._utc())
 
     def _clean_up_one(self) -> None:
         """Of what nobody has used for long, one session goes with a save: a start has no time for that."""

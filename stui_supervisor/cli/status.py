@@ -14,6 +14,7 @@ from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
 from stui_supervisor.events import Status
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State
+from stui_supervisor.summary import end_without_stopping
 
 _UP = (State.CONNECTED, State.DEGRADED)
 
@@ -54,9 +55,10 @@ def _known(session: StoredSession | None, profile: str) -> dict[str, Any]:
         return known | {
             "next_attempt_in_s": _left(known["next_attempt_in_s"], (now - session.saved_at).total_seconds())
         }
-    if known["state"] != State.DISCONNECTED:
-        known["last_error"] = f"the supervisor ended without stopping while {known['state']}"
-        known["state"], known["since"] = State.DISCONNECTED, session.saved_at.isoformat()
+    ended = end_without_stopping(known, session.last_sign)
+    if ended is not None:
+        known["last_error"], known["failure"] = ended, None
+        known["state"], known["since"] = State.DISCONNECTED, (session.last_sign or session.saved_at).isoformat()
     gone_with_the_process = ("next_attempt_in_s", "degraded_reason", "rtt_ms", "front", "pid")
     return known | dict.fromkeys(gone_with_the_process) | {"attempt": 0, "waiting_requests": 0}
 
