@@ -131,7 +131,7 @@ class Claimed(NamedTuple):
     the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
     ``is_certain`` is False where other sessions could not be read: one of them may have been used later.
     ``endpoints`` are those of all the profile's sessions, where the store tells. ``last_sign`` is when the process that
-    saved the record is last known to have lived.
+    saved the record is last known to have lived. ``is_older_copy``: the work saved last could not be used.
     """
 
     session_id: str
@@ -143,3 +143,4 @@ class Claimed(NamedTuple):
     is_certain: bool = True
     endpoints: frozenset[str] | None = None
     last_sign: datetime | None = None
+    is_older_copy: bool = False

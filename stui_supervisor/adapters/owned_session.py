@@ -21,6 +21,7 @@ from typing import Final
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
 from stui_supervisor.adapters.links import directory_behind_link, is_link
 from stui_supervisor.adapters.private_files import make_private_directory, write_whole
+from stui_supervisor.adapters.quarantine import InUse
 from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
 from stui_supervisor.adapters.session_directory import Refused, generations, last_sign, newest_context, newest_record
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
@@ -69,6 +70,8 @@ class OwnedSession:
         self._tidying = Tidying(path)
         self.read_only: OSError | None = None
         self.last_sign: datetime | None = None
+        self.used = InUse(None, None)
+        self.is_older_copy = False
         self._known: dict[Kind, list[int]] = {kind: [] for kind in Kind}
         self._cut_off: set[str] = set()
         self._newest: dict[Kind, tuple[int, _Mark | None]] = {}
@@ -106,6 +109,8 @@ class OwnedSession:
             if header is not None:
                 self._note(header)
         refused = [*record.refused, *context.refused]
+        work_at, record_at = (header.saved_at if header else None for header in (context.header, record.header))
+        self.used, self.is_older_copy = InUse(work_at, record_at), bool(context.refused and context.header)
         # What looks like a later version's file is never rotated away.
         self._tidying.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -164,6 +165,14 @@ def has_record(path: str) -> bool:
         return bool(generations(os.listdir(path))[Kind.ENDPOINT])
     except OSError as error:
         return not isinstance(error, FileNotFoundError | NotADirectoryError)  # as one that was removed meanwhile
+
+
+def has_files(path: str) -> bool:
+    """True where something was saved, whatever it is worth by now."""
+    with suppress(OSError):
+        found = generations(os.listdir(path))
+        return bool(found[Kind.ENDPOINT] or found[Kind.CONTEXT])
+    return False
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:

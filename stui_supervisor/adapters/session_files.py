@@ -27,7 +27,7 @@ from stui_supervisor.adapters.private_files import (
 )
 from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_bodies import StoredContext
-from stui_supervisor.adapters.session_directory import look
+from stui_supervisor.adapters.session_directory import has_files, look
 from stui_supervisor.adapters.session_listing import Seen, look_around
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
@@ -265,6 +265,12 @@ class SessionFiles:
                     for candidate in newest_first(fitting)
                 ]
 
+    def unusable(self) -> list[str]:
+        """The ids of those that were stored, and of which no file can be used. Raises StoreError."""
+        with store_errors("read the sessions", self._root):
+            seen = look_around(self._root)
+            return [session_id for session_id in seen.unreadable if has_files(self._path(session_id))]
+
     def known_profiles(self) -> set[str]:
         """The profiles that have a session."""
         with store_errors("read the sessions", self._root):
@@ -323,6 +329,7 @@ class SessionFiles:
             fresh=False,
             notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
             last_sign=self._not_after_now(session.last_sign),
+            is_older_copy=session.is_older_copy,
         )
 
     def _not_after_now(self, at: datetime | None) -> datetime | None:
@@ -382,9 +389,9 @@ class SessionFiles:
                     notices.append(left_out_notice(session_id, error))
             return None
         if session.read_only is not None:
-            notices += [leave(session_id, file) for file in refused]
+            notices += leave(session_id, refused, session.used)
         else:
-            notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
+            notices += set_aside(self._root, session_id, refused, session.used, self._utc())
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:

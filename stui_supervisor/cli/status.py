@@ -7,7 +7,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from stui_supervisor.adapters.session_files import StoredSession
+from stui_supervisor.adapters.host import directories
+from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.cli.stored import stored_sessions, way_to_run
 from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, Terminal
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         _print(known, terminal)
     if newest is None:
-        terminal.note(f"Nothing is stored yet. Connect with: {printable(way_to_run(arguments))}")
+        terminal.note(f"{_without_sessions(arguments)} Connect with: {printable(way_to_run(arguments))}")
     elif not newest.live:
         way = printable(way_to_run(arguments))
         terminal.note(f"No supervisor runs; this is what the last one knew. Start one with: {way}")
@@ -38,6 +39,18 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     is_rejected = newest is not None and newest.record.status.get("rejected") is True
     return ExitCode.PERSON_NEEDED if is_rejected else ExitCode.NO_LINK
+
+
+def _without_sessions(arguments: argparse.Namespace) -> str:
+    """Why there is none to tell of, as the next start will tell it too."""
+    root = directories(arguments.home).sessions_root
+    damaged = SessionFiles(root).unusable()
+    if not damaged:
+        return "Nothing is stored yet."
+    which = f"session {damaged[0]} was" if len(damaged) == 1 else f"{len(damaged)} sessions were"
+    return printable(
+        f"No file of what was stored can be used: {which} damaged, in {root}; the next start sets it aside."
+    )
 
 
 def _known(session: StoredSession | None, profile: str) -> dict[str, Any]:

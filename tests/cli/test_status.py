@@ -166,3 +166,14 @@ def test_a_pipe_gets_no_colour(command: Command) -> None:
     leave(command.home, known("connected"))
 
     assert "\x1b" not in command("status").out
+
+
+def test_what_was_stored_and_cannot_be_used_is_not_said_to_be_nothing(command: Command) -> None:
+    leave(command.home, known("disconnected"))
+    for file in command.home.glob("sessions/*/*.json"):
+        file.write_bytes(b"damaged")
+
+    ended = command("status")
+
+    assert (ended.code, "Nothing is stored" in ended.err) == (3, False)
+    assert f"damaged, in {command.home / 'sessions'}; the next start sets it aside." in ended.err
