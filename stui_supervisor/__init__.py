@@ -31,6 +31,7 @@ from stui_supervisor.events import (
     EventsDropped,
     Notification,
     NotificationsMissed,
+    PresentProblem,
     Problem,
     RequestFinished,
     SessionSwitched,
@@ -41,7 +42,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Credentials, Link, LinkFactory, LinkListener, LinkTimes
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 from stui_supervisor.supervisor import Supervisor
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "NotificationsMissed",
     "Outcome",
     "OutcomeUnknown",
+    "PresentProblem",
     "Problem",
     "ProblemCode",
     "RequestError",
@@ -87,5 +89,6 @@ __all__ = [
     "SupervisorError",
     "Transition",
     "Trigger",
+    "Work",
     "__version__",
 ]

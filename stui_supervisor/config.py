@@ -130,6 +130,7 @@ LOOK_PENDING_S: Final = 3.0  # Windows refuses a connection only after 2 s; nobo
 LOOK_NAME_S: Final = 5.0  # the addresses that are looked at are asked for so often
 LOOK_SPREAD_S: Final = 0.0005  # times the links that wait for one endpoint: they do not all come at once
 LOOKOUT_RENEWED_S: Final = 30.0  # looks are begun anew, should they ever have come to an end
+PROBLEM_SHOWN_AFTER_S: Final = 1.0  # what is wrong for less is in no status
 SIGN_OF_LIFE_S: Final = 60.0  # so often a run sets a time on the disk: after a kill it says until when it lived
 SAID_MAX_LENGTH: Final = 40  # of what a peer says that is no ZeroMQ, in an error
 GREETING_WAIT_S: Final = 0.5  # a ZeroMQ peer greets at once, however busy its image is

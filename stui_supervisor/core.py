@@ -33,7 +33,7 @@ from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.record import Claimed, SessionLost
+from stui_supervisor.record import Claimed, SessionLost, found_in
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
 from stui_supervisor.summary import ENDED_HINT, end_without_stopping
@@ -204,8 +204,9 @@ class Core(Notified):
             self._session.begin_run()
             self._listening.begin_run()
             self._reading.begin_run()
+            self._present.begin_run()
         self._is_running = True
-        self.rejection = None
+        self._forget_trouble()
         self._refused_keys.forget()
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
@@ -234,7 +235,7 @@ class Core(Notified):
         now, until = self._now.monotonic_s, self._attempt.until
         is_restoring = self._attempt.phase is Phase.LOADING and until is not None
         known_by = max(now, until or now) if is_restoring else now + self._settings.restore_timeout_s
-        self.rejection = None
+        self._forget_trouble()
         self._refused_keys.forget()
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
@@ -256,7 +257,7 @@ class Core(Notified):
     def _reconnect(self, _: inputs.Reconnect) -> None:
         self._refused_keys.forget()
         if self.state is State.DISCONNECTED:
-            self.rejection = None
+            self._forget_trouble()
             self._wish(wanted=True)
             self._move(Trigger.RESTORE, _USER_RECONNECTS)
             self._restore()
@@ -270,6 +271,11 @@ class Core(Notified):
             # A handshake may hang on a reply that got lost; only the user can know that it is not a busy image.
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._begin_attempt()
+
+    def _forget_trouble(self) -> None:
+        """The user begins anew: what was wrong before says nothing of what is."""
+        self.rejection = None
+        self._note_error(None)
 
     def _submit(self, event: inputs.Submit) -> None:
         if self.state is State.DISCONNECTED:
@@ -411,6 +417,7 @@ class Core(Notified):
 
     def _adopt(self, claimed: Claimed) -> None:
         self._tell_of_last_run(claimed)
+        self._found = found_in(claimed)
         was_lost, had = self._session.is_lost, self._session.record.backend_session
         adopted = self._session.adopt(claimed, self._now.monotonic_s)
         self._effects += adopted if was_lost else self._told(adopted, "the stored session")

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +103,25 @@ class EventsDropped(Event):
     count: int
 
 
+PresentCode = ProblemCode | FailureKind | DegradedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentProblem:
+    """Something that is wrong ``since`` then, and still is. What follows from it is not listed beside it."""
+
+    code: PresentCode
+    message: str
+    hint: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything that is known about the link at one moment."""
+    """Everything that is known about the link at one moment.
+
+    ``summary`` says it in one sentence for a person. ``problems`` are what is wrong now, for a second or longer.
+    """
 
     state: State
     since: datetime
@@ -128,8 +144,12 @@ class Status:
     front: str | None = None
     pid: int | None = None
     failure: FailureKind | None = None
+    summary: str = ""
+    problems: tuple[PresentProblem, ...] = ()
+    work: Work = Work.FRESH
 
     def as_dict(self) -> dict[str, Any]:
         """The same names with JSON values, as ``status --json`` prints them."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+        return {**plain, "problems": [{**asdict(each), "since": each.since.isoformat()} for each in self.problems]}

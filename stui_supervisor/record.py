@@ -13,6 +13,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
 from stui_supervisor.look import Process
 from stui_supervisor.problems import ProblemCode
+from stui_supervisor.states import Work
 
 _OF_SESSION: Final = (
     "backend_session",
@@ -144,3 +145,11 @@ class Claimed(NamedTuple):
     endpoints: frozenset[str] | None = None
     last_sign: datetime | None = None
     is_older_copy: bool = False
+
+
+def found_in(claimed: Claimed) -> Work:
+    """What the work of a session is that was claimed just now."""
+    if claimed.is_older_copy:
+        return Work.OLDER_COPY
+    has_work = any(section.value is not None for section in claimed.sections.values())
+    return Work.RESTORED if has_work else Work.FRESH

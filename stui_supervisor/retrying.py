@@ -25,12 +25,14 @@ from stui_supervisor.lookout import Lookout
 from stui_supervisor.moment import Moment
 from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
+from stui_supervisor.present import lasting
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.states import State, Trigger, Work
+from stui_supervisor.summary import summary_of
 from stui_supervisor.troubles import Troubles
 from stui_supervisor.trust import Trust
 from stui_supervisor.turn import BEFORE_ALL, Turn
@@ -68,14 +70,23 @@ class Retrying(Turn, ABC):
         self._refused_keys = RefusedKeys()
         self._reading = ProfileReading(profile, is_used=settings.uses_profile)
         self._wish_to_note: bool | None = None
+        self._last_trigger: Trigger | None = None
+        self._found = Work.FRESH
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
         """Everything known at this moment."""
+        known = self._all_of(now)
+        hint = self.rejection.hint if self.rejection is not None else ""
+        summary = summary_of(known, trigger=self._last_trigger, hint=hint, now=now.utc)
+        return replace(known, summary=summary, problems=lasting(known.problems, now.utc))
+
+    def _all_of(self, now: Moment) -> Status:
+        """The same without the sentence, and with what may be over in a moment."""
         attempt, record = self._attempt, self._session.record
         waits = attempt.waits or attempt.phase is Phase.PROFILE
         due = now.monotonic_s if attempt.phase is Phase.LOOKING else attempt.until
-        return replace(
+        status = replace(
             self._status,
             since=now.utc if self._status.since is BEFORE_ALL else self._status.since,
             endpoint=self._endpoint_text(),
@@ -87,13 +98,26 @@ class Retrying(Turn, ABC):
             waiting_requests=self._exchange.waiting,
             context_saved_at=self._session.context_saved_at,
             store_ok=self._session.is_store_ok and self._reading.failure is None,
+            work=self._work,
         )
+        if self._session.is_store_ok:
+            self._present.saved()
+        if self._reading.failure is None:
+            self._present.profile_read()
+        return replace(status, problems=self._present.with_link(status, self.rejection))
+
+    @property
+    def _work(self) -> Work:
+        if self._session.has_unsaved_work:
+            return Work.UNSAVED
+        return self._found if self._session.context_saved_at is None else Work.SAVED
 
     def _move(self, trigger: Trigger, reason: str, kind: FailureKind | None = None) -> None:
         """Change the state along the table, and see to it that everyone knows; ``kind`` is that of a failure."""
         before = self.state
         after = self._machine.fire(trigger)
         utc, endpoint = self._now.utc, self._endpoint_text()
+        self._last_trigger = trigger
         self._status = replace(self._status, state=after, since=utc)
         self._announce(
             Transition(
@@ -110,7 +134,11 @@ class Retrying(Turn, ABC):
 
     def _note_status(self) -> None:
         """Keep what a person is told of the link, for when this process is gone."""
-        status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
+        # The work is written along with this; who reads it judges by the time then what has lasted.
+        known = self._all_of(self._now)
+        work = Work.SAVED if known.work is Work.UNSAVED and self._session.is_store_ok else known.work
+        told = replace(known, work=work).as_dict()
+        status = {**told, "rejected": self.rejection is not None, "trigger": self._last_trigger}
         self._session.note_status(status, self._now.monotonic_s)
 
     def _set_out(self, endpoint: Endpoint) -> None:

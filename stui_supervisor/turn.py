@@ -15,6 +15,7 @@ from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine import LinkState
 from stui_supervisor.masks import Masks
 from stui_supervisor.moment import Moment
+from stui_supervisor.present import Present
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session import Session
@@ -34,6 +35,7 @@ class Turn:
         self._attempt = Attempt()
         self._session = session
         self._masks = Masks()
+        self._present = Present()
         self._profile = Profile(name=profile)
         self._status = Status(state=State.DISCONNECTED, since=self._now.utc, profile=profile, pid=pid)
 
@@ -50,6 +52,7 @@ class Turn:
         self._effects.append(Announce(event))
 
     def _problem(self, code: ProblemCode, message: str, hint: str) -> None:
+        self._present.note(code, message, hint, self._now.utc)
         self._announce(Problem(at=self._now.utc, code=code, message=message, hint=hint))
 
     def _warn_of_store(self, error: StoreError) -> None:

@@ -35,8 +35,9 @@ from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.pushing import Pushing
+from stui_supervisor.record import found_in
 from stui_supervisor.requests import Purpose
-from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
+from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger, Work
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -201,11 +202,13 @@ class Uplink(Pushing):
 
     def _switched(self, event: inputs.Loaded) -> None:
         self._effects += self._session.switch(event.claimed, self._attempt.look.image, self._now.monotonic_s)
+        self._found = found_in(event.claimed)
         self._tell_switch()
 
     def _switch_in_memory(self, *, has_failed: bool = False) -> None:
         image, now = self._attempt.look.image, self._now.monotonic_s
         self._effects += self._session.switch_in_memory(image, now, has_failed=has_failed)
+        self._found = Work.RESTORED if self._session.context else Work.FRESH
         self._tell_switch()
 
     def _tell_switch(self) -> None:

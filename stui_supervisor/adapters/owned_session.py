@@ -131,7 +131,8 @@ class OwnedSession:
         header = self._header(Kind.ENDPOINT, at, record.profile)
         parts = _file(header, body)
         # The status is a courtesy to other processes, the rest is needed. Its longest part may be in any script.
-        for status in ({**record.status, "last_error": None}, {}):
+        short = {**record.status, "problems": [], "summary": ""}
+        for status in (short, {**short, "last_error": None}, {}):
             if _size(parts) > RECORD_MAX_BYTES:
                 parts = _file(header, encode_record(replace(record, status=status), self.turn))
         if _size(parts) > RECORD_MAX_BYTES:
