@@ -14,7 +14,7 @@ from stui_supervisor.cli.hints import way_out
 from stui_supervisor.cli.stored import stored_sessions, way_to_run
 from stui_supervisor.cli.terminal import STATE_COLOURS, Colour, GlobalOptions, Terminal
 from stui_supervisor.events import PresentProblem, Status
-from stui_supervisor.failures import kind_named
+from stui_supervisor.failures import FAILURES, kind_named
 from stui_supervisor.present import OF_RUN, lasts
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State
@@ -36,12 +36,20 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if newest is None:
         terminal.note(f"{_without_sessions(arguments)} Connect with: {printable(way_to_run(arguments))}")
     elif not newest.live:
-        way = printable(way_to_run(arguments))
-        terminal.note(f"No supervisor runs; this is what the last one knew. Start one with: {way}")
+        terminal.note(f"No supervisor runs; this is what the last one knew. {_way_on(known, arguments)}")
     if known["state"] in _UP:
         return ExitCode.DONE
     is_rejected = newest is not None and newest.record.status.get("rejected") is True
     return ExitCode.PERSON_NEEDED if is_rejected else ExitCode.NO_LINK
+
+
+def _way_on(known: dict[str, Any], arguments: argparse.Namespace) -> str:
+    """What to do before another one is started, if anything, and how that is done."""
+    way = printable(way_to_run(arguments))
+    kind = known["failure"]
+    if kind is None or FAILURES[kind].rejection is None:
+        return f"Start one with: {way}"
+    return f"First: {printable(_hint(known, arguments))}. Then start one with: {way}"
 
 
 def _without_sessions(arguments: argparse.Namespace) -> str:
@@ -85,8 +93,7 @@ def _told(known: dict[str, Any], trigger: object, options: GlobalOptions, now: d
     """The same with what depends on when it is read, and on the command that helps."""
     kind = kind_named(known["failure"])
     known["failure"] = kind
-    endpoint, source = known["endpoint"], known["credential_source"]
-    hint = way_out(kind, options, endpoint=endpoint if isinstance(endpoint, str) else None, source=source)
+    hint = _hint(known, options)
     known["problems"] = [
         {**each, "hint": hint} if each["code"] == kind else each
         for each in _problems(known["problems"])
@@ -96,6 +103,11 @@ def _told(known: dict[str, Any], trigger: object, options: GlobalOptions, now: d
     status = Status(**{**known, "state": State(known["state"]), "since": since, "problems": ()})
     known["summary"] = summary_of(status, trigger=trigger if isinstance(trigger, str) else None, hint=hint, now=now)
     return known
+
+
+def _hint(known: dict[str, Any], options: GlobalOptions) -> str:
+    endpoint, source = known["endpoint"], known["credential_source"]
+    return way_out(known["failure"], options, endpoint=endpoint if isinstance(endpoint, str) else None, source=source)
 
 
 def _problems(stored: Any) -> list[dict[str, Any]]:

@@ -133,6 +133,8 @@ def test_after_a_refusal_it_is_said_that_no_link_was_established_and_what_helps_
 
     assert error["message"] == f"no link to {backend.endpoint} was ever established"
     login = f"give the right token with: stui-supervisor login {backend.endpoint}, or set STUI_TOKEN for one run"
+    status = command("status")
+    assert status.err.endswith(f"First: {login}. Then start one with: stui-supervisor run {backend.endpoint}\n")
     assert error["hint"] == f"{login}; then connect once with: stui-supervisor run {backend.endpoint}"
 
 
