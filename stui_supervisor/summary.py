@@ -67,6 +67,8 @@ def _disconnected(status: Status, where: str, why: str, trigger: str | None, hin
 def _next_attempt(status: Status) -> str:
     if status.failure is FailureKind.BUSY_HANDSHAKE:
         return "the image is waited for"
+    if status.failure is FailureKind.REFUSED and status.next_attempt_in_s == 0.0:
+        return f"attempt {status.attempt} begins as soon as somebody listens there"
     if status.next_attempt_in_s is None:
         return f"attempt {status.attempt} is under way" if status.attempt else "it is tried again until it succeeds"
     return f"attempt {status.attempt} begins in {status.next_attempt_in_s:.1f} s"

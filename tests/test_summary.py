@@ -35,6 +35,16 @@ def said(trigger: Trigger | None = None, hint: str = "", **more: Any) -> str:
             "No link to H since 13:30:00 UTC: nothing listens; attempt 4 begins in 2.0 s.",
         ),
         (
+            said(
+                state=State.RECOVERING,
+                failure=FailureKind.REFUSED,
+                last_error="nothing listens",
+                attempt=4,
+                next_attempt_in_s=0.0,
+            ),
+            "No link to H since 13:30:00 UTC: nothing listens; attempt 4 begins as soon as somebody listens there.",
+        ),
+        (
             said(state=State.RECOVERING, last_error="nothing listens", attempt=4),
             "No link to H since 13:30:00 UTC: nothing listens; attempt 4 is under way.",
         ),
