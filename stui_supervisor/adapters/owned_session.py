@@ -42,6 +42,8 @@ _REMOVED: Final = "somebody has removed the session"
 _NO_LOCK: Final = "what is in the place of its lock is not a file"
 _NO_NUMBER: Final = "a file with the last possible number is in the way"
 
+_SENTENCES: Final = ("problems", "summary")  # what a status can do without first
+
 _Mark = tuple[int, int, int]
 
 
@@ -131,7 +133,7 @@ class OwnedSession:
         header = self._header(Kind.ENDPOINT, at, record.profile)
         parts = _file(header, body)
         # The status is a courtesy to other processes, the rest is needed. Its longest part may be in any script.
-        short = {**record.status, "problems": [], "summary": ""}
+        short = {name: value for name, value in record.status.items() if name not in _SENTENCES}
         for status in (short, {**short, "last_error": None}, {}):
             if _size(parts) > RECORD_MAX_BYTES:
                 parts = _file(header, encode_record(replace(record, status=status), self.turn))
