@@ -31,6 +31,7 @@ from stui_supervisor.events import (
     EventsDropped,
     Notification,
     NotificationsMissed,
+    PresentProblem,
     Problem,
     RequestFinished,
     SessionSwitched,
@@ -39,8 +40,9 @@ from stui_supervisor.events import (
 )
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Credentials, Link, LinkFactory, LinkListener, LinkTimes
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 from stui_supervisor.supervisor import Supervisor
 
 __all__ = [
@@ -72,7 +74,9 @@ __all__ = [
     "NotificationsMissed",
     "Outcome",
     "OutcomeUnknown",
+    "PresentProblem",
     "Problem",
+    "ProblemCode",
     "RequestError",
     "RequestFinished",
     "Secret",
@@ -85,5 +89,6 @@ __all__ = [
     "SupervisorError",
     "Transition",
     "Trigger",
+    "Work",
     "__version__",
 ]

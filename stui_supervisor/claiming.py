@@ -15,7 +15,8 @@ class Candidate(NamedTuple):
     """A stored session as it looks from outside; ``saved_at`` and ``seq`` are those of its newest file.
 
     ``turn`` says when it was saved among all others, without a clock; 0 where an earlier version saved it. ``is_whole``
-    is False where its newest record could not be used, so that the one here is an older one.
+    is False where its newest record could not be used, so that the one here is an older one. ``last_sign`` is when the
+    process that wrote it is last known to have lived.
     """
 
     session_id: str
@@ -25,6 +26,7 @@ class Candidate(NamedTuple):
     live_sections: int
     turn: int = 0
     is_whole: bool = True
+    last_sign: datetime | None = None
 
 
 class Last(NamedTuple):

@@ -34,9 +34,11 @@ from stui_supervisor.look import Who
 from stui_supervisor.moment import Moment
 from stui_supervisor.notified import Notified
 from stui_supervisor.parts import Parts
-from stui_supervisor.record import Claimed, SessionLost
+from stui_supervisor.problems import ProblemCode
+from stui_supervisor.record import Claimed, SessionLost, found_in
 from stui_supervisor.session import Session
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.summary import ENDED_HINT, end_without_stopping
 from stui_supervisor.turn import STORE_HINT
 from stui_supervisor.wire.dialects import Dialect
 
@@ -80,7 +82,7 @@ class Core(Notified):
             can_subscribe=can_subscribe,
         )
         self._login = login
-        self._is_running = False
+        self._is_running = self._has_run = False
         self._leaves_by: float | None = None
         self._comparing = Parts()
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -219,8 +221,9 @@ class Core(Notified):
             self._session.begin_run()
             self._listening.begin_run()
             self._reading.begin_run()
+            self._present.begin_run()
         self._is_running = True
-        self.rejection = None
+        self._forget_trouble()
         self._refused_keys.forget()
         self._route.name(event.endpoint)
         self._attempt.endpoint = event.endpoint
@@ -250,7 +253,7 @@ class Core(Notified):
         now, until = self._now.monotonic_s, self._attempt.until
         is_restoring = self._attempt.phase is Phase.LOADING and until is not None
         known_by = max(now, until or now) if is_restoring else now + self._settings.restore_timeout_s
-        self.rejection = None
+        self._forget_trouble()
         self._refused_keys.forget()
         self._end_link(_USER_RECONNECTS if is_same else "another endpoint was named", keep_waiting=is_same)
         self._backoff.reset()
@@ -272,7 +275,7 @@ class Core(Notified):
     def _reconnect(self, _: inputs.Reconnect) -> None:
         self._refused_keys.forget()
         if self.state is State.DISCONNECTED:
-            self.rejection = None
+            self._forget_trouble()
             self._wish(wanted=True)
             self._move(Trigger.RESTORE, _USER_RECONNECTS)
             self._restore()
@@ -287,10 +290,15 @@ class Core(Notified):
             self._end_link(_USER_RECONNECTS, keep_waiting=True)
             self._begin_attempt()
 
+    def _forget_trouble(self) -> None:
+        """The user begins anew: what was wrong before says nothing of what is."""
+        self.rejection = None
+        self._note_error(None)
+
     def _submit(self, event: inputs.Submit) -> None:
         if self.state is State.DISCONNECTED:
             why = f"there is no link and none is wanted: {self._status.last_error or 'connect first'}"
-            self._effects += self._exchange.refuse(event.request, why, self._now)
+            self._effects += self._exchange.refuse(event.request, why, self._now, self._status.failure)
             return
         self._effects += self._exchange.submit(event.request, self._now)
         self._send_next()
@@ -363,7 +371,7 @@ class Core(Notified):
             relative = relative or relative_among(self._profile.endpoints)
             words = NO_ENDPOINT if relative is None else str(relative)
             if relative is not None:
-                self._problem("stored_endpoint", relative.message, relative.hint)
+                self._problem(ProblemCode.STORED_ENDPOINT, relative.message, relative.hint)
             self._end_link(words, keep_waiting=False)
             self._note_error(words)
             self._move(Trigger.NOTHING_TO_RESTORE, words)
@@ -374,7 +382,9 @@ class Core(Notified):
                 self._move(Trigger.RESTORED, f"the endpoint is {endpoint}")
             if not self._is_named and (self._has_credentials or self._profile.uses_token):
                 words = f"{endpoint} came with an imported session, so no token is sent there"
-                self._problem("endpoint_from_file", words, "connect to it by name, if that is where the token belongs")
+                self._problem(
+                    ProblemCode.ENDPOINT_FROM_FILE, words, "connect to it by name, if that is where the token belongs"
+                )
             self._set_out(endpoint)
 
     def _stay_disconnected(self) -> None:
@@ -389,7 +399,9 @@ class Core(Notified):
         except RelativePath:  # told by the caller
             return None
         except ConfigurationError as error:
-            self._problem("stored_endpoint", f"the stored endpoint cannot be used: {error}", "connect to another")
+            self._problem(
+                ProblemCode.STORED_ENDPOINT, f"the stored endpoint cannot be used: {error}", "connect to another"
+            )
             return None
 
     def _endpoint_of_profile(self) -> Endpoint | None:
@@ -429,6 +441,8 @@ class Core(Notified):
             self._leave_restoring_if_read()
 
     def _adopt(self, claimed: Claimed) -> None:
+        self._tell_of_last_run(claimed)
+        self._found = found_in(claimed)
         was_lost, had = self._session.is_lost, self._session.record.backend_session
         adopted = self._session.adopt(claimed, self._now.monotonic_s)
         self._effects += adopted if was_lost else self._told(adopted, "the stored session")
@@ -439,6 +453,13 @@ class Core(Notified):
             self._session.named(str(self._route.named), self._now.monotonic_s)
         if had not in {None, self._session.record.backend_session}:
             self._leave_backend_session()  # the process may be another than that which had the stored one
+
+    def _tell_of_last_run(self, claimed: Claimed) -> None:
+        """It ended without stopping: the record that it left says so once, as this run writes another."""
+        words = end_without_stopping(claimed.record.status, claimed.last_sign)
+        if words is not None and not claimed.fresh and not self._has_run:
+            self._problem(ProblemCode.ENDED_WITHOUT_STOPPING, words, ENDED_HINT)
+        self._has_run = True
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
         if not self._session.ends_with(event.load):
@@ -507,10 +528,12 @@ class Core(Notified):
             return
         if event.is_over:
             hint = "see what is wrong with the disk; what the image has comes back with the next link"
-            self._problem("not_saved", "what was changed last is not on the disk, which did not take it", hint)
+            self._problem(
+                ProblemCode.NOT_SAVED, "what was changed last is not on the disk, which did not take it", hint
+            )
         elif was_ok:
             message = f"the disk has not taken the work within {STORE_SILENT_S:g} s"
-            self._problem("store_failed", message, STORE_HINT)
+            self._problem(ProblemCode.STORE_FAILED, message, STORE_HINT)
 
     def _saved(self, event: inputs.Saved) -> None:
         self._effects += self._session.saved(event.session_id)
@@ -559,7 +582,7 @@ class Core(Notified):
         limit_s = self._settings.restore_timeout_s
         if self._session.is_load_for_present:
             hint = "the stored work is taken over as soon as it can be read"
-            self._problem("store_slow", f"no session was read within {limit_s:g} s", hint)
+            self._problem(ProblemCode.STORE_SLOW, f"no session was read within {limit_s:g} s", hint)
             self._session.saver.ok = False  # until something is written
         self._reading.overdue(limit_s)
         self._leave_restoring()

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from stui_supervisor.config import KEY_REFUSALS_MAX
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, KeyRefused
+from stui_supervisor.failures import Failure
 from stui_supervisor.secret import Secret
 
 _DIGITS: Final = {
@@ -52,18 +53,19 @@ class RefusedKeys:
         self._refused: tuple[Endpoint, str | None] | None = None
         self._count = 0
 
-    def again(self, endpoint: Endpoint, pinned: str | None, words: str) -> KeyRefused | None:
+    def again(self, endpoint: Endpoint, pinned: str | None, failure: Failure) -> KeyRefused | None:
         """One more; the rejection once it is clear that only a person can change it."""
         if self._refused != (endpoint, pinned):
             self._refused, self._count = (endpoint, pinned), 0
         self._count += 1
         if self._count < KEY_REFUSALS_MAX:
             return None
+        words, kind = failure.message, failure.kind
         if pinned is None:
             hint = f"pin its public key (profiles add NAME --server-key '{endpoint}=KEY'), then reconnect"
-            return KeyRefused(f"{endpoint}: {words}, and no key is pinned for it", hint=hint)
+            return KeyRefused(f"{endpoint}: {words}, and no key is pinned for it", hint=hint, failure=kind)
         hint = "ask whoever runs the backend whether its key has changed and ours is allowed, then pin it and reconnect"
-        return KeyRefused(f"{endpoint}: {words}; the pinned key is {fingerprint(pinned)}", hint=hint)
+        return KeyRefused(f"{endpoint}: {words}; the pinned key is {fingerprint(pinned)}", hint=hint, failure=kind)
 
     def forget(self) -> None:
         """Something has changed: the row begins anew."""

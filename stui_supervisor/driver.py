@@ -302,7 +302,7 @@ class Driver:
             self._link = self._outside.make_link(effect.endpoint, times, effect.curve, effect.trust)
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # see _failed
-            self._failed(effect.link, error)
+            self._failed(effect.link, error, FailureKind.NO_CONNECTION)
 
     def _look_out(self, effect: effects.LookOut) -> None:
         if self._lookout is None:
@@ -314,9 +314,9 @@ class Driver:
             lambda endpoint, is_listening: self.feed(inputs.SeenListening(effect.number, endpoint, is_listening)),
         )
 
-    def _failed(self, link: int, error: Exception) -> None:
+    def _failed(self, link: int, error: Exception, kind: FailureKind = FailureKind.RESET) -> None:
         """A program's own link may raise anything; it is a failed attempt, or the end of the link."""
-        self._inputs.append(inputs.Lost(link, Failure(FailureKind.UNREACHABLE, str(error) or type(error).__name__)))
+        self._inputs.append(inputs.Lost(link, Failure(kind, str(error) or type(error).__name__)))
 
     def _complain(self, effect: effects.Effect, error: Exception) -> None:
         """Tell of a mistake as the event loop does; the effect itself may hold a secret."""

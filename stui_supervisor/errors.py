@@ -81,7 +81,14 @@ class BackendError(RequestError):
 
 
 class ConnectionRejected(SupervisorError):
-    """The backend refused the link for a reason that only a person can change."""
+    """There is no link for a reason that only a person can change.
+
+    ``failure`` is its kind (see failures.FailureKind).
+    """
+
+    def __init__(self, message: str, *, hint: str = "", failure: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.failure = failure
 
 
 class AuthenticationFailed(ConnectionRejected):

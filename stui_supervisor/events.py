@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+from stui_supervisor.problems import ProblemCode
+from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,18 +23,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition(Event):
-    """The state changed; the only way it ever does."""
+    """The state changed; the only way it ever does. ``kind`` is that of the failure, where one was the reason."""
 
     from_state: State
     to_state: State
     trigger: Trigger
     reason: str
     endpoint: str | None
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptScheduled(Event):
-    """The next attempt begins in ``delay_s`` seconds because of ``failure``.
+    """The next attempt begins in ``delay_s`` seconds because of ``failure``, which is of this ``kind``.
 
     Where nobody listens on this machine it is 0.0, and the attempt begins as soon as somebody does.
     """
@@ -41,6 +43,7 @@ class AttemptScheduled(Event):
     attempt: int
     delay_s: float
     failure: str
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ class NotificationsMissed(Event):
 class Problem(Event):
     """Something a person may want to mend; supervision goes on. ``code`` is stable, for programs."""
 
-    code: str
+    code: ProblemCode
     message: str
     hint: str
 
@@ -104,9 +107,25 @@ class EventsDropped(Event):
     count: int
 
 
+PresentCode = ProblemCode | FailureKind | DegradedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentProblem:
+    """Something that is wrong ``since`` then, and still is. What follows from it is not listed beside it."""
+
+    code: PresentCode
+    message: str
+    hint: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything that is known about the link at one moment."""
+    """Everything that is known about the link at one moment.
+
+    ``summary`` says it in one sentence for a person. ``problems`` are what is wrong now, for a second or longer.
+    """
 
     state: State
     since: datetime
@@ -129,8 +148,12 @@ class Status:
     front: str | None = None
     pid: int | None = None
     failure: FailureKind | None = None
+    summary: str = ""
+    problems: tuple[PresentProblem, ...] = ()
+    work: Work = Work.FRESH
 
     def as_dict(self) -> dict[str, Any]:
         """The same names with JSON values, as ``status --json`` prints them."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+        return {**plain, "problems": [{**asdict(each), "since": each.since.isoformat()} for each in self.problems]}

@@ -14,6 +14,7 @@ from stui_supervisor.events import Problem, RequestFinished
 from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.masks import Masks
 from stui_supervisor.moment import Moment
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.secret import Secret
 from stui_supervisor.states import Outcome
@@ -65,9 +66,9 @@ class Exchange:
         ended = self._outbox.submit(request)
         return _end(ended, now) if ended else []
 
-    def refuse(self, request: Request, why: str, now: Moment) -> list[Effect]:
-        """End a request that cannot even wait."""
-        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT)), now)
+    def refuse(self, request: Request, why: str, now: Moment, failure: str | None = None) -> list[Effect]:
+        """End a request that cannot even wait; ``failure`` is the kind of what keeps the link away."""
+        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT, failure=failure)), now)
 
     def cancel(self, number: int, now: Moment) -> list[Effect]:
         """Nobody waits for the request; it is not delivered if it was not sent yet."""
@@ -231,7 +232,7 @@ def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
 def _clocks_differ(now: Moment) -> list[Effect]:
     message = "the backend refused a request as too late that had time left"
     hint = "requests on this link carry no deadline from now on; see that the backend's clock runs steadily"
-    return [Announce(Problem(at=now.utc, code="deadline_refused", message=message, hint=hint))]
+    return [Announce(Problem(at=now.utc, code=ProblemCode.DEADLINE_REFUSED, message=message, hint=hint))]
 
 
 def _end(ended: Ended, now: Moment) -> list[Effect]:

@@ -22,7 +22,11 @@ class FailureKind(StrEnum):
     NAME_NOT_FOUND = "name_not_found"
     NAME_SERVICE = "name_service"
     TIMEOUT = "timeout"
+    NO_CONNECTION = "no_connection"
+    NO_HANDSHAKE = "no_handshake"
     NOT_ZEROMQ = "not_zeromq"
+    OTHER_SOCKET = "other_socket"
+    OTHER_MECHANISM = "other_mechanism"
     RESET = "reset"
     SILENT = "silent"
     FROZEN = "frozen"
@@ -87,15 +91,33 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     FailureKind.TIMEOUT: FailureClass(
         "no answer from the host", "check the network, the firewall and whether the host is up", _QUICK
     ),
+    FailureKind.NO_CONNECTION: FailureClass(
+        "no connection could be made",
+        "look at what the system says; it is tried again",
+        _QUICK,
+    ),
+    FailureKind.NO_HANDSHAKE: FailureClass(
+        "something accepts connections there, but no ZeroMQ handshake comes about",
+        "see whether the image's STUI server runs there, and not frozen; a tunnel or forwarder may lead nowhere",
+        Curve(0.5, 1.0, 5.0),
+    ),
     FailureKind.NOT_ZEROMQ: FailureClass(
-        "something accepts connections there but does not speak ZeroMQ, or is frozen",
+        "what answers there does not speak ZeroMQ",
         "check that the port is the one of the image's STUI server",
         Curve(0.5, 1.0, 5.0),
     ),
+    FailureKind.OTHER_SOCKET: FailureClass(
+        "what answers there speaks ZeroMQ, but is a socket of another kind",
+        "check the port: notifications, for instance, have another one than requests",
+        Curve(0.5, 1.0, 30.0),
+    ),
+    FailureKind.OTHER_MECHANISM: FailureClass(
+        "what answers there speaks ZeroMQ, but asks for a security mechanism that is not supported",
+        "let the image's STUI server use CURVE, or none on this machine",
+        Curve(0.5, 1.0, 30.0),
+    ),
     FailureKind.RESET: FailureClass(
-        "the connection ended: a restart, or a reply above 10 MB",
-        "the image may be restarting, or its reply was larger than 10 MB",
-        _QUICK,
+        "the connection ended", "nothing has to be done where the image is started again", _QUICK
     ),
     FailureKind.SILENT: FailureClass(
         "nothing comes through any more", "check the network; the link is made again as soon as it lets it", _QUICK
@@ -129,13 +151,13 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
         Curve(1.0, 1.0, 30.0),
     ),
     FailureKind.KEY_REFUSED: FailureClass(
-        "the encrypted handshake was refused",
+        "the keys or the encryption of the two ends do not match",
         "compare the pinned key with the backend's",
         Curve(0.5, 1.0, 5.0),
         KeyRefused,
     ),
     FailureKind.AUTHENTICATION: FailureClass(
-        "the backend refused the credential", "give the right token, then reconnect", None, AuthenticationFailed
+        "the backend does not let this client in", "give the right token, then reconnect", None, AuthenticationFailed
     ),
     FailureKind.TOKEN_IN_CLEAR: FailureClass(
         "the token is not sent over a network in the clear",
@@ -175,9 +197,9 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
 }
 
 
-def kind_of(rejection: ConnectionRejected) -> FailureKind | None:
-    """The kind that a rejection of this class mostly is."""
-    return next((kind for kind, row in FAILURES.items() if row.rejection is type(rejection)), None)
+def kind_named(name: object) -> FailureKind | None:
+    """The kind of this name; None without one, and for one of a later version."""
+    return next((kind for kind in FailureKind if kind == name), None)
 
 
 class Failure(NamedTuple):
@@ -199,4 +221,4 @@ class Failure(NamedTuple):
         row = FAILURES[self.kind]
         if row.rejection is None:
             raise AssertionError(f"nobody is needed for {self.kind}")
-        return row.rejection(str(self), hint=row.hint)
+        return row.rejection(str(self), hint=row.hint, failure=self.kind)

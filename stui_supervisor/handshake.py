@@ -220,7 +220,7 @@ class Handshake:
 
     def _session_answered(self, reply: Reply | MalformedMessage) -> Step:
         if isinstance(reply, Reply) and is_refusal(reply, of=self._asked):
-            return Rejected(refused(reply))
+            return Rejected(refused(reply, has_token=self._secret is not None))
         step: Step
         passes = is_passing(reply)
         if self._asked in _COPY and passes and not self._gives_copy_up:
@@ -301,7 +301,7 @@ class Handshake:
             if reply.ok:
                 return self._identify(reply)
             if is_refusal(reply):
-                return Rejected(refused(reply))
+                return Rejected(refused(reply, has_token=self._secret is not None))
         if isinstance(reply, Reply) and reply.dialect is not self._dialect and self._pings < HANDSHAKE_PINGS_MAX:
             return self._ping(reply.dialect)
         if len(asked_in) == 1:  # of two, nobody knows which one was not understood
@@ -453,7 +453,8 @@ class Handshake:
         return Ask(self._dialect, Operation("ping", {}), self._secret)
 
     def _trouble_in(self, reply: Reply | MalformedMessage, image: Identity | None) -> Ending | None:
-        trouble = trouble_in(reply, self._dialect, pin=self._pin, image=image)
+        has_token = self._secret is not None
+        trouble = trouble_in(reply, self._dialect, pin=self._pin, image=image, has_token=has_token)
         if isinstance(reply, Reply) and reply.ok:
             who = self.who = who_answers(reply.result)
             if trouble is None:  # it may say its name only now
@@ -507,9 +508,10 @@ def is_refusal(reply: Reply, of: str = "ping") -> bool:
     return not reply.ok and of in WITH_TOKEN and reply.error_type in _REFUSALS and not denies_one_session
 
 
-def refused(reply: Reply) -> ConnectionRejected:
-    """What such a reply means to a person."""
-    return Failure(FailureKind.AUTHENTICATION, words_of(reply)).as_rejection()
+def refused(reply: Reply, *, has_token: bool) -> ConnectionRejected:
+    """What such a reply means to a person, after a message with a token or without one."""
+    why = "the token was refused" if has_token else "no token was sent"
+    return Failure(FailureKind.AUTHENTICATION, f"{why}: {words_of(reply)}").as_rejection()
 
 
 def incompatible(error: IncompatibleVersion) -> ConnectionRejected:
@@ -523,7 +525,7 @@ def not_identified(reply: Reply | MalformedMessage) -> Failure:
 
 
 def trouble_in(
-    reply: Reply | MalformedMessage, dialect: Dialect, *, pin: str | None, image: Identity | None
+    reply: Reply | MalformedMessage, dialect: Dialect, *, pin: str | None, image: Identity | None, has_token: bool
 ) -> Ending | None:
     """What the answer to a ping says against going on as before: another protocol, another image, or a refusal."""
     trouble: Ending | None = None
@@ -534,7 +536,7 @@ def trouble_in(
     elif reply.dialect is not dialect:
         trouble = Failed(Failure(FailureKind.PROTOCOL, f"it speaks {reply.dialect} now"))
     elif is_refusal(reply):
-        trouble = Rejected(refused(reply))
+        trouble = Rejected(refused(reply, has_token=has_token))
     elif reply.ok:  # an error says nothing of who answers
         answering = identity_of(reply.result.get("image_id"))
         failure = unpinned(answering, pin)

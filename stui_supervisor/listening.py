@@ -31,6 +31,7 @@ from stui_supervisor.masks import Masks
 from stui_supervisor.missed import Gaps
 from stui_supervisor.moment import Moment
 from stui_supervisor.policy import Backoff
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
 from stui_supervisor.trust import ANYONE, Trust
@@ -116,7 +117,9 @@ class Listening:
             else:
                 publisher = named_by_image(named, link)
         except ConfigurationError as error:
-            return self._tell_once("notifications_address", f"no notifications: {error.message}", error.hint, now)
+            return self._tell_once(
+                ProblemCode.NOTIFICATIONS_ADDRESS, f"no notifications: {error.message}", error.hint, now
+            )
         if publisher == self._publisher:
             return []
         self._publisher = publisher
@@ -134,7 +137,7 @@ class Listening:
         self._gaps.present.broken()
         if self._malformed > 1:
             message = f"{self._malformed} notifications in all were left out"
-            effects.append(_problem("notification_malformed", message, _MALFORMED, now))
+            effects.append(_problem(ProblemCode.NOTIFICATION_MALFORMED, message, _MALFORMED, now))
         self._malformed, self._profile = 0, None
         self._enter(_Phase.IDLE, None)
         self.is_deaf = False
@@ -180,7 +183,9 @@ class Listening:
         except MalformedMessage as error:
             self._malformed += 1
             error = self._masks.malformed(error, b" ".join(frames))  # the same, fit to be shown
-            return self._tell_once("notification_malformed", f"a notification was left out: {error}", _MALFORMED, now)
+            return self._tell_once(
+                ProblemCode.NOTIFICATION_MALFORMED, f"a notification was left out: {error}", _MALFORMED, now
+            )
         if self._masks.are_in(b" ".join(frames)):
             topic, body = self._masks.text(topic), self._masks.value(body)
         return [Announce(Notification(at=now.utc, topic=topic, body=body), sum(map(parsed_bytes, frames)))]
@@ -203,7 +208,7 @@ class Listening:
             return []
         self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(NOTIFICATIONS_RETRY_MAX_S))
         message = f"nobody publishes at {self._publisher}: {self._masks.failure(failure)}"
-        return self._tell_once("notifications_unheard", message, FAILURES[failure.kind].hint, now)
+        return self._tell_once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
 
     def hurry(self, now: Moment) -> list[Effect]:
         """The machine woke or its network changed: what is waited for may be there by now."""
@@ -277,9 +282,11 @@ class Listening:
         if not self._gaps.present.has_worked:
             return []
         message = "the image no longer says where it publishes its notifications"
-        return self._tell_once("notifications_unnamed", message, "see how the image's STUI server was started", now)
+        return self._tell_once(
+            ProblemCode.NOTIFICATIONS_UNNAMED, message, "see how the image's STUI server was started", now
+        )
 
-    def _tell_once(self, code: str, message: str, hint: str | None, now: Moment) -> list[Effect]:
+    def _tell_once(self, code: ProblemCode, message: str, hint: str | None, now: Moment) -> list[Effect]:
         """Tell a problem, unless it has been told at this endpoint."""
         if code in self._told:
             return []
@@ -291,5 +298,5 @@ class Listening:
         self._until = until
 
 
-def _problem(code: str, message: str, hint: str, now: Moment) -> Announce:
+def _problem(code: ProblemCode, message: str, hint: str, now: Moment) -> Announce:
     return Announce(Problem(at=now.utc, code=code, message=message, hint=hint))

@@ -249,6 +249,9 @@ class NoDisk:
         """Raises StoreError."""
         raise self._error
 
+    def sign_of_life(self) -> None:
+        """Nothing was claimed."""
+
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from stui_supervisor.config import Settings
 from stui_supervisor.failures import FAILURES, Curve, Failure, FailureKind
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+
+
+_UNFINISHED: Final = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)
 
 
 class Backoff:
@@ -35,7 +38,7 @@ class Backoff:
         curve = FAILURES[failure.kind].curve
         if curve is None:
             raise AssertionError(f"{failure.kind} is not tried again")
-        if failure.kind is FailureKind.NOT_ZEROMQ:
+        if failure.kind in _UNFINISHED:
             self._slow_attempts += 1  # a handshake over a far line needs longer than a connection
         return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
 

@@ -194,6 +194,9 @@ class SessionStore(Protocol):
         makes its session newer or less empty.
         """
 
+    def sign_of_life(self) -> None:
+        """Let the owned sessions show that their process lives, for who asks once it is gone. Best effort, no error."""
+
     def release(self, session_id: str) -> None:
         """Give a session back; another process may claim it now. One that is not owned: nothing."""
 

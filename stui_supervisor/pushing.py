@@ -24,6 +24,7 @@ from stui_supervisor.handshake import is_refusal, refused, words_of
 from stui_supervisor.masks import without
 from stui_supervisor.parts import Portion, Steps
 from stui_supervisor.passing import is_passing
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import Purpose
 from stui_supervisor.retrying import Retrying
 from stui_supervisor.secret import Secret
@@ -65,7 +66,7 @@ class Pushing(Retrying):
         """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
-            self._reject(refused(reply))
+            self._reject(refused(reply, has_token=self._attempt.secret is not None))
         elif session is None:
             return  # it was given up meanwhile
         elif is_passing(reply):
@@ -114,9 +115,9 @@ class Pushing(Retrying):
             yield
         self._sharing.found(is_readable=not sections and not size)
         if sections:
-            self._leave_copy("too_many_sections", f"{sections:,} sections, and {SECTIONS_MAX:,}")
+            self._leave_copy(ProblemCode.TOO_MANY_SECTIONS, f"{sections:,} sections, and {SECTIONS_MAX:,}")
         elif size:
-            self._leave_copy("copy_too_large", f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
+            self._leave_copy(ProblemCode.COPY_TOO_LARGE, f"{size:,} bytes, and {COPY_MAX_BYTES:,}")
         return not sections and not size and (yield from self._taking(copy, own))
 
     def _taking(self, copy: ImageCopy, own: Mapping[str, Section]) -> Steps[bool]:
@@ -154,7 +155,9 @@ class Pushing(Retrying):
             "the rest was taken over; the image's copy stays as it is, and the work context is kept on this machine "
             "only, until the token is out of it"
         )
-        self._problem("copy_quotes_token", f"the image's copy of the work quotes the token, in: {words}", hint)
+        self._problem(
+            ProblemCode.COPY_QUOTES_TOKEN, f"the image's copy of the work quotes the token, in: {words}", hint
+        )
 
     def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
         """The same, once the user is told of the copies that are kept by them."""
@@ -169,7 +172,7 @@ class Pushing(Retrying):
         names = ", ".join(sorted(lost))[:ERROR_TEXT_MAX_LENGTH]
         place = "in a snapshot file of this session" if self._session.id else "in memory until a disk takes it"
         hint = f"the newer copy is in use, as far as that can be known; the other one is kept {place}"
-        self._problem("context_differed", f"{whose} had another copy of: {names}", hint)
+        self._problem(ProblemCode.CONTEXT_DIFFERED, f"{whose} had another copy of: {names}", hint)
 
     def _tell_of_doubtful(self, doubtful: tuple[str, ...]) -> None:
         if not doubtful:
@@ -177,10 +180,10 @@ class Pushing(Retrying):
         names = ", ".join(sorted(doubtful))[:ERROR_TEXT_MAX_LENGTH]
         hint = "delete them again if they were: so many were deleted here that the oldest of these are forgotten"
         self._problem(
-            "deletions_forgotten", f"these came from the image, and may have been deleted here: {names}", hint
+            ProblemCode.DELETIONS_FORGOTTEN, f"these came from the image, and may have been deleted here: {names}", hint
         )
 
-    def _leave_copy(self, code: str, excess: str) -> None:
+    def _leave_copy(self, code: ProblemCode, excess: str) -> None:
         hint = "the image's copy stays as it is, and the work context is kept on this machine only"
         self._problem(code, f"the image's copy of the work has {excess} can be taken", hint)
 
@@ -233,7 +236,7 @@ class Pushing(Retrying):
     def _put_off(self, reply: Reply | MalformedMessage) -> None:
         if self._sharing.put_off(self._now.monotonic_s):
             hint = "the link works; the work context is kept on this machine, and offered to the image again"
-            self._problem("push_failed", f"the image did not take it: {words_of(reply)}", hint)
+            self._problem(ProblemCode.PUSH_FAILED, f"the image did not take it: {words_of(reply)}", hint)
 
     def _ask_for_session(self) -> None:
         create = Operation("create_session", {"client_id": self._session.record.client_id})
@@ -242,7 +245,7 @@ class Pushing(Retrying):
     def _session_made(self, landed: Landed) -> None:
         session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply, of="create_session"):
-            self._reject(refused(landed.reply))
+            self._reject(refused(landed.reply, has_token=self._attempt.secret is not None))
             return
         if session is None:
             words, passes = words_of(landed.reply), is_passing(landed.reply)
@@ -271,7 +274,7 @@ class Pushing(Retrying):
         if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"
-            self._problem("session_not_remembered", message, hint)
+            self._problem(ProblemCode.SESSION_NOT_REMEMBERED, message, hint)
 
     def _leave_backend_session(self) -> None:
         """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
@@ -290,7 +293,7 @@ class Pushing(Retrying):
         self._sharing.link_up(takes_it=False)
         if self._unread.failed(self._session.record.backend_session, self._now.monotonic_s):
             hint = "the link works; the image's copy stays as it is, and is asked for again"
-            self._problem("copy_not_given", f"the image did not give its copy of the work: {words}", hint)
+            self._problem(ProblemCode.COPY_NOT_GIVEN, f"the image did not give its copy of the work: {words}", hint)
 
     def _gives_copy_up(self) -> bool:
         session = self._session.known(str(self._attempt.endpoint)).session
@@ -302,7 +305,7 @@ class Pushing(Retrying):
 
     def _tell_no_session(self, words: str) -> None:
         hint = "the link works; the work context is kept on this machine only"
-        self._problem("no_backend_session", f"the backend did not take the session: {words}", hint)
+        self._problem(ProblemCode.NO_BACKEND_SESSION, f"the backend did not take the session: {words}", hint)
 
 
 def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) -> Steps[dict[str, Section]]:

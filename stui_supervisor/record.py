@@ -12,6 +12,8 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.identity import Identity
 from stui_supervisor.look import Process
+from stui_supervisor.problems import ProblemCode
+from stui_supervisor.states import Work
 
 _OF_SESSION: Final = (
     "backend_session",
@@ -118,7 +120,7 @@ class SessionLost(StoreError):
 class StoreNotice(NamedTuple):
     """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
 
-    code: str
+    code: ProblemCode
     message: str
     hint: str
 
@@ -129,7 +131,8 @@ class Claimed(NamedTuple):
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
     the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
     ``is_certain`` is False where other sessions could not be read: one of them may have been used later.
-    ``endpoints`` are those of all the profile's sessions, where the store tells.
+    ``endpoints`` are those of all the profile's sessions, where the store tells. ``last_sign`` is when the process that
+    saved the record is last known to have lived. ``is_older_copy``: the work saved last could not be used.
     """
 
     session_id: str
@@ -140,3 +143,13 @@ class Claimed(NamedTuple):
     is_chosen: bool = False
     is_certain: bool = True
     endpoints: frozenset[str] | None = None
+    last_sign: datetime | None = None
+    is_older_copy: bool = False
+
+
+def found_in(claimed: Claimed) -> Work:
+    """What the work of a session is that was claimed just now."""
+    if claimed.is_older_copy:
+        return Work.OLDER_COPY
+    has_work = any(section.value is not None for section in claimed.sections.values())
+    return Work.RESTORED if has_work else Work.FRESH

@@ -17,7 +17,7 @@ from stui_supervisor.endpoint import Endpoint, are_same, usable
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled, Status, Transition
 from stui_supervisor.exchange import Exchange
-from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_of
+from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_named
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.liveness import Liveness
 from stui_supervisor.look import Lineage, unpinned
@@ -25,11 +25,14 @@ from stui_supervisor.lookout import Lookout
 from stui_supervisor.moment import Moment
 from stui_supervisor.passing import Unread
 from stui_supervisor.policy import Backoff
+from stui_supervisor.present import lasting
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile_reading import ProfileReading
 from stui_supervisor.route import Route
 from stui_supervisor.session import Session
 from stui_supervisor.sharing import Sharing
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.states import State, Trigger, Work
+from stui_supervisor.summary import summary_of
 from stui_supervisor.troubles import Troubles
 from stui_supervisor.trust import Trust
 from stui_supervisor.turn import BEFORE_ALL, Turn
@@ -69,14 +72,23 @@ class Retrying(Turn, ABC):
         self._refused_keys = RefusedKeys()
         self._reading = ProfileReading(profile, is_used=settings.uses_profile)
         self._wish_to_note: bool | None = None
+        self._last_trigger: Trigger | None = None
+        self._found = Work.FRESH
         self.rejection: ConnectionRejected | None = None
 
     def status(self, now: Moment) -> Status:
         """Everything known at this moment."""
+        known = self._all_of(now)
+        hint = self.rejection.hint if self.rejection is not None else ""
+        summary = summary_of(known, trigger=self._last_trigger, hint=hint, now=now.utc)
+        return replace(known, summary=summary, problems=lasting(known.problems, now.utc))
+
+    def _all_of(self, now: Moment) -> Status:
+        """The same without the sentence, and with what may be over in a moment."""
         attempt, record = self._attempt, self._session.record
         waits = attempt.waits or attempt.phase is Phase.PROFILE
         due = now.monotonic_s if attempt.phase is Phase.LOOKING else attempt.until
-        return replace(
+        status = replace(
             self._status,
             since=now.utc if self._status.since is BEFORE_ALL else self._status.since,
             endpoint=self._endpoint_text(),
@@ -88,22 +100,47 @@ class Retrying(Turn, ABC):
             waiting_requests=self._exchange.waiting,
             context_saved_at=self._session.context_saved_at,
             store_ok=self._session.is_store_ok and self._reading.failure is None,
+            work=self._work,
         )
+        if self._session.is_store_ok:
+            self._present.saved()
+        if self._reading.failure is None:
+            self._present.profile_read()
+        return replace(status, problems=self._present.with_link(status, self.rejection))
 
-    def _move(self, trigger: Trigger, reason: str) -> None:
-        """Change the state along the table, and see to it that everyone knows."""
+    @property
+    def _work(self) -> Work:
+        if self._session.has_unsaved_work:
+            return Work.UNSAVED
+        return self._found if self._session.context_saved_at is None else Work.SAVED
+
+    def _move(self, trigger: Trigger, reason: str, kind: FailureKind | None = None) -> None:
+        """Change the state along the table, and see to it that everyone knows; ``kind`` is that of a failure."""
         before = self.state
         after = self._machine.fire(trigger)
         utc, endpoint = self._now.utc, self._endpoint_text()
+        self._last_trigger = trigger
         self._status = replace(self._status, state=after, since=utc)
         self._announce(
-            Transition(at=utc, from_state=before, to_state=after, trigger=trigger, reason=reason, endpoint=endpoint)
+            Transition(
+                at=utc,
+                from_state=before,
+                to_state=after,
+                trigger=trigger,
+                reason=reason,
+                endpoint=endpoint,
+                kind=kind,
+            )
         )
         self._note_status()
 
     def _note_status(self) -> None:
         """Keep what a person is told of the link, for when this process is gone."""
-        status = {**self.status(self._now).as_dict(), "rejected": self.rejection is not None}
+        # The work is written along with this; who reads it judges by the time then what has lasted.
+        known = self._all_of(self._now)
+        work = Work.SAVED if known.work is Work.UNSAVED and self._session.is_store_ok else known.work
+        told = replace(known, work=work).as_dict()
+        status = {**told, "rejected": self.rejection is not None, "trigger": self._last_trigger}
         self._session.note_status(status, self._now.monotonic_s)
 
     def _set_out(self, endpoint: Endpoint) -> None:
@@ -217,7 +254,7 @@ class Retrying(Turn, ABC):
         self._tell_of_token(event)
         if self._shows_token():
             if attempt.endpoint is None or not attempt.endpoint.is_named_loopback:
-                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection(), FailureKind.TOKEN_IN_CLEAR)
+                self._reject(Failure(FailureKind.TOKEN_IN_CLEAR).as_rejection())
                 return
             attempt.only_loopback = True  # where the name leads to is seen when it is looked up
         self._open()
@@ -230,7 +267,8 @@ class Retrying(Turn, ABC):
         elif self._profile.uses_token and self._wants_token and not self._has_credentials:
             if endpoint not in self._without_token:
                 message = f"the profile {self._profile.name} uses a token, and the keyring has none for {endpoint}"
-                self._problem("no_token", message, f"if the image wants one, store it again with: {self._login}")
+                hint = f"if the image wants one, store it again with: {self._login}"
+                self._problem(ProblemCode.NO_TOKEN, message, hint)
             self._without_token.add(endpoint)
 
     def _credential_failed(self, event: inputs.CredentialFailed) -> None:
@@ -254,7 +292,7 @@ class Retrying(Turn, ABC):
         self._end_link(str(failure), keep_waiting=True)
         if self.state is State.CONNECTING:
             self._note_error(str(failure), failure.kind)
-            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure), failure.kind)
         self._wait_and_retry(failure, was_up=False)
 
     def _wait_for_profile(self) -> None:
@@ -265,7 +303,7 @@ class Retrying(Turn, ABC):
         self._note_error(str(failure), failure.kind)
         self._tell_of_profile()
         if self.state is State.CONNECTING:
-            self._move(Trigger.ATTEMPT_FAILED, str(failure))
+            self._move(Trigger.ATTEMPT_FAILED, str(failure), failure.kind)
         self._effects += self._lookout.look_at(())
         self._backoff.begin_outage(now.monotonic_s)
         if self._backoff.is_over(now.monotonic_s):
@@ -276,7 +314,9 @@ class Retrying(Turn, ABC):
         self._effects += reading
         self._attempt.enter(Phase.PROFILE, now.monotonic_s + wait_s)
         attempt = self._backoff.attempt + 1
-        self._announce(AttemptScheduled(at=now.utc, attempt=attempt, delay_s=wait_s, failure=str(failure)))
+        self._announce(
+            AttemptScheduled(at=now.utc, attempt=attempt, delay_s=wait_s, failure=str(failure), kind=failure.kind)
+        )
         self._note_status()
 
     def _tell_of_profile(self) -> None:
@@ -284,11 +324,13 @@ class Retrying(Turn, ABC):
         trouble = self._reading.take_untold()
         if trouble is not None:
             hint = trouble.hint or FAILURES[FailureKind.PROFILE].hint
-            self._problem(FailureKind.PROFILE, f"the profile {self._profile.name}: {trouble.message}", hint)
+            self._problem(
+                ProblemCode.PROFILE_NOT_READABLE, f"the profile {self._profile.name}: {trouble.message}", hint
+            )
 
     def _give_up(self, failure: Failure) -> None:
         self._end_link("the supervisor gave up", keep_waiting=False)
-        self._move(Trigger.GAVE_UP, f"no link within {self._settings.give_up_after_s:g} s: {failure}")
+        self._move(Trigger.GAVE_UP, f"no link within {self._settings.give_up_after_s:g} s: {failure}", failure.kind)
 
     def _lost(self, event: inputs.Lost) -> None:
         if event.link != self._attempt.link or not self._attempt.has_link:
@@ -299,17 +341,17 @@ class Retrying(Turn, ABC):
             return
         reason = str(failure)
         self._end_link(reason, keep_waiting=True)
-        self._note_error(reason, event.failure.kind)
-        self._move(Trigger.LINK_LOST, reason)
+        self._note_error(reason, failure.kind)
+        self._move(Trigger.LINK_LOST, reason, failure.kind)
         self._wait_and_retry(failure, was_up=True)
 
     def _link_not_made(self, failure: Failure) -> None:
         endpoint = self._attempt.endpoint
         if failure.kind is FailureKind.TOKEN_IN_CLEAR:
-            self._reject(failure.as_rejection(), failure.kind)
+            self._reject(failure.as_rejection())
             return
         if failure.kind is FailureKind.KEY_REFUSED and endpoint is not None:
-            rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure.message)
+            rejection = self._refused_keys.again(endpoint, self._pinned_key(), failure)
             if rejection is not None:
                 self._reject(rejection)
                 return
@@ -319,7 +361,7 @@ class Retrying(Turn, ABC):
         """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
         endpoint = self._attempt.endpoint
         if endpoint is None or self._route.is_last_without_image(endpoint):
-            self._reject(failure.as_rejection(), failure.kind)
+            self._reject(failure.as_rejection())
         elif self._attempt.phase is Phase.UP:
             self._lost(inputs.Lost(self._attempt.link, failure))
         else:
@@ -328,7 +370,7 @@ class Retrying(Turn, ABC):
     def _not_taken(self, event: inputs.NotTaken) -> None:
         if event.link == self._attempt.link and self._attempt.has_link:
             self._exchange.not_taken(event.token)
-            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET)))
+            self._lost(inputs.Lost(event.link, Failure(FailureKind.RESET, "it takes no message any more")))
 
     def _wait_and_retry(self, failure: Failure, *, was_up: bool) -> None:
         """Where the link ``was_up`` it is tried again there at least once, however old the outage is."""
@@ -356,8 +398,9 @@ class Retrying(Turn, ABC):
             delay_s = at - now
             self._attempt.enter(Phase.WAITING, at)
         self._look_out(delay_s)
+        attempt = self._backoff.attempt + 1
         self._announce(
-            AttemptScheduled(at=self._now.utc, attempt=self._backoff.attempt + 1, delay_s=delay_s, failure=words)
+            AttemptScheduled(at=self._now.utc, attempt=attempt, delay_s=delay_s, failure=words, kind=failure.kind)
         )
         if self._backoff.attempt.bit_count() == 1:  # ever more rarely: an outage may last for thousands of attempts
             self._note_status()
@@ -414,11 +457,13 @@ class Retrying(Turn, ABC):
         attempt.endpoint = endpoint
         self._begin_attempt()
 
-    def _reject(self, error: ConnectionRejected, failure: FailureKind | None = None) -> None:
-        self._end_link(str(error), keep_waiting=False)
+    def _reject(self, error: ConnectionRejected) -> None:
+        """A person is needed. What to do is in the error's hint, and follows from the kind."""
+        kind = kind_named(error.failure)
+        self._end_link(error.message, keep_waiting=False)
         self.rejection = error
-        self._note_error(str(error), failure or kind_of(error))
-        self._move(Trigger.REJECTED, str(error))
+        self._note_error(error.message, kind)
+        self._move(Trigger.REJECTED, error.message, kind)
 
     def _end_link(self, reason: str, *, keep_waiting: bool) -> None:
         """Let go of the link or the attempt, whatever its phase."""

@@ -27,7 +27,8 @@ from stui_supervisor.look import Process
 from stui_supervisor.record import Claimed, SessionLost, SessionRecord, held, named
 from stui_supervisor.saver import Saver
 from stui_supervisor.section import total_bytes
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.states import BackendVerdict, State
+from stui_supervisor.summary import has_stopped
 from stui_supervisor.wire.dialects import Dialect
 
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}
@@ -326,6 +327,8 @@ class Session:
 
     def _park(self, now: float) -> list[Effect]:
         holding = self._current
+        if not has_stopped(holding.record.status):  # it is put aside, and whose it was lives on
+            self._change(now, status={**holding.record.status, "state": State.DISCONNECTED})
         if holding.id is not None and holding.saver.is_clean:
             return [Release(holding.id)]
         holding.sections = self.context.sections()

@@ -53,6 +53,16 @@ class BackendVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Work(StrEnum):
+    """What the work context is: where it came from, until it is changed, then whether it is on the local disk."""
+
+    FRESH = "fresh"
+    RESTORED = "restored"
+    OLDER_COPY = "older_copy"
+    UNSAVED = "unsaved"
+    SAVED = "saved"
+
+
 class Outcome(StrEnum):
     """How a request ended; every request has exactly one."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from stui_supervisor import inputs
 from stui_supervisor.adapters.departing import Departure, leaving
 from stui_supervisor.adapters.worker import Worker
-from stui_supervisor.config import LEAVING_LOOK_S, STORE_SILENT_S
+from stui_supervisor.config import LEAVING_LOOK_S, SIGN_OF_LIFE_S, STORE_SILENT_S
 from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.errors import StoreError
 from stui_supervisor.inputs import Input
@@ -44,6 +44,8 @@ class StoreThread:
         self._pending = 0
         self._saves = 0
         self._silence: asyncio.TimerHandle | None = None
+        self._sign: asyncio.TimerHandle | None = None
+        self._is_sign_under_way = False
         self._is_leaving = self._is_end_posted = self._closed = False
         self._to_release: dict[str, Release] = {}
         self._idle = asyncio.Event()
@@ -84,7 +86,7 @@ class StoreThread:
         A thread that hangs is left to itself: what it answers concerns nobody any more.
         """
         self._closed = True
-        for timer in (self._look, self._silence):
+        for timer in (self._look, self._silence, self._sign):
             if timer is not None:
                 timer.cancel()
         self._give_back()
@@ -111,6 +113,29 @@ class StoreThread:
             self._silence.cancel()
         wanted = self._saves and not self._closed and not self._loop.is_closed()
         self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
+
+    def _show_life_later(self) -> None:
+        """Set a time on the disk now and then, for who asks once this process was killed."""
+        if self._sign is not None:
+            self._sign.cancel()
+        self._sign = None if self._closed else self._loop.call_later(SIGN_OF_LIFE_S, self._show_life)
+
+    def _show_life(self) -> None:
+        self._show_life_later()
+        if self._is_sign_under_way or self._is_leaving:  # a disk that hangs gets no heap of them
+            return
+        self._is_sign_under_way = True
+        try:
+            self._worker.post(self._sign_of_life)
+        except RuntimeError:  # no thread to be had; the next one may tell
+            self._is_sign_under_way = False
+
+    def _sign_of_life(self) -> None:
+        """Runs in the thread."""
+        with contextlib.suppress(Exception):  # what is wrong with a store is told where it is to save
+            if self._store is not None:
+                self._store.sign_of_life()
+        self._is_sign_under_way = False
 
     def _give_back(self) -> None:
         """Until now a change was still written. An unlocking takes no time where the disk has answered everything."""
@@ -159,6 +184,8 @@ class StoreThread:
         self._pending -= 1
         if self._closed:
             return
+        if isinstance(answer, inputs.Loaded):
+            self._show_life_later()
         if isinstance(answer, inputs.Saved | inputs.SaveFailed):
             self._saves -= 1
             self._listen_for_silence()

@@ -101,6 +101,9 @@ class MemoryStore:
         self._count()
         stored.snapshots = [*stored.snapshots, dict(sections)][-SNAPSHOTS_KEPT:]
 
+    def sign_of_life(self) -> None:
+        """See ports.SessionStore: nobody asks."""
+
     def release(self, session_id: str) -> None:
         """See ports.SessionStore."""
         stored = self.disk.sessions.get(session_id)

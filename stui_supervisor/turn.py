@@ -16,6 +16,8 @@ from stui_supervisor.machine import LinkState
 from stui_supervisor.masks import Masks
 from stui_supervisor.moment import Moment
 from stui_supervisor.parts import Parts
+from stui_supervisor.present import Present
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session import Session
 from stui_supervisor.states import State
@@ -35,6 +37,7 @@ class Turn:
         self._session = session
         self._masks = Masks()
         self._parts = Parts()
+        self._present = Present()
         self._profile = Profile(name=profile)
         self._status = Status(state=State.DISCONNECTED, since=self._now.utc, profile=profile, pid=pid)
 
@@ -50,13 +53,14 @@ class Turn:
     def _announce(self, event: Event) -> None:
         self._effects.append(Announce(event))
 
-    def _problem(self, code: str, message: str, hint: str) -> None:
+    def _problem(self, code: ProblemCode, message: str, hint: str) -> None:
+        self._present.note(code, message, hint, self._now.utc)
         self._announce(Problem(at=self._now.utc, code=code, message=message, hint=hint))
 
     def _warn_of_store(self, error: StoreError) -> None:
         """The disk did not do its part: one warning until it does again."""
         if self._session.is_store_ok:
-            self._problem("store_failed", error.message, error.hint or STORE_HINT)
+            self._problem(ProblemCode.STORE_FAILED, error.message, error.hint or STORE_HINT)
 
     def _endpoint_text(self) -> str | None:
         """The endpoint the link is or would be for: the one named last, else the last-known-good one."""

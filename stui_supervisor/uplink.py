@@ -33,9 +33,11 @@ from stui_supervisor.liveness import Finding
 from stui_supervisor.look import Who, has_begun_anew, who_answers
 from stui_supervisor.path import PathVerdict, PathWatch, source_of
 from stui_supervisor.printable import printable
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.pushing import Pushing
+from stui_supervisor.record import found_in
 from stui_supervisor.requests import Purpose
-from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger
+from stui_supervisor.states import BackendVerdict, DegradedReason, State, Trigger, Work
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.limits import MalformedMessage
 
@@ -111,7 +113,7 @@ class Uplink(Pushing):
 
     def _reject_unnamed(self, image: Identity) -> None:
         failure = Failure(FailureKind.IMAGE_NOT_IMPORTED, printable(image.text))
-        self._reject(failure.as_rejection(), failure.kind)
+        self._reject(failure.as_rejection())
 
     def _merge_for(self, step: Merge, handshake: Handshake) -> None:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
@@ -148,7 +150,7 @@ class Uplink(Pushing):
         if step.known.session is not None:
             self._tell_of_long_id(step.known.session)
         if self._attempt.look.image is None and self._session.tell_unnamed(self._now.monotonic_s):
-            self._problem("image_not_named", IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
+            self._problem(ProblemCode.IMAGE_NOT_NAMED, IMAGE_NOT_NAMED, IMAGE_NOT_NAMED_HINT)
         self._arrive()
         words = VERDICTS[step.verdict] if self._settings.keeps_session else WITHOUT_SESSION[step.verdict]
         words = NOT_GIVEN if step.has_unread_copy else words
@@ -201,11 +203,13 @@ class Uplink(Pushing):
 
     def _switched(self, event: inputs.Loaded) -> None:
         self._effects += self._session.switch(event.claimed, self._attempt.look.image, self._now.monotonic_s)
+        self._found = found_in(event.claimed)
         self._tell_switch()
 
     def _switch_in_memory(self, *, has_failed: bool = False) -> None:
         image, now = self._attempt.look.image, self._now.monotonic_s
         self._effects += self._session.switch_in_memory(image, now, has_failed=has_failed)
+        self._found = Work.RESTORED if self._session.context else Work.FRESH
         self._tell_switch()
 
     def _tell_switch(self) -> None:
@@ -307,7 +311,13 @@ class Uplink(Pushing):
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         attempt = self._attempt
         image = self._session.record.image or attempt.look.image
-        ending = trouble_in(landed.reply, attempt.dialect, pin=self._profile.pin_image, image=image)
+        ending = trouble_in(
+            landed.reply,
+            attempt.dialect,
+            pin=self._profile.pin_image,
+            image=image,
+            has_token=attempt.secret is not None,
+        )
         if ending is not None:
             self._end_with(ending)
             return

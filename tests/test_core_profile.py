@@ -14,6 +14,7 @@ from stui_supervisor.errors import AuthenticationFailed, DifferentImage, NotSent
 from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.identity import identity_of
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import DegradedReason, State, Trigger
@@ -421,7 +422,7 @@ def test_a_change_is_heard_of_only_while_it_runs() -> None:
 def test_what_was_found_damaged_is_told() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)
-    effects = read(world, 1, DEFAULT, StoreNotice(code="damaged_file", message="it is kept", hint="look"))
+    effects = read(world, 1, DEFAULT, StoreNotice(code=ProblemCode.DAMAGED_FILE, message="it is kept", hint="look"))
     assert [(event.code, event.message, event.hint) for event in told(Problem, effects)] == [
         ("damaged_file", "it is kept", "look")
     ]

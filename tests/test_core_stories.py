@@ -324,6 +324,9 @@ def test_the_status_of_a_link_that_is_up_says_everything_about_it() -> None:
         "front": None,
         "pid": PID,
         "failure": None,
+        "summary": f"Linked to {HERE} since 12:00:00 UTC, and the image answers; requests go through.",
+        "problems": [],
+        "work": "fresh",
     }
 
 

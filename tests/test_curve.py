@@ -8,12 +8,14 @@ from zmq.utils import z85
 from stui_supervisor.curve import RefusedKeys, checked_key, fingerprint
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, KeyRefused
+from stui_supervisor.failures import Failure, FailureKind
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # the server's of ZeroMQ's own manual
 OTHER = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 THERE = Endpoint.parse("tcp://127.0.0.1:5556")
 WORDS = "the backend does not have the pinned key"
+REFUSED = Failure(FailureKind.KEY_REFUSED, WORDS)
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -34,16 +36,17 @@ def test_a_fingerprint_is_short_and_differs_with_the_key() -> None:
 
 def test_the_third_refusal_in_a_row_needs_a_person_and_names_the_pinned_key() -> None:
     refused = RefusedKeys()
-    assert [refused.again(HERE, KEY, WORDS), refused.again(HERE, KEY, WORDS)] == [None, None]
-    rejection = refused.again(HERE, KEY, WORDS)
+    assert [refused.again(HERE, KEY, REFUSED), refused.again(HERE, KEY, REFUSED)] == [None, None]
+    rejection = refused.again(HERE, KEY, REFUSED)
     assert isinstance(rejection, KeyRefused)
     assert rejection.message == f"{HERE}: {WORDS}; the pinned key is {fingerprint(KEY)}"
-    assert "reconnect" in rejection.hint
+    assert ("reconnect" in rejection.hint, rejection.failure) == (True, FailureKind.KEY_REFUSED)
 
 
 def test_a_backend_that_encrypts_where_no_key_is_pinned_needs_a_person_who_pins_it() -> None:
     refused = RefusedKeys()
-    rejection = [refused.again(HERE, None, "the backend encrypts") for _ in range(3)][-1]
+    encrypts = Failure(FailureKind.KEY_REFUSED, "the backend encrypts")
+    rejection = [refused.again(HERE, None, encrypts) for _ in range(3)][-1]
     assert rejection is not None
     assert rejection.message == f"{HERE}: the backend encrypts, and no key is pinned for it"
     assert f"--server-key '{HERE}=KEY'" in rejection.hint
@@ -53,12 +56,12 @@ def test_a_backend_that_encrypts_where_no_key_is_pinned_needs_a_person_who_pins_
 def test_another_endpoint_or_another_key_begins_a_row_of_its_own(endpoint: Endpoint, key: str | None) -> None:
     refused = RefusedKeys()
     rows = [(HERE, KEY), (HERE, KEY), (endpoint, key), (HERE, KEY)]
-    assert [refused.again(*row, WORDS) for row in rows] == [None] * 4
+    assert [refused.again(*row, REFUSED) for row in rows] == [None] * 4
 
 
 def test_a_change_begins_the_row_anew() -> None:
     refused = RefusedKeys()
     for _ in range(2):
-        refused.again(HERE, KEY, WORDS)
+        refused.again(HERE, KEY, REFUSED)
     refused.forget()
-    assert refused.again(HERE, KEY, WORDS) is None
+    assert refused.again(HERE, KEY, REFUSED) is None

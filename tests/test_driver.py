@@ -17,6 +17,7 @@ from stui_supervisor.errors import OutcomeUnknown, StoreError
 from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.identity import Identity
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.states import Outcome, State
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -45,6 +46,9 @@ class Broken:
 
     def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
         raise AssertionError("nothing was claimed")
+
+    def sign_of_life(self) -> None:
+        raise ZeroDivisionError("a mistake in the store")
 
     def release(self, _session_id: str) -> None:
         raise AssertionError("nothing was claimed")
@@ -334,7 +338,8 @@ async def test_a_link_that_raises_is_a_failed_attempt_until_it_does_so_no_more(
         one.peer.faults.add(method)
         one.driver.feed(inputs.Start(ENDPOINT))
         failed = await entering(one.stream, State.RECOVERING)
-        assert failed.reason == f"the host cannot be reached (cannot {method})"
+        ended = "no connection could be made" if method == "open" else "the connection ended"
+        assert failed.reason == f"{ended} (cannot {method})"
         one.peer.faults.clear()
         await entering(one.stream, State.CONNECTED)
     assert told == []
@@ -362,7 +367,7 @@ async def test_a_link_that_raises_where_it_should_knock_is_lost(told: list[dict[
         one.peer.faults.add("knock")
         one.peer.has_kernel = True
         one.driver.feed(inputs.Start(ENDPOINT))
-        assert (await entering(one.stream, State.RECOVERING)).reason == "the host cannot be reached (cannot knock)"
+        assert (await entering(one.stream, State.RECOVERING)).reason == "the connection ended (cannot knock)"
     assert told == []
 
 
@@ -423,7 +428,7 @@ async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
 async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
-        one.diary.problem = StoreNotice(code="journal_unwritable", message="no room", hint="make some")
+        one.diary.problem = StoreNotice(code=ProblemCode.JOURNAL_UNWRITABLE, message="no room", hint="make some")
         told = await next_of(one.stream, Problem)
         assert (told.code, told.message, told.hint) == ("journal_unwritable", "no room", "make some")
         one.driver._ring()

@@ -60,6 +60,7 @@ def test_wrong_input_is_also_a_value_error() -> None:
 
 RAISED = [
     NotSent("it waits", hint="repeat it", failure="refused", request_id="me-1"),
+    errors.KeyRefused("it is another", hint="compare them", failure="key_refused"),
     BackendError("no such object", error_type="Error", request_id="me-2"),
     ConfigurationError("port 99999", hint="mend it"),
     errors.DifferentImage("another image", hint="look which"),

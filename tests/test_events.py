@@ -14,8 +14,8 @@ AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
 
 # The promised names: programs read them.
 FIELDS = {
-    "Transition": "from_state to_state trigger reason endpoint",
-    "AttemptScheduled": "attempt delay_s failure",
+    "Transition": "from_state to_state trigger reason endpoint kind",
+    "AttemptScheduled": "attempt delay_s failure kind",
     "RequestFinished": "command outcome duration_ms request_id",
     "ContextSaved": "bytes",
     "SessionSwitched": "session_id image_id reason",
@@ -27,7 +27,7 @@ FIELDS = {
 STATUS = (
     "state since profile endpoint image_id backend_verdict dialect session_id attempt next_attempt_in_s "
     "degraded_reason last_error rtt_ms waiting_requests context_saved_at store_ok credential_source "
-    "liveness_source front pid failure"
+    "liveness_source front pid failure summary problems work"
 )
 
 KINDS = [kind for kind in vars(events).values() if is_dataclass(kind) and isinstance(kind, type)]
@@ -91,4 +91,7 @@ def test_a_status_is_printed_as_json_under_the_same_names() -> None:
         "front": None,
         "pid": None,
         "failure": None,
+        "summary": "",
+        "problems": [],
+        "work": "fresh",
     }

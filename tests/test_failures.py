@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.errors import AuthenticationFailed, DifferentImage, IncompatibleBackend, KeyRefused
-from stui_supervisor.failures import FAILURES, Failure, FailureKind
+from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_named
 
 KINDS = pytest.mark.parametrize("kind", list(FailureKind))
 
@@ -52,8 +52,20 @@ def test_a_rejection_says_what_happened_and_what_to_do_in_the_words_of_the_table
     rejection = Failure(FailureKind.AUTHENTICATION, "no such token").as_rejection()
     assert (type(rejection), str(rejection)) == (
         AuthenticationFailed,
-        "the backend refused the credential (no such token): give the right token, then reconnect",
+        "the backend does not let this client in (no such token): give the right token, then reconnect",
     )
+
+
+@KINDS
+def test_a_rejection_carries_its_kind_and_a_stored_name_leads_back_to_it(kind: FailureKind) -> None:
+    if FAILURES[kind].rejection is not None:
+        assert Failure(kind).as_rejection().failure is kind
+    assert kind_named(kind.value) is kind
+
+
+@pytest.mark.parametrize("name", [None, "", "of a later version", 7, [], {}])
+def test_a_name_that_says_nothing_here_is_no_kind(name: object) -> None:
+    assert kind_named(name) is None
 
 
 @pytest.mark.parametrize("kind", [kind for kind, each in FAILURES.items() if each.rejection is None])

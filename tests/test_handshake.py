@@ -288,7 +288,8 @@ def test_a_refused_token_needs_a_person(dialect: Dialect, refusal: str) -> None:
         assert isinstance(step, Rejected)
         assert isinstance(step.error, AuthenticationFailed)
         assert str(step.error) == (
-            f"the backend refused the credential ({refusal}: wrong token): give the right token, then reconnect"
+            f"the backend does not let this client in (no token was sent: {refusal}: wrong token): "
+            "give the right token, then reconnect"
         )
 
 

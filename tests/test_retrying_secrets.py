@@ -124,7 +124,7 @@ def test_the_third_refused_handshake_in_a_row_rejects_and_names_the_pinned_key()
     for _ in range(2):
         effects = world.lost(KEY_REFUSED)
         (scheduled,) = told(AttemptScheduled, effects)
-        assert scheduled.failure == f"the encrypted handshake was refused ({KEY_REFUSED.message})"
+        assert scheduled.failure == f"the keys or the encryption of the two ends do not match ({KEY_REFUSED.message})"
         next_attempt(world)
     assert triggers(world.lost(KEY_REFUSED)) == [Trigger.REJECTED]
     assert isinstance(world.core.rejection, KeyRefused)

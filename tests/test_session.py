@@ -8,6 +8,7 @@ from stui_supervisor.config import RECORD_MAX_BYTES, Settings
 from stui_supervisor.effects import CloseLink, Load, OpenLink, Release, Save
 from stui_supervisor.events import ContextSaved, Problem
 from stui_supervisor.identity import identity_of
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
@@ -168,9 +169,9 @@ def test_before_the_start_there_is_nothing_to_do() -> None:
 def test_what_the_store_has_to_say_is_told() -> None:
     world = World()
     world.start()
-    notice = StoreNotice(code="damaged", message="a file was damaged", hint="look at the quarantine")
+    notice = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
     (problem,) = told(Problem, world.tell(inputs.Loaded(1, ONE._replace(notices=(notice,)))))
-    assert problem == Problem(at=world.now.utc, code="damaged", message=notice.message, hint=notice.hint)
+    assert problem == Problem(at=world.now.utc, code=ProblemCode.DAMAGED_FILE, message=notice.message, hint=notice.hint)
 
 
 # Saving

@@ -10,6 +10,7 @@ from stui_supervisor import inputs
 from stui_supervisor.effects import Load, Release, Save, SaveEnded
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.identity import identity_of
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import SessionRecord, StoreNotice
 from stui_supervisor.states import State
 from stui_supervisor.testing import MemoryStore, StoredInMemory
@@ -29,7 +30,7 @@ from tests.support.core_world import (
 )
 from tests.support.two_images import ONE, TWO, linked, meet, work_of
 
-DAMAGE = StoreNotice(code="damaged_file", message="a file was damaged", hint="look at the quarantine")
+DAMAGE = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
 
 
 def test_the_write_of_the_first_session_says_nothing_about_the_second() -> None:

@@ -177,3 +177,26 @@ async def test_two_that_leave_do_not_wait_for_each_other() -> None:
     for thread in threads:
         thread.close()
     assert [len(fed) for fed in answers] == [1, 1]
+
+
+class Living(MemoryStore):
+    """One that counts the signs of life."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryDisk())
+        self.signs = 0
+
+    def sign_of_life(self) -> None:
+        self.signs += 1
+        raise ZeroDivisionError("a mistake in the store")
+
+
+async def test_a_process_that_has_a_session_shows_again_and_again_that_it_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_thread, "SIGN_OF_LIFE_S", 0.01)
+    store, fed = Living(), list[Input]()
+    thread = StoreThread(lambda: store, fed.append)
+    thread.do(Load(1, "default", None))
+    await until(lambda: store.signs > 2)
+    thread.close()

@@ -416,7 +416,7 @@ async def test_a_link_factory_that_fails_is_a_failed_attempt(tmp_path: Path) -> 
 
     async with Supervisor(ENDPOINT, home=tmp_path, link=broken) as supervisor:  # type: ignore[arg-type]  # on purpose
         await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
-        assert supervisor.status().last_error == "the host cannot be reached (no such device)"
+        assert supervisor.status().last_error == "no connection could be made (no such device)"
 
 
 async def test_a_second_use_of_the_same_object_continues_the_first(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from stui_supervisor import inputs
 from stui_supervisor.effects import CloseLink, Effect, Knock, Load, OpenLink, Save, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Problem, RequestFinished, Transition
+from stui_supervisor.failures import FailureKind
 from stui_supervisor.hearing import Heartbeats
 from stui_supervisor.path import PathSample
 from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
@@ -46,6 +47,7 @@ def test_a_first_attempt_that_fails_is_followed_by_others() -> None:
     (scheduled,) = told(AttemptScheduled, effects)
     assert (move.trigger, move.reason, move.endpoint) == (Trigger.ATTEMPT_FAILED, "nothing listens there", str(HERE))
     assert (scheduled.attempt, scheduled.failure) == (2, "nothing listens there")
+    assert (move.kind, scheduled.kind, world.core.status(world.now).failure) == (FailureKind.REFUSED,) * 3
     assert world.core.next_deadline() == world.now.monotonic_s + scheduled.delay_s
     assert only(CloseLink, effects) == [CloseLink(1)]
 

@@ -10,7 +10,7 @@ from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, CredentialError
 from stui_supervisor.events import AttemptScheduled
-from stui_supervisor.failures import Failure
+from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import (
@@ -234,8 +234,9 @@ def test_a_refused_credential_is_tried_once_in_ten_minutes_whatever_happens_arou
     status = world.core.status(world.now)
     assert (triggers(effects), world.state) == ([Trigger.REJECTED], State.DISCONNECTED)
     assert [effect for effect in effects if isinstance(effect, OpenLink | ReadCredential | Send)] == []
-    assert status.last_error == (
-        "the backend refused the credential (AuthenticationFailed: no such token): give the right token, then reconnect"
+    assert (status.failure, status.last_error) == (
+        FailureKind.AUTHENTICATION,
+        "the backend does not let this client in (the token was refused: AuthenticationFailed: no such token)",
     )
 
 

@@ -36,6 +36,7 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import Outcome, State, Trigger
 from stui_supervisor.table import TABLE, EdgeKind
 
@@ -99,16 +100,17 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     Woke: _Kind(LineName.WOKE, recurs=True),
     NetworkChanged: _Kind(LineName.NETWORK, recurs=True),
 }
-# Problems with a name of their own; a code that is such a name itself keeps it, any other is a ``problem``.
-_NAMED_PROBLEMS: Final[Mapping[str, LineName]] = {
-    "damaged_file": LineName.RECOVERED_STORE,
-    "unusable_file": LineName.RECOVERED_STORE,
-    **{name.value: name for name in (LineName.CREDENTIAL, LineName.FRONT)},
+# Problems with a name of their own; any other is a ``problem``.
+_NAMED_PROBLEMS: Final[Mapping[ProblemCode, LineName]] = {
+    ProblemCode.DAMAGED_FILE: LineName.RECOVERED_STORE,
+    ProblemCode.UNUSABLE_FILE: LineName.RECOVERED_STORE,
+    ProblemCode.NO_TOKEN: LineName.CREDENTIAL,
 }
 _SHORT: Final = {"from_state": "from", "to_state": "to"}
 _FAULTS: Final = frozenset(
     (source, row.trigger) for row in TABLE if row.kind is EdgeKind.FAULT for source in row.sources
 )
+_WITHOUT_KIND: Final = ("kind", None)  # most transitions come of no failure
 _DECIMALS: Final = 3
 
 
@@ -235,7 +237,7 @@ def stamp(at: datetime) -> str:
 
 def _values(event: Event) -> dict[str, Any]:
     pairs = ((_SHORT.get(item.name, item.name), getattr(event, item.name)) for item in fields(event))
-    return {name: _json_value(value) for name, value in pairs if name != "at"}
+    return {name: _json_value(value) for name, value in pairs if name != "at" and (name, value) != _WITHOUT_KIND}
 
 
 def _json_value(value: object) -> object:

@@ -21,8 +21,9 @@ from typing import Final
 from stui_supervisor.adapters.generations import Header, Kind, encode, file_name
 from stui_supervisor.adapters.links import directory_behind_link, is_link
 from stui_supervisor.adapters.private_files import make_private_directory, write_whole
+from stui_supervisor.adapters.quarantine import InUse
 from stui_supervisor.adapters.session_bodies import StoredContext, encode_context, encode_record
-from stui_supervisor.adapters.session_directory import Refused, generations, newest_context, newest_record
+from stui_supervisor.adapters.session_directory import Refused, generations, last_sign, newest_context, newest_record
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_numbers import bring_down
 from stui_supervisor.adapters.tidying import Tidying, cut_off
@@ -40,6 +41,8 @@ _CONTINUED: Final = "another process has continued the session"
 _REMOVED: Final = "somebody has removed the session"
 _NO_LOCK: Final = "what is in the place of its lock is not a file"
 _NO_NUMBER: Final = "a file with the last possible number is in the way"
+
+_SENTENCES: Final = ("problems", "summary")  # what a status can do without first
 
 _Mark = tuple[int, int, int]
 
@@ -68,6 +71,9 @@ class OwnedSession:
         self._next_seq = dict.fromkeys(Kind, 1)
         self._tidying = Tidying(path)
         self.read_only: OSError | None = None
+        self.last_sign: datetime | None = None
+        self.used = InUse(None, None)
+        self.is_older_copy = False
         self._known: dict[Kind, list[int]] = {kind: [] for kind in Kind}
         self._cut_off: set[str] = set()
         self._newest: dict[Kind, tuple[int, _Mark | None]] = {}
@@ -82,6 +88,13 @@ class OwnedSession:
             return False
         self.read_only = why
         return True
+
+    def sign_of_life(self, at: datetime) -> None:
+        """Set the time of the newest record, which costs no write of ours; nothing where it may not be ours."""
+        seq, mark = self._newest.get(Kind.ENDPOINT, (0, None))
+        if self.read_only is None and mark is not None and mark == self._mark(Kind.ENDPOINT, seq):
+            os.utime(os.path.join(self.path, file_name(Kind.ENDPOINT, seq)), (at.timestamp(), at.timestamp()))
+            self._newest[Kind.ENDPOINT] = seq, self._mark(Kind.ENDPOINT, seq)
 
     def release(self) -> None:
         """Let another process own it."""
@@ -98,10 +111,14 @@ class OwnedSession:
             if header is not None:
                 self._note(header)
         refused = [*record.refused, *context.refused]
+        work_at, record_at = (header.saved_at if header else None for header in (context.header, record.header))
+        self.used, self.is_older_copy = InUse(work_at, record_at), bool(context.refused and context.header)
         # What looks like a later version's file is never rotated away.
         self._tidying.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
             self.record, self.turn = record.value
+        if record.header is not None:
+            self.last_sign = last_sign(self.path, record.header)
         if context.value is not None:
             self.context = context.value
         if context.header is not None:
@@ -116,7 +133,8 @@ class OwnedSession:
         header = self._header(Kind.ENDPOINT, at, record.profile)
         parts = _file(header, body)
         # The status is a courtesy to other processes, the rest is needed. Its longest part may be in any script.
-        for status in ({**record.status, "last_error": None}, {}):
+        short = {name: value for name, value in record.status.items() if name not in _SENTENCES}
+        for status in (short, {**short, "last_error": None}, {}):
             if _size(parts) > RECORD_MAX_BYTES:
                 parts = _file(header, encode_record(replace(record, status=status), self.turn))
         if _size(parts) > RECORD_MAX_BYTES:

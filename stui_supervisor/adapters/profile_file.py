@@ -39,6 +39,7 @@ from stui_supervisor.adapters.profile_bodies import (
 )
 from stui_supervisor.config import HEADER_MAX_BYTES, PROFILES_MAX_BYTES, PROFILES_WAIT_S, RECENT_WAIT_S
 from stui_supervisor.errors import StoreError
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import StoreNotice
 
@@ -215,7 +216,7 @@ class ProfileFile:
 
     def _notice(self, content: Content, name: str) -> StoreNotice:
         return StoreNotice(
-            code="damaged_file",
+            code=ProblemCode.DAMAGED_FILE,
             message=f"{content.doubt}; what is settled for the profile {name} could still be read",
             hint=f"see that it is as you want it, then have the file mended with: {self._confirm}",
         )

@@ -5,37 +5,52 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.generations import Damaged
+from stui_supervisor.adapters.generations import Damaged, Kind, parse_name
 from stui_supervisor.adapters.private_files import make_private_directory, read_regular, write_whole
 from stui_supervisor.adapters.session_directory import Refused
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
+from stui_supervisor.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
+NOTHING_USABLE: Final = "nothing of its work can be used"
 
 
-def set_aside(root: str, session_id: str, refused: Refused, at: datetime) -> StoreNotice:
-    """Move a damaged file out of its session; one that may be of a later version stays. Never raises OSError."""
-    what = _what(session_id, refused)
-    if not refused.is_movable:
-        return StoreNotice(
-            code="unusable_file",
-            message=f"{what}. It stays where it is and an older state is used",
-            hint="see that the file belongs to you and that this version is not older than the one that wrote it",
-        )
-    try:
-        kept = f"It is kept as {keep(root, os.path.join(session_id, refused.name), at)}"
-    except OSError as error:
-        kept = f"It could not be set aside ({error.strerror})"
-    return StoreNotice(
-        code="damaged_file",
-        message=f"{what}. {kept}, and an older state is used",
-        hint="look at what you worked on last; if this happens again, check the disk",
-    )
+class InUse(NamedTuple):
+    """What of a session could be used all the same: when its work and its record were saved; None for nothing."""
+
+    work_at: datetime | None
+    record_at: datetime | None
+
+
+def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUse, at: datetime) -> list[StoreNotice]:
+    """Move the damaged files out of their session; those that may be of a later version stay. Never raises OSError.
+
+    What is left to use is said once for all that were damaged, and once for all that stay.
+    """
+    notices: list[StoreNotice] = []
+    if damaged := [file for file in refused if file.is_movable]:
+        message = f"{_what(session_id, damaged)}. {_kept(root, session_id, damaged, at)}. {_outcome(damaged, used)}"
+        notices.append(StoreNotice(code=ProblemCode.DAMAGED_FILE, message=message, hint=_hint(used)))
+    if left := [file for file in refused if not file.is_movable]:
+        hint = "see that the file belongs to you and that this version is not older than the one that wrote it"
+        notices.append(StoreNotice(code=ProblemCode.UNUSABLE_FILE, message=_left(session_id, left, used), hint=hint))
+    return notices
+
+
+def leave(session_id: str, refused: Sequence[Refused], used: InUse) -> list[StoreNotice]:
+    """Tell of damaged files in a session that is not ours to change."""
+    if not refused:
+        return []
+    is_damage = all(file.is_movable for file in refused)
+    code = ProblemCode.DAMAGED_FILE if is_damage else ProblemCode.UNUSABLE_FILE
+    return [StoreNotice(code=code, message=_left(session_id, refused, used), hint=_hint(used))]
 
 
 def keep(root: str, file: str, at: datetime) -> str:
@@ -77,17 +92,49 @@ def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
     return directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}"
 
 
-def leave(session_id: str, refused: Refused) -> StoreNotice:
-    """Tell of a damaged file in a session that is not ours to change."""
-    return StoreNotice(
-        code="damaged_file" if refused.is_movable else "unusable_file",
-        message=f"{_what(session_id, refused)}. It stays where it is and an older state is used",
-        hint="look at what you worked on last; if this happens again, check the disk",
-    )
+def _kept(root: str, session_id: str, damaged: Sequence[Refused], at: datetime) -> str:
+    """Set them aside, and say where they are then."""
+    places: list[str] = []
+    reasons: list[str] = []
+    for file in damaged:
+        try:
+            places.append(keep(root, os.path.join(session_id, file.name), at))
+        except OSError as error:
+            reasons.append(f"{file.name} could not be set aside ({error.strerror})")
+    kept = "It is kept as " if len(places) == 1 else f"They are kept in {os.path.join(root, DIRECTORY_NAME)}"
+    return ", and ".join([*([f"{kept}{places[0]}" if len(places) == 1 else kept] if places else []), *reasons])
 
 
-def _what(session_id: str, refused: Refused) -> str:
-    return f"{refused.name} of session {session_id} cannot be used: {refused.reason}"
+def _left(session_id: str, refused: Sequence[Refused], used: InUse) -> str:
+    stays = "It stays where it is" if len(refused) == 1 else "They stay where they are"
+    return f"{_what(session_id, refused)}. {stays}. {_outcome(refused, used)}"
+
+
+def _what(session_id: str, refused: Sequence[Refused]) -> str:
+    files = ", ".join(f"{file.name} ({file.reason})" for file in refused)
+    return f"{files} of session {session_id} cannot be used"
+
+
+def _outcome(refused: Sequence[Refused], used: InUse) -> str:
+    """What that means for whoever works here."""
+    kinds = {parsed[0] for file in refused if (parsed := parse_name(file.name)) is not None}
+    parts: list[str] = []
+    if Kind.CONTEXT in kinds:
+        parts.append(_older("copy of the work", used.work_at) or NOTHING_USABLE)
+    if Kind.ENDPOINT in kinds:
+        parts.append(_older("note of the link", used.record_at) or "what was known of the link is gone")
+    said = ", and ".join(parts)
+    return said[:1].upper() + said[1:]
+
+
+def _older(what: str, saved_at: datetime | None) -> str:
+    return "" if saved_at is None else f"an older {what} is used, saved at {at_time(saved_at)}"
+
+
+def _hint(used: InUse) -> str:
+    if used.work_at is None:
+        return "see whether another copy is listed by: sessions list; if this happens again, check the disk"
+    return "look at what you worked on last; if this happens again, check the disk"
 
 
 def _forget_oldest(directory: str, *, but: str) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from stui_supervisor.adapters.generations import (
@@ -85,6 +87,17 @@ def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
     return _newest(path, Kind.CONTEXT, seqs, decode_context)
 
 
+def last_sign(path: str, header: Header) -> datetime:
+    """When the process that wrote this record is last known to have lived: it sets the file's time now and then."""
+    try:
+        touched_at = datetime.fromtimestamp(
+            os.stat(os.path.join(path, file_name(header.kind, header.seq))).st_mtime, UTC
+        )
+    except (OSError, OverflowError, ValueError):
+        return header.saved_at
+    return max(header.saved_at, touched_at)
+
+
 def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | None:
     """How the session looks from outside, without reading its context; None when there is nothing to go by.
 
@@ -116,6 +129,7 @@ def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | Non
         live_sections=context.live_sections if context else 0,
         turn=max(turn, context.turn if context else 0),
         is_whole=not reading.refused,
+        last_sign=last_sign(path, reading.header) if reading.header is not None else None,
     )
 
 
@@ -151,6 +165,14 @@ def has_record(path: str) -> bool:
         return bool(generations(os.listdir(path))[Kind.ENDPOINT])
     except OSError as error:
         return not isinstance(error, FileNotFoundError | NotADirectoryError)  # as one that was removed meanwhile
+
+
+def has_files(path: str) -> bool:
+    """True where something was saved, whatever it is worth by now."""
+    with suppress(OSError):
+        found = generations(os.listdir(path))
+        return bool(found[Kind.ENDPOINT] or found[Kind.CONTEXT])
+    return False
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:

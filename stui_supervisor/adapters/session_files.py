@@ -27,7 +27,7 @@ from stui_supervisor.adapters.private_files import (
 )
 from stui_supervisor.adapters.quarantine import leave, set_aside
 from stui_supervisor.adapters.session_bodies import StoredContext
-from stui_supervisor.adapters.session_directory import look
+from stui_supervisor.adapters.session_directory import has_files, look
 from stui_supervisor.adapters.session_listing import Seen, look_around
 from stui_supervisor.adapters.session_lock import LockReplaced, SessionLock
 from stui_supervisor.adapters.session_notices import (
@@ -66,13 +66,17 @@ def _utc_now() -> datetime:
 
 
 class StoredSession(NamedTuple):
-    """What a process may know of a session that it does not own. ``live``: somebody owns it now."""
+    """What a process may know of a session that it does not own. ``live``: somebody owns it now.
+
+    ``last_sign`` is when the process that saved it last is known to have lived.
+    """
 
     session_id: str
     record: SessionRecord
     saved_at: datetime
     live: bool
     live_sections: int
+    last_sign: datetime | None = None
 
 
 def _stored(candidate: Candidate, *, live: bool) -> StoredSession:
@@ -238,6 +242,12 @@ class SessionFiles:
         with self._saving("keep a snapshot", session):
             session.save_snapshot(sections, self._utc())
 
+    def sign_of_life(self) -> None:
+        """See ports.SessionStore."""
+        for session in list(self._owned.values()):
+            with suppress(OSError):
+                session.sign_of_life(self._utc())
+
     def release(self, session_id: str) -> None:
         """See ports.SessionStore."""
         session = self._owned.pop(session_id, None)
@@ -260,8 +270,17 @@ class SessionFiles:
                 return []
             with self._one_at_a_time(make_file=False):
                 return [
-                    _stored(candidate, live=self._is_live(candidate.session_id)) for candidate in newest_first(fitting)
+                    _stored(candidate, live=self._is_live(candidate.session_id))._replace(
+                        last_sign=self._not_after_now(candidate.last_sign)
+                    )
+                    for candidate in newest_first(fitting)
                 ]
+
+    def unusable(self) -> list[str]:
+        """The ids of those that were stored, and of which no file can be used. Raises StoreError."""
+        with store_errors("read the sessions", self._root):
+            seen = look_around(self._root)
+            return [session_id for session_id in seen.unreadable if has_files(self._path(session_id))]
 
     def known_profiles(self) -> set[str]:
         """The profiles that have a session."""
@@ -311,8 +330,7 @@ class SessionFiles:
         is_denied = isinstance(error, PermissionError)  # which a person mends
         return may_pass(error) and not is_denied and self._claims_put_off < CLAIMS_PUT_OFF
 
-    @staticmethod
-    def _claimed(session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
+    def _claimed(self, session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
         if session.read_only is not None:
             notices.append(read_only_notice(session_id, session.read_only))
         return Claimed(
@@ -321,7 +339,13 @@ class SessionFiles:
             sections=session.context.sections,
             fresh=False,
             notices=tuple(dict.fromkeys(notices)),  # one that is only borrowed may have been read twice
+            last_sign=self._not_after_now(session.last_sign),
+            is_older_copy=session.is_older_copy,
         )
+
+    def _not_after_now(self, at: datetime | None) -> datetime | None:
+        """The clock, or whoever copied the file, may have set another time."""
+        return None if at is None else min(at, self._utc())
 
     def _clean_up_one(self) -> None:
         """Of what nobody has used for long, one session goes with a save: a start has no time for that."""
@@ -376,9 +400,9 @@ class SessionFiles:
                     notices.append(left_out_notice(session_id, error))
             return None
         if session.read_only is not None:
-            notices += [leave(session_id, file) for file in refused]
+            notices += leave(session_id, refused, session.used)
         else:
-            notices += [set_aside(self._root, session_id, file, self._utc()) for file in refused]
+            notices += set_aside(self._root, session_id, refused, session.used, self._utc())
         return session
 
     def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:

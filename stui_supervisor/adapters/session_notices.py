@@ -5,13 +5,14 @@ from __future__ import annotations
 from stui_supervisor.adapters.owned_session import LOCK_NAME
 from stui_supervisor.adapters.private_files import hint_for
 from stui_supervisor.errors import StoreError
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import SessionLost, StoreNotice
 
 
 def read_only_notice(session_id: str, error: OSError) -> StoreNotice:
     """The session is borrowed."""
     return StoreNotice(
-        code="read_only",
+        code=ProblemCode.READ_ONLY,
         message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
         hint=f"{hint_for(error)}; saving begins by itself once that is done",
     )
@@ -20,7 +21,7 @@ def read_only_notice(session_id: str, error: OSError) -> StoreNotice:
 def newer_notice(session_id: str, reason: str) -> StoreNotice:
     """The session is of a later version."""
     return StoreNotice(
-        code="newer_format",
+        code=ProblemCode.NEWER_FORMAT,
         message=f"session {session_id} was written by a later version ({reason}) and is left as it is",
         hint="use that version again to continue this session",
     )
@@ -29,7 +30,7 @@ def newer_notice(session_id: str, reason: str) -> StoreNotice:
 def left_out_notice(session_id: str, error: OSError) -> StoreNotice:
     """The session cannot be looked at, or a link is in its place, and what that leads to cannot be used."""
     return StoreNotice(
-        code="unusable_file",
+        code=ProblemCode.UNUSABLE_FILE,
         message=f"session {session_id} is left out: {error.strerror or type(error).__name__}",
         hint=hint_for(error),
     )
@@ -38,7 +39,7 @@ def left_out_notice(session_id: str, error: OSError) -> StoreNotice:
 def taken_notice(session_id: str) -> StoreNotice:
     """The session that was asked for cannot be had."""
     return StoreNotice(
-        code="taken",
+        code=ProblemCode.TAKEN,
         message=f"session {session_id} is in use by a running supervisor, or its files cannot be used",
         hint="end that program first, or choose another session",
     )
@@ -60,7 +61,7 @@ def as_error(notice: StoreNotice) -> StoreError:
 def replaced_notice(session_id: str) -> StoreNotice:
     """Something that is no file is in the place of the lock."""
     return StoreNotice(
-        code="unusable_file",
+        code=ProblemCode.UNUSABLE_FILE,
         message=f"session {session_id} is left out: what is in the place of its file {LOCK_NAME!r} is not a file",
         hint=f"remove {LOCK_NAME!r} from the directory of that session; the next start can use the session again",
     )

@@ -14,6 +14,7 @@ from typing import Final
 
 from stui_supervisor.adapters.links import is_link, is_ours, others_may_write
 from stui_supervisor.errors import StoreError
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
@@ -42,7 +43,7 @@ def open_to_others(directory: str) -> list[StoreNotice]:
     """What the user has to know when everybody may change the names in the directory, or in the one around it."""
     return [
         StoreNotice(
-            code="shared_directory",
+            code=ProblemCode.SHARED_DIRECTORY,
             message=f"every user of this machine can remove what is in {path}",
             hint=f"take that right away: chmod o-w {path}",
         )

@@ -38,6 +38,7 @@ from stui_supervisor.config import (
     Settings,
 )
 from stui_supervisor.events import Event, Notification, RequestFinished, Transition
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.record import StoreNotice
 from stui_supervisor.redaction import redact
 from stui_supervisor.secret import Secret
@@ -325,7 +326,7 @@ class _Scribe:
 
     def _note_problem(self, error: Exception) -> None:
         self.problem = self.problem or StoreNotice(
-            code="journal_unwritable",
+            code=ProblemCode.JOURNAL_UNWRITABLE,
             message=f"the log in {self._logs} cannot be written: {error}",
             hint="make room or mend the rights of that directory; supervision goes on without a log",
         )

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import sys
+from enum import Enum
 from typing import Final
 
 from stui_supervisor.path import PathSample
@@ -21,6 +22,22 @@ _BYTES_RECEIVED: Final = 8 + 24 + 3
 _NOT_SENT: Final = 8 + 24 + 4 + 2
 _ABORT: Final = struct.pack("ii", 1, 0)
 _MS_PER_S: Final = 1000
+
+
+class TcpEnd(Enum):
+    """Who has ended a connection."""
+
+    NOBODY = 1
+    OTHER_SIDE = 2
+    CUT = 3
+    UNKNOWN = 4
+
+
+_ENDS: Final = {
+    1: TcpEnd.NOBODY,
+    7: TcpEnd.CUT,
+    8: TcpEnd.OTHER_SIDE,
+}  # ESTABLISHED, CLOSE and CLOSE_WAIT
 
 
 class TcpPath:
@@ -66,6 +83,15 @@ class TcpPath:
             # Its window is closed. It says so each time it is asked, until the path is gone.
             is_held_back=bool(not_sent and not unacked and fields[_PROBES] <= 1),
         )
+
+    @property
+    def end(self) -> TcpEnd:
+        """How the connection has ended, as far as the kernel knows. Libzmq's own end shows in nothing here."""
+        try:
+            state = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        except (OSError, IndexError):
+            return TcpEnd.UNKNOWN
+        return _ENDS.get(state, TcpEnd.UNKNOWN)
 
     def abort(self) -> None:
         """What the other side has not got by the end is dropped by the kernel, instead of being sent later."""

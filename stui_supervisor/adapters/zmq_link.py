@@ -21,7 +21,7 @@ from stui_supervisor.adapters import zmq_context
 from stui_supervisor.adapters.addresses import Address, Names
 from stui_supervisor.adapters.greeting import mechanism_at
 from stui_supervisor.adapters.ipc_owner import can_be_asked, trusted_users, user_name
-from stui_supervisor.adapters.link_failures import why_not_connected, why_refused
+from stui_supervisor.adapters.link_failures import not_made, why_not_connected, why_refused, why_unfinished
 from stui_supervisor.adapters.patience import patience
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.worker import in_thread
@@ -39,15 +39,20 @@ if TYPE_CHECKING:
 
 _THIS_MACHINE: Final = Endpoint("tcp", host="localhost", port=1)
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
+_NAME_UNKNOWN: Final = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 # How an address may fail, the one that got furthest first; one that has no way to it says the least.
 _FURTHEST: Final = (
     FailureKind.IPC_OWNER,
     FailureKind.KEY_REFUSED,
+    FailureKind.OTHER_MECHANISM,
+    FailureKind.OTHER_SOCKET,
     FailureKind.NOT_ZEROMQ,
+    FailureKind.NO_HANDSHAKE,
     FailureKind.RESET,
     FailureKind.REFUSED,
     FailureKind.TIMEOUT,
     FailureKind.UNREACHABLE,
+    FailureKind.NO_CONNECTION,
 )
 
 L = TypeVar("L", bound=ConnectionListener)
@@ -122,6 +127,7 @@ class ZmqConnection(ABC, Generic[L]):
         self._wire: Wire | None = None
         self._address: Address | None = None
         self._racing: dict[Wire, Address | None] = {}
+        self._unfinished: tuple[Address | None, int | None] | None = None
         self._out_of_time = Failure(FailureKind.NAME_SERVICE)  # what else comes before the race takes no time
 
     def open(self, listener: L) -> None:
@@ -152,12 +158,24 @@ class ZmqConnection(ABC, Generic[L]):
                 if failure is None:
                     return
         except TimeoutError:
-            failure = self._out_of_time
+            failure = await self._why_out_of_time()
         except socket.gaierror as error:
-            failure = Failure(FailureKind.NAME_NOT_FOUND, error.strerror or str(error))
-        except (OSError, zmq.ZMQError) as error:
-            failure = Failure(FailureKind.UNREACHABLE, str(error))
+            is_unknown = error.errno in _NAME_UNKNOWN
+            kind = FailureKind.NAME_NOT_FOUND if is_unknown else FailureKind.NAME_SERVICE
+            failure = Failure(kind, error.strerror or str(error))
+        except OSError as error:
+            failure = not_made(error)
+        except zmq.ZMQError as error:
+            failure = Failure(FailureKind.NO_CONNECTION, str(error))
         self._end(failure)
+
+    async def _why_out_of_time(self) -> Failure:
+        """What the attempt's time was spent on, and why the farthest it got was no handshake."""
+        if self._unfinished is None:
+            return self._out_of_time
+        address, received_bytes = self._unfinished
+        unfinished = await why_unfinished(self._endpoint, address, self._curve, received_bytes, self._kind)
+        return _most_telling((unfinished, self._out_of_time))
 
     async def _targets(self) -> list[Address | None] | Failure:
         """Where to connect to: every address that may be the other end's."""
@@ -217,9 +235,9 @@ class ZmqConnection(ABC, Generic[L]):
         finally:
             for task in tries:
                 task.cancel()
-            was_accepted = any(wire.is_connected for wire in self._racing)
-            unfinished = Failure(FailureKind.NOT_ZEROMQ if was_accepted else FailureKind.TIMEOUT)
-            self._out_of_time = _most_telling((unfinished, *failures.values()))
+            accepted = ((address, wire) for wire, address in self._racing.items() if wire.is_connected)
+            self._unfinished = next(((address, wire.came_bytes) for address, wire in accepted), None)
+            self._out_of_time = _most_telling((Failure(FailureKind.TIMEOUT), *failures.values()))
             self._drop_racing()
 
     async def _try(self, address: Address | None) -> Failure | None:
@@ -260,7 +278,7 @@ class ZmqConnection(ABC, Generic[L]):
         wire.close()
         if not wire.is_connected:
             return await why_not_connected(self._endpoint, address)
-        return await why_refused(wire.ended_by, self._endpoint, address, self._curve, received_bytes)
+        return await why_refused(wire.ended_by, self._endpoint, address, self._curve, received_bytes, self._kind)
 
     async def _refusal(self, wire: Wire) -> Failure | None:
         """Why the process at the other end of an IPC connection is not trusted, if it is not."""

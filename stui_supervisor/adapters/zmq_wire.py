@@ -20,7 +20,7 @@ import zmq
 from stui_supervisor.adapters.intake import Intake, look_into
 from stui_supervisor.adapters.ipc_owner import user_at
 from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.tcp_path import TcpPath
+from stui_supervisor.adapters.tcp_path import TcpEnd, TcpPath
 from stui_supervisor.config import FRAMES_MAX, LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
@@ -82,6 +82,7 @@ class Wire:
         self._in_clear = in_clear
         self._is_read = False
         self._is_due = False
+        self._heartbeat_timeout_s = 0.0
         self._port = port
         self._socket = context.socket(kind)
         try:
@@ -93,6 +94,7 @@ class Wire:
 
     def connect(self, target: str, times: LinkTimes, options: Options) -> None:
         """Begin to connect."""
+        self._heartbeat_timeout_s = times.heartbeat_timeout_s
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.IMMEDIATE, 1),
@@ -217,7 +219,29 @@ class Wire:
                 self.outcome.set_result(False)
             else:
                 self._drain()  # replies that came before the end still count
-                self._fail(Failure(FailureKind.RESET))
+                self._fail(Failure(FailureKind.RESET, self._how_it_ended()))
+
+    def _how_it_ended(self) -> str:
+        """What the kernel knows of the end of a connection that was up; nothing elsewhere than on Linux over TCP."""
+        sample = self._path.look() if self._path is not None else None
+        match self._path.end if self._path is not None else TcpEnd.UNKNOWN:
+            case TcpEnd.OTHER_SIDE:
+                return "the other end closed it"
+            case TcpEnd.CUT:
+                return "the other end or the network cut it"
+            case TcpEnd.NOBODY if sample is not None:
+                # libzmq itself gave it up: for want of a heartbeat, or of what it can take for a message.
+                if sample.received_ago_s >= self._heartbeat_timeout_s:
+                    return f"nothing was heard for {sample.received_ago_s:.1f} s"
+                return f"what came was above {int(self._socket.getsockopt(zmq.MAXMSGSIZE)):,} bytes, or no message"
+            case _:
+                return ""
+
+    @property
+    def came_bytes(self) -> int | None:
+        """What has come so far; None where the kernel does not tell."""
+        sample = self._path.look() if self._path is not None else None
+        return sample.received_bytes if sample is not None else None
 
     @property
     def received_bytes(self) -> int | None:

@@ -10,8 +10,9 @@ from stui_supervisor.adapters.environment_token import TOKEN_VARIABLE, Environme
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import Status
-from stui_supervisor.failures import FAILURES, FailureKind
+from stui_supervisor.failures import FAILURES, FailureKind, kind_named
 
+_OF_COMMANDS: Final = (FailureKind.AUTHENTICATION, FailureKind.PROFILE)  # what a command mends
 _UNANSWERED: Final = "see whether the backend runs there, and is not busy"
 
 
@@ -23,19 +24,32 @@ def command(options: GlobalOptions, *words: str, profile: str | None = None) -> 
 
 def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Status) -> ConnectionRejected:
     """The same rejection with a hint for the command line, where the library's speaks of its own calls."""
-    if rejection.hint != FAILURES[FailureKind.AUTHENTICATION].hint or status.endpoint is None:
+    kind = kind_named(rejection.failure)
+    if kind not in _OF_COMMANDS:
         return rejection
-    login = command(options, "login", status.endpoint)
-    if status.credential_source == EnvironmentToken.source:
-        hint = f"set {TOKEN_VARIABLE} to the right token, or unset it and use: {login}"
-    else:
-        hint = f"give the right token with: {login}, or set {TOKEN_VARIABLE} for one run"
-    return type(rejection)(rejection.message, hint=hint)
+    hint = way_out(kind, options, endpoint=status.endpoint, source=status.credential_source)
+    return type(rejection)(rejection.message, hint=hint, failure=kind)
 
 
-def way_out(failure: FailureKind | None, options: GlobalOptions) -> str:
-    """What to do about the ``failure`` of a status; without one, about a backend that does not answer."""
-    if failure is FailureKind.PROFILE:
-        confirm = command(options, "profiles", "confirm", options.profile or "default")
-        return f"see that profiles.json can be read, or decide what holds with: {confirm}; or give --without-profile"
-    return _UNANSWERED if failure is None else FAILURES[failure].hint
+def way_out(
+    failure: FailureKind | None, options: GlobalOptions, *, endpoint: str | None = None, source: str | None = None
+) -> str:
+    """What to do about the ``failure`` of a status; without one, about a backend that does not answer.
+
+    ``endpoint`` and ``source`` are where the link was to be, and where its token came from.
+    """
+    match failure:
+        case None:
+            return _UNANSWERED
+        case FailureKind.PROFILE:
+            confirm = command(options, "profiles", "confirm", options.profile or "default")
+            return (
+                f"see that profiles.json can be read, or decide what holds with: {confirm}; or give --without-profile"
+            )
+        case FailureKind.AUTHENTICATION if endpoint is not None:
+            login = command(options, "login", endpoint)
+            if source == EnvironmentToken.source:
+                return f"set {TOKEN_VARIABLE} to the right token, or unset it and use: {login}"
+            return f"give the right token with: {login}, or set {TOKEN_VARIABLE} for one run"
+        case _:
+            return FAILURES[failure].hint

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from stui_supervisor.cli.event_lines import event_line, event_object
@@ -78,11 +77,11 @@ async def _watch(
 
 
 async def _reject(supervisor: Supervisor, event: Transition, terminal: Terminal, options: GlobalOptions) -> None:
-    """Show the transition without the library's hint, then raise the rejection with one for this command."""
+    """Show the transition, then raise the rejection with a hint for this command."""
     try:
         await supervisor.wait_for(State.CONNECTED)
     except ConnectionRejected as error:
-        _show(replace(event, reason=error.message), terminal)
+        _show(event, terminal)
         raise advised(error, options, supervisor.status()) from error
 
 

@@ -11,11 +11,12 @@ from stui_supervisor.adapters.host import directories
 from stui_supervisor.adapters.profile_file import ProfileFile
 from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
 from stui_supervisor.adapters.worker import in_time
-from stui_supervisor.cli.hints import command
+from stui_supervisor.cli.hints import command, way_out
 from stui_supervisor.cli.terminal import GlobalOptions
 from stui_supervisor.config import DEFAULTS
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among
 from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.failures import FAILURES, kind_named
 from stui_supervisor.profile import Profile, checked_name
 
 _EXAMPLE: Final = "tcp://127.0.0.1:5555"
@@ -118,6 +119,9 @@ def no_endpoint(options: GlobalOptions) -> ConfigurationError:
         return ConfigurationError(relative.message, hint=relative.hint)
     tried = next(map(str, _tried(sessions)), None)
     connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
+    refused = kind_named(sessions[0].record.status.get("failure")) if sessions else None
+    if tried is not None and refused is not None and FAILURES[refused].rejection is not None:
+        connect = f"{way_out(refused, options, endpoint=tried)}; then {connect}"
     if tried is None:
         return ConfigurationError(f"no endpoint is known for the profile {options.profile}", hint=connect)
     return ConfigurationError(f"no link to {tried} was ever established", hint=connect)

@@ -22,6 +22,7 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import Outcome, State, Trigger
 from stui_supervisor.table import TABLE, EdgeKind
 
@@ -107,21 +108,21 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
         True,
     ),
     (
-        Problem(at=AT, code="no_disk", message="the disk is full", hint="make room"),
+        Problem(at=AT, code=ProblemCode.STORE_FAILED, message="the disk is full", hint="make room"),
         "problem",
-        {"code": "no_disk", "message": "the disk is full", "hint": "make room"},
+        {"code": "store_failed", "message": "the disk is full", "hint": "make room"},
         True,
     ),
     (
-        Problem(at=AT, code="damaged_file", message="a file was damaged", hint="nothing"),
+        Problem(at=AT, code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="nothing"),
         "recovered_store",
         {"code": "damaged_file", "message": "a file was damaged", "hint": "nothing"},
         True,
     ),
     (
-        Problem(at=AT, code="credential", message="the keyring is locked", hint="unlock it"),
+        Problem(at=AT, code=ProblemCode.NO_TOKEN, message="the keyring is locked", hint="unlock it"),
         "credential",
-        {"code": "credential", "message": "the keyring is locked", "hint": "unlock it"},
+        {"code": "no_token", "message": "the keyring is locked", "hint": "unlock it"},
         True,
     ),
 ]
@@ -258,7 +259,9 @@ def test_a_clock_set_back_does_not_silence_the_log() -> None:
 
 
 def test_a_long_text_is_cut() -> None:
-    (line,) = Digest().lines(Problem(at=AT, code="x", message="m" * 10_000_000, hint=""), Beside(1))
+    (line,) = Digest().lines(
+        Problem(at=AT, code=ProblemCode.STORE_FAILED, message="m" * 10_000_000, hint=""), Beside(1)
+    )
     assert line.values["message"] == "m" * (JOURNAL_TEXT_MAX_LENGTH - 1) + "…"
 
 
@@ -331,8 +334,10 @@ def test_a_problem_that_comes_again_and_again_does_not_flood_the_log_and_another
     lines = [
         line
         for second in range(86_400)
-        for line in digest.lines(Problem(at=later(second), code="store_failed", message="m", hint="h"), Beside(1))
+        for line in digest.lines(
+            Problem(at=later(second), code=ProblemCode.STORE_FAILED, message="m", hint="h"), Beside(1)
+        )
     ]
     assert len(lines) <= 50
-    (line,) = digest.lines(Problem(at=later(86_400), code="read_only", message="m", hint="h"), Beside(1))
+    (line,) = digest.lines(Problem(at=later(86_400), code=ProblemCode.READ_ONLY, message="m", hint="h"), Beside(1))
     assert (line.at, line.values["code"]) == (later(86_400), "read_only")

@@ -123,7 +123,7 @@ DAMAGES: dict[str, Damage] = {
     "the run before has not ended": lambda lines: lines.append(lines[0] | again(lines.pop(-1))),
     "another run has begun": lambda lines: lines[-1].update(began_at=lines[-1]["timestamp"]),
     "holds the secret of the tests": lambda lines: first(lines, "problem").update(hint=CANARY),
-    "its failure is none": lambda lines: established(lines).update(failure=1),
+    "its kind is none": lambda lines: established(lines).update(kind="none"),
 }
 
 

@@ -157,7 +157,7 @@ def test_of_a_status_that_does_not_fit_the_words_go_first(tmp_path: Path) -> Non
     files = SessionFiles(tmp_path)
     session_id = files.claim("default").session_id
     words = 2 * "\0" * ERROR_TEXT_MAX_LENGTH
-    files.save_record(session_id, replace(RECORD, status={"rejected": True, "last_error": words}))
+    files.save_record(session_id, replace(RECORD, status={"rejected": True, "last_error": words, "problems": [words]}))
     files.release(session_id)
     assert files.claim("default").record == replace(RECORD, status={"rejected": True, "last_error": None})
 

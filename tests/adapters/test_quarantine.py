@@ -7,20 +7,51 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.quarantine import keep, leave, set_aside
+from stui_supervisor.adapters.quarantine import InUse, keep, leave, set_aside
 from stui_supervisor.adapters.session_directory import Refused
 from stui_supervisor.config import QUARANTINE_MAX_FILES
+from stui_supervisor.record import StoreNotice
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("is_movable", [True, False])
-def test_a_hint_can_follow_on_the_same_line(is_movable: bool, tmp_path: Path) -> None:
-    refused = Refused("context.1.json", "its checksum does not match", is_movable=is_movable)
+CONTEXT = Refused("context.2.json", "its checksum does not match", is_movable=True)
+RECORD = Refused("endpoint.4.json", "it is cut off", is_movable=True)
+FOREIGN = Refused("context.3.json", "it cannot be read: Permission denied", is_movable=False)
 
-    notices = [set_aside(str(tmp_path), "a-session", refused, AT), leave("a-session", refused)]
 
-    assert all(notice.message.endswith("an older state is used") for notice in notices)
+def outcome_of(notices: list[StoreNotice]) -> list[tuple[str, str]]:
+    return [(notice.code, notice.message.rpartition(". ")[2]) for notice in notices]
+
+
+@pytest.mark.parametrize(
+    ("refused", "used", "outcome"),
+    [
+        ([CONTEXT], InUse(AT, AT), "An older copy of the work is used, saved at 2026-01-02 03:04:05 UTC"),
+        ([CONTEXT], InUse(None, AT), "Nothing of its work can be used"),
+        ([RECORD], InUse(AT, AT), "An older note of the link is used, saved at 2026-01-02 03:04:05 UTC"),
+        ([RECORD], InUse(AT, None), "What was known of the link is gone"),
+        (
+            [CONTEXT, CONTEXT._replace(name="context.1.json"), RECORD],
+            InUse(None, None),
+            "Nothing of its work can be used, and what was known of the link is gone",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_what_a_damage_means_is_said_once_whatever_it_was(
+    is_ours: bool, refused: list[Refused], used: InUse, outcome: str, tmp_path: Path
+) -> None:
+    notices = set_aside(str(tmp_path), "s", refused, used, AT) if is_ours else leave("s", refused, used)
+    assert outcome_of(notices) == [("damaged_file", outcome)]
+    assert all(file.name in notices[0].message and file.reason in notices[0].message for file in refused)
+
+
+def test_what_cannot_be_moved_stays_and_is_told_beside_what_was(tmp_path: Path) -> None:
+    older = "An older copy of the work is used, saved at 2026-01-02 03:04:05 UTC"
+    notices = set_aside(str(tmp_path), "s", [FOREIGN, CONTEXT], InUse(AT, AT), AT)
+    assert outcome_of(notices) == [("damaged_file", older), ("unusable_file", older)]
+    assert leave("s", [], InUse(AT, AT)) == []
 
 
 def test_what_is_set_aside_last_stays_though_the_clock_was_put_back(tmp_path: Path) -> None:

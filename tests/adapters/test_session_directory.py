@@ -125,7 +125,9 @@ def test_a_session_without_one_whole_file_is_cleared_and_a_new_one_begins(tmp_pa
     files = SessionFiles(tmp_path)
     claimed = files.claim("default")
     assert (claimed.fresh, claimed.sections) == (True, {})
-    assert codes_of(claimed.notices) == ["damaged_file"] * 4
+    (notice,) = claimed.notices
+    assert (notice.code, f"They are kept in {tmp_path / 'quarantine'}. " in notice.message) == ("damaged_file", True)
+    assert notice.message.endswith("Nothing of its work can be used, and what was known of the link is gone")
     assert files.claim("default").notices == ()
 
 

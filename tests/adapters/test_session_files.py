@@ -164,7 +164,7 @@ def test_the_listing_shows_the_newest_first_and_who_lives(tmp_path: Path) -> Non
         if profile == "default":
             files.release(session_id)
     listed = list(SessionFiles(tmp_path).read_newest(None))
-    assert listed == [
+    assert [one._replace(last_sign=None) for one in listed] == [
         StoredSession(
             session_id=session_id,
             record=replace(RECORD, profile="other"),
@@ -270,3 +270,39 @@ def test_a_claim_among_five_hundred_old_sessions_finds_the_newest_work(tmp_path:
             (directory / "context.1.json").write_bytes(content)
     claimed = SessionFiles(tmp_path / "sessions").claim("default")
     assert claimed.session_id == f"00000000-0000-0000-0000-{ages.index(249):012d}"
+
+
+def test_a_sign_of_life_says_until_when_a_process_lived_that_is_gone_and_costs_no_save(tmp_path: Path) -> None:
+    now = [EPOCH]
+    files = SessionFiles(tmp_path, lambda: now[0])
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, RECORD)
+    before = contents(tmp_path / session_id)
+    now[0] = EPOCH + timedelta(hours=1)
+    files.sign_of_life()
+    assert contents(tmp_path / session_id) == before
+    files.release(session_id)
+
+    now[0] = EPOCH + timedelta(hours=2)
+    (seen,) = files.read_newest("default")
+    assert (seen.last_sign, seen.saved_at) == (EPOCH + timedelta(hours=1), EPOCH)
+    claimed = SessionFiles(tmp_path, lambda: now[0]).claim("default")
+    assert claimed.last_sign == EPOCH + timedelta(hours=1)
+
+
+def test_a_time_after_now_is_no_sign_of_life(tmp_path: Path) -> None:
+    directory = stored(tmp_path, OLD)
+    os.utime(newest(directory, "endpoint"), (time.time() + 1_000, time.time() + 1_000))
+    (seen,) = SessionFiles(tmp_path).read_newest("default")
+    assert seen.last_sign is not None
+    assert seen.last_sign.timestamp() <= time.time()
+
+
+def test_after_a_sign_of_life_the_session_is_still_known_as_its_owners(tmp_path: Path) -> None:
+    files = SessionFiles(tmp_path)
+    session_id = files.claim("default").session_id
+    files.save_record(session_id, RECORD)
+    files.sign_of_life()
+    (tmp_path / session_id / "lock").unlink(missing_ok=True)  # which makes the next save look who was here
+    files.save_record(session_id, RECORD)
+    assert SessionFiles(tmp_path).claim(RECORD.profile).session_id != session_id

@@ -84,7 +84,7 @@ async def test_a_handshake_under_way_is_given_its_time_at_each_address(transport
         return tcp_server(accept, host, port)
 
     with ExitStack() as held, several(ADDRESSES, accepting, accepting) as endpoint:
-        assert await heard_at(transport, endpoint) is FailureKind.NOT_ZEROMQ
+        assert await heard_at(transport, endpoint) is FailureKind.NO_HANDSHAKE
         assert sorted(accepted) == sorted(ADDRESSES)
 
 
@@ -92,8 +92,8 @@ async def test_a_handshake_under_way_is_given_its_time_at_each_address(transport
 @pytest.mark.parametrize(
     ("first", "second", "kind"),
     [
-        (mute, nobody, FailureKind.NOT_ZEROMQ),
-        (closing, nobody, FailureKind.NOT_ZEROMQ),
+        (mute, nobody, FailureKind.NO_HANDSHAKE),
+        (closing, nobody, FailureKind.NO_HANDSHAKE),
         (nobody, nobody, FailureKind.REFUSED),
     ],
 )
@@ -145,5 +145,5 @@ async def test_an_address_after_many_that_do_not_answer_gets_its_turn_at_the_nex
             stack.enter_context(mute(address, port))
         stack.enter_context(plain(ADDRESSES[0], port))
         endpoint = Endpoint("tcp", NAME, port)
-        assert [await heard_at(transport, endpoint) for _ in range(2)] == [FailureKind.NOT_ZEROMQ, "opened"]
+        assert [await heard_at(transport, endpoint) for _ in range(2)] == [FailureKind.NO_HANDSHAKE, "opened"]
         assert (await transport._names.addresses(endpoint))[0][1] == ADDRESSES[0]

@@ -22,9 +22,10 @@ from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.asides import Beside
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.secret import MASK, Secret
 from stui_supervisor.states import State, Trigger
-from tests.support.journals import AT, begin, close, codes, lines, moved, only_file, problem, written
+from tests.support.journals import AT, begin, close, codes, lines, moved, only_file, problem, switched, written
 
 SETTINGS = Settings()
 
@@ -199,13 +200,13 @@ def test_the_files_of_a_process_stay_within_their_bounds_and_each_tells_whose_it
     journal = make(Settings(journal_max_bytes=5_000, journal_files=3))
     begin(journal)
     for number in range(100):
-        journal.record(problem(number), Beside(1, "s1"))
+        journal.record(switched(number), Beside(1, "s1"))
     close(journal)
     current, *older = sorted((tmp_path / "logs").iterdir(), key=lambda path: (len(path.name), path.name))
     name = current.name.removesuffix(".jsonl")
     assert [path.name for path in older] == [f"{name}.1.jsonl", f"{name}.2.jsonl"]
     assert max(path.stat().st_size for path in (current, *older)) <= 5_000
-    assert codes(current)[-1] == "code99"
+    assert lines(current)[-2]["reason"] == "reason99"
     for path in (current, *older):
         head = lines(path)[0]
         assert (head["event"], head["state"], head["session"], head["pid"]) == (
@@ -267,7 +268,7 @@ def test_a_disk_that_hangs_drops_with_a_count_and_holds_up_nobody(tmp_path: Path
     begin(journal)
     assert gate.reached.wait(10)
     for number in range(JOURNAL_QUEUE_LENGTH + 50):
-        journal.record(problem(number), Beside(1))
+        journal.record(switched(number), Beside(1))
     began = time.monotonic()
     journal.close(AT)
     assert JOURNAL_CLOSE_S <= time.monotonic() - began < JOURNAL_CLOSE_S + 0.5
@@ -275,9 +276,9 @@ def test_a_disk_that_hangs_drops_with_a_count_and_holds_up_nobody(tmp_path: Path
     gate.thread.join(20)
     found = lines(only_file(tmp_path))
     told = [line["event"] for line in found]
-    assert told[:5] == ["run_began", "lines_dropped", "transition", "transition", "problem"]
+    assert told[:5] == ["run_began", "lines_dropped", "transition", "transition", "session_switched"]
     assert found[1] | {"count": 52, "level": "warning"} == found[1]  # two places are taken by the transitions
-    assert (told.count("problem"), told[-1]) == (JOURNAL_QUEUE_LENGTH - 2, "run_ended")
+    assert (told.count("session_switched"), told[-1]) == (JOURNAL_QUEUE_LENGTH - 2, "run_ended")
 
 
 def test_a_flood_of_notifications_crowds_no_line_out(tmp_path: Path, make: Make) -> None:
@@ -341,7 +342,7 @@ def test_an_event_that_cannot_be_shown_costs_its_own_line_only(tmp_path: Path, m
     broken: Any = Broken()
     journal = make()
     begin(journal)
-    journal.record(Problem(at=AT, code="bad", message=broken, hint=""), Beside(1))
+    journal.record(Problem(at=AT, code=ProblemCode.STORE_FAILED, message=broken, hint=""), Beside(1))
     journal.record(problem(2), Beside(1))
     close(journal)
     assert codes(only_file(tmp_path)) == ["lines_dropped", "code2"]

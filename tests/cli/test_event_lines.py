@@ -18,6 +18,7 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import State, Trigger
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -31,7 +32,7 @@ MOVED = Transition(
     reason="reset\x07 by peer",
     endpoint="tcp://127.0.0.1:5555",
 )
-PROBLEM = Problem(at=AT, code="store", message="the disk is full", hint="make room")
+PROBLEM = Problem(at=AT, code=ProblemCode.STORE_FAILED, message="the disk is full", hint="make room")
 
 
 def test_a_transition_is_an_object_with_the_names_of_the_log() -> None:
@@ -43,6 +44,7 @@ def test_a_transition_is_an_object_with_the_names_of_the_log() -> None:
         "trigger": "link_lost",
         "reason": "reset\x07 by peer",
         "endpoint": "tcp://127.0.0.1:5555",
+        "kind": None,
     }
 
 
@@ -50,7 +52,7 @@ def test_a_problem_is_an_object_with_its_code_and_hint() -> None:
     assert event_object(PROBLEM) == {
         "event": "problem",
         "at": "2026-01-02T03:04:05+00:00",
-        "code": "store",
+        "code": "store_failed",
         "message": "the disk is full",
         "hint": "make room",
     }

@@ -129,14 +129,17 @@ def test_a_refused_token_is_answered_with_the_login_that_helps(command: Command,
     assert wrong.answer["error"]["hint"] == f"set STUI_TOKEN to the right token, or unset it and use: {login}"
 
 
-def test_after_a_refusal_it_is_said_that_no_link_was_established_and_how_to_try_again(command: Command) -> None:
+def test_after_a_refusal_it_is_said_that_no_link_was_established_and_what_helps_first(command: Command) -> None:
     with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)) as backend:
         assert command("run", backend.endpoint).code == 4
 
     error = command("eval", "3", "--json").answer["error"]
 
     assert error["message"] == f"no link to {backend.endpoint} was ever established"
-    assert error["hint"] == f"connect once with: stui-supervisor run {backend.endpoint}"
+    login = f"give the right token with: stui-supervisor login {backend.endpoint}, or set STUI_TOKEN for one run"
+    status = command("status")
+    assert status.err.endswith(f"First: {login}. Then start one with: stui-supervisor run {backend.endpoint}\n")
+    assert error["hint"] == f"{login}; then connect once with: stui-supervisor run {backend.endpoint}"
 
 
 @pytest.mark.parametrize("kind", FailureKind)

@@ -22,6 +22,7 @@ from stui_supervisor.context import Section
 from stui_supervisor.errors import BackendError, NotSent, SupervisorError
 from stui_supervisor.events import Event, Problem, SessionSwitched, Transition
 from stui_supervisor.printable import printable
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.record import SessionRecord
 from stui_supervisor.states import State, Trigger
@@ -185,7 +186,7 @@ def test_what_run_tells_of_an_image_that_lets_nobody_in_is_harmless(tmp_path: Pa
     "event",
     [
         MOVED,
-        Problem(at=AT, code=NAME, message=NAME, hint=NAME),
+        Problem(at=AT, code=ProblemCode.STORE_FAILED, message=NAME, hint=NAME),
         SessionSwitched(at=AT, session_id=NAME, image_id=NAME, reason=NAME),
     ],
     ids=lambda event: type(event).__name__,

@@ -199,3 +199,30 @@ def test_a_terminal_shows_how_long_the_state_lasts(command: Command, backend: Ba
     os.close(ours)
 
     assert process.returncode == 0
+
+
+@posix
+def test_a_run_that_was_killed_is_told_by_the_status_and_once_by_the_next_run(
+    command: Command, backend: BackendProcess
+) -> None:
+    with command.running("run", backend.endpoint, "--json") as process:
+        read_until(process, "connected")
+        process.kill()
+        process.wait()
+    status = command("status", "--json")
+    told = [problems_of(command, backend) for _ in range(2)]
+
+    words = f"the last run (process {process.pid}) ended without stopping while "
+    assert (status.code, status.answer["state"]) == (3, "disconnected")
+    assert status.answer["last_error"].startswith(words)
+    assert [[problem["code"] for problem in problems] for problems in told] == [["ended_without_stopping"], []]
+    assert told[0][0]["message"] == status.answer["last_error"]
+
+
+def problems_of(command: Command, backend: BackendProcess) -> list[dict[str, Any]]:
+    """Those of a run until it is linked and ended as it should be."""
+    with command.running("run", backend.endpoint, "--json") as process:
+        events = read_until(process, "connected")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    return [event for event in events if event["event"] == "problem"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,12 @@ def test_a_supervisor_that_died_without_stopping_is_told_from_one_that_stopped(c
 
     assert ended.code == 3
     assert ended.answer["state"] == "disconnected"
-    assert ended.answer["last_error"] == "the supervisor ended without stopping while connected"
+    told, lived_at = ended.answer["last_error"].split("; it is last known to have lived at ")
+    assert told == "the last run (process 4711) ended without stopping while connected, since 2026-01-02 03:04:05 UTC"
+    assert lived_at == datetime.fromisoformat(ended.answer["since"]).strftime(
+        "%Y-%m-%d %H:%M:%S UTC (it shows that every 60 s)"
+    )
+    assert timedelta() <= datetime.now(UTC) - datetime.fromisoformat(ended.answer["since"]) < timedelta(minutes=1)
     assert (ended.answer["pid"], ended.answer["rtt_ms"], ended.answer["attempt"]) == (None, None, 0)
     assert "No supervisor runs" in ended.err
 
@@ -160,3 +166,14 @@ def test_a_pipe_gets_no_colour(command: Command) -> None:
     leave(command.home, known("connected"))
 
     assert "\x1b" not in command("status").out
+
+
+def test_what_was_stored_and_cannot_be_used_is_not_said_to_be_nothing(command: Command) -> None:
+    leave(command.home, known("disconnected"))
+    for file in command.home.glob("sessions/*/*.json"):
+        file.write_bytes(b"damaged")
+
+    ended = command("status")
+
+    assert (ended.code, "Nothing is stored" in ended.err) == (3, False)
+    assert f"damaged, in {command.home / 'sessions'}; the next start sets it aside." in ended.err

@@ -151,7 +151,7 @@ async def test_a_publisher_that_never_answers_the_handshake_ends_the_attempt_in_
     subscription, listener = source.subscription(times=SHORT), HeardKinds()
     subscription.open(listener)
     await until(lambda: listener.heard)
-    assert listener.heard in ([FailureKind.TIMEOUT], [FailureKind.NOT_ZEROMQ])
+    assert listener.heard in ([FailureKind.TIMEOUT], [FailureKind.NO_HANDSHAKE])
     subscription.close()
 
 

@@ -60,7 +60,8 @@ async def test_a_wrong_token_is_tried_once_and_the_right_one_works_without_a_res
             await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
         assert supervisor.state is State.DISCONNECTED
         assert caught.value.hint == "give the right token, then reconnect"
-        assert supervisor.status().last_error == str(caught.value)
+        status = supervisor.status()
+        assert (status.last_error, status.failure) == (caught.value.message, "authentication")
         with pytest.raises(AuthenticationFailed):  # it stays so until something changes
             await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
         assert await supervisor.wait_for(State.DISCONNECTED) is State.DISCONNECTED

@@ -18,7 +18,7 @@ from tests.support.client_process import ClientProcess
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.journals import finish_writing
 from tests.support.scenes import ENDPOINT, scene
-from tests.support.watching import LIMIT_S, entering, next_of
+from tests.support.watching import LIMIT_S, entering, next_of, until_now
 
 Line = dict[str, Any]
 
@@ -125,6 +125,7 @@ def test_what_was_killed_is_said_once_by_the_next_run_with_its_last_sign_of_life
             session = client.enters(State.CONNECTED)["session"]
             client.tell("set", "work", [1])
             client.hears("saved")
+            until_now(lambda: '"to": "connected"' in files(tmp_path)[0].read_text("utf-8"))
             client.kill()
         died = datetime.now(UTC)
         (killed,) = files(tmp_path)

@@ -46,7 +46,11 @@ from tests.support.strange_servers import (
 from tests.support.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
 from tests.support.zmtp_peer import dripping, without_an_end
 
-NOT_ZEROMQ = "something accepts connections there but does not speak ZeroMQ, or is frozen"
+NOT_ZEROMQ = (
+    "what answers there does not speak ZeroMQ",
+    "what answers there speaks ZeroMQ, but is a socket of another kind",
+    "something accepts connections there, but no ZeroMQ handshake comes about",
+)
 NOT_STUI = "what answers there does not speak STUI's protocol"
 HASTY = Settings(attempt_timeout_s=0.2)
 
@@ -136,7 +140,7 @@ async def test_what_is_no_stui_server_is_tried_again_and_said_so(
         async with supervised(endpoint, tmp_path) as supervisor:
             await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
             await until(lambda: supervisor.status().attempt > 2)
-            assert (supervisor.status().last_error or "").startswith((NOT_ZEROMQ, NOT_STUI))
+            assert (supervisor.status().last_error or "").startswith((*NOT_ZEROMQ, NOT_STUI))
 
 
 async def test_a_name_that_does_not_resolve_is_tried_again_and_said_so(tmp_path: Path) -> None:
@@ -236,7 +240,7 @@ async def test_a_greeting_of_50_mb_fails_the_attempt(tmp_path: Path) -> None:
     with ScriptedServer(always(b"x" * 50_000_000)) as server:
         async with supervised(server.endpoint, tmp_path) as supervisor:
             await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
-            assert supervisor.status().last_error == FAILURES[FailureKind.RESET].meaning
+            assert (supervisor.status().last_error or "").startswith(FAILURES[FailureKind.RESET].meaning)
 
 
 @pytest.mark.parametrize("frames", [1, 5])

@@ -13,11 +13,10 @@ from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
-_BY_MEANING = {failure.meaning: failure.curve for failure in FAILURES.values() if failure.curve}
-_REFUSED = FAILURES[FailureKind.REFUSED].meaning
-_SLOW = FAILURES[FailureKind.NOT_ZEROMQ].meaning  # a handshake that was not over in time, or no ZeroMQ at all
-_LONGEST_OF_ALL = max(curve.cap_s for curve in _BY_MEANING.values())
-_OF_PROFILE = FAILURES[FailureKind.PROFILE].meaning  # grows with each reading, and not with the age of the outage
+_REFUSED = FailureKind.REFUSED
+_SLOW = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)  # a handshake that was not over in time, or no ZeroMQ at all
+_LONGEST_OF_ALL = max(failure.curve.cap_s for failure in FAILURES.values() if failure.curve)
+_OF_PROFILE = FailureKind.PROFILE  # grows with each reading, and not with the age of the outage
 _FORGOTTEN_S = 2 * PROBE_PAUSE_S  # after a sleep
 
 
@@ -82,13 +81,15 @@ class WaitWitness:
         return now - self._began
 
     def _waits(self, scheduled: AttemptScheduled, now: float) -> None:
-        meaning = max((each for each in _BY_MEANING if each in scheduled.failure), key=len)
-        curve = _BY_MEANING[meaning]
-        was_for_profile, self._is_for_profile = self._is_for_profile, meaning == _OF_PROFILE
+        kind = scheduled.kind
+        curve = FAILURES[kind].curve if kind is not None else None
+        if curve is None:
+            raise AssertionError(f"nothing is tried again after {scheduled}")
+        was_for_profile, self._is_for_profile = self._is_for_profile, kind is _OF_PROFILE
         if was_for_profile and not self._is_for_profile:
             self._begin_anew()  # that outage was the profile's
-        self._may_be_long |= meaning == _SLOW
-        rests = meaning == _REFUSED and self._endpoint in self._looked_at  # until somebody listens: others have waits
+        self._may_be_long |= kind in _SLOW
+        rests = kind is _REFUSED and self._endpoint in self._looked_at  # until somebody listens: others have waits
         is_local = self._endpoint is not None and self._endpoint.is_local
         quick = curve.local_s if is_local else curve.remote_s
         is_young = self._age(now) < self._settings.quick_retry_s and not self._is_for_profile

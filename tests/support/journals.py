@@ -10,15 +10,21 @@ from typing import Any, Final
 
 from stui_supervisor.adapters.structlog_journal import StructlogJournal
 from stui_supervisor.asides import Beside
-from stui_supervisor.events import Problem, Transition
+from stui_supervisor.events import Problem, SessionSwitched, Transition
+from stui_supervisor.problems import ProblemCode
 from stui_supervisor.states import State, Trigger
 
 AT: Final = datetime(2026, 11, 22, 13, 30, 0, 123456, tzinfo=UTC)
 _OF_THE_RUN: Final = {"run_began", "run_continued", "run_ended", "transition"}
 
 
-def problem(number: int = 0, message: str = "m") -> Problem:
-    return Problem(at=AT, code=f"code{number}", message=message, hint="h")
+def problem(number: int = 0, message: str | None = None) -> Problem:
+    return Problem(at=AT, code=ProblemCode.STORE_FAILED, message=message or f"m{number}", hint=f"code{number}")
+
+
+def switched(number: int) -> SessionSwitched:
+    """What is a line of its own each time."""
+    return SessionSwitched(at=AT, session_id="s", image_id=None, reason=f"reason{number}")
 
 
 def moved(to_state: State = State.RESTORING, trigger: Trigger = Trigger.RESTORE) -> Transition:
@@ -57,7 +63,7 @@ def only_file(home: Path) -> Path:
 
 def codes(file: Path) -> list[str]:
     """Of the problems, and the names of other lines but those of the run itself."""
-    told = [line.get("code", line["event"]) for line in lines(file)]
+    told = [line.get("hint", line["event"]) for line in lines(file)]
     return [name for name in told if name not in _OF_THE_RUN]
 
 

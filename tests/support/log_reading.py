@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from stui_supervisor.failures import FailureKind
 from stui_supervisor.states import Outcome, State, Trigger
 from stui_supervisor.table import ALLOWED
 from tests.support.canary import encodings_in
@@ -186,19 +187,19 @@ def shape_of(line: dict[str, Any]) -> Iterator[str]:
         yield "its event is not known"
     else:
         required = {**_IN_EACH, **_required(line)}
-        if line.keys() - {"failure"} != required.keys() - {"failure"}:
+        if line.keys() - {"kind"} != required.keys():
             yield f"has other fields than {sorted(required)}"
             return
         yield from (f"its {name} is none" for name, is_right in required.items() if not is_right(line.get(name)))
-        if not text_or_none(line.get("failure")):
-            yield "its failure is none"
+        if "kind" in line and line["kind"] not in set(FailureKind):
+            yield "its kind is none"
         since, until = str(line.get("since", "")), str(line.get("until", line["timestamp"]))
         if since > until or until > line["timestamp"] or line.get("count") == 0:
             yield "counts nothing"
 
 
 def _required(line: dict[str, Any]) -> Mapping[str, Is]:
-    """The fields that this line has beside those of every line; whoever knows the kind of a failure may add that."""
+    """The fields that this line has beside those of every line, and beside the kind of a failure."""
     required = REQUIRED[line["event"]]
     if line.get("trigger") == Trigger.ESTABLISHED:
         return {**required, **_ESTABLISHED}
