@@ -170,10 +170,15 @@ class Core(Notified):
         move = self._pace.next_deadline() if self._leaves_by is None else self._leaves_by
         if move is not None and (earliest is None or move < earliest):
             earliest = move
-        if self._parts.are_left or self._comparing.are_left:
+        if self.has_parts_left:
             part = self._parts.since if self._parts.are_left else self._comparing.since
             return part if earliest is None else min(part, earliest)
         return earliest
+
+    @property
+    def has_parts_left(self) -> bool:
+        """True while something is done in parts: the next one is due at once, after a turn of the event loop."""
+        return self._parts.are_left or self._comparing.are_left
 
     @property
     def is_running(self) -> bool:
@@ -189,6 +194,11 @@ class Core(Notified):
     def profile(self) -> str:
         """The user's name for the set of sessions."""
         return self._status.profile
+
+    @property
+    def endpoint(self) -> str | None:
+        """Where the link is or would be, as the status has it."""
+        return self._endpoint_text()
 
     @property
     def link(self) -> int:

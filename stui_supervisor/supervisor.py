@@ -275,7 +275,7 @@ class Supervisor:
             self._runs.let_go(repr(self))
 
     def __repr__(self) -> str:
-        return f"<Supervisor {self.state} {self._core.status(self._now()).endpoint or 'no endpoint'}>"
+        return f"<Supervisor {self.state} {self._core.endpoint or 'no endpoint'}>"  # also while the program ends
 
     def _check(self) -> None:
         """Raises SupervisorError elsewhere than where it runs. Made before a fork, it is the child's that starts it."""

@@ -7,7 +7,6 @@ what the screen could show otherwise, or not at all, is written as its bytes.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
 from typing import Final
 
@@ -38,7 +37,11 @@ def line(words: Iterable[str], *, encoding: str | None = None) -> str:
 
 
 def _quoted(word: str, encoding: str) -> str:
+    if word.isascii() and word.replace("-", "").isalnum():
+        return word  # as most are
     if word.isprintable() and _is_in(word, encoding):
+        import shlex  # noqa: PLC0415  # a start needs no quoting
+
         return shlex.quote(word)
     shown = (_shown(character, encoding) for character in word)
     return f"$'{''.join(shown)}'"

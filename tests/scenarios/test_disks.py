@@ -236,7 +236,7 @@ async def main():
         except StoreError as error:
             print(error.hint)
         print(supervisor.status().store_ok, dict(supervisor.context))
-    print([event.code async for event in stream if isinstance(event, Problem)])
+    print([str(event.code) async for event in stream if isinstance(event, Problem)])
 
 os.setuid(54321)
 asyncio.run(main())

@@ -124,7 +124,7 @@ async def test_an_image_that_the_profile_does_not_pin_is_rejected_until_that_is_
                 await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
             status = supervisor.status()
             assert (status.state, status.endpoint) == (State.DISCONNECTED, server.endpoint)
-            assert "change the profile's pin" in (status.last_error or "")
+            assert "change the profile's pin" in status.summary
             settle(tmp_path, replace(profile, pin_image="two"))
             await supervisor.reconnect()
             assert await connected(supervisor) == server.endpoint

@@ -163,7 +163,8 @@ class Witness:
             demand(deadline is not None, f"{self._state} always has a timer")
             demand(deadline is None or deadline <= now + self._longest_s, "the timer rings in bounded time")
         if isinstance(event, inputs.TimePassed):
-            demand(bool(effects) or deadline is None or deadline > now, "a timer that rang is not armed for the past")
+            is_later = deadline is None or deadline > now or self._core.has_parts_left
+            demand(bool(effects) or is_later, "a timer that rang is not armed for the past")
             self._rings = self._rings + 1 if now == self._rang_at else 0
             self._rang_at = now
             demand(self._rings <= _RINGS_MAX, "the timer does not ring on and on in one moment")
