@@ -2,7 +2,7 @@
 
 It has a link to each endpoint, and each of them is in that state.
 
-Prints a JSON line when the links have settled, one at half time and one when the time is over, each with the monotonic
+Prints a JSON line when the links have settled, and one after each quarter of the time, each with the monotonic
 time (``at_s``), the processor time used so far (``cpu_s``, libzmq's thread included), the memory in use
 (``memory_bytes``) and what went over the host's wires so far (``wire_bytes``, both ways, with all headers).
 """
@@ -20,6 +20,7 @@ from stui_supervisor import State, Supervisor
 
 _LIMIT_S = 30.0
 _SETTLED_S = 2.0  # the first saves and heartbeats are over
+QUARTERS = 4
 _KIB = 1024
 
 
@@ -51,8 +52,8 @@ async def main(home: str, state: State, seconds: float, endpoints: list[str]) ->
             await supervisor.wait_for(state, timeout=_LIMIT_S)
         await asyncio.sleep(_SETTLED_S)
         say()
-        for _ in range(2):
-            await asyncio.sleep(seconds / 2)
+        for _ in range(QUARTERS):
+            await asyncio.sleep(seconds / QUARTERS)
             say()
 
 
