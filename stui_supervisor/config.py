@@ -84,6 +84,7 @@ PROFILE_NAME_MAX_LENGTH: Final = 64  # it becomes part of file names and log lin
 RECEIVE_QUEUE_LENGTH: Final = 8  # messages that libzmq may hold for us, each up to 10 MB; one reply is expected
 UNFINISHED_MAX_BYTES: Final = 20_000_000  # come since the last whole message; libzmq limits each frame, not how many
 FRAMES_MAX: Final = 16  # of a message; STUI's have three at most, and each frame costs the loop a call
+HANDSHAKE_MAX_BYTES: Final = 100_000  # come before the handshake is over; the longest one takes a few thousand
 INTAKE_LOOK_S: Final = 0.03  # how often a message that comes is looked at; a local peer sends 30 MB in that
 CROWDED_PART: Final = 0.01  # of the bytes on the way that are heads of frames; more is no message of STUI's
 CROWDED_READ_BYTES: Final = 128_000  # of an unfinished message, before its heads are counted

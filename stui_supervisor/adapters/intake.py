@@ -27,6 +27,7 @@ from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import (
     CROWDED_PART,
     CROWDED_READ_BYTES,
+    HANDSHAKE_MAX_BYTES,
     INTAKE_LOOK_S,
     STREAM_GROWTH_BYTES,
     STREAM_LOOKS,
@@ -67,6 +68,7 @@ class Intake:
         self._in_clear = in_clear
         self._is_watched = False
         self._has_ended = False
+        self._max_bytes = HANDSHAKE_MAX_BYTES
         self._timer: asyncio.TimerHandle | None = None
         self._begin()
 
@@ -75,6 +77,10 @@ class Intake:
         self._timer = None
         self._is_watched = True
         self._readiness.watch(self._connection.fileno(), self._arrives)
+
+    def handshake_ended(self) -> None:
+        """What comes from now on is messages."""
+        self._max_bytes = UNFINISHED_MAX_BYTES
 
     def message_came(self) -> None:
         """What comes from now on belongs to the next one."""
@@ -132,7 +138,7 @@ class Intake:
 
     def _of_counted(self, taken_bytes: int, seen: bytes) -> str | None:
         """``taken_bytes`` are what libzmq has taken of the unfinished message."""
-        if taken_bytes > UNFINISHED_MAX_BYTES:
+        if taken_bytes > self._max_bytes:
             return ENDLESS
         return CROWDED if taken_bytes > CROWDED_READ_BYTES and self._is_crowded(seen) else None
 

@@ -167,7 +167,10 @@ class Wire:
     def _drain(self) -> None:
         ends = monotonic() + LOOP_TURN_S
         while self._is_read and not self.is_closed and _has_input(self._socket):
-            frames = self._message()
+            try:
+                frames = self._message()
+            except zmq.Again:
+                return  # of a message that was on its way when the connection broke libzmq tells all the same
             if frames is None:
                 self._fail(Failure(FailureKind.PROTOCOL, f"a message of more than {FRAMES_MAX} frames"))
                 return
@@ -211,7 +214,10 @@ class Wire:
                 self._descriptor = value
                 self._connection = look_into(value, self._port)
                 self._path = TcpPath.of(self._connection) if self._connection is not None and self._port else None
+                self._watch_intake()
             elif event & _UP:
+                if self._intake is not None:
+                    self._intake.handshake_ended()
                 if not self.outcome.done():
                     self.outcome.set_result(True)
             elif not self.outcome.done():
@@ -261,7 +267,6 @@ class Wire:
         """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
         if not self.is_closed:
             self._is_read = True
-            self._watch_intake()
             self._readiness.watch(self._descriptors[0], self._arrives)
             self._drain_later()  # the descriptor does not announce what has come before
 
@@ -270,13 +275,17 @@ class Wire:
             return
 
         def is_whole() -> bool:
-            has_input = _has_input(self._socket)
+            has_input = self._is_read and _has_input(self._socket)  # before that there is no message
             if has_input:  # to ask has used up what announced it
                 self._drain_later()
             return has_input
 
         def overrun(why: str) -> None:
-            self._fail(Failure(FailureKind.PROTOCOL, why))
+            if self.outcome.done():
+                self._fail(Failure(FailureKind.PROTOCOL, why))
+            else:  # no greeting, or none after it
+                self.ended_by = zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+                self.outcome.set_result(False)
 
         self._intake = Intake(self._connection, self._path, self._readiness, is_whole, overrun, in_clear=self._in_clear)
         self._intake.watch()

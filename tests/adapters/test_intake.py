@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -17,12 +18,19 @@ from stui_supervisor.failures import Failure, FailureKind
 from tests.support.flooding_peer import cost_of_hearing, flooding
 from tests.support.link_listener import TIMES, Heard
 from tests.support.publisher import Publisher
-from tests.support.strange_servers import ScriptedServer
+from tests.support.strange_servers import ScriptedServer, tcp_server
 from tests.support.watching import open_descriptors
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is the cost measured so")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can a connection be looked into")
 MB = 1_000_000
+
+
+def endless(peer: socket.socket, said: bytes) -> None:
+    batch = said * (65_536 // len(said))
+    with suppress(OSError):
+        while True:
+            peer.sendall(batch)
 
 
 @pytest.fixture
@@ -43,6 +51,15 @@ def test_a_message_without_an_end_costs_less_than_100_mb(kind: bytes, frame_byte
     with flooding(kind, frame_bytes) as endpoint:
         cost = cost_of_hearing(kind, endpoint)
     assert cost.failure == why
+    assert cost.grown_bytes < 100 * MB
+
+
+@linux
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", b"12:00:00 INFO something happened\n", b"\x02\x01x", b"\0"])
+def test_what_never_ends_in_place_of_a_greeting_costs_no_more(said: bytes) -> None:
+    with tcp_server(lambda peer: endless(peer, said)) as endpoint:
+        cost = cost_of_hearing(b"ROUTER", endpoint)
+    assert cost.failure.startswith("it says")
     assert cost.grown_bytes < 100 * MB
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from typing import Any, cast
 
 import zmq
@@ -14,8 +15,10 @@ from tests.support.scripted_zmq import ScriptedContext
 from tests.support.watching import until
 
 
-async def test_replies_that_are_there_at_the_end_are_handed_on_before_it() -> None:
-    context, readiness, heard = ScriptedContext(), Readiness(), list[Any]()
+@asynccontextmanager
+async def read(context: ScriptedContext, heard: list[Any]) -> AsyncIterator[None]:
+    """A connection that is up and read."""
+    readiness = Readiness()
     wire = Wire(
         heard.append,
         lambda _wire, failure: heard.append(failure),
@@ -31,8 +34,24 @@ async def test_replies_that_are_there_at_the_end_are_handed_on_before_it() -> No
         assert await wire.outcome
         wire.read()
         await asyncio.sleep(0)  # by now it has looked for what had come before
+        yield
+
+
+async def test_replies_that_are_there_at_the_end_are_handed_on_before_it() -> None:
+    context, heard = ScriptedContext(), list[Any]()
+    async with read(context, heard):
         context.one.messages += [[b"t", b"", b"first"], [b"t", b"", b"last words"]]
         context.happens(zmq.EVENT_DISCONNECTED)
         context.monitor.announced()  # the other socket's descriptor may be looked at later
         await until(lambda: Failure(FailureKind.RESET) in heard)
         assert heard == [[b"t", b"", b"first"], [b"t", b"", b"last words"], Failure(FailureKind.RESET)]
+
+
+async def test_a_message_that_is_told_and_not_given_keeps_no_end_from_being_told() -> None:
+    context, heard = ScriptedContext(), list[Any]()
+    async with read(context, heard):
+        context.one.messages += [[b"t", b"", b"first"], []]
+        context.happens(zmq.EVENT_DISCONNECTED)
+        context.monitor.announced()
+        await until(lambda: Failure(FailureKind.RESET) in heard)
+        assert heard == [[b"t", b"", b"first"], Failure(FailureKind.RESET)]

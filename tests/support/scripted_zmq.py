@@ -14,7 +14,10 @@ import zmq
 
 
 class ScriptedSocket:
-    """One whose ``messages`` are there to be read; its descriptor says so only when it is ``announced``."""
+    """One whose ``messages`` are there to be read; its descriptor says so only when it is ``announced``.
+
+    One without any frames is there, and is not given.
+    """
 
     def __init__(self) -> None:
         self.messages: deque[list[bytes]] = deque()
@@ -35,6 +38,8 @@ class ScriptedSocket:
 
     def recv(self, _flags: int) -> bytes:
         """The next frame."""
+        if not self.messages[0]:
+            raise zmq.Again
         frame, *rest = self.messages.popleft()
         self._has_more = bool(rest)
         if rest:
