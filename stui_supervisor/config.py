@@ -92,6 +92,7 @@ STREAM_LOOKS: Final = 10  # where nothing is counted: of so many looks in a row
 STREAM_PART: Final = 0.25  # so many saw something; while an image computes, none does
 STREAM_GROWTH_BYTES: Final = 150_000_000  # by which the process has grown meanwhile
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
+RECONNECT_NEVER_MS: Final = 1_000_000_000  # before libzmq itself would connect again: eleven days, or twice that
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
 HANDSHAKE_PINGS_MAX: Final = 4  # two dialects, each tried again once the other has shown itself
 DEADLINE_MAX_S: Final = 86_400.0  # the backend is told of no later deadline; nobody waits for such a one

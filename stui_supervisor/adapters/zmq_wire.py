@@ -21,7 +21,13 @@ from stui_supervisor.adapters.intake import Intake, look_into
 from stui_supervisor.adapters.ipc_owner import user_at
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpEnd, TcpPath
-from stui_supervisor.config import FRAMES_MAX, LOOP_TURN_S, MESSAGE_MAX_BYTES, RECEIVE_QUEUE_LENGTH
+from stui_supervisor.config import (
+    FRAMES_MAX,
+    LOOP_TURN_S,
+    MESSAGE_MAX_BYTES,
+    RECEIVE_QUEUE_LENGTH,
+    RECONNECT_NEVER_MS,
+)
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.path import PathSample
 from stui_supervisor.ports import LinkTimes
@@ -51,6 +57,10 @@ Options = Sequence[tuple[int, int | bytes]]
 
 class Wire:
     """One socket and its monitor.
+
+    It never reconnects, and is thrown away when its connection ends. With IMMEDIATE, and where RECONNECT_IVL is off
+    altogether, libzmq ends the queue between its thread and ours as soon as a connection breaks, also halfway through
+    a message, and then aborts the whole process when the rest is read (libzmq 4.3.5, an assertion in fq.cpp).
 
     ``received`` is called with each message from ``read`` on, ``lost`` when the peer of a connection that was up
     is gone, or says what is no message. ``outcome`` is True once it is up, False when it failed.
@@ -97,8 +107,8 @@ class Wire:
         self._heartbeat_timeout_s = times.heartbeat_timeout_s
         for option, value in (
             (zmq.LINGER, 0),
-            (zmq.IMMEDIATE, 1),
-            (zmq.RECONNECT_IVL, -1),
+            (zmq.IMMEDIATE, 0),
+            (zmq.RECONNECT_IVL, RECONNECT_NEVER_MS),
             (zmq.RCVHWM, RECEIVE_QUEUE_LENGTH),
             (zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES),
             (zmq.IPV6, 1),
@@ -117,6 +127,9 @@ class Wire:
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand over one message, or say that no peer takes it."""
+        if _has_input(self._monitor):  # once it is up a monitor has nothing to say but its end
+            asyncio.get_running_loop().call_soon(self._drain_monitor)
+            return False
         try:
             self._socket.send(token, _SNDMORE_DONTWAIT)
             self._socket.send(b"", _SNDMORE_DONTWAIT)
