@@ -95,8 +95,10 @@ class PlainLook:
             self._error = error.errno or errno.EIO
 
     def is_listening(self) -> bool | None:
-        """None while there is no answer yet; True also where something else than a refusal came."""
-        if self._socket is not None and self._error in _UNDECIDED:
+        """None while there is no answer yet, or no look could be made; True also for anything but a refusal."""
+        if self._socket is None:
+            return None
+        if self._error in _UNDECIDED:
             try:
                 self._error = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or self._end_to_end()
             except OSError as error:

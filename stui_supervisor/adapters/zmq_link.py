@@ -296,7 +296,7 @@ class ZmqConnection(ABC, Generic[L]):
     def _lost(self, wire: Wire, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
         if self._wire is wire:
-            self._end(failure)
+            self._end(failure._replace(is_here=wire.is_here and not self._endpoint.is_local))
 
     def _end(self, failure: Failure) -> None:
         listener, self._listener = self._listener, None

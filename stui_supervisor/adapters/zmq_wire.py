@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -82,7 +83,7 @@ class Wire:
         self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._readiness = readiness
         self.is_closed = False
-        self.is_connected = False
+        self.is_connected = self.is_here = False
         self.failure: Failure | None = None
         self.ended_by = 0
         self._descriptor: int | None = None
@@ -92,6 +93,7 @@ class Wire:
         self._in_clear = in_clear
         self._is_read = False
         self._is_due = False
+        self._pid = os.getpid()
         self._heartbeat_timeout_s = 0.0
         self._port = port
         self._socket = context.socket(kind)
@@ -127,6 +129,8 @@ class Wire:
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand over one message, or say that no peer takes it."""
+        if self._is_of_parent:
+            return False
         if _has_input(self._monitor):  # once it is up a monitor has nothing to say but its end
             asyncio.get_running_loop().call_soon(self._drain_monitor)
             return False
@@ -162,6 +166,8 @@ class Wire:
         if self.is_closed:
             return
         self.is_closed = True
+        if self._is_of_parent:
+            return
         if self._intake is not None:
             self._intake.close()
         if self._path is not None:
@@ -177,8 +183,15 @@ class Wire:
         if not self.outcome.done():
             self.outcome.cancel()
 
+    @property
+    def _is_of_parent(self) -> bool:
+        """True in a forked child: there each call of libzmq's would wait for ever, and the connection is another's."""
+        return os.getpid() != self._pid
+
     def _drain(self) -> None:
         ends = monotonic() + LOOP_TURN_S
+        if self._is_of_parent:
+            return
         while self._is_read and not self.is_closed and _has_input(self._socket):
             try:
                 frames = self._message()
@@ -219,7 +232,7 @@ class Wire:
             self._drain()
 
     def _drain_monitor(self) -> None:
-        while not self.is_closed and _has_input(self._monitor):
+        while not self.is_closed and not self._is_of_parent and _has_input(self._monitor):
             head, *_ = self._monitor.recv_multipart(_DONTWAIT)
             event, value = _EVENT.unpack(head)
             if event & _CONNECTED:
@@ -227,6 +240,7 @@ class Wire:
                 self._descriptor = value
                 self._connection = look_into(value, self._port)
                 self._path = TcpPath.of(self._connection) if self._connection is not None and self._port else None
+                self.is_here = self._connection is not None and bool(self._port) and _has_one_address(self._connection)
                 self._watch_intake()
             elif event & _UP:
                 if self._intake is not None:
@@ -288,7 +302,9 @@ class Wire:
             return
 
         def is_whole() -> bool:
-            has_input = self._is_read and _has_input(self._socket)  # before that there is no message
+            has_input = (
+                self._is_read and not self._is_of_parent and _has_input(self._socket)
+            )  # before that there is no message
             if has_input:  # to ask has used up what announced it
                 self._drain_later()
             return has_input
@@ -306,6 +322,14 @@ class Wire:
     def _fail(self, failure: Failure) -> None:
         self.failure = failure  # a connection that opens and breaks in one go is told in this order
         self._lost(self, failure)
+
+
+def _has_one_address(connection: socket.socket) -> bool:
+    """True where the other end is on this machine."""
+    try:
+        return bool(connection.getsockname()[0] == connection.getpeername()[0])
+    except OSError:
+        return False
 
 
 def _has_input(source: zmq.Socket[bytes]) -> bool:
