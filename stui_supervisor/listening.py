@@ -30,7 +30,7 @@ from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.masks import Masks
 from stui_supervisor.missed import Gaps
 from stui_supervisor.moment import Moment
-from stui_supervisor.policy import Backoff
+from stui_supervisor.policy import UNFINISHED, Backoff
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.publisher import named_by_image, named_by_user
@@ -201,7 +201,7 @@ class Listening:
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         is_local = self._publisher is not None and self._publisher.is_local
         limit_s = self._settings.attempt_timeout_max_s
-        may_be_far = failure.kind is FailureKind.NOT_ZEROMQ and self._backoff.attempt_timeout() < limit_s
+        may_be_far = failure.kind in UNFINISHED and self._backoff.attempt_timeout() < limit_s
         if self._gaps.present.has_worked or may_be_far or now.monotonic_s < self._judged_from:
             wait_s = self._backoff.next_wait(failure, is_local=is_local, now=now.monotonic_s)
             self._enter(_Phase.WAITING, now.monotonic_s + wait_s)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 
-_UNFINISHED: Final = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)
+UNFINISHED: Final = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)
 
 
 class Backoff:
@@ -38,7 +38,7 @@ class Backoff:
         curve = FAILURES[failure.kind].curve
         if curve is None:
             raise AssertionError(f"{failure.kind} is not tried again")
-        if failure.kind in _UNFINISHED:
+        if failure.kind in UNFINISHED:
             self._slow_attempts += 1  # a handshake over a far line needs longer than a connection
         return self._rng.uniform(0.0, self._longest_wait(curve, is_local=is_local, now=now))
 

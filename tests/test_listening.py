@@ -27,6 +27,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.listening import Listening
+from stui_supervisor.policy import UNFINISHED
 from stui_supervisor.profile import Profile
 from stui_supervisor.trust import Trust
 from tests.support.core_world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
@@ -451,10 +452,11 @@ def test_what_comes_quietly_for_hours_makes_no_gap() -> None:
     assert gaps(ear.done) == []
 
 
-def test_a_publisher_that_may_only_be_far_is_given_more_time_before_it_is_tried_rarely() -> None:
+@pytest.mark.parametrize("kind", UNFINISHED)
+def test_a_publisher_that_may_only_be_far_is_given_more_time_before_it_is_tried_rarely(kind: FailureKind) -> None:
     ear = Ear()
     ear.begin()
-    slow, times = Failure(FailureKind.NOT_ZEROMQ), []
+    slow, times = Failure(kind), []
     for _ in range(3):
         ear.until_asked()
         times.append(only(Subscribe, ear.done)[-1].timeout_s)

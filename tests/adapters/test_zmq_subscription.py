@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -227,3 +228,12 @@ async def test_subscriptions_made_and_left_in_every_way_leave_no_descriptor(
             if number == 20:
                 baseline = open_descriptors()
         await until(lambda: open_descriptors() <= baseline)
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
+def test_connections_that_end_in_the_middle_of_bursts_do_no_harm_to_the_process(seconds: int) -> None:
+    words = [sys.executable, "-m", "tests.support.bursting_publisher", f"{seconds}"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds + 40)
+    bursts, _, wrong = ended.stdout.partition(" ")
+    assert (ended.returncode, ended.stderr, wrong) == (0, "", "[]\n")
+    assert int(bursts) > 20

@@ -24,7 +24,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
 from tests.support.link_listener import TIMES, Heard
 
-_GREETING: Final = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+GREETING: Final = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _MORE, _LONG = 1, 2
 _BATCH_BYTES: Final = 200_000
 _AT_ONCE: Final = 0.0
@@ -64,13 +64,18 @@ def cost_of_hearing(kind: bytes, endpoint: str) -> Cost:
     return Cost(*json.loads(run.stdout))
 
 
+def ready(kind: bytes) -> bytes:
+    """The command by which a socket of this kind ends its half of a handshake."""
+    said = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
+    return bytes((4, len(said))) + said
+
+
 def _serve(server: socket.socket, kind: bytes, frame_bytes: int, pause_s: float, stopped: threading.Event) -> None:
     with suppress(OSError):
         connection, _ = server.accept()
         with connection:
-            connection.sendall(_GREETING)
-            ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
-            connection.sendall(bytes((4, len(ready))) + ready)
+            connection.sendall(GREETING)
+            connection.sendall(ready(kind))
             connection.recv(1_000)
             stopped.wait(0.5)
             frame = _frame(frame_bytes)

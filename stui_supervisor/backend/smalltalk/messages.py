@@ -26,7 +26,12 @@ from stui_supervisor.backend.smalltalk.values import (
 )
 from stui_supervisor.config import EVALUATOR_MAX_BITS, EVALUATOR_MAX_DELAY_S, INTEGER_MAX_DIGITS
 
-CLASSES: Final = {name: ClassNamed(name) for name in ("Delay", "String")}
+# Each that a value of ours may have: what is a variable's value has to be readable again.
+_CLASS_NAMES: Final = (
+    *("Delay", "String", "ByteString", "WideString", "ByteSymbol", "Character", "True", "False", "UndefinedObject"),
+    *("SmallInteger", "LargePositiveInteger", "LargeNegativeInteger", "Float", "Fraction"),
+)
+CLASSES: Final = {name: ClassNamed(name) for name in _CLASS_NAMES}
 Method = Callable[..., Any]
 _INTEGER_TEXT: Final = re.compile(r"-?[0-9]+\Z")
 

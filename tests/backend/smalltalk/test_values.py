@@ -124,3 +124,30 @@ def test_a_full_workspace_keeps_what_it_has() -> None:
 def test_long_names_fill_a_workspace_too() -> None:
     with pytest.raises(EvaluationError, match=f"too full to keep {'x' * 40}$"):
         Workspace().assign("x" * 1_000_000, 1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        2**70,
+        -(2**70),
+        1.5,
+        Fraction(1, 3),
+        "a",
+        "\u4e00",
+        Symbol("a"),
+        Character("a"),
+        True,
+        False,
+        None,
+        Delay(1.0),
+    ],
+    ids=class_name,
+)
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_a_class_is_code_that_gives_it_back(value: Value, levels: int) -> None:
+    workspace = Workspace()
+    workspace.assign("v", value)
+    kind = evaluate("v" + " class" * levels, workspace, wait=lambda _: None)
+    assert evaluate(source(kind), Workspace(), wait=lambda _: None) == kind
