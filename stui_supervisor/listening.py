@@ -17,7 +17,9 @@ from typing import Final
 from stui_supervisor.config import (
     LINK_GRACE_S,
     NOTIFICATIONS_GRACE_S,
+    NOTIFICATIONS_NEW_S,
     NOTIFICATIONS_RETRY_MAX_S,
+    NOTIFICATIONS_RETRY_S,
     STALL_S,
     Settings,
 )
@@ -199,6 +201,7 @@ class Listening:
         if self._phase is _Phase.OPEN:
             self._gaps.present.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
+        self._gaps.present.not_begun(now, is_nobody=failure.kind is FailureKind.REFUSED)
         is_local = self._publisher is not None and self._publisher.is_local
         limit_s = self._settings.attempt_timeout_max_s
         may_be_far = failure.kind in UNFINISHED and self._backoff.attempt_timeout() < limit_s
@@ -206,7 +209,10 @@ class Listening:
             wait_s = self._backoff.next_wait(failure, is_local=is_local, now=now.monotonic_s)
             self._enter(_Phase.WAITING, now.monotonic_s + wait_s)
             return []
-        self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(NOTIFICATIONS_RETRY_MAX_S))
+        self._backoff.begin_outage(now.monotonic_s)
+        is_new = self._backoff.outage_s(now.monotonic_s) < NOTIFICATIONS_NEW_S
+        longest_s = NOTIFICATIONS_RETRY_S if is_new else NOTIFICATIONS_RETRY_MAX_S
+        self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(longest_s))
         message = f"nobody publishes at {self._publisher}: {self._masks.failure(failure)}"
         return self._tell_once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
 

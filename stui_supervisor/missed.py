@@ -171,6 +171,11 @@ class Gap:
         self._looked_at = now.monotonic_s
         return True
 
+    def not_begun(self, now: Moment, *, is_nobody: bool) -> None:
+        """A first subscription did not come about; with ``is_nobody`` nothing can have been published before."""
+        if not self.has_worked and (is_nobody or self._began is None):
+            self._began = Known(now, None, self.delay_s)
+
     def broken(self) -> None:
         """The subscription has ended, and what was on its way to it is gone."""
         if self._arrivals is not None:
