@@ -48,6 +48,7 @@ class Intake:
     """Watches one connection from ``watch`` until ``close``; ``overrun`` is told once why it has to end.
 
     ``is_whole`` is asked whether libzmq has a whole message for us. ``in_clear``: nothing is encrypted.
+    With ``rests`` nothing comes but what is expected, and heartbeats.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Intake:
         overrun: Callable[[str], None],
         *,
         in_clear: bool,
+        rests: bool,
     ) -> None:
         self._connection = connection
         self._path = path
@@ -66,11 +68,30 @@ class Intake:
         self._is_whole = is_whole
         self._overrun = overrun
         self._in_clear = in_clear
+        self._rests = rests
         self._is_watched = False
+        self._is_expecting = True  # the handshake
         self._has_ended = False
         self._max_bytes = HANDSHAKE_MAX_BYTES
         self._timer: asyncio.TimerHandle | None = None
         self._begin()
+
+    def expect(self) -> None:
+        """Something is to come."""
+        self._is_expecting = True
+        if not self._is_watched and self._timer is None and not self._has_ended:
+            self.watch()
+
+    def rest_if_idle(self) -> None:
+        """The connection was just looked at. While nothing is to come each heartbeat would wake this process.
+
+        So then what comes unasked is seen here only, at the next look at an idle link, two seconds later at most.
+        """
+        if self._rests and self._path is not None and not self._is_expecting and self._timer is None:
+            if self._path.unfinished_bytes > HANDSHAKE_MAX_BYTES:
+                self.expect()
+            else:
+                self._look_away()
 
     def watch(self) -> None:
         """Be told when something comes."""
@@ -84,6 +105,7 @@ class Intake:
 
     def message_came(self) -> None:
         """What comes from now on belongs to the next one."""
+        self._is_expecting = False
         self._begin()
         if self._path is not None:
             self._path.message_came()

@@ -91,6 +91,7 @@ class Wire:
         self._path: TcpPath | None = None
         self._intake: Intake | None = None
         self._in_clear = in_clear
+        self._rests = kind == zmq.DEALER
         self._is_read = False
         self._is_due = False
         self._pid = os.getpid()
@@ -140,6 +141,8 @@ class Wire:
             self._socket.send(body, _DONTWAIT)
         except zmq.ZMQError:
             return False
+        if self._intake is not None:
+            self._intake.expect()
         # The descriptor tells edges only, and sending may have used up one that announced a reply.
         if _has_input(self._socket):
             self._drain_later()
@@ -147,7 +150,10 @@ class Wire:
 
     def look(self) -> PathSample | None:
         """What the kernel knows of the connection."""
-        return None if self._path is None else self._path.look()
+        sample = None if self._path is None else self._path.look()
+        if self._intake is not None:
+            self._intake.rest_if_idle()
+        return sample
 
     def has_more(self) -> bool:
         """True while messages wait that were not handed on; they come later."""
@@ -316,7 +322,9 @@ class Wire:
                 self.ended_by = zmq.Event.HANDSHAKE_FAILED_PROTOCOL
                 self.outcome.set_result(False)
 
-        self._intake = Intake(self._connection, self._path, self._readiness, is_whole, overrun, in_clear=self._in_clear)
+        self._intake = Intake(
+            self._connection, self._path, self._readiness, is_whole, overrun, in_clear=self._in_clear, rests=self._rests
+        )
         self._intake.watch()
 
     def _fail(self, failure: Failure) -> None:

@@ -75,7 +75,7 @@ def test_what_no_name_can_hold_does_no_harm() -> None:
     assert line(["\ud800"]) == r"$'\355\240\200'"
 
 
-@pytest.mark.skipif(os.name != "nt", reason="only Windows reads a command line so")
+@pytest.mark.skipif(os.name != "nt", reason="only on Windows is a command line read so")
 def test_on_windows_a_program_reads_the_same_words() -> None:
     words = ['C:\\a home\\it\'s "here"\\', "--home", "C:\\Größe\\"]
     read = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tests.support.figures import figures
 from tests.support.loop_turns import turns_of
 from tests.support.watching import LIMIT_S, until
 
-TURN_MAX_S = 0.015  # on a quiet machine it is below 5 ms, which is promised; this one may be busy
+# On a quiet machine it is below 5 ms, which is promised; this one may be busy, or count the lines that are run.
+TURN_MAX_S = 0.015 if sys.gettrace() is None else 0.060
 TRIES = 5
 LARGE_REPLIES = 5  # above 1 MB, each of which takes a turn to read: three that give the work back, two to a push
 
