@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -45,6 +46,7 @@ class Driver:
         self._inputs: deque[Input] = deque()
         self._busy = False
         self._has_ended = False
+        self._pid = os.getpid()
         self._left = asyncio.Event()
         self._arming: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -94,8 +96,8 @@ class Driver:
         return Moment(self._outside.clock.monotonic(), self._outside.clock.utc())
 
     def feed(self, event: Input) -> None:
-        """Tell the core, and do what it says; from the event loop only. After the end: nothing."""
-        if self._has_ended:
+        """Tell the core, and do what it says; from the event loop only. Nothing after the end, or in a forked child."""
+        if self._has_ended or os.getpid() != self._pid:
             return  # the core may run for another driver by now
         self._inputs.append(event)
         if self._busy:
@@ -345,6 +347,8 @@ class Driver:
 
     def _ring(self) -> None:
         self._timer = None
+        if os.getpid() != self._pid:
+            return
         self._is_ringing = True
         try:
             self._tend_log()

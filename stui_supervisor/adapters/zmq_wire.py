@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -94,7 +93,6 @@ class Wire:
         self._rests = kind == zmq.DEALER
         self._is_read = False
         self._is_due = False
-        self._pid = os.getpid()
         self._heartbeat_timeout_s = 0.0
         self._port = port
         self._socket = context.socket(kind)
@@ -130,9 +128,9 @@ class Wire:
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand over one message, or say that no peer takes it."""
-        if self._is_of_parent:
+        if self._readiness.is_of_parent:
             return False
-        if _has_input(self._monitor):  # once it is up a monitor has nothing to say but its end
+        if self._has_input(self._monitor):  # once it is up a monitor has nothing to say but its end
             asyncio.get_running_loop().call_soon(self._drain_monitor)
             return False
         try:
@@ -144,7 +142,7 @@ class Wire:
         if self._intake is not None:
             self._intake.expect()
         # The descriptor tells edges only, and sending may have used up one that announced a reply.
-        if _has_input(self._socket):
+        if self._has_input(self._socket):
             self._drain_later()
         return True
 
@@ -157,7 +155,7 @@ class Wire:
 
     def has_more(self) -> bool:
         """True while messages wait that were not handed on; they come later."""
-        if self.is_closed or not _has_input(self._socket):
+        if self.is_closed or not self._has_input(self._socket):
             return False
         self._drain_later()  # to ask has used up what announced them
         return True
@@ -172,8 +170,8 @@ class Wire:
         if self.is_closed:
             return
         self.is_closed = True
-        if self._is_of_parent:
-            return
+        if self._readiness.is_of_parent:
+            return  # it is another's, see _has_input
         if self._intake is not None:
             self._intake.close()
         if self._path is not None:
@@ -189,16 +187,9 @@ class Wire:
         if not self.outcome.done():
             self.outcome.cancel()
 
-    @property
-    def _is_of_parent(self) -> bool:
-        """True in a forked child: there each call of libzmq's would wait for ever, and the connection is another's."""
-        return os.getpid() != self._pid
-
     def _drain(self) -> None:
         ends = monotonic() + LOOP_TURN_S
-        if self._is_of_parent:
-            return
-        while self._is_read and not self.is_closed and _has_input(self._socket):
+        while self._is_read and not self.is_closed and self._has_input(self._socket):
             try:
                 frames = self._message()
             except zmq.Again:
@@ -238,7 +229,7 @@ class Wire:
             self._drain()
 
     def _drain_monitor(self) -> None:
-        while not self.is_closed and not self._is_of_parent and _has_input(self._monitor):
+        while not self.is_closed and self._has_input(self._monitor):
             head, *_ = self._monitor.recv_multipart(_DONTWAIT)
             event, value = _EVENT.unpack(head)
             if event & _CONNECTED:
@@ -285,10 +276,9 @@ class Wire:
     @property
     def received_bytes(self) -> int | None:
         """What has come so far; 0 where no kernel tells, and None where it was asked when all was over already."""
-        if self._path is None:
-            return None if sys.platform == "linux" and self._port else 0
-        sample = self._path.look()
-        return sample.received_bytes if sample is not None else None
+        if self._path is None and (sys.platform != "linux" or not self._port):
+            return 0
+        return self.came_bytes
 
     def peer_user(self) -> int:
         """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""
@@ -308,9 +298,7 @@ class Wire:
             return
 
         def is_whole() -> bool:
-            has_input = (
-                self._is_read and not self._is_of_parent and _has_input(self._socket)
-            )  # before that there is no message
+            has_input = self._is_read and self._has_input(self._socket)  # what comes before is not read
             if has_input:  # to ask has used up what announced it
                 self._drain_later()
             return has_input
@@ -327,6 +315,10 @@ class Wire:
         )
         self._intake.watch()
 
+    def _has_input(self, source: zmq.Socket[bytes]) -> bool:
+        """Not in a forked child, where each call of libzmq's would wait for ever."""
+        return not self._readiness.is_of_parent and bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
+
     def _fail(self, failure: Failure) -> None:
         self.failure = failure  # a connection that opens and breaks in one go is told in this order
         self._lost(self, failure)
@@ -338,7 +330,3 @@ def _has_one_address(connection: socket.socket) -> bool:
         return bool(connection.getsockname()[0] == connection.getpeername()[0])
     except OSError:
         return False
-
-
-def _has_input(source: zmq.Socket[bytes]) -> bool:
-    return bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
