@@ -35,7 +35,7 @@ def summary_of(status: Status, *, trigger: str | None, hint: str, now: datetime)
         case State.RESTORING:
             return f"Reading what was stored{since}; then a link is made{where}."
         case State.CONNECTING:
-            return f"Making a first link{where}{since}{why}; {_next_attempt(status)}."
+            return f"Making a first link{where}{since}{why}; {next_attempt(status)}."
         case State.CONNECTED:
             return f"Linked{where}{since}, and the image answers; requests go through."
         case State.DEGRADED:
@@ -43,7 +43,7 @@ def summary_of(status: Status, *, trigger: str | None, hint: str, now: datetime)
                 f"Linked{where}, with trouble{since}{why}; {_DEGRADED.get(status.degraded_reason, 'the link is kept')}."
             )
         case State.RECOVERING:
-            return f"No link{where}{since}{why}; {_next_attempt(status)}."
+            return f"No link{where}{since}{why}; {next_attempt(status)}."
         case State.DISCONNECTED:
             return _disconnected(status, f"{where}{since}", why, trigger, hint)
 
@@ -64,7 +64,8 @@ def _disconnected(status: Status, where: str, why: str, trigger: str | None, hin
             return f"No link{where}{why}; the next start links again."
 
 
-def _next_attempt(status: Status) -> str:
+def next_attempt(status: Status) -> str:
+    """What comes next where a link is wanted and there is none."""
     if status.failure is FailureKind.BUSY_HANDSHAKE:
         return "the image is waited for"
     if status.failure is FailureKind.REFUSED and status.next_attempt_in_s == 0.0:

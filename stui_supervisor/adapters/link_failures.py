@@ -9,6 +9,7 @@ what was seen is said.
 from __future__ import annotations
 
 import errno
+import os
 from typing import Final
 
 import zmq
@@ -82,7 +83,9 @@ async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Fail
 
 def not_made(error: OSError) -> Failure:
     """What the system says of a connection that was not made."""
-    return Failure(_kind_of(error), error.strerror or str(error))
+    # An event loop puts words and an address of its own in place of the system's; Windows has them only there.
+    words = os.strerror(error.errno) if os.name == "posix" and error.errno else error.strerror
+    return Failure(_kind_of(error), words or str(error))
 
 
 def _misfit(seen: Seen, curve: CurveKeys | None, kind: int) -> Failure | None:

@@ -16,9 +16,9 @@ from stui_supervisor.config import LIVE_INTERVAL_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import Event, Transition
-from stui_supervisor.failures import FailureKind
 from stui_supervisor.printable import printable
 from stui_supervisor.states import State, Trigger
+from stui_supervisor.summary import next_attempt
 from stui_supervisor.supervisor import Supervisor
 
 
@@ -102,9 +102,7 @@ async def _keep_live(supervisor: Supervisor, terminal: Terminal) -> None:
         status = supervisor.status()
         lasted_s = (datetime.now(UTC) - status.since).total_seconds()
         text = f"{terminal.paint(status.state, STATE_COLOURS[status.state])} for {lasted_s:.0f} s"
-        if status.next_attempt_in_s == 0.0 and status.failure is FailureKind.REFUSED:
-            text += f", attempt {status.attempt} as soon as somebody listens there"
-        elif status.next_attempt_in_s is not None:
-            text += f", attempt {status.attempt} in {status.next_attempt_in_s:.1f} s"
+        if status.next_attempt_in_s is not None:
+            text += f", {next_attempt(status)}"
         terminal.live(text)
         await asyncio.sleep(LIVE_INTERVAL_S)

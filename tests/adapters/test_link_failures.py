@@ -165,7 +165,8 @@ async def test_a_peer_that_begins_a_handshake_and_hangs_up_is_not_said_to_speak_
     ],
 )
 def test_a_host_is_called_out_of_reach_only_where_the_system_says_so(error: OSError, kind: FailureKind) -> None:
-    assert not_made(error) == Failure(kind, error.strerror or "")
+    said = os.strerror(error.errno or 0) if os.name == "posix" else error.strerror
+    assert not_made(error) == Failure(kind, said or "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what has come")

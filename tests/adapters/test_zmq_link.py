@@ -218,7 +218,7 @@ async def test_the_reason_of_a_failure_is_the_systems(transport: ZmqTransport) -
         pass
     refused = await failure_at(transport, endpoint)
     assert refused.kind is FailureKind.REFUSED
-    assert ("refused" if sys.platform == "win32" else "Connect call failed") in refused.message
+    assert ("refused" if sys.platform == "win32" else "Connection refused") in refused.message
     unknown = await failure_at(transport, "tcp://no-such-host.invalid:5555", TIMES)
     assert unknown.kind is FailureKind.NAME_NOT_FOUND
 
