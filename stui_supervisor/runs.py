@@ -118,7 +118,7 @@ class Runs:
             self.driver = self._make_driver(self.audience)
             self._owner = Owner(asyncio.get_running_loop(), threading.get_ident(), os.getpid())
             self.audience.begin()
-            _begun.add(self)
+            _tend_to_the_end(self)
             self.driver.feed(event)
 
     async def stop(self) -> None:
@@ -197,7 +197,14 @@ def end_what_was_left() -> None:
         runs.let_go_if_left()
 
 
-@atexit.register
+def _tend_to_the_end(runs: Runs) -> None:
+    """See to it that a run is ended where the program ends without doing so."""
+    if not _begun:
+        atexit.unregister(_end_at_exit)
+        atexit.register(_end_at_exit)
+    _begun.add(runs)
+
+
 def _end_at_exit() -> None:
     for runs in list(_begun):
         runs.let_go_at_exit()

@@ -25,10 +25,13 @@ from typing import Final
 from stui_supervisor.adapters.readiness import Readiness
 from stui_supervisor.adapters.tcp_path import TcpPath
 from stui_supervisor.config import (
+    CROWDED_FROM_BYTES,
+    CROWDED_LOOKS,
     CROWDED_PART,
     CROWDED_READ_BYTES,
     HANDSHAKE_MAX_BYTES,
     INTAKE_LOOK_S,
+    PEEK_BYTES,
     STREAM_GROWTH_BYTES,
     STREAM_LOOKS,
     STREAM_PART,
@@ -37,10 +40,7 @@ from stui_supervisor.config import (
 
 ENDLESS: Final = "a message without an end"
 CROWDED: Final = "a message of very many frames"
-_PEEK_BYTES: Final = 65_536
 _NOT_IN_JSON: Final = bytes(range(9))  # the flags of a frame, and most of the bytes of a long frame's size
-_TELLING_BYTES: Final = 1_000  # fewer tell nothing
-_CROWDED_LOOKS: Final = 3  # one may see whole messages that libzmq has had no time for
 _INT: Final = struct.Struct("=i")
 
 
@@ -166,7 +166,7 @@ class Intake:
 
     def _of_uncounted(self, seen: bytes) -> str | None:
         self._crowded_looks += self._is_crowded(seen)
-        if self._crowded_looks >= _CROWDED_LOOKS:
+        if self._crowded_looks >= CROWDED_LOOKS:
             return CROWDED
         if not self._full_looks and not seen:
             return None
@@ -183,7 +183,7 @@ class Intake:
 
     def _is_crowded(self, seen: bytes) -> bool:
         heads = len(seen) - len(seen.translate(None, _NOT_IN_JSON))
-        return self._in_clear and len(seen) >= _TELLING_BYTES and heads > CROWDED_PART * len(seen)
+        return self._in_clear and len(seen) >= CROWDED_FROM_BYTES and heads > CROWDED_PART * len(seen)
 
     def _peek(self) -> tuple[int, bytes]:
         """How many bytes libzmq has not taken yet, and the first of them."""
@@ -192,7 +192,7 @@ class Intake:
 
         try:
             waiting = _INT.unpack(fcntl.ioctl(self._connection, termios.FIONREAD, bytes(_INT.size)))[0]
-            seen = self._connection.recv(_PEEK_BYTES, socket.MSG_PEEK)
+            seen = self._connection.recv(PEEK_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
             return 0, b""
         except OSError:
