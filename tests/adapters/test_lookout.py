@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.support.names import names
 from tests.support.watching import open_descriptors, settle, until
 
 LOOPBACK = "127.0.0.1"
-SOME_LOOKS_S = 0.3
+SOME_LOOKS = 5
 needs_ipc = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system's Python has no IPC sockets")
 
 Seen = list[tuple[Endpoint, bool | None]]
@@ -31,6 +32,20 @@ def port() -> Iterator[int]:
     with socket.socket() as bound:
         bound.bind((LOOPBACK, 0))
         yield bound.getsockname()[1]
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Where each look that is made now goes."""
+    made: list[Any] = []
+
+    class Counted(socket.socket):
+        def connect_ex(self, where: Any, /) -> int:
+            made.append(where)
+            return super().connect_ex(where)
+
+    monkeypatch.setattr(socket, "socket", Counted)
+    return made
 
 
 @pytest.fixture
@@ -62,13 +77,17 @@ async def first(watcher: SharedLookout, *endpoints: Endpoint) -> Seen:
     return seen
 
 
-async def test_nobody_is_told_once_however_often_it_is_looked(watching: list[SharedLookout], port: int) -> None:
+async def test_nobody_is_told_once_however_often_it_is_looked(
+    watching: list[SharedLookout], port: int, looks: list[Any]
+) -> None:
     seen = watch(watching[0], at(port))
-    await asyncio.sleep(SOME_LOOKS_S)
+    await until(lambda: len(looks) >= SOME_LOOKS)
     assert seen == [(at(port), False)]
 
 
-async def test_whoever_comes_to_listen_is_seen_and_then_left_alone(watching: list[SharedLookout], port: int) -> None:
+async def test_whoever_comes_to_listen_is_seen_and_then_left_alone(
+    watching: list[SharedLookout], port: int, looks: list[Any]
+) -> None:
     seen = await first(watching[0], at(port))
     with socket.create_server((LOOPBACK, 0)) as server:
         here = at(server.getsockname()[1])
@@ -79,31 +98,25 @@ async def test_whoever_comes_to_listen_is_seen_and_then_left_alone(watching: lis
         peer, _ = await loop.sock_accept(server)
         with peer:
             assert await loop.sock_recv(peer, 1) == b""
-        await asyncio.sleep(SOME_LOOKS_S)
+        looks.clear()
+        await until(lambda: len(looks) >= SOME_LOOKS)
         with pytest.raises(BlockingIOError):
             server.accept()
     assert seen == [(at(port), False), (here, True)]
 
 
 async def test_what_others_have_seen_is_told_at_once_and_looked_for_once(
-    watching: list[SharedLookout], port: int, monkeypatch: pytest.MonkeyPatch
+    watching: list[SharedLookout], port: int, looks: list[Any]
 ) -> None:
-    looks: list[object] = []
-
-    class Counted(socket.socket):
-        def connect_ex(self, where: Any, /) -> int:
-            looks.append(where)
-            return super().connect_ex(where)
-
-    monkeypatch.setattr(socket, "socket", Counted)
     await first(watching[0], at(port))
     before = len(looks)
     others = [await first(watcher, at(port)) for watcher in watching[1:]]
     assert others == [[(at(port), False)]] * 2
     assert len(looks) - before <= 1
     looks.clear()
-    await asyncio.sleep(SOME_LOOKS_S)
-    assert 1 <= len(looks) <= SOME_LOOKS_S / LOOK_MIN_S
+    began = time.monotonic()
+    await until(lambda: len(looks) >= SOME_LOOKS)
+    assert time.monotonic() - began >= (SOME_LOOKS - 1) * LOOK_MIN_S
 
 
 async def test_all_who_wait_for_somebody_are_told(watching: list[SharedLookout]) -> None:
@@ -152,14 +165,15 @@ async def test_a_name_that_leads_to_another_address_by_now_is_followed(watching:
 
 @needs_ipc
 async def test_an_ipc_socket_is_looked_at_whether_it_is_there_left_behind_or_in_use(
-    watching: list[SharedLookout], tmp_path: Path
+    watching: list[SharedLookout], tmp_path: Path, looks: list[Any]
 ) -> None:
     path = tmp_path / "socket"
     here = Endpoint("ipc", path=str(path))
     seen = await first(watching[0], here)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
-        await asyncio.sleep(SOME_LOOKS_S)
+        looks.clear()
+        await until(lambda: len(looks) >= SOME_LOOKS)
         assert seen == [(here, False)]
         server.listen()
         await until(lambda: len(seen) > 1)
