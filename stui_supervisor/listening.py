@@ -129,7 +129,7 @@ class Listening:
         is_for_here = profile.notifications is None and link.is_loopback and publisher.is_named_loopback
         is_here_if_link_is = profile.notifications is None and link.is_named_loopback and publisher.scheme == "ipc"
         self._trust = Trust(is_for_here or is_here_if_link_is, profile.ipc_owner if publisher.scheme == "ipc" else None)
-        self._told.discard("notifications_unheard")
+        self._told.discard(ProblemCode.NOTIFICATIONS_UNHEARD)
         self._backoff.reset()
         return self._subscribe_again(now)
 
@@ -213,7 +213,7 @@ class Listening:
         is_new = self._backoff.outage_s(now.monotonic_s) < NOTIFICATIONS_NEW_S
         longest_s = NOTIFICATIONS_RETRY_S if is_new else NOTIFICATIONS_RETRY_MAX_S
         self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(longest_s))
-        message = f"nobody publishes at {self._publisher}: {self._masks.failure(failure)}"
+        message = f"no notifications from {self._publisher}: {self._masks.failure(failure)}"
         return self._tell_once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
 
     def hurry(self, now: Moment) -> list[Effect]:

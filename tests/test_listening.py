@@ -598,7 +598,7 @@ def test_a_publisher_that_was_never_there_is_told_once_and_asked_rarely() -> Non
     (problem,) = told(Problem, ear.done)
     assert (problem.code, problem.message) == (
         "notifications_unheard",
-        f"nobody publishes at {PUBLISHER}: nothing listens there",
+        f"no notifications from {PUBLISHER}: nothing listens there",
     )
     assert 3_600 / NOTIFICATIONS_RETRY_MAX_S < ear.number < 5 * 3_600 / NOTIFICATIONS_RETRY_MAX_S
 
@@ -704,5 +704,5 @@ def test_a_name_that_leads_elsewhere_is_told_once_and_tried_again() -> None:
     assert isinstance(told, Announce)
     assert isinstance(told.event, Problem)
     assert told.event.message == (
-        "nobody publishes at tcp://localhost:6000: the host cannot be reached (localhost leads to 192.0.2.1 here)"
+        "no notifications from tcp://localhost:6000: the host cannot be reached (localhost leads to 192.0.2.1 here)"
     )

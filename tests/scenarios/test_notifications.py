@@ -137,7 +137,7 @@ async def test_a_publisher_that_was_never_there_is_one_problem_and_no_reason_to_
     async with supervised(publisher, tmp_path) as (supervisor, stream):
         problem = await next_of(stream, Problem)
         assert problem.code == "notifications_unheard"
-        assert problem.message.startswith(f"nobody publishes at {publisher.endpoint}: nothing listens there")
+        assert problem.message.startswith(f"no notifications from {publisher.endpoint}: nothing listens there")
         assert supervisor.state is State.CONNECTED
 
 
