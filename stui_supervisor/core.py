@@ -137,6 +137,7 @@ class Core(Notified):
                 self._effects += self._session.save_if_due(now.monotonic_s)
         else:
             self._effects += self._session.save_after_end()
+        self._present.settle(**self._mended())
         return self._effects
 
     def runs_in(self, pid: int) -> None:

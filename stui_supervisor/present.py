@@ -45,27 +45,27 @@ class Present:
         if code in (*_OF_STORE, *OF_RUN, ProblemCode.PROFILE_NOT_READABLE):
             self._noted[code, message] = PresentProblem(code=code, message=message, hint=hint, since=at)
 
-    def saved(self) -> None:
-        """The disk has taken everything."""
-        self._forget(*_OF_STORE)
-
-    def profile_read(self) -> None:
-        """The profile is known."""
-        self._forget(ProblemCode.PROFILE_NOT_READABLE)
-
-    def with_link(self, status: Status, rejection: ConnectionRejected | None) -> tuple[PresentProblem, ...]:
-        """All that is wrong, the link first; what keeps it away is listed once."""
-        link = _of_link(status, rejection)
-        is_consequence = link is not None and link.code is FailureKind.PROFILE and self._has_profile
-        return (*((link,) if link is not None and not is_consequence else ()), *self._noted.values())
-
-    @property
-    def _has_profile(self) -> bool:
-        return any(code is ProblemCode.PROFILE_NOT_READABLE for code, _ in self._noted)
-
-    def _forget(self, *codes: ProblemCode) -> None:
+    def settle(self, *, is_store_ok: bool, is_profile_known: bool) -> None:
+        """What the disk and the profile have mended by now is over."""
         if self._noted:
-            self._noted = {key: value for key, value in self._noted.items() if key[0] not in codes}
+            over = _over(is_store_ok=is_store_ok, is_profile_known=is_profile_known)
+            self._noted = {key: value for key, value in self._noted.items() if key[0] not in over}
+
+    def with_link(
+        self, status: Status, rejection: ConnectionRejected | None, *, is_store_ok: bool, is_profile_known: bool
+    ) -> tuple[PresentProblem, ...]:
+        """All that is wrong, the link first; what keeps it away is listed once."""
+        over = _over(is_store_ok=is_store_ok, is_profile_known=is_profile_known)
+        noted = tuple(value for (code, _), value in self._noted.items() if code not in over)
+        link = _of_link(status, rejection)
+        has_profile = any(each.code is ProblemCode.PROFILE_NOT_READABLE for each in noted)
+        is_consequence = link is not None and link.code is FailureKind.PROFILE and has_profile
+        return (*((link,) if link is not None and not is_consequence else ()), *noted)
+
+
+def _over(*, is_store_ok: bool, is_profile_known: bool) -> tuple[ProblemCode, ...]:
+    """What cannot be wrong where these are right."""
+    return (*(_OF_STORE if is_store_ok else ()), *((ProblemCode.PROFILE_NOT_READABLE,) if is_profile_known else ()))
 
 
 def lasts(began: datetime, now: datetime) -> bool:

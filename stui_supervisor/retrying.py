@@ -102,11 +102,10 @@ class Retrying(Turn, ABC):
             store_ok=self._session.is_store_ok and self._reading.failure is None,
             work=self._work,
         )
-        if self._session.is_store_ok:
-            self._present.saved()
-        if self._reading.failure is None:
-            self._present.profile_read()
-        return replace(status, problems=self._present.with_link(status, self.rejection))
+        return replace(status, problems=self._present.with_link(status, self.rejection, **self._mended()))
+
+    def _mended(self) -> dict[str, bool]:
+        return {"is_store_ok": self._session.is_store_ok, "is_profile_known": self._reading.failure is None}
 
     @property
     def _work(self) -> Work:

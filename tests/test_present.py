@@ -80,9 +80,17 @@ def test_a_disk_that_takes_nothing_is_listed_until_it_does_again() -> None:
     present.note(ProblemCode.STORE_FAILED, "it is full", "make room", AT)
     present.note(ProblemCode.PUSH_FAILED, "not taken", "wait", AT)  # over with the telling
     world = at("connected")
-    assert [each.code for each in present.with_link(world.core.status(world.now), None)] == [ProblemCode.STORE_FAILED]
-    present.saved()
-    assert present.with_link(world.core.status(world.now), None) == ()
+    status = world.core.status(world.now)
+
+    def listed(*, is_store_ok: bool) -> list[str]:
+        problems = present.with_link(status, None, is_store_ok=is_store_ok, is_profile_known=True)
+        return [each.code for each in problems]
+
+    assert listed(is_store_ok=False) == [ProblemCode.STORE_FAILED]
+    assert listed(is_store_ok=True) == []
+    assert listed(is_store_ok=False) == [ProblemCode.STORE_FAILED]  # asking has changed nothing
+    present.settle(is_store_ok=True, is_profile_known=True)
+    assert listed(is_store_ok=False) == []
 
 
 def test_damage_is_listed_for_as_long_as_the_run_lasts() -> None:
