@@ -11,8 +11,8 @@ import json
 import sys
 from time import process_time
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Send
 from tests.support.core_world import HERE, World, request, stored
 
 ROUNDS = 40

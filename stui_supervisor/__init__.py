@@ -7,7 +7,7 @@ async with Supervisor("tcp://127.0.0.1:5555") as supervisor:
 
 from stui_supervisor._version import __version__
 from stui_supervisor.config import Settings
-from stui_supervisor.context import Context
+from stui_supervisor.context.context import Context
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import (
     AuthenticationFailed,
@@ -39,10 +39,10 @@ from stui_supervisor.events import (
     Transition,
 )
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 from stui_supervisor.ports import Credentials, Link, LinkFactory, LinkListener, LinkTimes
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.supervisor import Supervisor
 
 __all__ = [

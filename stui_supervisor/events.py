@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from stui_supervisor.failures import FailureKind
+from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

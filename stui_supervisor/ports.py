@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from stui_supervisor.asides import Beside
-from stui_supervisor.context import Section
-from stui_supervisor.curve import CurveKeys
+from stui_supervisor.context.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Event
 from stui_supervisor.failures import Failure
-from stui_supervisor.identity import Identity
-from stui_supervisor.path import PathSample
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.peer.identity import Identity
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
-from stui_supervisor.secret import Secret
-from stui_supervisor.trust import ANYONE, Trust
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.security.trust import ANYONE, Trust
+from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
 
 
 class Clock(Protocol):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from stui_supervisor.config import SIGN_OF_LIFE_S
 from stui_supervisor.events import Status
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.states import DegradedReason, State, Trigger
+from stui_supervisor.machine.states import DegradedReason, State, Trigger
 
 ENDED_HINT: Final = "what it had sent last may have run: look before you repeat it"
 _SHOWN: Final = f"it shows that every {SIGN_OF_LIFE_S:g} s"

@@ -12,28 +12,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.environment_token import token_of_this_run
-from stui_supervisor.adapters.host import SystemClock, named_home
-from stui_supervisor.audience import Audience, EventStream, refuse
+from stui_supervisor.adapters.host.clock import SystemClock, named_home
+from stui_supervisor.adapters.keyring.environment import token_of_this_run
 from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
-from stui_supervisor.context import Context
+from stui_supervisor.context.context import Context
+from stui_supervisor.core import inputs
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
+from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
-from stui_supervisor.requests import Request, limit_in_seconds
-from stui_supervisor.runs import START, Runs
-from stui_supervisor.states import State
+from stui_supervisor.requests.request_queue import Request, limit_in_seconds
+from stui_supervisor.runtime.lifecycle import START, Runs
+from stui_supervisor.runtime.observers import Audience, EventStream, refuse
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stui_supervisor.driver import Driver
+    from stui_supervisor.runtime.driver import Driver
 
 
 class Supervisor:
@@ -60,7 +60,7 @@ class Supervisor:
         credentials: Credentials | None = None,
         link: LinkFactory | None = None,
     ) -> None:
-        from stui_supervisor.core import Core  # noqa: PLC0415  # importing this package stays cheap
+        from stui_supervisor.core.core import Core  # noqa: PLC0415  # importing this package stays cheap
 
         self._endpoint = None if endpoint is None else Endpoint.parse(endpoint)
         self._settings = _checked(settings)
@@ -263,8 +263,8 @@ class Supervisor:
     # Inside
 
     def _make_driver(self, audience: Audience) -> Driver:
-        from stui_supervisor.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
-        from stui_supervisor.outside import assemble  # noqa: PLC0415  # as above
+        from stui_supervisor.runtime.assembly import assemble  # noqa: PLC0415  # as above
+        from stui_supervisor.runtime.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
 
         outside = assemble(self._settings, self._home, self._credentials, self._link, self._used)
         return Driver(self._core, self._settings, outside, audience)
@@ -335,7 +335,7 @@ class _Weakly:
 
 
 def _login(home: Path | str | None, profile: str) -> str:
-    from stui_supervisor.adapters.command_lines import advised  # noqa: PLC0415  # importing this package stays cheap
+    from stui_supervisor.adapters.host.command_lines import advised  # noqa: PLC0415  # importing this package stays cheap
 
     return advised("login", home=home, profile=profile)
 

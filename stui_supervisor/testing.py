@@ -10,20 +10,20 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from stui_supervisor.claiming import Candidate, Last, as_last, in_order_of_claim, last_of, seed
 from stui_supervisor.config import SNAPSHOTS_KEPT
-from stui_supervisor.context import Section
-from stui_supervisor.curve import CurveKeys
+from stui_supervisor.context.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.identity import Identity
-from stui_supervisor.path import PathSample
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.peer.identity import Identity
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
-from stui_supervisor.secret import Secret
-from stui_supervisor.trust import ANYONE, Trust
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.security.trust import ANYONE, Trust
+from stui_supervisor.session.claim_order import Candidate, Last, as_last, in_order_of_claim, last_of, seed
+from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stui_supervisor.attempt import Attempt, Phase
-from stui_supervisor.handshake import Handshake, Known
-from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Look, Who
+from stui_supervisor.link.attempt import Attempt, Phase
+from stui_supervisor.link.handshake import Handshake, Known
 from stui_supervisor.moment import Moment
-from stui_supervisor.secret import Secret
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.process import Look, Who
+from stui_supervisor.security.secret import Secret
 from tests.support.core_world import HERE, THERE
 
 WITH_LINK = {Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP}

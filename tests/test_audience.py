@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import EVENT_QUEUE_BYTES, EVENT_QUEUE_LENGTH
 from stui_supervisor.errors import AuthenticationFailed, SupervisorError
 from stui_supervisor.events import ContextSaved, Event, EventsDropped
-from stui_supervisor.states import State
+from stui_supervisor.machine.states import State
+from stui_supervisor.runtime.observers import Audience, EventStream
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.backend_session import BackendSession, client_in, names_another_session, session_in
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.backend_session import BackendSession, client_in, names_another_session, session_in
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.wire.dialects import Dialect, decode
 from tests.support.handshakes import GARBAGE, error, ok, session
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from stui_supervisor.claiming import Candidate, as_last, in_order_of_claim, last_of, newest_first, seed
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.claim_order import Candidate, as_last, in_order_of_claim, last_of, newest_first, seed
+from stui_supervisor.session.records import SessionRecord
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = SessionRecord(

@@ -19,7 +19,7 @@ from stui_supervisor.config import (
     SECTION_NAME_MAX_LENGTH,
     SECTIONS_MAX,
 )
-from stui_supervisor.context import METADATA_KEY, Context, Section
+from stui_supervisor.context.context import METADATA_KEY, Context, Section
 from stui_supervisor.errors import ConfigurationError
 from tests.support.host_limits import digits_limited_to
 from tests.support.sections import JSON, NAMES, SECTIONS, full, holding, make, nested

@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
+from stui_supervisor.adapters.sessions.codec import StoredContext, decode_context, encode_context
 from stui_supervisor.config import (
     KNOWN_COPIES,
     SECTIONS_MAX,
 )
-from stui_supervisor.context import Context, MergeResult, Section
-from stui_supervisor.state_data import encode_state_data, read_copy
+from stui_supervisor.context.context import Context, MergeResult, Section
+from stui_supervisor.context.image_copy import encode_state_data, read_copy
 from tests.support.sections import SECTIONS, full, holding, make
 
 

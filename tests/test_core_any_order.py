@@ -9,17 +9,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stui_supervisor import inputs
 from stui_supervisor.config import LAST_PUSH_S, Settings
-from stui_supervisor.effects import Effect, Finish
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Finish
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES as CLASSES
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.machine.states import State
+from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.profile import Profile
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import State
-from stui_supervisor.table import ALLOWED
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import DISK_FULL, FAR, HERE, THERE, World, told
 

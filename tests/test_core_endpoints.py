@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.core import NO_ENDPOINT
-from stui_supervisor.effects import Load, NoteLink, OpenLink, ReadCredential, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import NO_ENDPOINT
+from stui_supervisor.core.effects import Load, NoteLink, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import State, Trigger
-from stui_supervisor.trust import Trust
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.security.trust import Trust
 from tests.support.core_world import DEFAULT, HERE, THERE, World, only, released, stored, told, triggers
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"

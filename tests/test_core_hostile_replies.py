@@ -19,15 +19,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.session_bodies import (
+from stui_supervisor.adapters.sessions.codec import (
     StoredContext,
     decode_context,
     decode_stored_record,
     encode_context,
     encode_record,
 )
-from stui_supervisor.attempt import Phase
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     ERROR_TEXT_MAX_LENGTH,
@@ -36,12 +34,14 @@ from stui_supervisor.config import (
     SESSION_ID_MAX_BYTES,
     Settings,
 )
-from stui_supervisor.effects import Effect, Finish, Save, SaveSnapshot, Subscribe
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Finish, Save, SaveSnapshot, Subscribe
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Notification, Problem, SessionSwitched, Transition
-from stui_supervisor.identity import identity_of
-from stui_supervisor.states import State
-from stui_supervisor.table import ALLOWED
+from stui_supervisor.link.attempt import Phase
+from stui_supervisor.machine.states import State
+from stui_supervisor.machine.table import ALLOWED
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.testing import MemoryStore
 from tests.support.core_world import HERE, World, told
 from tests.support.hostile_replies import ANSWERS, CHANGES, ESCAPES, Change, changed, real_reply

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Effect, Finish, Load, NoteLink, OpenLink, ReadProfile
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Finish, Load, NoteLink, OpenLink, ReadProfile
 from stui_supervisor.errors import AuthenticationFailed, DifferentImage, NotSent, StoreError
 from stui_supervisor.events import Problem, Transition
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.identity import identity_of
+from stui_supervisor.machine.states import DegradedReason, State, Trigger
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import StoreNotice
-from stui_supervisor.states import DegradedReason, State, Trigger
+from stui_supervisor.session.records import StoreNotice
 from tests.support.core_world import DEFAULT, FAR, HERE, THERE, World, endings, moves, only, stored, told, triggers
 
 NOWHERE = StoreError("cannot read the profiles", hint="see to it")

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.adapters.sessions.codec import encode_record
 from stui_supervisor.config import SECTION_NAME_MAX_LENGTH
-from stui_supervisor.effects import Effect, Finish, Save, SaveSnapshot, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Finish, Save, SaveSnapshot, Send
 from stui_supervisor.errors import BackendError, CredentialError
 from stui_supervisor.events import Notification, Problem
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.requests import Purpose
-from stui_supervisor.secret import MASK
-from stui_supervisor.states import BackendVerdict, State
+from stui_supervisor.machine.states import BackendVerdict, State
+from stui_supervisor.requests.request_queue import Purpose
+from stui_supervisor.security.secret import MASK
 from tests.support.canary import CANARY, encodings_in
 from tests.support.core_world import HERE, World, only, section, stored, told
 from tests.test_spellings import SPELLINGS

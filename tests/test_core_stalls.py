@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS, STALL_S
-from stui_supervisor.effects import OpenLink, Save
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.path import PathSample
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.machine.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import HERE, World, endings, only, stored, triggers
 

@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS, Settings
-from stui_supervisor.effects import CloseLink, Effect, Load, OpenLink, Save
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, Effect, Load, OpenLink, Save
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import AttemptScheduled, Problem, Transition
-from stui_supervisor.inputs import Input
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.core_places import PLACES, at
 from tests.support.core_world import (

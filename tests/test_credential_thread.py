@@ -7,16 +7,16 @@ from typing import cast
 
 import pytest
 
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
-from stui_supervisor.adapters.keyring_items import KeyringItems
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys
+from stui_supervisor.adapters.keyring.items import KeyringItems
 from stui_supervisor.config import TOKEN_MAX_LENGTH
-from stui_supervisor.credential_thread import CredentialThread
-from stui_supervisor.effects import ReadCredential
+from stui_supervisor.core.effects import ReadCredential
+from stui_supervisor.core.inputs import CredentialFailed, CredentialRead, Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError
-from stui_supervisor.inputs import CredentialFailed, CredentialRead, Input
-from stui_supervisor.outside import Keyring
-from stui_supervisor.secret import Secret
+from stui_supervisor.runtime.assembly import Keyring
+from stui_supervisor.runtime.credential_worker import CredentialThread
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
 from tests.support.keyring_backends import InMemory
 from tests.support.watching import own_threads, until

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.session_archive import put_back
-from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
+from stui_supervisor.adapters.sessions.codec import StoredContext, decode_context, encode_context
+from stui_supervisor.adapters.sessions.history import put_back
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     CONTEXT_MAX_BYTES,
@@ -21,10 +21,10 @@ from stui_supervisor.config import (
     TOMBSTONES_KEPT,
 )
 from stui_supervisor.config import DELETIONS_IN_ONE as IN_ONE
-from stui_supervisor.context import Context, MergeResult, Section
-from stui_supervisor.deletions import FORGOTTEN, is_shared, share, shared_in
-from stui_supervisor.section import RESERVED_PREFIX, is_section_name
-from stui_supervisor.state_data import encode_state_data, read_copy
+from stui_supervisor.context.context import Context, MergeResult, Section
+from stui_supervisor.context.deletions import FORGOTTEN, is_shared, share, shared_in
+from stui_supervisor.context.image_copy import encode_state_data, read_copy
+from stui_supervisor.context.section import RESERVED_PREFIX, is_section_name
 from tests.support.sections import NAMES, holding, make
 
 SINGLY = TOMBSTONES_KEPT + TOMBSTONES_FOLDED

@@ -9,17 +9,17 @@ from typing import Any, get_args
 
 import pytest
 
-from stui_supervisor import effects, inputs
 from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_ALIVE_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
+from stui_supervisor.core import effects, inputs
 from stui_supervisor.errors import OutcomeUnknown, StoreError
 from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.identity import Identity
+from stui_supervisor.machine.states import Outcome, State
+from stui_supervisor.peer.identity import Identity
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.record import Claimed, SessionRecord, StoreNotice
-from stui_supervisor.states import Outcome, State
+from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from tests.support.core_world import request

@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor import events
 from stui_supervisor.events import ContextSaved, Event, Status
-from stui_supervisor.states import BackendVerdict, DegradedReason, State
+from stui_supervisor.machine.states import BackendVerdict, DegradedReason, State
 
 AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
 

@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.config import VALUES_COUNTED_FROM_BYTES, Settings
-from stui_supervisor.context import Context
-from stui_supervisor.effects import Announce, Effect, Finish, Send
+from stui_supervisor.context.context import Context
+from stui_supervisor.context.image_copy import encode_state_data, read_copy
+from stui_supervisor.core.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
-from stui_supervisor.exchange import Exchange, Landed
-from stui_supervisor.requests import Purpose, Request
-from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import encode_state_data, read_copy
-from stui_supervisor.states import Outcome
+from stui_supervisor.machine.states import Outcome
+from stui_supervisor.requests.exchange import Exchange, Landed
+from stui_supervisor.requests.request_queue import Purpose, Request
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
-from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.service import Request as Received
 from stui_supervisor.wire.service import decode_request, encode_error, encode_result
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.core_world import BEGIN, endings, only, request, told
 
 LINK = 3

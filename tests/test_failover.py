@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Effect, Load, OpenLink
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Load, OpenLink
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import DifferentImage
 from stui_supervisor.events import AttemptScheduled, Transition
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
-from stui_supervisor.identity import identity_of
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.profile import Profile
-from stui_supervisor.states import State, Trigger
 from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, THERE, World, endings, only, stored, told, triggers
 
 BOTH = replace(DEFAULT, endpoints=(str(HERE), str(THERE)), failover=True)

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.backend_session import SessionId
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SESSION_ID_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.handshake import (
+from stui_supervisor.link.handshake import (
     Ask,
     Established,
     Failed,
@@ -19,10 +18,11 @@ from stui_supervisor.handshake import (
     Rejected,
     words_of,
 )
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.machine.states import BackendVerdict
+from stui_supervisor.peer.backend_session import SessionId
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.handshakes import (
     BOTH,
     COMMAND,

@@ -9,7 +9,7 @@ import pytest
 
 from stui_supervisor.config import HANDSHAKE_PINGS_MAX, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.handshake import (
+from stui_supervisor.link.handshake import (
     Ask,
     Established,
     Failed,
@@ -20,8 +20,8 @@ from stui_supervisor.handshake import (
     SwitchSession,
     Unpinned,
 )
-from stui_supervisor.identity import Identity, identity_of
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.machine.states import BackendVerdict
+from stui_supervisor.peer.identity import Identity, identity_of
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from tests.support.handshakes import (
     BOTH,

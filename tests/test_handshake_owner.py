@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.backend_session import BackendSession
-from stui_supervisor.context import Section
-from stui_supervisor.handshake import Established, Handshake, Known, Merge
-from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Process
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.context.context import Section
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.link.handshake import Established, Handshake, Known, Merge
+from stui_supervisor.machine.states import BackendVerdict
+from stui_supervisor.peer.backend_session import BackendSession
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.process import Process
 from stui_supervisor.wire.dialects import Dialect
-from stui_supervisor.wire.limits import parse
+from stui_supervisor.wire.strict_json import parse
 from tests.support.handshakes import (
     BOTH,
     COMMAND,

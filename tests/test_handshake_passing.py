@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from stui_supervisor.config import PASSING_TRIES
-from stui_supervisor.handshake import Ask, Established, Handshake, Merge
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.link.handshake import Ask, Established, Handshake, Merge
+from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.handshakes import (
     BOTH,
     COMMAND,

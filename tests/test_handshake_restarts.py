@@ -8,14 +8,14 @@ from typing import Final
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.core import inputs
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Process
-from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.machine.states import BackendVerdict, State, Trigger
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.process import Process
+from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, triggers

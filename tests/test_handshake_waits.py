@@ -6,17 +6,17 @@ import pytest
 
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.handshake import (
+from stui_supervisor.link.handshake import (
     Failed,
     Handshake,
     Merge,
     PushContext,
     Rejected,
 )
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.machine.states import BackendVerdict
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.handshakes import (
     BOTH,
     COMMAND,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import HEARTBEAT_MAX_BYTES
-from stui_supervisor.hearing import Hearing, Heartbeats
+from stui_supervisor.health.heartbeats import Hearing, Heartbeats
 
 
 def hearing(received_bytes: int = 500) -> Hearing:

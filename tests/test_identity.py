@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import IDENTITY_MAX_BYTES
-from stui_supervisor.identity import Identity, differ, identity_of
+from stui_supervisor.peer.identity import Identity, differ, identity_of
 
 CYRILLIC = "Рабочий образ Смолток отдела расчётов "
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from stui_supervisor.image_clock import ImageClock
 from stui_supervisor.moment import Moment
+from stui_supervisor.requests.backend_clock import ImageClock
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = Moment(100.0, NOON)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import get_args
 
-from stui_supervisor.inputs import Input
+from stui_supervisor.core.inputs import Input
 from tests.support.core_world import BEGIN, World
 
 

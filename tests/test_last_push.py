@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor import State, Supervisor, inputs
+from stui_supervisor import State, Supervisor
 from stui_supervisor.config import LAST_PUSH_S, PUSHES_UNTOLD, STOP_TIMEOUT_S
-from stui_supervisor.effects import CloseLink, Finish, Release, Save
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, Finish, Release, Save
 from stui_supervisor.errors import NotSent
 from stui_supervisor.testing import FakePeer
 from tests.support.core_places import at

@@ -22,14 +22,14 @@ from stui_supervisor.config import (
     SLEEP_LOOK_S,
     Settings,
 )
-from stui_supervisor.effects import Announce, Effect, LookAtSubscription, Subscribe, Unsubscribe
+from stui_supervisor.core.effects import Announce, Effect, LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.listening import Listening
-from stui_supervisor.policy import UNFINISHED
+from stui_supervisor.link.backoff import UNFINISHED
+from stui_supervisor.notifications.subscription import Listening
 from stui_supervisor.profile import Profile
-from stui_supervisor.trust import Trust
+from stui_supervisor.security.trust import Trust
 from tests.support.core_world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
 
 PUBLISHER = "tcp://127.0.0.1:6000"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import Settings
-from stui_supervisor.liveness import Finding, Liveness
-from stui_supervisor.requests import Flight, Purpose
+from stui_supervisor.health.pings import Finding, Liveness
+from stui_supervisor.requests.request_queue import Flight, Purpose
 
 OPENED = 1_000.0
 

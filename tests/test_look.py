@@ -7,9 +7,9 @@ import pytest
 
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Lineage, Look, Process, Who, unpinned, who_answers
 from stui_supervisor.moment import Moment
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.process import Lineage, Look, Process, Who, unpinned, who_answers
 from tests.support.core_world import FAR, HERE, THERE
 
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.attempt import Phase
 from stui_supervisor.config import LOOKOUT_RENEWED_S, Settings
-from stui_supervisor.effects import Effect, LookOut, OpenLink
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, LookOut, OpenLink
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.link.attempt import Phase
+from stui_supervisor.machine.states import State, Trigger
 from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, RESET, THERE, World, only, stored, told, triggers
 
 HERE_AND_FAR = replace(DEFAULT, endpoints=(str(HERE), str(FAR)), failover=True)

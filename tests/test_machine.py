@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor.machine import LinkState, TransitionNotAllowed
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.link_state import LinkState, TransitionNotAllowed
+from stui_supervisor.machine.states import State, Trigger
 
 # Where each trigger leads from each state; a dot: it is not allowed there.
 COLUMNS = "disconnected restoring connecting connected degraded recovering"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import IMAGE_TEXT_MAX_BYTES, LOOKED_THROUGH_MAX_BYTES, QUOTING_MAX_BYTES, SECRETS_MASKED
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.masks import MaskedName, Masks, without
-from stui_supervisor.secret import MASK, Secret
+from stui_supervisor.security.masks import MaskedName, Masks, without
+from stui_supervisor.security.secret import MASK, Secret
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 
 TOKEN = "canary-0123456789abcdef"  # noqa: S105  # of these tests
 HEX = TOKEN.encode().hex().upper()

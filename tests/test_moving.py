@@ -6,15 +6,15 @@ from collections import Counter
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.journal_lines import Digest, LineName
+from stui_supervisor.adapters.journal.lines import Digest, LineName
 from stui_supervisor.asides import Beside, NetworkChanged, Woke
-from stui_supervisor.attempt import Phase
-from stui_supervisor.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import AttemptScheduled
-from stui_supervisor.inputs import Input
-from stui_supervisor.path import PathSample
-from stui_supervisor.states import DegradedReason, State
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.link.attempt import Phase
+from stui_supervisor.machine.states import DegradedReason, State
 from tests.support.core_places import PLACES, at
 from tests.support.core_world import FAR, REFUSED, World, endings, moves, only, stored, told
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stui_supervisor import inputs
 from stui_supervisor.config import NOTIFICATIONS_GRACE_S
-from stui_supervisor.effects import Effect, Subscribe, Unsubscribe
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed
+from stui_supervisor.machine.states import DegradedReason, State, Trigger
 from stui_supervisor.profile import Profile
-from stui_supervisor.states import DegradedReason, State, Trigger
 from tests.support.core_world import HERE, REFUSED, RESET, World, moves, only, told, triggers
 
 PUBLISHER = "tcp://127.0.0.1:6000"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Finish
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Finish
+from stui_supervisor.machine.states import BackendVerdict
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, triggers
 from tests.support.pushes import commands

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.adapters.structlog_journal import StructlogJournal
-from stui_supervisor.adapters.zmq_link import ZmqLink
-from stui_supervisor.adapters.zmq_subscription import ZmqSubscription
+from stui_supervisor.adapters.journal.journal import StructlogJournal
+from stui_supervisor.adapters.keyring.credentials import KeyringCredentials
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.zmq import context as zmq_context
+from stui_supervisor.adapters.zmq.link import ZmqLink
+from stui_supervisor.adapters.zmq.subscription import ZmqSubscription
 from stui_supervisor.config import Settings
-from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
-from stui_supervisor.outside import assemble
 from stui_supervisor.ports import LinkTimes
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
-from stui_supervisor.secret import Secret
+from stui_supervisor.runtime.assembly import assemble
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import SessionRecord
 from stui_supervisor.testing import FakePeer
 
 ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
@@ -73,7 +73,7 @@ async def test_where_no_place_was_named_and_there_is_none_no_profile_is_settled(
         raise RuntimeError("no home")
 
     monkeypatch.delenv("STUI_SUPERVISOR_HOME", raising=False)
-    monkeypatch.setattr("stui_supervisor.adapters.host._of_the_platform", nowhere)
+    monkeypatch.setattr("stui_supervisor.adapters.host.clock._of_the_platform", nowhere)
     outside = assemble(Settings(), None, None, None)
     assert outside.open_profiles().read("work") == (Profile(name="work"), ())
     outside.close()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stui_supervisor.pace import Pace
+from stui_supervisor.core.pace import Pace
 
 
 def test_what_is_wanted_is_done_at_once() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import pytest
 
 from stui_supervisor.config import SECTION_TURN_BYTES, TURN_BYTES
-from stui_supervisor.parts import Parts, Portion, at_once
+from stui_supervisor.context.parts import Parts, Portion, at_once
 
 
 def counting(turns: int, log: list[str], name: str = "") -> Generator[None, None, int]:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import COPY_GIVEN_UP_S
-from stui_supervisor.passing import Unread, is_passing
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.peer.passing import Unread, is_passing
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.handshakes import error, ok
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from stui_supervisor.config import DEFAULTS, UPLOAD_MIN_BYTES_PER_S, Settings
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.hearing import Heartbeats
-from stui_supervisor.path import (
+from stui_supervisor.health.heartbeats import Heartbeats
+from stui_supervisor.health.path import (
     LivenessSource,
     PathSample,
     PathVerdict,
@@ -15,7 +15,7 @@ from stui_supervisor.path import (
     heartbeat_timeout_s,
     source_of,
 )
-from stui_supervisor.requests import Flight, Purpose
+from stui_supervisor.requests.request_queue import Flight, Purpose
 
 LOOK_S = DEFAULTS.path_look_s
 LIMIT_S = 10.0

@@ -7,7 +7,7 @@ import pytest
 
 from stui_supervisor.config import Settings
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
-from stui_supervisor.policy import Backoff
+from stui_supervisor.link.backoff import Backoff
 
 # The longest wait in seconds while an outage is young (here, elsewhere), and in an old one.
 CURVES = {

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stui_supervisor.effects import ReadProfile
+from stui_supervisor.core.effects import ReadProfile
+from stui_supervisor.core.profile_reading import ProfileReading
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
-from stui_supervisor.profile_reading import ProfileReading
 
 BROKEN = StoreError("the disk is gone")
 

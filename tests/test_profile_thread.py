@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from stui_supervisor import inputs, profile_thread
 from stui_supervisor.config import PROFILE_LOOK_WAIT_S
-from stui_supervisor.effects import NoteLink, ReadProfile
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import NoteLink, ReadProfile
+from stui_supervisor.core.inputs import Input, ProfileChanged, ProfileFailed, ProfileRead
 from stui_supervisor.errors import StoreError
-from stui_supervisor.inputs import Input, ProfileChanged, ProfileFailed, ProfileRead
 from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
-from stui_supervisor.profile_thread import ProfileThread
+from stui_supervisor.runtime import profile_worker as profile_thread
+from stui_supervisor.runtime.profile_worker import ProfileThread
 from stui_supervisor.testing import MemoryProfiles
 from tests.support.watching import until
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import Effect, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
-from stui_supervisor.image_clock import ImageClock
-from stui_supervisor.promises import body_for
-from stui_supervisor.requests import Request
-from stui_supervisor.states import State
+from stui_supervisor.machine.states import State
+from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.guarantees import body_for
+from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_places import at

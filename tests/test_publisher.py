@@ -4,7 +4,7 @@ import pytest
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.publisher import named_by_image, named_by_user
+from stui_supervisor.notifications.publisher import named_by_image, named_by_user
 
 LOCAL = "tcp://127.0.0.1:5555"
 NAMED = "tcp://image.example:5555"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import SECTIONS_MAX, SESSION_OLD_S, Settings
-from stui_supervisor.effects import Effect, SaveSnapshot, Send
+from stui_supervisor.context.image_copy import read_copy
+from stui_supervisor.context.section import Section
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
-from stui_supervisor.section import Section
-from stui_supervisor.state_data import read_copy
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers

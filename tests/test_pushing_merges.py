@@ -7,19 +7,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.session_bodies import StoredContext, decode_context, encode_context
+from stui_supervisor.adapters.sessions.codec import StoredContext, decode_context, encode_context
 from stui_supervisor.config import CONTEXT_MAX_DEPTH, COPY_MAX_BYTES, SECTION_NAME_MAX_LENGTH, SECTIONS_MAX, Settings
-from stui_supervisor.context import METADATA_KEY, Section
-from stui_supervisor.deletions import FORGOTTEN
-from stui_supervisor.effects import Effect, Save, SaveSnapshot
+from stui_supervisor.context.context import METADATA_KEY, Section
+from stui_supervisor.context.deletions import FORGOTTEN
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.context.section import checksum
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
-from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.saver import Saver
-from stui_supervisor.section import checksum
-from stui_supervisor.session import Holding
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import BackendVerdict, State
+from stui_supervisor.machine.states import BackendVerdict, State
+from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.save_schedule import Saver
+from stui_supervisor.session.session import Holding
 from tests.support.core_places import at
 from tests.support.core_world import DISK_FULL, HERE, World, only, section, stored, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed

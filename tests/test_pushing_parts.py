@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from stui_supervisor import inputs
-from stui_supervisor.context import METADATA_KEY
-from stui_supervisor.effects import Effect, Save, SaveSnapshot, Send
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import State
+from stui_supervisor.context.context import METADATA_KEY
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Save, SaveSnapshot, Send
+from stui_supervisor.machine.states import State
 from stui_supervisor.wire.service import encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, World, only, section, stored

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from stui_supervisor import inputs
 from stui_supervisor.config import COPY_GIVEN_UP_S, PASSING_TRIES, PUSHES_UNTOLD
-from stui_supervisor.effects import Effect
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect
 from stui_supervisor.events import Problem
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import World, endings, section, told, triggers
 from tests.support.pushes import codes, commands, pausing, pushed

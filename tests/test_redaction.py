@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.redaction import redact
-from stui_supervisor.secret import MASK, Secret
+from stui_supervisor.security.redaction import redact
+from stui_supervisor.security.secret import MASK, Secret
 from tests.support import canary
 from tests.support.canary import ENCODINGS, encodings_in
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.claiming import Candidate
 from stui_supervisor.config import COPIES_MAX_BYTES, COPY_DAYS, COPY_HOURS, IMAGES_KEPT, SESSIONS_KEPT
-from stui_supervisor.record import SessionRecord
-from stui_supervisor.retention import Copy, Thinning, hour_of, outlived
+from stui_supervisor.session.claim_order import Candidate
+from stui_supervisor.session.records import SessionRecord
+from stui_supervisor.session.retention import Copy, Thinning, hour_of, outlived
 
 NOON = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

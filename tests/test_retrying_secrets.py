@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.curve import CurveKeys, fingerprint
-from stui_supervisor.effects import CloseLink, Effect, OpenLink, ReadCredential, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, Effect, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, KeyRefused
 from stui_supervisor.events import AttemptScheduled, Problem
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.profile import Profile
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.security.curve import CurveKeys, fingerprint
+from stui_supervisor.security.secret import Secret
 from tests.support.core_world import DEFAULT, FAR, HERE, RESET, THERE, World, only, stored, told, triggers
 
 TOKEN = Secret("a token of some length")

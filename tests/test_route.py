@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.route import Route, Stop
+from stui_supervisor.link.route import Route, Stop
 
 A, B, C, D = (Endpoint("tcp", "127.0.0.1", port) for port in range(1, 5))
 LIST = [A, B, C]

@@ -13,9 +13,9 @@ import pytest
 
 from stui_supervisor import ContextSaved, State, Supervisor, SupervisorError
 from stui_supervisor.config import LAST_PUSH_S
-from stui_supervisor.driver import Driver
-from stui_supervisor.inputs import ContextChanged, Start, Stop
-from stui_supervisor.runs import Runs
+from stui_supervisor.core.inputs import ContextChanged, Start, Stop
+from stui_supervisor.runtime.driver import Driver
+from stui_supervisor.runtime.lifecycle import Runs
 from stui_supervisor.testing import FakePeer
 from tests.support.driver_life import ENDPOINT, life
 from tests.support.embedded_image import EmbeddedImage

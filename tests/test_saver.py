@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from stui_supervisor.config import Settings
-from stui_supervisor.saver import Saver
-from stui_supervisor.section import Section
+from stui_supervisor.context.section import Section
+from stui_supervisor.session.save_schedule import Saver
 
 NOW = 1_000.0
 WORK = {"work": Section(b"1", 1, "one")}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stui_supervisor.secret import MASK, Secret
+from stui_supervisor.security.secret import MASK, Secret
 
 CANARY = "canary-0123456789abcdef"
 

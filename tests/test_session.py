@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.session_bodies import encode_record
+from stui_supervisor.adapters.sessions.codec import encode_record
 from stui_supervisor.config import RECORD_MAX_BYTES, Settings
-from stui_supervisor.effects import CloseLink, Load, OpenLink, Release, Save
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, Load, OpenLink, Release, Save
 from stui_supervisor.events import ContextSaved, Problem
-from stui_supervisor.identity import identity_of
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.record import StoreNotice
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.session.records import StoreNotice
 from tests.support.core_places import at
 from tests.support.core_world import (
     HERE,

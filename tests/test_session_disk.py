@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import Load, Release, Save, SaveEnded
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Load, Release, Save, SaveEnded
 from stui_supervisor.events import Problem, SessionSwitched
-from stui_supervisor.identity import identity_of
+from stui_supervisor.machine.states import State
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.record import SessionRecord, StoreNotice
-from stui_supervisor.states import State
+from stui_supervisor.session.records import SessionRecord, StoreNotice
 from stui_supervisor.testing import MemoryStore, StoredInMemory
 from tests.support.core_world import (
     DISK_FULL,

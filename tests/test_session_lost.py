@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import SESSION_OLD_S
-from stui_supervisor.effects import Load, Release, Save, SaveEnded, SaveSnapshot
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.events import Problem, SessionSwitched
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import SessionLost
-from stui_supervisor.states import Trigger
+from stui_supervisor.machine.states import Trigger
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.records import SessionLost
 from tests.support.core_world import DISK_FULL, HERE, THERE, World, only, saved, section, stored, told, triggers
 from tests.support.pushes import wait_quietly
 from tests.support.two_images import TWO, linked, meet, work_of

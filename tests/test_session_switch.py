@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Load, Release, Save
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Load, Release, Save
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import ContextSaved, SessionSwitched
-from stui_supervisor.identity import identity_of
-from stui_supervisor.inputs import Input
-from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.machine.states import BackendVerdict, State, Trigger
+from stui_supervisor.peer.identity import identity_of
 from tests.support.core_world import (
     HERE,
     THERE,

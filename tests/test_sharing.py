@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from stui_supervisor.config import Settings
-from stui_supervisor.sharing import Sharing
+from stui_supervisor.core.sharing import Sharing
 
 
 def up(delay_s: float = 1.0) -> Sharing:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stui_supervisor.sleeping import SleepWatch
+from stui_supervisor.runtime.sleep_watch import SleepWatch
 from stui_supervisor.testing import VirtualClock
 
 NIGHT_S = 28_800.0

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.config import ESCAPES_UNDONE
-from stui_supervisor.secret import MASK, Secret
+from stui_supervisor.security.secret import MASK, Secret
 from tests.support.canary import CANARY
 
 TOKENS = [CANARY, "canary-0123456789abcdef", "kanarienvögel über 😀 und \\u0041 %41", "it's a ''long'' one \\\\n"]

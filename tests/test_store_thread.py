@@ -7,14 +7,14 @@ from threading import Event as ThreadEvent
 
 import pytest
 
-from stui_supervisor import store_thread
-from stui_supervisor.context import Section
-from stui_supervisor.effects import Load, Release, Save, SaveSnapshot
+from stui_supervisor.context.context import Section
+from stui_supervisor.core.effects import Load, Release, Save, SaveSnapshot
+from stui_supervisor.core.inputs import Input, Loaded, Saved, SnapshotFailed, StoreSilent
 from stui_supervisor.errors import StoreError
-from stui_supervisor.identity import Identity
-from stui_supervisor.inputs import Input, Loaded, Saved, SnapshotFailed, StoreSilent
-from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.store_thread import StoreThread
+from stui_supervisor.peer.identity import Identity
+from stui_supervisor.runtime import store_worker as store_thread
+from stui_supervisor.runtime.store_worker import StoreThread
+from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.support.watching import until
 

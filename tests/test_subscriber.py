@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import LookAtSubscription, Subscribe, Unsubscribe
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import LookAtSubscription, Subscribe, Unsubscribe
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.inputs import Input
 from stui_supervisor.ports import Subscription
-from stui_supervisor.subscriber import Subscriber
+from stui_supervisor.runtime.subscriber import Subscriber
 from stui_supervisor.testing import FakePublisher
 
 PUBLISHER = Endpoint("tcp", "127.0.0.1", 5556)

@@ -10,7 +10,7 @@ import pytest
 
 from stui_supervisor.events import Status
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.states import DegradedReason, State, Trigger
+from stui_supervisor.machine.states import DegradedReason, State, Trigger
 from stui_supervisor.summary import end_without_stopping, has_stopped, summary_of
 
 AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)

@@ -30,9 +30,9 @@ from stui_supervisor import (
     Transition,
     Trigger,
 )
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import FakePeer, MemoryCredentials, Reach
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from stui_supervisor.states import State, Trigger
-from stui_supervisor.table import ALLOWED, TABLE, EdgeKind, Row
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.machine.table import ALLOWED, TABLE, EdgeKind, Row
 
 ALL = "disconnected restoring connecting connected degraded recovering"
 WANTED = "restoring connecting connected degraded recovering"

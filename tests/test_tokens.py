@@ -4,8 +4,8 @@ import pytest
 
 from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.secret import Secret
-from stui_supervisor.tokens import checked_token
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.security.tokens import checked_token
 
 TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of these tests
 

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from stui_supervisor.states import DegradedReason
-from stui_supervisor.troubles import Trouble, Troubles
+from stui_supervisor.health.degradations import Trouble, Troubles
+from stui_supervisor.machine.states import DegradedReason
 
 WORST_FIRST = [DegradedReason.SILENT, DegradedReason.BUSY, DegradedReason.SLOW, DegradedReason.DEAF]
 

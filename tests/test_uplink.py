@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import CloseLink, Effect, Knock, Load, OpenLink, Save, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, Effect, Knock, Load, OpenLink, Save, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Problem, RequestFinished, Transition
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.hearing import Heartbeats
-from stui_supervisor.path import PathSample
-from stui_supervisor.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
+from stui_supervisor.health.heartbeats import Heartbeats
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.core_places import at
 from tests.support.core_world import (

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, Settings
-from stui_supervisor.effects import Effect, Load, Save, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, Load, Save, Send
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import Claimed
-from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.machine.states import BackendVerdict, State, Trigger
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.records import Claimed
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core_places import at
 from tests.support.core_world import HERE, THERE, World, endings, moves, only, stored, told, triggers

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.effects import Effect, Load
+from stui_supervisor.core.effects import Effect, Load
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.events import AttemptScheduled, Event, Problem, Transition
-from stui_supervisor.identity import identity_of
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.peer.identity import identity_of
 from tests.support.core_places import at
 from tests.support.core_world import HERE, World, endings, moves, only, stored, told, triggers
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import DEFAULTS
-from stui_supervisor.effects import Effect
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect
 from stui_supervisor.events import Transition
-from stui_supervisor.states import DegradedReason, State, Trigger
+from stui_supervisor.machine.states import DegradedReason, State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import World, told, triggers
 

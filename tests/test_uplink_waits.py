@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import CloseLink, OpenLink, ReadCredential, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import CloseLink, OpenLink, ReadCredential, Send
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, CredentialError
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import (
     FAR,

@@ -12,9 +12,9 @@ import zmq
 from zmq.utils import z85
 
 from stui_supervisor.backend.secret_file import read_secret
-from stui_supervisor.curve import checked_key
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.curve import checked_key
+from stui_supervisor.security.secret import Secret
 
 _ZAP: Final = "inproc://zeromq.zap.01"
 _VERSION: Final = b"1.0"

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from stui_supervisor._version import __version__
-from stui_supervisor.backend.promises import Promises
-from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.errors import Kind, Refusal
+from stui_supervisor.backend.guarantees import Promises
 from stui_supervisor.backend.sessions import Session, Sessions
 from stui_supervisor.backend.settings import BackendSettings
 from stui_supervisor.backend.smalltalk.evaluator import evaluate

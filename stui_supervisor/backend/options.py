@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from stui_supervisor.backend.complaints import complain
 from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.backend.stderr import complain
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect

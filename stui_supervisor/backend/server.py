@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, Final
 import zmq
 
 from stui_supervisor.backend import state_file
-from stui_supervisor.backend.complaints import complain
 from stui_supervisor.backend.encryption import Doorkeeper, encrypt, key_pair
+from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.settings import BackendSettings
 from stui_supervisor.backend.socket_file import private_socket
 from stui_supervisor.backend.state_lock import take_lock
+from stui_supervisor.backend.stderr import complain
 from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
-from stui_supervisor.secret import MASK
+from stui_supervisor.security.secret import MASK
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from stui_supervisor import exact_json
-from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.smalltalk.values import Workspace
 from stui_supervisor.config import BACKEND_SESSION_BYTES, BACKEND_SESSIONS_MAX_BYTES, BACKEND_SESSIONS_PER_CLIENT
 from stui_supervisor.wire.dialects import timestamp
-from stui_supervisor.wire.limits import parsed_bytes
+from stui_supervisor.wire.strict_json import parsed_bytes
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stui_supervisor.config import BACKEND_SESSION_TIMEOUT_S
-from stui_supervisor.curve import checked_key
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.security.curve import checked_key
 from stui_supervisor.wire.dialects import Dialect
 
 

@@ -23,7 +23,7 @@ from stui_supervisor.config import (
     BACKEND_STATE_MAX_VALUES,
 )
 from stui_supervisor.errors import StoreError
-from stui_supervisor.wire.limits import MalformedMessage, parse, shown
+from stui_supervisor.wire.strict_json import MalformedMessage, parse, shown
 
 _FORMAT: Final = 1
 _FORMATS: Final = 1_000  # that there may be one day; a number above is only damage

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from stui_supervisor import backend
 from stui_supervisor._version import __version__
-from stui_supervisor.cli import diagram, profile_options, session_options
+from stui_supervisor.cli.commands import diagram, profile_options, session_options
 from stui_supervisor.errors import ConfigurationError
 
 _PROGRAM: Final = "stui-supervisor"
@@ -68,13 +68,13 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         "demo",
         "watch a link go through every state, in under 30 s",
         "Start a backend, supervise a link to it through every state, and explain each step.",
-        module="demo",
+        module="demo.story",
     )
     run = add(
         "run",
         "supervise the link in the foreground",
         "Keep the link to ENDPOINT until Ctrl-C, and print each transition and problem.",
-        module="run",
+        module="commands.run",
     )
     run.add_argument(
         "endpoint",
@@ -86,13 +86,13 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         "status",
         "what is known about the link",
         "Print what is known about the link. Ends with 0 when it is up, 3 when it is not, 4 when a person is needed.",
-        module="status",
+        module="commands.status",
     )
     request = add(
         "request",
         "send one request to the backend",
         "Send one request to the backend that the profile was connected to last, and print its result.",
-        module="request",
+        module="commands.request",
     )
     request.add_argument("command", metavar="COMMAND", help="a STUI command, for instance ping or get_session_info")
     request.add_argument("parameters", metavar="JSON", nargs="?", default="{}", help="its parameters; - reads stdin")
@@ -100,7 +100,7 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         "eval",
         "evaluate Smalltalk code in the image",
         "Evaluate code in the image that the profile was connected to last, and print its result.",
-        module="request",
+        module="commands.request",
         function="evaluate",
     )
     evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
@@ -113,24 +113,24 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
         "keep a backend's token in the keyring, and let the profile use it",
         "Keep the token of ENDPOINT in the system's keyring, and let this profile use it; another profile with the "
         "same endpoint wants a login of its own. The token is asked for, or read from stdin, never an argument.",
-        module="login",
+        module="commands.login",
     )
     logout = add(
         "logout",
         "take a backend's token out of the keyring",
         "Take the token of ENDPOINT out of the system's keyring, for every profile.",
-        module="login",
+        module="commands.login",
         function="forget",
     )
     for command in (login, logout):
         command.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help=_WITHOUT_ENDPOINT)
-    profile_options.add_parsers(commands, shared, lambda function: _later("profiles", function))
-    session_options.add_parsers(commands, shared, lambda function: _later("sessions", function))
+    profile_options.add_parsers(commands, shared, lambda function: _later("commands.profiles", function))
+    session_options.add_parsers(commands, shared, lambda function: _later("commands.sessions", function))
     served = add(
         "backend",
         "run the reference backend",
         "Run the reference backend, which speaks STUI and knows a little Smalltalk, until Ctrl-C.",
-        module="backend",
+        module="commands.backend",
     )
     backend.add_arguments(served)
     diagram.add_parser(commands, [shared])

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Final, Literal
 
-from stui_supervisor.states import State, Trigger
-from stui_supervisor.table import TABLE, Row
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.machine.table import TABLE, Row
 
 WIDTH: Final = 1240
 HEIGHT: Final = 916

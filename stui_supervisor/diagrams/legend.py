@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stui_supervisor.diagrams.notations import ORIGIN, markdown
 from stui_supervisor.diagrams.words import KIND_LINES, KIND_MEANINGS
-from stui_supervisor.states import State, Trigger
-from stui_supervisor.table import EdgeKind
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.machine.table import EdgeKind
 
 
 def legend() -> str:
@@ -36,7 +36,7 @@ How to read the picture:
 
 {markdown()}
 The same graph for other tools: [states.mmd](states.mmd) for mermaid, [states.dot](states.dot) for
-Graphviz. All of it is made from `stui_supervisor/table.py`:
+Graphviz. All of it is made from `stui_supervisor/machine/table.py`:
 
 ```
 stui-supervisor diagram --check diagrams    # fails when something here is stale

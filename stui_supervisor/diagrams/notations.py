@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from stui_supervisor.diagrams.words import KIND_COLOURS, STATE_MEANINGS
-from stui_supervisor.states import State
-from stui_supervisor.table import TABLE, EdgeKind, Row
+from stui_supervisor.machine.states import State
+from stui_supervisor.machine.table import TABLE, EdgeKind, Row
 
-ORIGIN: Final = 'Made from stui_supervisor/table.py by "stui-supervisor diagram"; edits are lost.'
+ORIGIN: Final = 'Made from stui_supervisor/machine/table.py by "stui-supervisor diagram"; edits are lost.'
 
 _DOT_STYLES: Final[Mapping[EdgeKind, str]] = {
     EdgeKind.PROGRESS: "solid",

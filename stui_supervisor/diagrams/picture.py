@@ -14,8 +14,8 @@ from typing import Final
 from stui_supervisor.diagrams import layout
 from stui_supervisor.diagrams.layout import ANY_STATE, BOXES, EDGES, FRAMES, Edge, Point, Rectangle
 from stui_supervisor.diagrams.words import KIND_COLOURS, KIND_MEANINGS, STATE_MEANINGS
-from stui_supervisor.states import State
-from stui_supervisor.table import EdgeKind
+from stui_supervisor.machine.states import State
+from stui_supervisor.machine.table import EdgeKind
 
 _PAPER: Final = "#fcfbf8"
 _INK: Final = "#20252b"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from stui_supervisor.states import State
-from stui_supervisor.table import EdgeKind
+from stui_supervisor.machine.states import State
+from stui_supervisor.machine.table import EdgeKind
 
 STATE_MEANINGS: Final[Mapping[State, str]] = {
     State.DISCONNECTED: "no link, and none wanted: never connected, the user disconnected, or a person is needed",

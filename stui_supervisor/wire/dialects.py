@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 from stui_supervisor.config import MESSAGE_MAX_BYTES, REPLY_MAX_VALUES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.commands import naming_of_command
-from stui_supervisor.wire.limits import MalformedMessage, parse, shown
+from stui_supervisor.wire.strict_json import MalformedMessage, parse, shown
 
 PROTOCOL_VERSION: Final = "1.0.0"
 _PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from stui_supervisor.config import NOTIFICATION_MAX_BYTES
-from stui_supervisor.wire.limits import MalformedMessage, parse
+from stui_supervisor.wire.strict_json import MalformedMessage, parse
 
 _FRAMES: Final = 2
 

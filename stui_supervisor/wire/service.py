@@ -10,7 +10,7 @@ from typing import Any
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.commands import naming_of_command, naming_of_request_type
 from stui_supervisor.wire.dialects import Dialect, envelope, envelope_data, renamed, text_of, timestamp, write
-from stui_supervisor.wire.limits import MalformedMessage, parse
+from stui_supervisor.wire.strict_json import MalformedMessage, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq import context as zmq_context
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from tests.support.watching import open_descriptors
 
 

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from stui_supervisor.adapters.addresses import Address, Names
+from stui_supervisor.adapters.zmq.resolver import Address, Names
 from stui_supervisor.config import NAME_ASKED_AGAIN_S, NAME_KEPT_S
 from stui_supervisor.endpoint import Endpoint
 from tests.support.names import SlowName, names

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.command_lines import advised, line
+from stui_supervisor.adapters.host.command_lines import advised, line
 from stui_supervisor.printable import printable
 from tests.support.stored_files import posix
 

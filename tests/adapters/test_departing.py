@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.departing import Departure, leaving
+from stui_supervisor.adapters.host.departing import Departure, leaving
 
 
 def departure(place: str, loop: asyncio.AbstractEventLoop, finished: list[Departure] | None = None) -> Departure:

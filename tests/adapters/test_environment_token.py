@@ -5,10 +5,10 @@ import os
 import pytest
 
 from stui_supervisor import Supervisor
-from stui_supervisor.adapters.environment_token import token_of_this_run
+from stui_supervisor.adapters.keyring.environment import token_of_this_run
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
 
 TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of these tests

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.generations import (
+from stui_supervisor.adapters.files.file_format import (
     Damaged,
     Header,
     Kind,
@@ -19,7 +19,7 @@ from stui_supervisor.adapters.generations import (
     peek,
 )
 from stui_supervisor.config import SEQ_MAX, TURN_MAX
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.identity import identity_of
 from tests.support.stored_files import sealed, with_header
 from tests.support.values import JSON_VALUES
 

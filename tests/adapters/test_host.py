@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.host import HOME_VARIABLE, Directories, SystemClock, directories, named_home
+from stui_supervisor.adapters.host.clock import HOME_VARIABLE, Directories, SystemClock, directories, named_home
 from stui_supervisor.errors import ConfigurationError, StoreError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: accounts")
@@ -90,7 +90,7 @@ def test_a_home_of_an_account_that_does_not_exist_is_refused() -> None:
 @posix
 def test_an_account_without_a_home_is_told_to_name_one() -> None:
     code = (
-        "import os, platformdirs, stui_supervisor.adapters.host as host\n"
+        "import os, platformdirs, stui_supervisor.adapters.host.clock as host\n"
         "os.setuid(54321)\n"
         "try: host.directories()\n"
         "except host.StoreError as error: print(error.hint)"
@@ -112,7 +112,7 @@ def test_the_clocks_run_forwards_and_in_utc() -> None:
 
 def test_importing_the_adapters_of_the_disk_loads_no_slow_library() -> None:
     code = (
-        "import sys, stui_supervisor.adapters.session_files, stui_supervisor.adapters.host\n"
+        "import sys, stui_supervisor.adapters.sessions.store, stui_supervisor.adapters.host.clock\n"
         "print(sorted({'filelock', 'platformdirs'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)

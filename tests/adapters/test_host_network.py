@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from stui_supervisor.adapters.host_network import HostNetwork, _Looks
+from stui_supervisor.adapters.host.network import HostNetwork, _Looks
 from stui_supervisor.config import NETWORK_SETTLE_S
 from tests.support.other_hosts import host_name, hosts, ip, module_at
 from tests.support.watching import LIMIT_S, open_descriptors

@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from stui_supervisor.adapters.intake import CROWDED, ENDLESS, look_into
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq.intake import CROWDED, ENDLESS, look_into
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.config import FRAMES_MAX
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind

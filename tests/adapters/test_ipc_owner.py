@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 import pytest
 import zmq
 
-from stui_supervisor.adapters.ipc_owner import can_be_asked, trusted_users, user_at, user_name, user_number
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, trusted_users, user_at, user_name, user_number
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.trust import Trust
+from stui_supervisor.security.trust import Trust
 from tests.support.link_listener import TIMES, Heard
 
 pytestmark = pytest.mark.skipif(not can_be_asked, reason="this system does not tell whose a socket is")

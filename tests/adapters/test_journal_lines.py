@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor import events
-from stui_supervisor.adapters.journal_lines import Digest, Line, LineName, stamp
+from stui_supervisor.adapters.journal.lines import Digest, Line, LineName, stamp
 from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
@@ -22,9 +22,9 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.machine.states import Outcome, State, Trigger
+from stui_supervisor.machine.table import TABLE, EdgeKind
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.states import Outcome, State, Trigger
-from stui_supervisor.table import TABLE, EdgeKind
 
 AT = datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
 ENDPOINT = "tcp://127.0.0.1:5555"

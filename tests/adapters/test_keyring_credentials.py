@@ -5,11 +5,11 @@ import zmq
 from keyring.backends import fail
 from keyring.errors import KeyringLocked
 
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
-from stui_supervisor.adapters.keyring_items import SERVICE, KeyringItems
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from tests.support.keyring_backends import InMemory
 
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")

@@ -12,10 +12,10 @@ import pytest
 from keyring import errors
 from keyring.backends import SecretService, fail, null
 
-from stui_supervisor.adapters.keyring_items import SERVICE, KeyringItems
+from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
 from stui_supervisor.config import TOKEN_MAX_LENGTH, WINDOWS_SECRET_MAX_LENGTH
 from stui_supervisor.errors import CredentialError
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from tests.support.keyring_backends import InMemory
 from tests.support.secret_service import secret_service
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import zmq
 
-from stui_supervisor.adapters.link_failures import not_made
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq.diagnosis import not_made
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
 from tests.support.backend_process import BackendProcess
 from tests.support.link_listener import TIMES, Heard
 from tests.support.strange_servers import closing_at_once, forward, silent, speaking_http, tcp_server

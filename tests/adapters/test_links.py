@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.links import is_link, is_there
-from stui_supervisor.adapters.owned_session import LOCK_NAME
-from stui_supervisor.adapters.private_files import refuse_file_above
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.files.links import is_link, is_there
+from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.files.private_files import refuse_file_above
+from stui_supervisor.adapters.sessions.owned_session import LOCK_NAME
 from tests.support.stored_files import failing, posix
 
 

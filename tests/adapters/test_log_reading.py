@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.journal_lines import LineName
-from stui_supervisor.adapters.structlog_journal import StructlogJournal
+from stui_supervisor.adapters.journal.journal import StructlogJournal
+from stui_supervisor.adapters.journal.lines import LineName
 from stui_supervisor.asides import Beside, Woke
 from stui_supervisor.config import Settings
 from stui_supervisor.events import AttemptScheduled, ContextSaved, RequestFinished, Transition
-from stui_supervisor.states import Outcome, State, Trigger
+from stui_supervisor.machine.states import Outcome, State, Trigger
 from tests.support.canary import CANARY
 from tests.support.journals import AT, begin, close, problem
 from tests.support.log_reading import REQUIRED, faults_in

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters import greeting, lookout
-from stui_supervisor.adapters.lookout import SharedLookout
+from stui_supervisor.adapters.zmq import greeting, lookout
+from stui_supervisor.adapters.zmq.lookout import SharedLookout
 from stui_supervisor.config import LOOK_MIN_S
 from stui_supervisor.endpoint import Endpoint
 from tests.support.names import names

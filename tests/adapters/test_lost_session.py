@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import SessionLost
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.records import SessionLost
 from tests.support.stored_files import NEW, OLD, RECORD, contents, posix, stored
 
 pytestmark = posix  # elsewhere nobody can remove what is locked

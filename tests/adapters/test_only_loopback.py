@@ -8,10 +8,10 @@ import tempfile
 import pytest
 import zmq
 
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.trust import Trust
+from stui_supervisor.security.trust import Trust
 from tests.support.link_listener import SHORT, TIMES, Heard
 from tests.support.names import names
 from tests.support.publisher import Publisher

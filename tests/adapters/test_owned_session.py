@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.generations import Kind, decode
-from stui_supervisor.adapters.session_bodies import decode_context, encode_record
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.files.file_format import Kind, decode
+from stui_supervisor.adapters.sessions.codec import decode_context, encode_record
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     ERROR_TEXT_MAX_LENGTH,
@@ -18,7 +18,7 @@ from stui_supervisor.config import (
     RECORD_MAX_BYTES,
     SNAPSHOTS_KEPT,
 )
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from tests.support.stored_files import (
     NEW,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.links import UnsafeLink
-from stui_supervisor.adapters.passing_errors import may_pass, patiently
-from stui_supervisor.adapters.session_directory import has_record
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.files.links import UnsafeLink
+from stui_supervisor.adapters.files.passing_errors import may_pass, patiently
+from stui_supervisor.adapters.sessions.reader import has_record
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import CLAIMS_PUT_OFF, DISK_TRIES
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.identity import identity_of
 from tests.support.intercepted import Refusing, intercepted
 from tests.support.stored_files import NEW, OLD, RECORD, codes_of, failing, newest, posix, stored
 

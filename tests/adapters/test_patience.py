@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from stui_supervisor.adapters.patience import patience
+from stui_supervisor.adapters.zmq.time_limit import patience
 from stui_supervisor.config import STALL_S
 from tests.support.watching import LIMIT_S
 

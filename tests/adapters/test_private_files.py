@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.adapters.links import UnsafeLink
-from stui_supervisor.adapters.private_files import (
+from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.links import UnsafeLink
+from stui_supervisor.adapters.files.private_files import (
     is_out_of_means,
     make_private_directory,
     read_regular,
@@ -147,7 +147,7 @@ def test_a_file_of_another_user_is_not_trusted(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     code = (
         "import os\n"
-        "from stui_supervisor.adapters.private_files import read_regular\n"
+        "from stui_supervisor.adapters.files.private_files import read_regular\n"
         f"os.chdir({str(tmp_path)!r})\n"
         "os.setuid(54321)\n"
         "try: read_regular('file', 100)\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.adapters.profile_bodies import StoredProfiles, decode_profiles, encode_profiles, salvage_profiles
+from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.profiles.codec import StoredProfiles, decode_profiles, encode_profiles, salvage_profiles
 from stui_supervisor.profile import Profile
 
 TEXT = st.text(max_size=10)

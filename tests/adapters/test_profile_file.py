@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.generations import Header, Kind, decode, encode
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.profile_mending import confirm
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.files.file_format import Header, Kind, decode, encode
+from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.profiles.repair import confirm
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.config import PROFILES_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile
@@ -371,7 +371,7 @@ def test_a_link_to_what_belongs_to_another_user_is_not_followed(whose: str, home
     (home / FILE).symlink_to(place / FILE)
     os.chown(place / FILE if whose == "the file" else place, 4711, 4711)
     program = (
-        "import os, sys; from pathlib import Path; from stui_supervisor.adapters.profile_file import ProfileFile\n"
+        "import os, sys; from pathlib import Path; from stui_supervisor.adapters.profiles.store import ProfileFile\n"
         "os.setuid(4712)\ntry: ProfileFile(Path(sys.argv[1])).read('work')\nexcept Exception as e: print(e)"
     )
     for path in (home, place, *home.parents):

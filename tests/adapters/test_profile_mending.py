@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.profile_mending import NOWHERE, Decided, confirm
+from stui_supervisor.adapters.profiles.repair import NOWHERE, Decided, confirm
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 from tests.support.stored_files import Ticking, contents, posix

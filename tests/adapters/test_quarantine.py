@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.quarantine import InUse, keep, leave, set_aside
-from stui_supervisor.adapters.session_directory import Refused
+from stui_supervisor.adapters.files.quarantine import InUse, keep, leave, set_aside
+from stui_supervisor.adapters.sessions.reader import Refused
 from stui_supervisor.config import QUARANTINE_MAX_FILES
-from stui_supervisor.record import StoreNotice
+from stui_supervisor.session.records import StoreNotice
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

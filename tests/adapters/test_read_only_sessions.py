@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
 from tests.support.denied_writing import allow_writing, deny_writing, plain_account
 from tests.support.stored_files import NEW, OLD, RECORD, codes_of, contents, newest, posix, stored
@@ -153,7 +153,7 @@ def test_a_damaged_file_stays_where_it_is_and_is_told_once(root: Path) -> None:
 
 READ_ONLY_DISK = """
 import subprocess, sys
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
 root = sys.argv[1]
 def mounted(*options):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import State, Supervisor
-from stui_supervisor.adapters.readiness import Readiness
+from stui_supervisor.adapters.host.readiness import Readiness
 from tests.support.backend_process import BackendProcess
 from tests.support.watching import LIMIT_S, until
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.rotated_file import RotatedFile, abandoned, remove_outlived
+from stui_supervisor.adapters.journal.rotated_file import RotatedFile, abandoned, remove_outlived
 from tests.support.intercepted import Call, Refusing, intercepted
 from tests.support.scratch import scratch
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_archive import SessionArchive, StoredCopy, put_back
-from stui_supervisor.context import Context, Section
+from stui_supervisor.adapters.sessions.history import SessionArchive, StoredCopy, put_back
+from stui_supervisor.context.context import Context, Section
 from stui_supervisor.errors import StoreError
 from tests.support.stored_files import NEW, OLD, RECORD, contents, newest, stored
 

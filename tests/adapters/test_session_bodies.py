@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.generations import Damaged
-from stui_supervisor.adapters.session_bodies import (
+from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.sessions.codec import (
     StoredContext,
     decode_context,
     decode_stored_record,
     encode_context,
     encode_record,
 )
-from stui_supervisor.backend_session import BackendSession, SessionId
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     CONTEXT_MAX_BYTES,
@@ -27,11 +26,12 @@ from stui_supervisor.config import (
     SECTIONS_MAX,
     SESSION_ID_STORED_MAX_BYTES,
 )
-from stui_supervisor.context import METADATA_KEY, Section, encode_value
-from stui_supervisor.identity import identity_of
-from stui_supervisor.look import Process
-from stui_supervisor.record import SessionRecord
-from stui_supervisor.state_data import encode_state_data
+from stui_supervisor.context.context import METADATA_KEY, Section, encode_value
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.process import Process
+from stui_supervisor.session.records import SessionRecord
 from tests.support.host_limits import digits_limited_to
 from tests.support.sections import make
 

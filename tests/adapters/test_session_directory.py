@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.generations import Kind, file_name
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.files.file_format import Kind, file_name
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     QUARANTINE_MAX_FILES,
 )
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.stored_files import (
     NEW,
     OLD,

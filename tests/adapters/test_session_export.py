@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.session_bodies import StoredContext
-from stui_supervisor.adapters.session_export import EXPORT_MAX_BYTES, decode_export, encode_export
+from stui_supervisor.adapters.sessions.codec import StoredContext
+from stui_supervisor.adapters.sessions.export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.config import (
     CONTEXT_MAX_BYTES,
     CONTEXT_MAX_DEPTH,
@@ -21,10 +21,10 @@ from stui_supervisor.config import (
     SECTIONS_MAX,
     SHARED_COUNTER_MAX,
 )
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.records import SessionRecord
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 STORED = StoredContext(

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.generations import Header, Kind, encode
-from stui_supervisor.adapters.session_bodies import encode_record
-from stui_supervisor.adapters.session_files import SessionFiles, StoredSession
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.files.file_format import Header, Kind, encode
+from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.sessions.codec import encode_record
+from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
 from stui_supervisor.config import (
     CLAIM_WAIT_S,
     RECORD_MAX_BYTES,
 )
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from tests.support.stored_files import (
     EPOCH,

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, SESSIONS_KEPT
 from stui_supervisor.errors import StoreError
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.identity import identity_of
 from tests.support.stored_files import EPOCH, NEW, NOTHING, OLD, RECORD, codes_of, contents, newest, posix, stored
 
 pytestmark = posix

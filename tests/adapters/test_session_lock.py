@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stui_supervisor.adapters.session_lock import SessionLock
+from stui_supervisor.adapters.files.lock import SessionLock
 
 
 def test_only_one_has_it_at_a_time(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import SEQ_BELIEVED_MAX, SEQ_MAX
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionLost
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import SessionLost
 from tests.support.stored_files import NEW, OLD, RECORD, newest, posix, stored, with_header
 
 LAST = {"x": Section(b'"last"', 9, "me")}

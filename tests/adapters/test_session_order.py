@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.links import UnsafeLink
-from stui_supervisor.adapters.session_bodies import StoredContext
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.adapters.session_order import NAME
+from stui_supervisor.adapters.files.links import UnsafeLink
+from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.sessions.codec import StoredContext
+from stui_supervisor.adapters.sessions.order import NAME
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import TURN_MAX
 from stui_supervisor.errors import StoreError
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.stored_files import (
     EPOCH,
     NEW,

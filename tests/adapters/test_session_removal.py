@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.generations import MAJOR
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.adapters.session_lock import SessionLock
-from stui_supervisor.adapters.session_removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.adapters.files.file_format import MAJOR
+from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED, SESSIONS_KEPT
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.identity import identity_of
 from tests.support.stored_files import (
     EPOCH,
     NEW,

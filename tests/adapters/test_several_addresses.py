@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 import pytest
 import zmq
 
-from stui_supervisor.adapters.zmq_link import ZmqTransport
+from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.config import STAGGER_S
-from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
 from tests.support.link_listener import TIMES, HeardKinds
 from tests.support.names import names
 from tests.support.strange_servers import ScriptedServer, always, closing_at_once, silent, tcp_server

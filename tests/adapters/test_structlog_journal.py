@@ -18,13 +18,13 @@ import pytest
 import structlog
 
 from stui_supervisor import __version__
-from stui_supervisor.adapters.structlog_journal import StructlogJournal
+from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.asides import Beside
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
 from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.secret import MASK, Secret
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.security.secret import MASK, Secret
 from tests.support.journals import AT, begin, close, codes, lines, moved, only_file, problem, switched, written
 
 SETTINGS = Settings()
@@ -149,7 +149,7 @@ def test_one_process_goes_on_with_the_file_of_its_profile(tmp_path: Path, make: 
 def test_a_forked_child_has_a_file_of_its_own(tmp_path: Path) -> None:
     program = (
         "import os, pathlib, sys, datetime\n"
-        "from stui_supervisor.adapters.structlog_journal import StructlogJournal\n"
+        "from stui_supervisor.adapters.journal.journal import StructlogJournal\n"
         "from stui_supervisor.config import Settings\n"
         "def live():\n"
         "    journal = StructlogJournal(pathlib.Path(sys.argv[1]), Settings())\n"
@@ -409,7 +409,7 @@ def test_a_configuration_of_structlog_by_the_host_program_changes_nothing(tmp_pa
 def test_structlog_is_not_imported_before_there_is_something_to_write(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from stui_supervisor.adapters.structlog_journal import StructlogJournal\n"
+        "from stui_supervisor.adapters.journal.journal import StructlogJournal\n"
         "from stui_supervisor.config import Settings\n"
         "journal = StructlogJournal(pathlib.Path(sys.argv[1]), Settings())\n"
         "print('structlog' in sys.modules)\n"

@@ -6,10 +6,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from stui_supervisor.adapters.generations import MAJOR
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.files.file_format import MAJOR
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import COPIES_MAX_BYTES, SNAPSHOTS_KEPT
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from tests.support.intercepted import Refusing, intercepted
 from tests.support.stored_files import EPOCH, NEW, NOTHING, OLD, Ticking, posix, stored, with_header

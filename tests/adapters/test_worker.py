@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from stui_supervisor.adapters.worker import Worker, in_thread
+from stui_supervisor.adapters.host.worker import Worker, in_thread
 
 LIMIT_S = 10.0
 NO_MACHINE_HAS_SO_MUCH = 2**46  # bytes of stack for one thread
@@ -151,7 +151,7 @@ async def test_a_cancelled_call_is_left_to_itself() -> None:
 def test_what_hangs_does_not_hold_up_the_end_of_the_program(hanging: str) -> None:
     code = (
         "import asyncio, threading\n"
-        "from stui_supervisor.adapters.worker import Worker, in_thread\n"
+        "from stui_supervisor.adapters.host.worker import Worker, in_thread\n"
         "async def main():\n"
         f"    {hanging}\n"
         "asyncio.run(main())\n"

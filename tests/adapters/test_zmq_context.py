@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.config import ZMQ_DESCRIPTORS, ZMQ_SOCKETS_MAX
 from tests.support.backend_process import BackendProcess
 from tests.support.watching import LIMIT_S, open_descriptors
@@ -16,8 +16,11 @@ from tests.support.watching import LIMIT_S, open_descriptors
 _SHORT_OF_DESCRIPTORS = """
 import asyncio, os, resource, sys
 from stui_supervisor import State, Supervisor
-from stui_supervisor.adapters import session_files, structlog_journal, zmq_link
-from stui_supervisor import driver, outside  # no import is short of a descriptor
+from stui_supervisor.adapters.sessions import store as session_files
+from stui_supervisor.adapters.journal import journal as structlog_journal
+from stui_supervisor.adapters.zmq import link as zmq_link
+from stui_supervisor.runtime import driver  # no import is short of a descriptor
+from stui_supervisor.runtime import assembly as outside  # no import is short of a descriptor
 
 async def main(endpoint, home, spare):
     supervisor = Supervisor(endpoint, home=home)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from stui_supervisor.adapters import zmq_context
-from stui_supervisor.adapters.zmq_link import ZmqLink, ZmqTransport
+from stui_supervisor.adapters.zmq import context as zmq_context
+from stui_supervisor.adapters.zmq.link import ZmqLink, ZmqTransport
 from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind

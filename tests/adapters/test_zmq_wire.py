@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import zmq
 
-from stui_supervisor.adapters.readiness import Readiness
-from stui_supervisor.adapters.zmq_wire import Wire
+from stui_supervisor.adapters.host.readiness import Readiness
+from stui_supervisor.adapters.zmq.monitored_socket import Wire
 from stui_supervisor.failures import Failure, FailureKind
 from tests.support.link_listener import TIMES
 from tests.support.scripted_zmq import ScriptedContext

@@ -7,8 +7,8 @@ import pytest
 
 from stui_supervisor._version import __version__
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.refusals import Kind, Refusal
 from stui_supervisor.backend.smalltalk.messages import understood
 from stui_supervisor.config import BACKEND_SESSIONS_MAX_BYTES
 from stui_supervisor.wire.dialects import Dialect

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.backend.promises import Promises
-from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.errors import Kind, Refusal
+from stui_supervisor.backend.guarantees import Promises
 from stui_supervisor.config import BACKEND_KEY_MAX_LENGTH, BACKEND_KEYS_KEPT
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z

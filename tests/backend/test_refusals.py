@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stui_supervisor.backend.refusals import Kind
+from stui_supervisor.backend.errors import Kind
 from stui_supervisor.wire.dialects import Dialect
 
 COMMAND_WORDS = {"Error", "RuntimeError", "SessionError", "SessionNotFound"}

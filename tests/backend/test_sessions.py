@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor.backend.refusals import Kind, Refusal
+from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.sessions import Session, Sessions
 from stui_supervisor.config import BACKEND_SESSIONS_MAX_BYTES
 

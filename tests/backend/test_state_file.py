@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.backend.errors import Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.refusals import Refusal
 from stui_supervisor.backend.sessions import Session
 from stui_supervisor.backend.smalltalk.evaluator import evaluate
 from stui_supervisor.backend.smalltalk.values import Delay, Workspace

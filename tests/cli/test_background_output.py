@@ -12,7 +12,7 @@ from typing import Final, TextIO
 
 import pytest
 
-from stui_supervisor.cli.background_output import BackgroundOutput
+from stui_supervisor.cli.console.background_output import BackgroundOutput
 from stui_supervisor.config import OUTPUT_CLOSE_S, OUTPUT_QUEUE_LENGTH
 
 LINE: Final = "x" * 4_000 + "\n"  # so long that a pipe soon takes no more

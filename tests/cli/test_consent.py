@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import SESSIONS_KEPT
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.command import COMMAND, Command, Ended
 
 if sys.platform != "win32":

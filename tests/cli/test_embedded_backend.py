@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.cli.embedded_backend import EmbeddedBackend
+from stui_supervisor.cli.demo.backend_process import EmbeddedBackend
 
 
 async def test_no_file_of_the_working_directory_is_taken_for_a_module(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stui_supervisor.cli.event_lines import event_line, event_object
-from stui_supervisor.cli.terminal import Terminal
+from stui_supervisor.cli.console.event_lines import event_line, event_object
+from stui_supervisor.cli.console.terminal import Terminal
 from stui_supervisor.events import (
     ContextSaved,
     Event,
@@ -18,8 +18,8 @@ from stui_supervisor.events import (
     SessionSwitched,
     Transition,
 )
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.states import State, Trigger
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CLOCK = AT.astimezone().strftime("%H:%M:%S")

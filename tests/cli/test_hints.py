@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.cli.hints import command as command_line
-from stui_supervisor.cli.hints import way_out
+from stui_supervisor.cli.console.hints import command as command_line
+from stui_supervisor.cli.console.hints import way_out
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.command import Command

@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.host import directories
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.cli.event_lines import event_line
+from stui_supervisor.adapters.host.clock import directories
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.cli.console.event_lines import event_line
+from stui_supervisor.cli.console.terminal import Terminal
+from stui_supervisor.cli.demo.narrator import Narrator
 from stui_supervisor.cli.main import main
-from stui_supervisor.cli.narrator import Narrator
-from stui_supervisor.cli.terminal import Terminal
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import BackendError, NotSent, SupervisorError
 from stui_supervisor.events import Event, Problem, SessionSwitched, Transition
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.session.records import SessionRecord
 from tests.support.command import Command
 from tests.support.hostile_replies import ESCAPES
 from tests.support.strange_servers import Frames, ScriptedServer, success

@@ -46,9 +46,9 @@ def pressed_at_import(module: str, words: list[str], command: Command) -> subpro
     [
         ("stui_supervisor.cli.command_line", ["status"]),
         ("stui_supervisor.cli.parser", ["status"]),
-        ("stui_supervisor.cli.status", ["status"]),
-        ("stui_supervisor.cli.run", ["run", "tcp://127.0.0.1:1"]),
-        ("stui_supervisor.cli.demo", ["demo"]),
+        ("stui_supervisor.cli.commands.status", ["status"]),
+        ("stui_supervisor.cli.commands.run", ["run", "tcp://127.0.0.1:1"]),
+        ("stui_supervisor.cli.demo.story", ["demo"]),
         ("stui_supervisor.backend.server", ["backend", "--bind", "tcp://127.0.0.1:*"]),
     ],
 )
@@ -62,7 +62,11 @@ def test_ctrl_c_while_a_command_loads_ends_it_without_a_word(module: str, words:
 def test_ctrl_c_that_was_switched_off_stays_so(command: Command) -> None:
     ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     done = subprocess.run(
-        [sys.executable, "-c", ignoring + AT_IMPORT.format(module="stui_supervisor.cli.status", words=["status"])],
+        [
+            sys.executable,
+            "-c",
+            ignoring + AT_IMPORT.format(module="stui_supervisor.cli.commands.status", words=["status"]),
+        ],
         capture_output=True,
         check=False,
         text=True,

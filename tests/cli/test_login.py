@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.cli.login import ask_keyring, checked_token
+from stui_supervisor.cli.commands.login import ask_keyring, checked_token
 from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.command import COMMAND, Command

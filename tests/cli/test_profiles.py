@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import IMAGE_PIN_MAX_BYTES
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.command import Command
 from tests.support.stored_files import contents, posix, with_header

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.command import COMMAND, Command

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.cli.main import main
 from stui_supervisor.config import SECTIONS_MAX, SESSIONS_KEPT
-from stui_supervisor.context import Section
-from stui_supervisor.identity import identity_of
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.context.context import Section
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.session.records import SessionRecord
 from tests.support.command import Command
 from tests.support.denied_writing import plain_account
 from tests.support.stored_files import newest, posix, with_header

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.events import Status
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from tests.support.command import Command
 
 NAMES = [field.name for field in fields(Status)]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stui_supervisor.cli.terminal import Colour, Terminal, error_object
+from stui_supervisor.cli.console.terminal import Colour, Terminal, error_object
 from stui_supervisor.errors import BackendError, NotSent
 from tests.support.command import Command
 from tests.support.stored_files import posix

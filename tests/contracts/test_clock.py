@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from stui_supervisor.adapters.host import SystemClock
+from stui_supervisor.adapters.host.clock import SystemClock
 from stui_supervisor.ports import Clock
 from stui_supervisor.testing import VirtualClock
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import MemoryProfiles

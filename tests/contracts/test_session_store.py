@@ -14,12 +14,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from stui_supervisor.identity import identity_of
+from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.ports import SessionStore
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 
 Process = Callable[[], SessionStore]

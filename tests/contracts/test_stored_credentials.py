@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from keyring.backends import SecretService
 
-from stui_supervisor.adapters.keyring_credentials import KeyringCredentials
-from stui_supervisor.adapters.keyring_items import KeyringItems
+from stui_supervisor.adapters.keyring.credentials import KeyringCredentials
+from stui_supervisor.adapters.keyring.items import KeyringItems
 from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.ports import StoredCredentials
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
 from tests.support.keyring_backends import InMemory
 from tests.support.secret_service import secret_service

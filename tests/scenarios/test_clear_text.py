@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess

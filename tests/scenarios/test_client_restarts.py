@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from stui_supervisor import BackendVerdict, State
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from tests.support.backend_process import BackendProcess
 from tests.support.client_process import ClientProcess

@@ -18,7 +18,7 @@ import zmq
 import zmq.asyncio
 
 from stui_supervisor import State, Supervisor
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import DEFAULTS, RECORD_MAX_BYTES
 from tests.support.backend_process import BackendProcess
 from tests.support.core_world import HERE, World

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import QUARANTINE_MAX_FILES
-from stui_supervisor.context import Section
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import Claimed, SessionRecord
 from tests.support.scratch import scratch
 from tests.support.stored_files import NEW, OLD, RECORD
 

@@ -14,9 +14,9 @@ from random import Random
 import pytest
 
 from stui_supervisor import NotSent, OutcomeUnknown, RequestFinished, State, Supervisor
-from stui_supervisor.audience import EventStream
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.states import Outcome
+from stui_supervisor.machine.states import Outcome
+from stui_supervisor.runtime.observers import EventStream
 from tests.support.backend_process import BackendProcess
 from tests.support.plain_client import PlainClient
 from tests.support.tcp_proxy import TcpProxy

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 
 # The claim makes two directories and writes a record: the first save of a context begins with the fifth flush.
 SAVER = """
 import os, sys
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 
 files = SessionFiles(sys.argv[1])

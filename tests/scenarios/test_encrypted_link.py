@@ -12,13 +12,13 @@ import pytest
 import zmq
 
 from stui_supervisor import BackendError, KeyRefused, Notification, State, Supervisor
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.curve import fingerprint
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.profile import Profile
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.curve import fingerprint
+from stui_supervisor.security.secret import Secret
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY
 from tests.support.keyring_backends import InMemory

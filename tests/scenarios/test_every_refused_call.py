@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stui_supervisor.adapters.session_archive import SessionArchive
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.history import SessionArchive
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import QUARANTINE_MAX_FILES
-from stui_supervisor.context import Section
+from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from stui_supervisor.record import Claimed, SessionRecord
+from stui_supervisor.session.records import Claimed, SessionRecord
 from tests.support.intercepted import Refusing, intercepted
 from tests.support.scratch import scratch
 from tests.support.stored_files import EPOCH, NEW, OLD, RECORD, posix, stored

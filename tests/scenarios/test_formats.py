@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.session_archive import SessionArchive
-from stui_supervisor.adapters.session_export import decode_export
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.adapters.sessions.export import decode_export
+from stui_supervisor.adapters.sessions.history import SessionArchive
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import SessionRecord
 from tests.support.stored_files import codes_of, contents, newest, sealed
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess
 

@@ -16,8 +16,8 @@ from tempfile import gettempdir
 import pytest
 
 from stui_supervisor import Supervisor
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import FakePeer
@@ -34,7 +34,7 @@ NEIGHBOUR, US = 12_345, 54_321
 MADE = re.compile(r'(open|openat|mkdir|mkdirat)\((?:AT_FDCWD, )?"([^"]*)", (?:([A-Z_|]+), )?(0\d*)\) += \d')
 AS_US = f"""
 import json, os, sys, uuid, filelock
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
 os.chdir(sys.argv[1])
 os.setgid({US})

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
+from stui_supervisor.adapters.sessions.store import SessionFiles
 from tests.support.killed_program import endpoint, sections
 from tests.support.scratch import scratch
 

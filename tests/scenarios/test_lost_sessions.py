@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import SessionSwitched, State, StoreError
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 from tests.support.scenes import Scene, scene
 from tests.support.stored_files import posix
 from tests.support.watching import next_of

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import SessionRecord
 
 CLAIMER = """
 import sys
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -76,8 +76,8 @@ def test_each_gets_a_session_of_its_own_and_one_gets_the_work(tmp_path: Path, pr
 
 HANDING_ON = """
 import sys
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 
 files = SessionFiles(sys.argv[1])
 for _ in range(int(sys.argv[3])):

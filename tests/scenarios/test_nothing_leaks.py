@@ -16,7 +16,7 @@ import pytest
 
 from stui_supervisor import AuthenticationFailed, Secret, State, Supervisor
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.cli.embedded_backend import EmbeddedBackend
+from stui_supervisor.cli.demo.backend_process import EmbeddedBackend
 from tests.support.backend_process import BackendProcess
 from tests.support.canary import CANARY, ENCODINGS, encodings_in, leaks_in
 from tests.support.command import Command

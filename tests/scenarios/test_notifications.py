@@ -26,11 +26,11 @@ from stui_supervisor import (
     Supervisor,
     Transition,
 )
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.audience import EventStream
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import NOTIFICATIONS_QUEUE_LENGTH
 from stui_supervisor.profile import Profile
+from stui_supervisor.runtime.observers import EventStream
 from tests.support.backend_process import BackendProcess
 from tests.support.publisher import Publisher
 from tests.support.strange_servers import Answer, Frames, ScriptedServer, success

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from stui_supervisor import State, Supervisor, Transition
-from stui_supervisor.hearing import Heartbeats
+from stui_supervisor.health.heartbeats import Heartbeats
 from tests.support.backend_process import BackendProcess
 from tests.support.watching import LIMIT_S, queued, until
 

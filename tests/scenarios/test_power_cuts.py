@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
 from tests.support.crash_states import PowerCuts
 from tests.support.intercepted import intercepted
 from tests.support.scratch import scratch

@@ -17,8 +17,8 @@ from stui_supervisor import (
     State,
     Supervisor,
 )
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.profile_mending import confirm
+from stui_supervisor.adapters.profiles.repair import confirm
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
 from tests.support.backend_process import BackendProcess

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 
 PROCESSES = 16
 UPDATES = 100
@@ -15,7 +15,7 @@ READS = 200
 WRITER = f"""
 import sys
 from pathlib import Path
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.profile import Profile
 
 file, name = ProfileFile(Path(sys.argv[1])), sys.argv[2]

@@ -24,7 +24,7 @@ from stui_supervisor import (
     State,
     Supervisor,
 )
-from stui_supervisor.adapters import zmq_context
+from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.wire.dialects import Dialect

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import zmq
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys, KeyringCredentials
-from stui_supervisor.adapters.keyring_items import SERVICE, KeyringItems
-from stui_supervisor.adapters.profile_file import ProfileFile
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.effects import NoteLink, OpenLink, ReadCredential, Save
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import NoteLink, OpenLink, ReadCredential, Save
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import State
+from stui_supervisor.machine.states import State
+from stui_supervisor.security.secret import Secret
 from tests.support.core_world import World, only
 from tests.support.keyring_backends import InMemory
 

@@ -17,7 +17,7 @@ from stui_supervisor import (
     State,
     Supervisor,
 )
-from stui_supervisor.adapters.profile_file import ProfileFile
+from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.profile import Profile
 from tests.support.strange_servers import Frames, ScriptedServer, failure, success
 from tests.support.watching import LIMIT_S, next_of, until

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stui_supervisor import inputs
-from stui_supervisor.context import METADATA_KEY, Section
-from stui_supervisor.core import Core
-from stui_supervisor.effects import CloseLink, Effect, SaveSnapshot, Send
-from stui_supervisor.inputs import Input
+from stui_supervisor.context.context import METADATA_KEY, Section
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import CloseLink, Effect, SaveSnapshot, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.wire.dialects import decode
-from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.service import Request, decode_request
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.simulation.violation import demand
 
 FOREIGN = "foreign"  # how the values of other clients begin, each of which is written once

@@ -7,7 +7,7 @@ import json
 from random import Random
 from typing import Any, Final
 
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.session.records import SessionRecord
 
 NULL: Final = ("null",)  # named, with null; None is not named at all
 USUAL: Final = ("Pharo 12.0", "Pharo 13.0", None)

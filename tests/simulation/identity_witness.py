@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stui_supervisor import inputs
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, CloseLink, Effect, OpenLink, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Announce, CloseLink, Effect, OpenLink, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import SessionSwitched, Transition
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.profile import Profile
-from stui_supervisor.states import State, Trigger
 from stui_supervisor.wire.dialects import Reply, decode
-from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.service import decode_request
+from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.simulation.identities import NULL, canonical, known_as, spellings
 from tests.simulation.violation import demand
 

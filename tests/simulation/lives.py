@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
 from tests.simulation.world import lived
 
 _SEEDS_PER_TASK = 10

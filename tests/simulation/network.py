@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from stui_supervisor.config import FRAME_SMALL_BYTES
-from stui_supervisor.curve import CurveKeys
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.path import PathSample
+from stui_supervisor.health.path import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
+from stui_supervisor.security.curve import CurveKeys
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
 from tests.simulation.connection import PING_BYTES, Connection, Way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from stui_supervisor import inputs
+from stui_supervisor.core import inputs
 from tests.simulation.agenda import Agenda
 from tests.simulation.connection import QUICK_S, Way
 from tests.simulation.network import Reach, Site

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stui_supervisor import inputs
 from stui_supervisor.config import NETWORK_SETTLE_S, SLEEP_LOOK_S
+from stui_supervisor.core import inputs
 from tests.simulation.agenda import Agenda
 from tests.simulation.network import Site
 from tests.simulation.program import Program

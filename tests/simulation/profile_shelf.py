@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import NoteLink, ReadProfile
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import NoteLink, ReadProfile
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import StoreError
-from stui_supervisor.inputs import Input
 from stui_supervisor.testing import MemoryProfiles
 from tests.simulation.agenda import Agenda
 

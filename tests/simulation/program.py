@@ -6,17 +6,17 @@ from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from stui_supervisor import effects, inputs
 from stui_supervisor.config import STOP_TIMEOUT_S, Settings
-from stui_supervisor.context import Context
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Effect
+from stui_supervisor.context.context import Context
+from stui_supervisor.core import effects, inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Effect
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
-from stui_supervisor.inputs import Input
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import LinkTimes
-from stui_supervisor.requests import Request
+from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Operation, encode
 from tests.simulation.agenda import Agenda

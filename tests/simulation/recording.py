@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.secret import Secret
 from tests.simulation.story import Step
 from tests.simulation.world import World
 

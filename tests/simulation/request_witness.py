@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stui_supervisor import inputs
 from stui_supervisor.config import EXPIRY_GRACE_S, HANDSHAKE_SILENCES, Settings
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, CloseLink, Effect, Finish, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Announce, CloseLink, Effect, Finish, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
-from stui_supervisor.inputs import Input
-from stui_supervisor.requests import Request
-from stui_supervisor.states import Outcome, State
+from stui_supervisor.machine.states import Outcome, State
+from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.violation import demand
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from stui_supervisor.context import METADATA_KEY
+from stui_supervisor.context.context import METADATA_KEY
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
 from tests.simulation.copy_witness import FOREIGN

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stui_supervisor import inputs
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Effect, OpenLink, Release, Send
+from stui_supervisor.context.image_copy import client_of
+from stui_supervisor.context.section import METADATA_KEY
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Effect, OpenLink, Release, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests import Request
-from stui_supervisor.section import METADATA_KEY
-from stui_supervisor.state_data import client_of
-from stui_supervisor.states import State
+from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.identities import known_as
 from tests.simulation.image_sessions import STRANGER

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import Announce, Effect, OpenLink, ReadCredential, ReadProfile, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Announce, Effect, OpenLink, ReadCredential, ReadProfile, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import Transition
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.profile import Profile
-from stui_supervisor.states import State, Trigger
 from tests.simulation.violation import demand
 
 _LEAST_S = 2.0  # from the beginning of a reading that failed to that of the next

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from stui_supervisor import inputs
 from stui_supervisor.config import PROFILE_LOOK_S
+from stui_supervisor.core import inputs
 from stui_supervisor.endpoint import Endpoint
 from tests.simulation.agenda import Agenda
 from tests.simulation.network import Site

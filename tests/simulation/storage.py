@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from stui_supervisor import inputs
-from stui_supervisor.curve import CurveKeys
-from stui_supervisor.effects import Load, ReadCredential, Release, Save, SaveSnapshot
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Load, ReadCredential, Release, Save, SaveSnapshot
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import CredentialError, StoreError
-from stui_supervisor.inputs import Input
-from stui_supervisor.secret import Secret
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import TOKEN

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stui_supervisor import inputs
-from stui_supervisor.effects import Announce, Effect, Finish, Save, Send
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Announce, Effect, Finish, Save, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import Event
-from stui_supervisor.inputs import Input
-from stui_supervisor.states import State
+from stui_supervisor.machine.states import State
 
 _BODY_SHOWN = 160
 

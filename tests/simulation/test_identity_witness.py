@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.context import Context
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Effect, OpenLink, Send
+from stui_supervisor.context.context import Context
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Effect, OpenLink, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.inputs import Input
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import VirtualClock
 from stui_supervisor.wire.dialects import Dialect, Operation, encode

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from stui_supervisor import inputs
-from stui_supervisor.curve import CurveKeys
-from stui_supervisor.effects import Effect, OpenLink, ReadCredential, ReadProfile
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Effect, OpenLink, ReadCredential, ReadProfile
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State
 from stui_supervisor.profile import Profile
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import State
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
 from tests.simulation.settled import SERVER_KEY
 from tests.simulation.settled_witness import SettledWitness
 from tests.simulation.violation import Violation

@@ -9,9 +9,9 @@ from functools import cache
 
 import pytest
 
-from stui_supervisor.adapters.journal_lines import Digest
+from stui_supervisor.adapters.journal.lines import Digest
 from stui_supervisor.asides import Beside
-from stui_supervisor.table import ALLOWED
+from stui_supervisor.machine.table import ALLOWED
 from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach
 from tests.simulation.world import World, lived

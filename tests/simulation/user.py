@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stui_supervisor import inputs
 from stui_supervisor.config import LAST_PUSH_S
+from stui_supervisor.core import inputs
 from stui_supervisor.endpoint import Endpoint
 from tests.simulation.agenda import Agenda
 from tests.simulation.program import Program

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stui_supervisor import inputs
 from stui_supervisor.config import Settings
-from stui_supervisor.effects import Announce, CloseLink, Effect
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Announce, CloseLink, Effect
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import Transition
-from stui_supervisor.inputs import Input
-from stui_supervisor.path import PathSample
-from stui_supervisor.states import Trigger
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.machine.states import Trigger
 from tests.simulation.network import SimulatedLink, Site
 from tests.simulation.violation import demand
 

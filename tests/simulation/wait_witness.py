@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from stui_supervisor.asides import Woke
 from stui_supervisor.config import PROBE_PAUSE_S, Settings
-from stui_supervisor.effects import Announce, Effect, LookOut, OpenLink, ReadCredential
+from stui_supervisor.core.effects import Announce, Effect, LookOut, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Transition
 from stui_supervisor.failures import FAILURES, FailureKind
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.machine.states import State, Trigger
 from tests.simulation.violation import demand
 
 _REFUSED = FailureKind.REFUSED

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stui_supervisor import inputs
 from stui_supervisor.config import LINK_GRACE_S, Settings
-from stui_supervisor.context import Context, Section
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, CloseLink, Effect, Load, OpenLink, ReadCredential, Save, Send
+from stui_supervisor.context.context import Context, Section
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Announce, CloseLink, Effect, Load, OpenLink, ReadCredential, Save, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.moment import Moment
-from stui_supervisor.saver import Saver
-from stui_supervisor.states import State, Trigger
-from stui_supervisor.table import ALLOWED
+from stui_supervisor.session.save_schedule import Saver
 from tests.simulation.copy_witness import CopyWitness
 from tests.simulation.identity_witness import IdentityWitness
 from tests.simulation.network import Site

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from stui_supervisor import inputs
 from stui_supervisor.config import KNOWN_COPIES, Settings
-from stui_supervisor.context import Context, Section
-from stui_supervisor.core import Core
-from stui_supervisor.effects import Announce, Effect, Release, Save, SaveSnapshot, Send
+from stui_supervisor.context.context import Context, Section
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Announce, Effect, Release, Save, SaveSnapshot, Send
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import SessionSwitched
-from stui_supervisor.inputs import Input
-from stui_supervisor.record import Claimed
-from stui_supervisor.saver import Saver, Versions
-from stui_supervisor.states import State
+from stui_supervisor.machine.states import State
+from stui_supervisor.session.records import Claimed
+from stui_supervisor.session.save_schedule import Saver, Versions
 from stui_supervisor.testing import MemoryDisk
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.copy_witness import FOREIGN

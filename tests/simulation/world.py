@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from stui_supervisor import inputs
 from stui_supervisor.config import HANDSHAKE_SILENCES, Settings
-from stui_supervisor.effects import Announce, Effect
+from stui_supervisor.context.image_copy import read_copy
+from stui_supervisor.core import inputs
+from stui_supervisor.core.effects import Announce, Effect
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed, DifferentImage
 from stui_supervisor.events import Transition
-from stui_supervisor.inputs import Input
-from stui_supervisor.state_data import read_copy
-from stui_supervisor.states import BackendVerdict, State, Trigger
+from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
 from tests.simulation.faults import Faults

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stui_supervisor import inputs
-from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
+from stui_supervisor.core import inputs
+from stui_supervisor.link.attempt import Phase
 from tests.support.core_world import HERE, REFUSED, World, stored
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
 
-from stui_supervisor import inputs
-from stui_supervisor.attempt import Phase
 from stui_supervisor.config import Settings
-from stui_supervisor.context import Context, Section
-from stui_supervisor.core import Core
-from stui_supervisor.effects import (
+from stui_supervisor.context.context import Context, Section
+from stui_supervisor.context.image_copy import encode_state_data
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import (
     Announce,
     CloseLink,
     Effect,
@@ -30,19 +30,19 @@ from stui_supervisor.effects import (
     Subscribe,
     Unsubscribe,
 )
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.inputs import Input
+from stui_supervisor.health.path import PathSample
+from stui_supervisor.link.attempt import Phase
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
-from stui_supervisor.path import PathSample
 from stui_supervisor.profile import Profile
-from stui_supervisor.record import Claimed, SessionRecord
-from stui_supervisor.requests import Request
-from stui_supervisor.secret import Secret
-from stui_supervisor.state_data import encode_state_data
-from stui_supervisor.states import State, Trigger
+from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.testing import MemoryStore
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Dialect, Operation, encode

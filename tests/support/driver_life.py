@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from stui_supervisor import inputs
-from stui_supervisor.adapters.host import SystemClock
-from stui_supervisor.adapters.keyring_credentials import KeyringClientKeys
+from stui_supervisor.adapters.host.clock import SystemClock
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys
 from stui_supervisor.asides import Aside, Beside
-from stui_supervisor.audience import Audience, EventStream
 from stui_supervisor.config import SLEEP_LOOK_S, Settings
-from stui_supervisor.context import Context
-from stui_supervisor.core import Core
-from stui_supervisor.driver import Driver
-from stui_supervisor.effects import Effect
+from stui_supervisor.context.context import Context
+from stui_supervisor.core import inputs
+from stui_supervisor.core.core import Core
+from stui_supervisor.core.effects import Effect
+from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.events import Event
-from stui_supervisor.inputs import Input
+from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
-from stui_supervisor.outside import Keyring, Outside, without_keys
 from stui_supervisor.ports import SessionStore
-from stui_supervisor.record import StoreNotice
-from stui_supervisor.states import State
+from stui_supervisor.runtime.assembly import Keyring, Outside, without_keys
+from stui_supervisor.runtime.driver import Driver
+from stui_supervisor.runtime.observers import Audience, EventStream
+from stui_supervisor.session.records import StoreNotice
 from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.embedded_image import EmbeddedImage
 from tests.support.faulty_links import FaultyPeer

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from stui_supervisor.backend import BackendSettings
+from stui_supervisor.backend.errors import Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.refusals import Refusal
 from stui_supervisor.wire.capabilities import DEADLINE_PARAMETER, KEY_PARAMETER
 from stui_supervisor.wire.service import Request, decode_request, encode_error, encode_result
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.backend_session import BackendSession, SessionId
-from stui_supervisor.handshake import (
+from stui_supervisor.link.handshake import (
     Ask,
     Established,
     Handshake,
     Known,
     Step,
 )
-from stui_supervisor.identity import identity_of
-from stui_supervisor.secret import Secret
-from stui_supervisor.states import BackendVerdict
+from stui_supervisor.machine.states import BackendVerdict
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
+from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 
 COMMAND, ENVELOPE = Dialect.COMMAND, Dialect.ENVELOPE
 NEW = Known(client_id="c")

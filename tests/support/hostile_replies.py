@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from stui_supervisor.context import Section
-from stui_supervisor.state_data import encode_state_data
+from stui_supervisor.context.context import Section
+from stui_supervisor.context.image_copy import encode_state_data
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request, encode_error, encode_result
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from stui_supervisor.config import MESSAGE_MAX_BYTES, REPLY_MAX_VALUES, VALUES_COUNTED_FROM_BYTES
 from stui_supervisor.wire.dialects import decode
-from stui_supervisor.wire.limits import MalformedMessage
+from stui_supervisor.wire.strict_json import MalformedMessage
 
 _ROOM: Final = MESSAGE_MAX_BYTES - 100
 _WIDE: Final = "\N{GRINNING FACE}"  # makes every character of its text four bytes

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from stui_supervisor.adapters.structlog_journal import StructlogJournal
+from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.asides import Beside
 from stui_supervisor.events import Problem, SessionSwitched, Transition
+from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.states import State, Trigger
 
 AT: Final = datetime(2026, 11, 22, 13, 30, 0, 123456, tzinfo=UTC)
 _OF_THE_RUN: Final = {"run_began", "run_continued", "run_ended", "transition"}

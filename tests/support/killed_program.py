@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 import filelock  # noqa: F401  # once, and not in each life
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import SessionRecord
 from tests.support.intercepted import Call, intercepted
 
 SECTION_COUNT = 8

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.states import Outcome, State, Trigger
-from stui_supervisor.table import ALLOWED
+from stui_supervisor.machine.states import Outcome, State, Trigger
+from stui_supervisor.machine.table import ALLOWED
 from tests.support.canary import encodings_in
 
 _LOG: Final = re.compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from stui_supervisor.adapters.host_network import HostNetwork, _look, _Netlink
+from stui_supervisor.adapters.host.network import HostNetwork, _look, _Netlink
 
 
 async def watch() -> None:

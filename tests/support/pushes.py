@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stui_supervisor.effects import Effect, Send
+from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_world import World, only, told

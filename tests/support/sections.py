@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from stui_supervisor.config import SECTIONS_MAX
-from stui_supervisor.context import METADATA_KEY, Context, Section
+from stui_supervisor.context.context import METADATA_KEY, Context, Section
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 

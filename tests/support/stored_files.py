@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.session_files import SessionFiles
-from stui_supervisor.context import Section
-from stui_supervisor.record import SessionRecord
+from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.context.context import Section
+from stui_supervisor.session.records import SessionRecord
 
 RECORD = SessionRecord(profile="default", endpoint="tcp://127.0.0.1:5555", status={"state": "connected"})
 OLD = {"x": Section(b'"old"', 1, "me")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stui_supervisor.effects import Load, Save
+from stui_supervisor.core.effects import Load, Save
 from tests.support.core_world import HERE, World, only, section, stored
 
 ONE = stored("a", {"work": section("one")}, endpoint=str(HERE), image_id="one", backend_session="s1", client_id="c1")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from stui_supervisor import Event, State, Transition
-from stui_supervisor.audience import EventStream
+from stui_supervisor.runtime.observers import EventStream
 
 E = TypeVar("E", bound=Event)
 LIMIT_S: Final = 15.0  # nothing here takes so long unless it is broken

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from stui_supervisor.config import REPLY_MAX_VALUES, VALUES_COUNTED_FROM_BYTES
 from stui_supervisor.wire import notifications
 from stui_supervisor.wire.dialects import decode
-from stui_supervisor.wire.limits import MalformedMessage, parse
 from stui_supervisor.wire.service import Request
+from stui_supervisor.wire.strict_json import MalformedMessage, parse
 from tests.support import hungry_replies
 from tests.support.hostile_replies import (
     ANSWERS,

@@ -18,7 +18,7 @@ from stui_supervisor.config import (
     REPLY_MAX_VALUES,
     VALUES_COUNTED_FROM_BYTES,
 )
-from stui_supervisor.wire.limits import MalformedMessage, parse, parsed_bytes, shown
+from stui_supervisor.wire.strict_json import MalformedMessage, parse, parsed_bytes, shown
 from tests.support.host_limits import digits_limited_to
 from tests.support.values import JSON_VALUES
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import MESSAGE_MAX_DEPTH, NOTIFICATION_MAX_BYTES
-from stui_supervisor.wire.limits import MalformedMessage
 from stui_supervisor.wire.notifications import decode
+from stui_supervisor.wire.strict_json import MalformedMessage
 
 
 def test_a_topic_and_a_body_are_a_notification() -> None:

@@ -1,0 +1,216 @@
+"""Reading the files of one session: the newest generation that is whole, and what stands in its way.
+
+Nothing here writes; the caller decides what becomes of refused files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from stui_supervisor.adapters.files.file_format import (
+    Damaged,
+    Header,
+    Kind,
+    NewerFormat,
+    decode,
+    file_name,
+    parse_name,
+    peek,
+)
+from stui_supervisor.adapters.files.links import is_link
+from stui_supervisor.adapters.files.private_files import is_out_of_means, read_regular, read_start
+from stui_supervisor.adapters.sessions.codec import StoredContext, StoredRecord, decode_context, decode_stored_record
+from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
+from stui_supervisor.session.claim_order import Candidate
+from stui_supervisor.session.records import SessionRecord
+
+_MAX_BYTES: Final = {
+    Kind.ENDPOINT: RECORD_MAX_BYTES,
+    Kind.CONTEXT: CONTEXT_FILE_MAX_BYTES,
+    Kind.SNAPSHOT: CONTEXT_FILE_MAX_BYTES,
+}
+
+_LOOKS: Final = 3  # the owner may rotate all of the files away between a look at the directory and at them
+
+_T = TypeVar("_T")
+
+
+class Refused(NamedTuple):
+    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
+
+    ``error`` is what the disk said where it gave nothing; the next try may go well.
+    """
+
+    name: str
+    reason: str
+    is_movable: bool
+    error: OSError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[_T]):
+    """The newest whole generation of one kind, or None, and the newer files that were refused."""
+
+    value: _T | None
+    header: Header | None
+    refused: tuple[Refused, ...]
+
+    @property
+    def troubles(self) -> list[OSError]:
+        """What the disk said of those that it did not give."""
+        return [one.error for one in self.refused if one.error is not None]
+
+
+def generations(names: list[str]) -> dict[Kind, list[int]]:
+    """The seqs of each kind among a directory's names, highest first."""
+    found: dict[Kind, list[int]] = {kind: [] for kind in Kind}
+    for name in names:
+        if (parsed := parse_name(name)) is not None:
+            found[parsed[0]].append(parsed[1])
+    for seqs in found.values():
+        seqs.sort(reverse=True)
+    return found
+
+
+def newest_record(path: str, seqs: list[int]) -> Reading[StoredRecord]:
+    """The record to go by. Raises NewerFormat when the newest whole file is of a later major."""
+    return _newest(path, Kind.ENDPOINT, seqs, decode_stored_record)
+
+
+def newest_context(path: str, seqs: list[int]) -> Reading[StoredContext]:
+    """The context to go by. Raises NewerFormat when the newest whole file is of a later major."""
+    return _newest(path, Kind.CONTEXT, seqs, decode_context)
+
+
+def last_sign(path: str, header: Header) -> datetime:
+    """When the process that wrote this record is last known to have lived: it sets the file's time now and then."""
+    try:
+        touched_at = datetime.fromtimestamp(
+            os.stat(os.path.join(path, file_name(header.kind, header.seq))).st_mtime, UTC
+        )
+    except (OSError, OverflowError, ValueError):
+        return header.saved_at
+    return max(header.saved_at, touched_at)
+
+
+def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | None:
+    """How the session looks from outside, without reading its context; None when there is nothing to go by.
+
+    ``troubles`` gets what the disk said of files that were passed over. Raises NewerFormat when it belongs to a later
+    version.
+    """
+    for _ in range(_LOOKS):
+        found = generations(os.listdir(path))
+        reading = newest_record(path, found[Kind.ENDPOINT])
+        if reading.header or reading.refused or not found[Kind.ENDPOINT]:
+            break
+    troubles += reading.troubles
+    context = _newest_context_header(path, found[Kind.CONTEXT], troubles)
+    if reading.header is None and context is not None:  # whose work it is, only a whole file says
+        whole = newest_context(path, found[Kind.CONTEXT])
+        troubles += whole.troubles
+        context = whole.header
+    headers = [header for header in (reading.header, context) if header is not None]
+    if not headers:
+        return None
+    # Work without its record still has its profile and its image.
+    record, turn = reading.value or StoredRecord(SessionRecord(profile=headers[0].profile))
+    record = record.of_image(record.image or (context.image if context else None))
+    return Candidate(
+        session_id=session_id,
+        record=record,
+        saved_at=max(header.saved_at for header in headers),
+        seq=max(header.seq for header in headers),
+        live_sections=context.live_sections if context else 0,
+        turn=max(turn, context.turn if context else 0),
+        is_whole=not reading.refused,
+        last_sign=last_sign(path, reading.header) if reading.header is not None else None,
+    )
+
+
+def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]) -> Reading[_T]:
+    refused: list[Refused] = []
+    for seq in seqs:
+        name = file_name(kind, seq)
+        try:
+            header, body = read_generation(path, kind, seq)
+            return Reading(parse(body), header, tuple(refused))
+        except FileNotFoundError:
+            continue
+        except Damaged as error:
+            refused.append(Refused(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
+        except OSError as error:
+            if is_out_of_means(error):
+                raise
+            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
+    return Reading(None, None, tuple(refused))
+
+
+def _is_movable(path: str, damage: Damaged) -> bool:
+    """True for what is certainly ours to move: no link, and not of a later version."""
+    try:
+        return not damage.claims_newer and not is_link(path)
+    except OSError:
+        return False
+
+
+def has_record(path: str) -> bool:
+    """True where a record was saved, whatever it is worth by now, or where that cannot be known."""
+    try:
+        return bool(generations(os.listdir(path))[Kind.ENDPOINT])
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)  # as one that was removed meanwhile
+
+
+def has_files(path: str) -> bool:
+    """True where something was saved, whatever it is worth by now."""
+    with suppress(OSError):
+        found = generations(os.listdir(path))
+        return bool(found[Kind.ENDPOINT] or found[Kind.CONTEXT])
+    return False
+
+
+def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
+    """Header and body of one file. Raises Damaged, NewerFormat or OSError."""
+    header, body = decode(read_regular(os.path.join(path, file_name(kind, seq)), _MAX_BYTES[kind]))
+    if (header.kind, header.seq) != (kind, seq):
+        raise Damaged("it was written under another name")
+    return header, body
+
+
+def _newest_context_header(path: str, seqs: list[int], troubles: list[OSError]) -> Header | None:
+    for seq in seqs:
+        header = _peek(path, seq, troubles)
+        if header is not None:
+            return header
+    return None
+
+
+def _peek(path: str, seq: int, troubles: list[OSError]) -> Header | None:
+    """The header of one context, unverified; None when the file is of no use."""
+    file = os.path.join(path, file_name(Kind.CONTEXT, seq))
+    try:
+        header = peek(read_start(file, HEADER_MAX_BYTES))
+    except NewerFormat:
+        return _believe(file)
+    except (Damaged, FileNotFoundError):
+        return None
+    except OSError as error:
+        if is_out_of_means(error):
+            raise
+        troubles.append(error)
+        return None
+    return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
+
+
+def _believe(file: str) -> Header | None:
+    """Raises NewerFormat when the file is whole; a flipped bit in its header is no later version."""
+    try:
+        return decode(read_regular(file, CONTEXT_FILE_MAX_BYTES))[0]
+    except (Damaged, OSError):
+        return None

@@ -1,0 +1,141 @@
+"""A subscription over ZeroMQ: one SUB socket, which hears what a PUB server publishes from now on.
+
+A publisher keeps nothing for a reader who lags behind: what does not fit its own queue is gone, and nobody is told.
+So each message is read at once, before anything is made of it, and waits here for its turn. Where more came than there
+certainly was room for on the way, that is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+
+import zmq
+
+from stui_supervisor.adapters.host.readiness import Readiness
+from stui_supervisor.adapters.zmq.link import ZmqConnection
+from stui_supervisor.adapters.zmq.resolver import Names
+from stui_supervisor.config import (
+    CROWD,
+    CROWD_S,
+    HAND_ON_S,
+    HAND_ON_WHILE_READING_S,
+    NOTIFICATION_MAX_BYTES,
+    NOTIFICATION_OVERHEAD_BYTES,
+    NOTIFICATIONS_QUEUE_LENGTH,
+    NOTIFICATIONS_WAITING_BYTES,
+    RECEIVE_QUEUE_LENGTH,
+)
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.failures import Failure
+from stui_supervisor.ports import LinkTimes, SubscriptionListener
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.trust import ANYONE, Trust
+
+
+class ZmqSubscription(ZmqConnection[SubscriptionListener]):
+    """See ports.Subscription."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        readiness: Readiness,
+        names: Names,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
+    ) -> None:
+        options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
+        options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
+        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
+        self._waiting: deque[tuple[bytes, ...]] = deque()  # tuples cost the collector of garbage nothing
+        self._waiting_bytes = 0
+        self._is_coming = False
+        self._has_dropped = False
+        self._turn: asyncio.Handle | None = None
+        self._ending: Failure | None = None
+        self._without_rest = 0
+        self._count = 0
+        self._counted_from = 0.0
+        self._keeps_few = False
+
+    def look(self) -> int | None:
+        """See ports.Subscription."""
+        sample = self._wire.look() if self._wire is not None else None
+        return None if sample is None else sample.received_bytes
+
+    def close(self) -> None:
+        """See ports.Subscription."""
+        super().close()
+        self._forget()
+
+    def _received(self, frames: list[bytes]) -> None:
+        self._see_crowd()
+        size_bytes = sum(map(len, frames))
+        if size_bytes > NOTIFICATION_MAX_BYTES and not self._keeps_few and self._wire is not None:
+            self._keeps_few = True  # libzmq counts messages alone, and one may have 10 MB
+            self._wire.keep_fewer(RECEIVE_QUEUE_LENGTH)
+        if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
+            self._has_dropped = True
+            return
+        self._is_coming = True
+        self._waiting.append(tuple(frames))
+        self._waiting_bytes += size_bytes + NOTIFICATION_OVERHEAD_BYTES
+        if self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
+
+    def _see_crowd(self) -> None:
+        """Say so when as many have come as may have filled a queue: without a moment's rest, or in too short a time."""
+        self._without_rest += 1
+        self._count += 1
+        if self._without_rest == CROWD:
+            self._without_rest = 0
+            self._tell_crowd()
+        if self._count == CROWD:
+            now = monotonic()
+            if now - self._counted_from < CROWD_S:
+                self._tell_crowd()
+            self._count, self._counted_from = 0, now
+
+    def _tell_crowd(self) -> None:
+        if self._listener is not None:
+            self._listener.crowded()
+
+    def _hand_on(self) -> None:
+        """Hand on what waits, for a moment at a time."""
+        self._turn = None
+        if self._has_dropped:
+            self._has_dropped = False
+            self._tell_crowd()
+        # As long as more comes, and there is room for it, reading it goes before.
+        is_first, self._is_coming = self._is_coming and self._waiting_bytes < NOTIFICATIONS_WAITING_BYTES / 2, False
+        ends = monotonic() + (HAND_ON_WHILE_READING_S if is_first else HAND_ON_S)
+        while self._waiting and monotonic() < ends:
+            frames = self._waiting.popleft()
+            self._waiting_bytes -= sum(map(len, frames)) + NOTIFICATION_OVERHEAD_BYTES
+            if self._listener is not None:
+                self._listener.published(list(frames))
+        if self._waiting:
+            self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
+        elif self._ending is not None:
+            super()._end(self._ending)
+        elif self._wire is not None and not self._wire.has_more():
+            self._without_rest = 0
+
+    def _end(self, failure: Failure) -> None:
+        """What came before the end still counts."""
+        if self._waiting:
+            self._ending = failure
+            self._drop_wire()
+        else:
+            super()._end(failure)
+
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None

@@ -1,0 +1,156 @@
+"""What the disk knows of a profile, for commands that run beside a supervisor or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from stui_supervisor.adapters.host.clock import directories
+from stui_supervisor.adapters.host.worker import in_time
+from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.cli.console.hints import command, way_out
+from stui_supervisor.cli.console.terminal import GlobalOptions
+from stui_supervisor.config import DEFAULTS
+from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among
+from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.failures import FAILURES, kind_named
+from stui_supervisor.profile import Profile, checked_name
+
+_EXAMPLE: Final = "tcp://127.0.0.1:5555"
+_SLOW: Final = "see whether the disk answers, then try again"
+
+
+def profile_file(options: GlobalOptions) -> ProfileFile:
+    """The profiles; what goes wrong with them names the command that mends it. Raises StoreError without a home."""
+    return ProfileFile(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
+
+
+def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
+    """The sessions of the profile, those of a running supervisor first, then the newest.
+
+    Raises ConfigurationError for a profile that nobody has used, and StoreError when the disk cannot be read.
+    """
+    places = directories(options.home)
+    files = SessionFiles(places.sessions_root)
+    sessions = list(files.read_newest(options.profile))
+    if not sessions and options.profile not in {None, "default"}:
+        settled, doubt = settled_profiles(options)
+        known = files.known_profiles() | settled.keys()
+        if checked_name(options.profile) not in known and doubt is None:
+            names = ", ".join(sorted(known)) or "none"
+            begin = command(options, "run", _EXAMPLE)
+            raise ConfigurationError(
+                f"the profile {options.profile!a} is not known",
+                hint=f"known profiles: {names}; begin a new one with: {begin}",
+            )
+    return sorted(sessions, key=lambda session: session.live, reverse=True)
+
+
+def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], StoreError | None]:
+    """What ProfileFile.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
+    try:
+        return in_time("stui-profile", profile_file(options).read_all, DEFAULTS.restore_timeout_s)
+    except StoreError as error:
+        return {}, error
+    except TimeoutError:
+        return {}, StoreError(f"the profiles were not read within {DEFAULTS.restore_timeout_s:g} s", hint=_SLOW)
+
+
+def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
+    """Where the profile was connected last, else its first endpoint.
+
+    Raises ConfigurationError without any, and for one that only a person may name; StoreError when it may have one and
+    cannot be read.
+    """
+    endpoint = endpoint_to_ask(options)
+    if endpoint is None:
+        raise settled_profiles(options)[1] or no_endpoint(options)
+    return endpoint
+
+
+def endpoint_to_ask(options: GlobalOptions, *, is_without_profile: bool = False) -> Endpoint | None:
+    """The same, but None when it may have one and cannot be read: whoever links waits for it, but without a profile."""
+    record = next((session.record for session in stored_sessions(options) if session.record.endpoint), None)
+    settled, doubt = settled_profiles(options)
+    name = options.profile or "default"
+    profile = settled.get(name, Profile(name=name))
+    text = record.endpoint if record is not None else next(iter((*profile.recent, *profile.endpoints)), None)
+    waits = doubt is not None and name not in settled and not is_without_profile
+    if text is None:
+        if waits:
+            return None
+        raise no_endpoint(options)
+    endpoint = _usable(text)
+    if record is not None and record.endpoint_from_file and not profile.texts_of(endpoint):
+        if waits:
+            return None
+        raise ConfigurationError(
+            f"{endpoint} came with an imported session, and nobody has named it here",
+            hint=f"if it is right, connect once with: {command(options, 'run', str(endpoint))}",
+        )
+    return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *profile.texts_of(endpoint)))))
+
+
+def with_its_spellings(endpoint: Endpoint, options: GlobalOptions) -> Endpoint:
+    """The endpoint, knowing how any profile or session has it, as an earlier version may have stored its token so."""
+    texts = [text for profile in settled_profiles(options)[0].values() for text in profile.texts_of(endpoint)]
+    with suppress(StoreError):
+        for session in SessionFiles(directories(options.home).sessions_root).read_newest():
+            known = (session.record.endpoint, session.record.status.get("endpoint"))
+            texts += [text for text in known if isinstance(text, str) and endpoint.is_stored_as(text)]
+    return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *texts))))
+
+
+def _usable(text: str) -> Endpoint:
+    try:
+        return Endpoint.stored(text)
+    except RelativePath as error:
+        raise ConfigurationError(error.message, hint=error.hint) from None
+
+
+def no_endpoint(options: GlobalOptions) -> ConfigurationError:
+    """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
+    sessions = _sessions_if_readable(options)
+    relative = relative_among(session.record.endpoint for session in sessions)
+    if relative is not None:
+        return ConfigurationError(relative.message, hint=relative.hint)
+    tried = next(map(str, _tried(sessions)), None)
+    connect = f"connect once with: {command(options, 'run', tried or _EXAMPLE)}"
+    refused = kind_named(sessions[0].record.status.get("failure")) if sessions else None
+    if tried is not None and refused is not None and FAILURES[refused].rejection is not None:
+        connect = f"{way_out(refused, options, endpoint=tried)}; then {connect}"
+    if tried is None:
+        return ConfigurationError(f"no endpoint is known for the profile {options.profile}", hint=connect)
+    return ConfigurationError(f"no link to {tried} was ever established", hint=connect)
+
+
+def way_to_run(options: GlobalOptions) -> str:
+    """The command that supervises a link where the profile was linked last, tried to, or may be; else an example."""
+    sessions = _sessions_if_readable(options)
+    known = (session.record.endpoint for session in sessions if session.record.endpoint)
+    for text in (*known, *map(str, _tried(sessions)), *_settled(options)):
+        with suppress(ConfigurationError):  # of a later version, or not one that could be typed
+            return command(options, "run", str(Endpoint.stored(text)))
+    return command(options, "run", _EXAMPLE)
+
+
+def _sessions_if_readable(options: GlobalOptions) -> list[StoredSession]:
+    try:
+        return stored_sessions(options)
+    except StoreError:  # an example helps as well
+        return []
+
+
+def _tried(sessions: list[StoredSession]) -> Iterator[Endpoint]:
+    for session in sessions:
+        with suppress(ConfigurationError):  # none, or not one that could be typed
+            yield Endpoint.stored(session.record.status.get("endpoint") or "")
+
+
+def _settled(options: GlobalOptions) -> Iterator[str]:
+    profile = settled_profiles(options)[0].get(options.profile or "default")
+    if profile is not None:
+        yield from (*profile.recent, *profile.endpoints)

@@ -1,0 +1,253 @@
+"""Requests and replies on the link: numbered, encoded, paired, and each ended with its effects."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from stui_supervisor.config import COPY_MAX_VALUES, REPLY_MAX_VALUES, Settings
+from stui_supervisor.core.effects import Announce, Effect, Finish, Send
+from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
+from stui_supervisor.events import Problem, RequestFinished
+from stui_supervisor.machine.states import Outcome
+from stui_supervisor.moment import Moment
+from stui_supervisor.peer.backend_session import SessionId
+from stui_supervisor.problems import ProblemCode
+from stui_supervisor.requests import guarantees as promises
+from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
+from stui_supervisor.security.masks import Masks
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.wire.capabilities import with_parameters
+from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN, naming_of_command
+from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
+from stui_supervisor.wire.service import decode_request
+from stui_supervisor.wire.strict_json import MalformedMessage
+
+_TOKEN_BYTES = 8
+_PUSH = "update_session_state"
+# A push is answered with what was pushed.
+_MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY, Purpose.OWNER)
+
+
+class Landed(NamedTuple):
+    """A reply to the message that was in flight; where there were two, perhaps not to the latest."""
+
+    purpose: Purpose
+    reply: Reply | MalformedMessage
+    rtt_s: float
+    is_to_latest: bool = True
+
+
+class Exchange:
+    """What is said on the links of one supervisor, one message at a time."""
+
+    def __init__(self, settings: Settings, masks: Masks | None = None) -> None:
+        self._masks = masks or Masks()
+        self._outbox = Outbox(settings)
+        self._tokens = 0
+        self._capabilities: frozenset[str] = frozenset()
+        self._secret: Secret | None = None
+        self._link = 0
+        self._clock = ImageClock()
+
+    @property
+    def flight(self) -> Flight | None:
+        """The message on the link."""
+        return self._outbox.flight
+
+    @property
+    def waiting(self) -> int:
+        """Requests that somebody waits for."""
+        return len(self._outbox)
+
+    def submit(self, request: Request, now: Moment) -> list[Effect]:
+        """Queue a request; a full queue ends it at once."""
+        ended = self._outbox.submit(request)
+        return _end(ended, now) if ended else []
+
+    def refuse(self, request: Request, why: str, now: Moment, failure: str | None = None) -> list[Effect]:
+        """End a request that cannot even wait; ``failure`` is the kind of what keeps the link away."""
+        return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT, failure=failure)), now)
+
+    def cancel(self, number: int, now: Moment) -> list[Effect]:
+        """Nobody waits for the request; it is not delivered if it was not sent yet."""
+        ended = self._outbox.cancel(number)
+        return _end(ended, now) if ended else []
+
+    def ask(
+        self,
+        link: int,
+        purpose: Purpose,
+        dialect: Dialect,
+        operation: Operation,
+        now: Moment,
+        secret: Secret | None = None,
+    ) -> Send:
+        """Send a message of the supervisor's own; it takes the one place in flight."""
+        self._use(link)
+        if secret is not None:
+            self._masks.add(secret)
+            operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
+        token = self._next_token()
+        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
+        self._outbox.sent(token, now.monotonic_s, purpose, size=len(body))
+        return Send(link, token, body)
+
+    def begin_push(self, link: int, purpose: Purpose, now: Moment) -> bytes:
+        """Keep the one place in flight for the work context, which is encoded in parts; the token to ``push`` it by."""
+        self._use(link)
+        token = self._next_token()
+        self._outbox.sent(token, now.monotonic_s, purpose)
+        return token
+
+    def push(self, link: int, token: bytes, dialect: Dialect, session: SessionId, state: bytes, now: Moment) -> Send:
+        """Send the work context, JSON already, to a backend session, in the place that was kept for it."""
+        name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
+        operation = Operation(_PUSH, {"session_id": session})
+        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
+        body = with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state))
+        self._outbox.begins(token, now.monotonic_s, size=len(body))
+        return Send(link, token, body)
+
+    def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
+        """Send the request whose turn it is, if nothing is in flight."""
+        request = self._outbox.take(now.monotonic_s)
+        if request is None:
+            return []
+        self._use(link)
+        try:
+            if request.dialect is not dialect:
+                request.body = _translated(request, dialect, now)
+                request.dialect = dialect
+            body = self._with_token(request, promises.body_for(request, self._capabilities, self._clock, now))
+        except (ConfigurationError, MalformedMessage) as error:
+            refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
+            return [*_end(refusal, now), *self.send_next(link, dialect, now)]
+        token = self._next_token()
+        self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request, size=len(body))
+        return [Send(link, token, body)]
+
+    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[Effect]]:
+        """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
+        flight = self._outbox.landed(token)
+        if flight is None:
+            return None, []
+        reply: Reply | MalformedMessage
+        try:
+            reply = decode(
+                body, max_values=COPY_MAX_VALUES if flight.purpose in _MAY_BRING_A_COPY else REPLY_MAX_VALUES
+            )
+        except MalformedMessage as error:
+            reply = error
+        reply = self._masks.error(reply, body) if flight.request else self._masks.reply(reply, body)
+        if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
+            self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
+        rtt_s = now.monotonic_s - flight.sent_at
+        landed = Landed(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
+        return landed, self._finish(flight.request, reply, now) if flight.request else []
+
+    def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:
+        """A link is there to send on, to a backend with these capabilities, which may want this token."""
+        self._capabilities, self._secret = capabilities, secret
+        self._masks.add(secret)
+        self._outbox.link_up()
+
+    def woke(self) -> None:
+        """This machine has slept, and its monotonic clock perhaps too."""
+        self._clock.forget()
+
+    def not_taken(self, token: bytes) -> None:
+        """The link did not take the message."""
+        self._outbox.put_back(token)
+
+    def link_down(self, now: Moment, *, reason: str, keep_waiting: bool) -> list[Effect]:
+        """The link is gone, and with ``keep_waiting`` False also the hope for another."""
+        ended = self._outbox.link_down(now.monotonic_s, reason=reason, keep_waiting=keep_waiting)
+        return [effect for one in ended for effect in _end(one, now)]
+
+    def end_waiting(self, reason: str, now: Moment) -> list[Effect]:
+        """What waits is sent no more."""
+        return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
+
+    def expire(self, now: Moment, trouble: str | None = None, failure: str | None = None) -> list[Effect]:
+        """End what has waited long enough, because of the ``trouble``, if any, and of its kind."""
+        return [effect for one in self._outbox.expire(now.monotonic_s, trouble, failure) for effect in _end(one, now)]
+
+    def end_of_process(self, now: Moment, *, on_this_link: bool = False) -> list[Effect]:
+        """The process may be another one than that of an earlier link, or of this one till now."""
+        if on_this_link:
+            self._outbox.outlived_by_waiting()
+        return [effect for one in self._outbox.end_of_process() for effect in _end(one, now)]
+
+    def has_next(self, now: float) -> bool:
+        """True when a request is there to be sent."""
+        return self._outbox.has_next(now)
+
+    def next_deadline(self) -> float | None:
+        """When ``expire`` has something to do."""
+        return self._outbox.next_deadline()
+
+    def _finish(self, request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[Effect]:
+        if isinstance(reply, MalformedMessage):
+            error = OutcomeUnknown(f"the reply cannot be read: {reply}", hint=LOOK_FIRST)
+            return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
+        if reply.ok:
+            return _over(request, Outcome.REPLIED, reply, None, now)
+        kept = promises.refusal(request, reply, self._capabilities)
+        if kept is not None:
+            is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
+            problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
+            return [*_end(Ended(request, kept), now), *problem]
+        refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
+        return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
+
+    def _with_token(self, request: Request, body: bytes) -> bytes:
+        """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
+        command, given = request.operation.command, request.operation.parameters
+        if isinstance(own := given.get(TOKEN_PARAMETER), str):
+            self._masks.add(Secret(own))
+            self._masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
+        if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
+            return body
+        member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'
+        return with_parameters(body, request.dialect, member.encode())
+
+    def _use(self, link: int) -> None:
+        """Something goes out on this link; who answers on another one may have another clock."""
+        if link != self._link:
+            self._link, self._clock = link, ImageClock()
+
+    def _next_token(self) -> bytes:
+        self._tokens += 1
+        return self._tokens.to_bytes(_TOKEN_BYTES, "big")
+
+
+def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
+    """The request in another dialect, from its own bytes: the caller may have changed the parameters since."""
+    parameters = decode_request(request.body).parameters
+    return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
+
+
+def _clocks_differ(now: Moment) -> list[Effect]:
+    message = "the backend refused a request as too late that had time left"
+    hint = "requests on this link carry no deadline from now on; see that the backend's clock runs steadily"
+    return [Announce(Problem(at=now.utc, code=ProblemCode.DEADLINE_REFUSED, message=message, hint=hint))]
+
+
+def _end(ended: Ended, now: Moment) -> list[Effect]:
+    outcome = Outcome.NOT_SENT if isinstance(ended.error, NotSent) else Outcome.OUTCOME_UNKNOWN
+    return _over(ended.request, outcome, None, ended.error, now)
+
+
+def _over(
+    request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
+) -> list[Effect]:
+    duration_ms = (now.monotonic_s - request.submitted_at) * 1000
+    command, request_id = request.operation.command, request.message_id
+    event = RequestFinished(
+        at=now.utc, command=command, outcome=outcome, duration_ms=duration_ms, request_id=request_id
+    )
+    if error is not None:
+        error.request_id = request_id
+    return [Finish(request.number, reply, error), Announce(event)]

@@ -1,0 +1,270 @@
+"""Puts together the real adapters of one run. Each is imported when it is used."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from stui_supervisor.adapters.host.clock import SystemClock, directories, is_home_named
+from stui_supervisor.adapters.host.network import HostNetwork
+from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.config import SECRETS_MASKED, Settings
+from stui_supervisor.context.context import Section
+from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.errors import ConfigurationError, StoreError
+from stui_supervisor.peer.identity import Identity
+from stui_supervisor.ports import (
+    ClientKeys,
+    Clock,
+    Credentials,
+    Journal,
+    Link,
+    LinkFactory,
+    LinkTimes,
+    Lookout,
+    NetworkWatch,
+    ProfileStore,
+    SessionStore,
+    Subscription,
+    SubscriptionFactory,
+)
+from stui_supervisor.profile import Profile
+from stui_supervisor.security.curve import CurveKeys
+from stui_supervisor.security.secret import Secret
+from stui_supervisor.security.trust import ANYONE, Trust
+from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stui_supervisor.adapters.zmq.link import ZmqTransport
+
+
+class MakeLink(Protocol):
+    """Makes the link of one attempt."""
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, trust: Trust = ANYONE, /) -> Link:
+        """A new link, encrypted where there are keys, not yet opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Where secrets come from, and ``in_use``: those that were read last, for the log to mask."""
+
+    credentials: Credentials
+    client_keys: ClientKeys
+    in_use: deque[Secret] = field(default_factory=lambda: deque(maxlen=SECRETS_MASKED))
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The adapters of one run.
+
+    ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
+    Without ``make_subscription`` nobody hears notifications; without ``make_lookout`` nobody looks whether
+    somebody listens.
+    ``place`` is where the sessions are, None without a disk.
+    """
+
+    clock: Clock
+    make_link: MakeLink
+    open_store: Callable[[], SessionStore]
+    open_profiles: Callable[[], ProfileStore]
+    journal: Journal | None
+    keyring: Keyring
+    close: Callable[[], None]
+    network: NetworkWatch
+    make_subscription: SubscriptionFactory | None = None
+    make_lookout: Callable[[], Lookout] | None = None
+    place: str | None = None
+
+
+def assemble(
+    settings: Settings,
+    home: Path | str | None,
+    credentials: Credentials | None,
+    link: LinkFactory | None,
+    used: set[str] | None = None,
+) -> Outside:
+    """The adapters for the running event loop. Never fails because a directory is missing.
+
+    ``used`` are the sessions of the object's earlier runs, which those of this run join.
+    """
+    transport = _Transport()
+    make_link = transport if link is None else without_keys(link)
+    subscribe = transport.subscription if link is None else None
+    lookout = _lookout if link is None else None
+    keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
+    try:
+        places = directories(home)
+    except StoreError as error:
+        no_disk = NoDisk(error, is_named=is_home_named(home))
+        return Outside(
+            SystemClock(),
+            make_link,
+            lambda: no_disk,
+            lambda: no_disk,
+            None,
+            keyring,
+            transport.close,
+            HostNetwork(),
+            subscribe,
+            lookout,
+        )
+    journal = None
+    if settings.journal:
+        from stui_supervisor.adapters.journal.journal import StructlogJournal  # noqa: PLC0415  # can be off
+
+        journal = StructlogJournal(
+            places.logs,
+            settings,
+            secrets=lambda: tuple(keyring.in_use),
+            libzmq=_version_of_libzmq if link is None else lambda: None,
+        )
+
+    def open_store() -> SessionStore:
+        from stui_supervisor.adapters.sessions.store import SessionFiles  # noqa: PLC0415  # off the loop
+
+        if link is None:
+            from stui_supervisor.adapters.zmq import link as zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
+
+        return SessionFiles(places.sessions_root, used=used)
+
+    def open_profiles() -> ProfileStore:
+        from stui_supervisor.adapters.profiles.store import ProfileFile  # noqa: PLC0415  # off the loop
+
+        if home is None:
+            return ProfileFile(places.profiles)
+        from stui_supervisor.adapters.host.command_lines import advised  # noqa: PLC0415  # off the loop
+
+        return ProfileFile(places.profiles, confirm=advised("profiles", "confirm", home=home))
+
+    return Outside(
+        SystemClock(),
+        make_link,
+        open_store,
+        open_profiles,
+        journal,
+        keyring,
+        transport.close,
+        HostNetwork(),
+        subscribe,
+        lookout,
+        os.path.normpath(places.sessions_root),  # resolving would read the disk
+    )
+
+
+def _version_of_libzmq() -> str:
+    """Called in a thread, which may have to wait for the import."""
+    import zmq  # noqa: PLC0415  # off the loop
+
+    return zmq.zmq_version()
+
+
+def without_keys(link: LinkFactory) -> MakeLink:
+    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead.
+
+    Where ``localhost`` leads to and whose an IPC socket is, the program sees to itself.
+    """
+
+    def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, _trust: Trust = ANYONE, /) -> Link:
+        if curve is not None:
+            raise ConfigurationError(f"a key is pinned for {endpoint}, and links of the program's own take none")
+        return link(endpoint, times)
+
+    return make_link
+
+
+def _lookout() -> Lookout:
+    from stui_supervisor.adapters.zmq.lookout import SharedLookout  # noqa: PLC0415  # not needed while all goes well
+
+    return SharedLookout()
+
+
+class _Transport:
+    """The ZeroMQ links and subscriptions; ZeroMQ itself is imported, and its thread started, with the first one."""
+
+    def __init__(self) -> None:
+        self._transport: ZmqTransport | None = None
+
+    def __call__(self, endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, trust: Trust = ANYONE, /) -> Link:
+        """A new link, encrypted where there are keys, not yet opened."""
+        return self._started()(endpoint, times, curve, trust)
+
+    def subscription(
+        self,
+        endpoint: Endpoint,
+        topics: tuple[str, ...],
+        times: LinkTimes,
+        curve: CurveKeys | None = None,
+        trust: Trust = ANYONE,
+    ) -> Subscription:
+        """See ports.SubscriptionFactory."""
+        return self._started().subscription(endpoint, topics, times, curve, trust)
+
+    def _started(self) -> ZmqTransport:
+        if self._transport is None:
+            from stui_supervisor.adapters.zmq.link import ZmqTransport  # noqa: PLC0415  # not needed before
+
+            self._transport = ZmqTransport()
+        return self._transport
+
+    def close(self) -> None:
+        """Let go of what was started."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+
+class NoDisk:
+    """The stores of a machine that has no place for them: every call that needs one says why.
+
+    Where no place was named, there is none for profiles either; one that ``is_named`` may hold some all the same.
+    """
+
+    def __init__(self, error: StoreError, *, is_named: bool = False) -> None:
+        self._error = error
+        self._is_named = is_named
+
+    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
+        """Raises StoreError."""
+        raise self._error
+
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
+        """Raises StoreError."""
+        raise self._error
+
+    def save_record(self, _session_id: str, _record: SessionRecord) -> None:
+        """Raises StoreError."""
+        raise self._error
+
+    def save_context(self, _session_id: str, _sections: Mapping[str, Section]) -> int:
+        """Raises StoreError."""
+        raise self._error
+
+    def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
+        """Raises StoreError."""
+        raise self._error
+
+    def sign_of_life(self) -> None:
+        """Nothing was claimed."""
+
+    def release(self, _session_id: str) -> None:
+        """Nothing was claimed."""
+
+    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+        """Where there is no place for profiles, none is settled."""
+        if self._is_named:
+            raise self._error
+        return Profile(name=name), ()
+
+    def note_link(self, *_: object, **__: object) -> None:
+        """Raises StoreError."""
+        raise self._error
+
+    def signature(self) -> object:
+        """Nothing ever changes."""
+        return None

@@ -1,0 +1,155 @@
+"""What is remembered of a link from one start to the next: the content of ``endpoint.<seq>.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from stui_supervisor.context.context import Section
+from stui_supervisor.errors import StoreError
+from stui_supervisor.machine.states import Work
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
+from stui_supervisor.peer.identity import Identity
+from stui_supervisor.peer.process import Process
+from stui_supervisor.problems import ProblemCode
+
+_OF_SESSION: Final = (
+    "backend_session",
+    "session_owner",
+    "session_boot",
+    "session_server",
+    "session_uptime",
+    "session_seen_at",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """The last-known-good endpoint and what belongs to it.
+
+    ``endpoint`` changes only when a link is established; ``endpoint_from_file`` says that it came with an imported
+    session and that nobody has named it here, so that no secret goes there. ``wanted`` is False after a person's
+    disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
+    text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
+    the backend calls the owner of ``backend_session``, and ``session_boot``, ``session_server`` and ``session_uptime``
+    are of the process that had it at ``session_seen_at``, in short; an earlier version has kept none of these.
+    ``is_unnamed_told``: the user knows that another image cannot be recognised. ``status`` is what
+    ``stui-supervisor status`` shows when no
+    supervisor runs. ``extra`` carries keys of newer versions through unchanged.
+    """
+
+    profile: str
+    endpoint: str | None = None
+    endpoint_from_file: bool = False
+    wanted: bool = True
+    dialect: str | None = None
+    image_id: str | None = None
+    image_canonical: str | None = None
+    backend_session: SessionId | None = None
+    client_id: str | None = None
+    session_owner: str | None = None
+    session_boot: str | None = None
+    session_server: str | None = None
+    session_uptime: float | None = None
+    session_seen_at: str | None = None
+    is_unnamed_told: bool = False
+    status: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Identity | None:
+        """The image that the context belongs to, as far as it is known."""
+        return Identity.stored(self.image_id, self.image_canonical) if self.image_id else None
+
+    @property
+    def session(self) -> BackendSession | None:
+        """The session in the backend; of its owner nothing but the canonical form counts."""
+        if self.backend_session is None:
+            return None
+        process = Process(_stored(self.session_boot), _stored(self.session_server), self.session_uptime)
+        return BackendSession(self.backend_session, _stored(self.session_owner), process, _moment(self.session_seen_at))
+
+    def of_image(self, image: Identity | None) -> SessionRecord:
+        """The same for this image."""
+        return replace(self, **named(image))
+
+    def holding(self, session: BackendSession | None) -> SessionRecord:
+        """The same with this session in the backend."""
+        return replace(self, **held(session))
+
+
+def named(image: Identity | None) -> dict[str, Any]:
+    """The fields of a record that name an image."""
+    if image is None:
+        return {"image_id": None, "image_canonical": None}
+    return {"image_id": image.text, "image_canonical": None if image.is_text_as_shown else image.canonical}
+
+
+def held(session: BackendSession | None) -> dict[str, Any]:
+    """The fields of a record that say which session in the backend holds a copy."""
+    if session is None:
+        return dict.fromkeys(_OF_SESSION)
+    return {
+        "backend_session": session.id,
+        "session_owner": session.owner and session.owner.canonical,
+        "session_boot": session.process.boot and session.process.boot.canonical,
+        "session_server": session.process.server and session.process.server.canonical,
+        "session_uptime": session.process.uptime_s,
+        "session_seen_at": session.seen_at and session.seen_at.isoformat(),
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _stored(name: str | None) -> Identity | None:
+    return None if name is None else Identity(name, name)
+
+
+class SessionLost(StoreError):
+    """The session belongs to another process by now, and takes no save of ours any more."""
+
+
+class StoreNotice(NamedTuple):
+    """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
+
+    code: ProblemCode
+    message: str
+    hint: str
+
+
+class Claimed(NamedTuple):
+    """A session that this process now owns, and what was in it.
+
+    ``fresh`` is True for a session that did not exist before; its record may still be seeded with
+    the endpoint of its profile's newest session. ``is_chosen`` is True for one that a person wants to go on with.
+    ``is_certain`` is False where other sessions could not be read: one of them may have been used later.
+    ``endpoints`` are those of all the profile's sessions, where the store tells. ``last_sign`` is when the process that
+    saved the record is last known to have lived. ``is_older_copy``: the work saved last could not be used.
+    """
+
+    session_id: str
+    record: SessionRecord
+    sections: Mapping[str, Section]
+    fresh: bool
+    notices: tuple[StoreNotice, ...] = ()
+    is_chosen: bool = False
+    is_certain: bool = True
+    endpoints: frozenset[str] | None = None
+    last_sign: datetime | None = None
+    is_older_copy: bool = False
+
+
+def found_in(claimed: Claimed) -> Work:
+    """What the work of a session is that was claimed just now."""
+    if claimed.is_older_copy:
+        return Work.OLDER_COPY
+    has_work = any(section.value is not None for section in claimed.sections.values())
+    return Work.RESTORED if has_work else Work.FRESH
