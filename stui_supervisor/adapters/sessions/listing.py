@@ -1,7 +1,7 @@
 """Which sessions there are below a root, and which of them have to be left out, with the reason for their user.
 
-The directory of a session may be elsewhere, with a link in its place; files/links.py says where that is followed. Not on
-Windows, where a link in that place is not looked at.
+The directory of a session may be elsewhere, with a link in its place; files/links.py says where that is followed.
+Not on Windows, where a link in that place is not looked at.
 """
 
 from __future__ import annotations

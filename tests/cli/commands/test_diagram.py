@@ -15,7 +15,7 @@ from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.errors import ConfigurationError
 from tests.support.command import Command
 
-COMMITTED = Path(__file__).parents[2] / "diagrams"
+COMMITTED = Path(__file__).parents[3] / "diagrams"
 
 
 def run(*words: str, as_json: bool = False) -> ExitCode:

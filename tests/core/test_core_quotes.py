@@ -18,9 +18,9 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import BackendVerdict, State
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.security.secret import MASK
+from tests.security.test_spellings import SPELLINGS
 from tests.support.canary import CANARY, encodings_in
 from tests.support.core_world import HERE, World, only, section, stored, told
-from tests.test_spellings import SPELLINGS
 
 QUOTES = pytest.mark.parametrize("quoted", [spell(CANARY) for spell in SPELLINGS.values()], ids=list(SPELLINGS))
 

@@ -84,7 +84,7 @@ def test_logs_that_are_as_they_should_be_have_no_faults(tmp_path: Path) -> None:
 
 
 def test_every_event_of_the_log_is_known_to_what_reads_it_and_to_the_readme() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
     explained = set(re.findall(r"`([a-z_]+)`", readme.partition("### What the log says")[2].partition("\n## ")[0]))
     names = {name.value for name in LineName}
     assert (names - explained, names ^ REQUIRED.keys()) == (set(), set())
