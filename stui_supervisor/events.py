@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger, Work
@@ -157,3 +157,43 @@ class Status:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
         return {**plain, "problems": [{**asdict(each), "since": each.since.isoformat()} for each in self.problems]}
+
+
+class Announce(NamedTuple):
+    """Tell the journal and, unless it is JournalOnly, the user. ``size_bytes`` is what it takes if that may be much."""
+
+    event: Event
+    size_bytes: int = 0
+
+
+class JournalOnly(Event):
+    """An event that goes to the journal and to nobody else."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineWoke(JournalOnly):
+    """The machine has slept for ``slept_s`` seconds."""
+
+    slept_s: float
+
+
+class NetworkMoved(JournalOnly):
+    """An address or a route of this machine came or went."""
+
+    __slots__ = ()
+
+
+class Beside(NamedTuple):
+    """What is true while an event happens, for the line of the log that tells of it.
+
+    ``elapsed_s`` are seconds since some fixed moment, those that the machine slept included. ``image_id`` and
+    ``boot_id`` are what the image said of itself on this link; None where it said nothing.
+    """
+
+    link: int = 0
+    session: str | None = None
+    elapsed_s: float = 0.0
+    image_id: str | None = None
+    boot_id: str | None = None

@@ -139,7 +139,7 @@ FAILURES: Final[dict[FailureKind, FailureClass]] = {
     ),
     FailureKind.CREDENTIAL: FailureClass(
         "the credential could not be read",
-        "look at the keyring; a token may also come from stui_supervisor_TOKEN",
+        "look at the keyring; a token may also come from STUI_TOKEN",
         Curve(2.0, 2.0, 30.0),
     ),
     FailureKind.BUSY_HANDSHAKE: FailureClass(

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from stui_supervisor.asides import Beside
 from stui_supervisor.context.context import Section
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.events import Event
+from stui_supervisor.events import Beside, Event
 from stui_supervisor.failures import Failure
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys

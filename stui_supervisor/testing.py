@@ -15,7 +15,7 @@ from stui_supervisor.context.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError, StoreError
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.ports import ConnectionListener, LinkListener, LinkTimes, SubscriptionListener
 from stui_supervisor.profile import Profile

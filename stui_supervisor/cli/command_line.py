@@ -6,8 +6,8 @@ import errno
 from collections.abc import Sequence
 from typing import Final
 
+from stui_supervisor.cli.console.exit_codes import ExitCode, exit_code_of
 from stui_supervisor.cli.console.terminal import Terminal, make_streams_safe, silence_stdout
-from stui_supervisor.cli.exit_codes import ExitCode, exit_code_of
 from stui_supervisor.cli.parser import asks_for_json, parse
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.printable import printable

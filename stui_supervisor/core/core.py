@@ -24,6 +24,7 @@ from stui_supervisor.config import LAST_PUSH_S, STORE_SILENT_S, Settings
 from stui_supervisor.context.context import Context
 from stui_supervisor.context.parts import Parts
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, Release
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.core.notified import Notified
@@ -31,7 +32,6 @@ from stui_supervisor.core.turn import STORE_HINT
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import ContextSaved, SessionSwitched
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId

@@ -10,12 +10,12 @@ from __future__ import annotations
 from random import Random
 from typing import Final
 
-from stui_supervisor.asides import Aside, NetworkChanged, Woke
 from stui_supervisor.config import PROBE_PAUSE_S, Settings
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.pace import Pace
 from stui_supervisor.core.uplink import Uplink
-from stui_supervisor.link.attempt import Phase
+from stui_supervisor.events import JournalOnly, MachineWoke, NetworkMoved
 from stui_supervisor.machine.states import State
 from stui_supervisor.session.session import Session
 
@@ -54,12 +54,12 @@ class Moving(Uplink):
         self._lineage.slept(event.slept_s)
         if self._attempt.path is not None:
             self._attempt.path.woke(now)
-        self._moved(Woke(at=self._now.utc, slept_s=event.slept_s))
+        self._moved(MachineWoke(at=self._now.utc, slept_s=event.slept_s))
 
     def _network_changed(self, _: inputs.NetworkChanged) -> None:
-        self._moved(NetworkChanged(at=self._now.utc))
+        self._moved(NetworkMoved(at=self._now.utc))
 
-    def _moved(self, event: Aside) -> None:
+    def _moved(self, event: JournalOnly) -> None:
         if self.state is State.DISCONNECTED:
             return
         self._note_stall()

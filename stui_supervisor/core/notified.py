@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
 from stui_supervisor.config import STALL_S, Settings
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.moving import Moving
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.link.handshake import Established
 from stui_supervisor.machine.states import DegradedReason
 from stui_supervisor.notifications.subscription import Listening
@@ -94,7 +95,7 @@ class Notified(Moving):
     def _look_at_subscription(self) -> None:
         self._hear(self._listening.time_passed(self._now))
 
-    def _hear(self, effects: list[Effect]) -> None:
+    def _hear(self, effects: Sequence[Effect]) -> None:
         self._effects += effects
         if self._listening.is_deaf:
             self._degrade(DegradedReason.DEAF, DEAF)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from stui_supervisor.config import COPY_MAX_BYTES, ERROR_TEXT_MAX_LENGTH, LISTED_BYTES, SECTIONS_MAX, SESSION_OLD_S
@@ -11,9 +11,9 @@ from stui_supervisor.context.context import Merged
 from stui_supervisor.context.image_copy import ImageCopy, StateData, bytes_beyond, reading_copy, sections_beyond
 from stui_supervisor.context.parts import Portion, Steps
 from stui_supervisor.context.section import Section, equal
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, SaveSnapshot
 from stui_supervisor.core.retrying import Retrying
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.link.handshake import is_refusal, refused, words_of
 from stui_supervisor.peer.backend_session import (
     BackendSession,
@@ -159,7 +159,7 @@ class Pushing(Retrying):
             ProblemCode.COPY_QUOTES_TOKEN, f"the image's copy of the work quotes the token, in: {words}", hint
         )
 
-    def _told(self, effects: list[Effect], whose: str) -> list[Effect]:
+    def _told(self, effects: Sequence[Effect], whose: str) -> Sequence[Effect]:
         """The same, once the user is told of the copies that are kept by them."""
         for effect in effects:
             if isinstance(effect, SaveSnapshot):

@@ -9,7 +9,7 @@ from random import Random
 
 from stui_supervisor.config import EXPIRY_GRACE_S, LINK_GRACE_S, LOOK_LONG_WAIT_S, LOOKOUT_RENEWED_S, STALL_S, Settings
 from stui_supervisor.core import inputs
-from stui_supervisor.core.denied import Denied
+from stui_supervisor.core.attempt import Phase, Settled
 from stui_supervisor.core.effects import CloseLink, NoteLink, OpenLink, ReadCredential
 from stui_supervisor.core.problems import lasting
 from stui_supervisor.core.profile_reading import ProfileReading
@@ -22,12 +22,12 @@ from stui_supervisor.failures import FAILURES, Failure, FailureKind, kind_named
 from stui_supervisor.health.degradations import Troubles
 from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.pings import Liveness
-from stui_supervisor.link.attempt import Phase, Settled
 from stui_supervisor.link.backoff import Backoff
 from stui_supervisor.link.lookout import Lookout
 from stui_supervisor.link.route import Route
 from stui_supervisor.machine.states import State, Trigger, Work
 from stui_supervisor.moment import Moment
+from stui_supervisor.peer.asking_again import Denied
 from stui_supervisor.peer.passing import Unread
 from stui_supervisor.peer.process import Lineage, unpinned
 from stui_supervisor.problems import ProblemCode

@@ -8,12 +8,12 @@ from typing import Final
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
 from stui_supervisor.context.parts import Parts
+from stui_supervisor.core.attempt import Attempt
 from stui_supervisor.core.effects import Announce, Effect
 from stui_supervisor.core.problems import Present
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Problem, Status
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.link.attempt import Attempt
 from stui_supervisor.machine.link_state import LinkState
 from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment

@@ -7,14 +7,15 @@ from typing import Final
 
 from stui_supervisor.config import LOOK_OLD_S
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Knock, LookAtPath
 from stui_supervisor.core.pushing import Pushing
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.heartbeats import Heartbeats
-from stui_supervisor.health.path import PathVerdict, PathWatch, source_of
+from stui_supervisor.health.path import PathVerdict, PathWatch
 from stui_supervisor.health.pings import Finding
-from stui_supervisor.link.attempt import Phase
+from stui_supervisor.health.sample import source_of
 from stui_supervisor.link.handshake import (
     Ask,
     Ending,

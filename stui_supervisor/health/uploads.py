@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from stui_supervisor.config import FRAME_SMALL_BYTES, HEARTBEATS_HEARD, UPLOAD_MIN_BYTES, UPLOAD_MIN_BYTES_PER_S
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.requests.request_queue import Flight
-
-if TYPE_CHECKING:
-    from stui_supervisor.health.path import PathSample
 
 
 class Upload:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.config import (
@@ -24,7 +23,6 @@ from stui_supervisor.config import (
     UPTIME_ROUNDED_S,
 )
 from stui_supervisor.context.image_copy import has_been_written_by
-from stui_supervisor.context.section import Section
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import BackendVerdict
@@ -43,6 +41,7 @@ from stui_supervisor.peer.identity import Identity, differ, identity_of
 from stui_supervisor.peer.passing import is_passing
 from stui_supervisor.peer.process import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
 from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import Known
 from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
@@ -51,23 +50,6 @@ from stui_supervisor.wire.strict_json import MalformedMessage
 _REFUSALS: Final = frozenset({"AuthenticationFailed", "PermissionDenied"})
 _OF_STUI: Final = frozenset({"InternalError", "RuntimeError", "Timeout"})  # what an image has, and no other server says
 _COPY: Final = frozenset({"restore_session", "load_context"})  # what gives a copy of ours
-
-
-class Known(NamedTuple):
-    """What an earlier link has taught about the other end, and what this one learns.
-
-    ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
-    absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not
-    known. ``found`` is what a handshake found the backend to be that made or missed the session and led to no link.
-    """
-
-    dialect: Dialect | None = None
-    image: Identity | None = None
-    session: BackendSession | None = None
-    client_id: str = ""
-    is_elsewhere: bool = False
-    sections: Mapping[str, Section] = MappingProxyType({})
-    found: BackendVerdict | None = None
 
 
 class Ask(NamedTuple):

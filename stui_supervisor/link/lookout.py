@@ -6,9 +6,9 @@ second however long the backend is away. It is no attempt: when somebody listens
 
 from __future__ import annotations
 
-from stui_supervisor.core.effects import LookOut
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.link.messages import LookOut
 
 
 class Lookout:

@@ -23,14 +23,14 @@ from stui_supervisor.config import (
     STALL_S,
     Settings,
 )
-from stui_supervisor.core.effects import Announce, Effect, LookAtSubscription, Subscribe, Unsubscribe
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.events import Notification, Problem
+from stui_supervisor.events import Announce, Notification, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.link.backoff import UNFINISHED, Backoff
 from stui_supervisor.moment import Moment
 from stui_supervisor.notifications.gaps import Gaps
+from stui_supervisor.notifications.messages import LookAtSubscription, Subscribe, SubscriptionEffect, Unsubscribe
 from stui_supervisor.notifications.publisher import named_by_image, named_by_user
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
@@ -91,7 +91,7 @@ class Listening:
         now: Moment,
         curve: CurveKeys | None = None,
         image: str | None = None,
-    ) -> list[Effect]:
+    ) -> list[SubscriptionEffect]:
         """A link is established; ``named`` is the publisher's address in its ping, or None.
 
         The ``image`` may have been heard elsewhere: several endpoints may lead to one, and another one has other gaps.
@@ -105,13 +105,13 @@ class Listening:
             return self._unnamed(now)
         return self._follow(link, profile, named, now)
 
-    def named(self, named: object, now: Moment) -> list[Effect]:
+    def named(self, named: object, now: Moment) -> list[SubscriptionEffect]:
         """A later ping on this link says where the image publishes, perhaps somewhere else; None says nothing."""
         if named is None or self._link is None or self._profile is None or self._profile.notifications is not None:
             return []
         return self._follow(self._link, self._profile, named, now)
 
-    def _follow(self, link: Endpoint, profile: Profile, named: object, now: Moment) -> list[Effect]:
+    def _follow(self, link: Endpoint, profile: Profile, named: object, now: Moment) -> list[SubscriptionEffect]:
         """Subscribe where the profile or the image says, unless that is so already."""
         try:
             if profile.notifications is not None:
@@ -133,9 +133,11 @@ class Listening:
         self._backoff.reset()
         return self._subscribe_again(now)
 
-    def end(self, now: Moment) -> list[Effect]:
+    def end(self, now: Moment) -> list[SubscriptionEffect]:
         """The link is let go, and the subscription with it."""
-        effects: list[Effect] = [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
+        effects: list[SubscriptionEffect] = (
+            [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
+        )
         self._gaps.present.broken()
         if self._malformed > 1:
             message = f"{self._malformed} notifications in all were left out"
@@ -145,7 +147,7 @@ class Listening:
         self.is_deaf = False
         return effects
 
-    def opened(self, number: int, now: Moment) -> list[Effect]:
+    def opened(self, number: int, now: Moment) -> list[SubscriptionEffect]:
         """The subscription is up."""
         if number != self._number or self._phase is not _Phase.OPENING:
             return []
@@ -153,13 +155,13 @@ class Listening:
         self._gaps.present.opened(now, now.monotonic_s - self._asked_at, is_one=len(self._topics) <= 1)
         return [LookAtSubscription(number)]
 
-    def crowded(self, number: int, now: Moment) -> list[Effect]:
+    def crowded(self, number: int, now: Moment) -> list[SubscriptionEffect]:
         """More came at once than there certainly was room for."""
         if number == self._number and self._phase is _Phase.OPEN:
             self._gaps.present.crowded(now)
         return []
 
-    def seen(self, number: int, received_bytes: int | None, now: Moment) -> list[Effect]:
+    def seen(self, number: int, received_bytes: int | None, now: Moment) -> list[SubscriptionEffect]:
         """A look at the subscription: so many bytes have come by now, where the system tells."""
         if number == self._number and self._phase is _Phase.OPEN:
             self._gaps.present.looked(received_bytes, now)
@@ -169,11 +171,11 @@ class Listening:
         """This process stood still until now."""
         self._gaps.present.held_up(now)
 
-    def woke(self, now: Moment) -> list[Effect]:
+    def woke(self, now: Moment) -> list[SubscriptionEffect]:
         """The machine has slept. A publisher that does not know of it has dropped what there was no room for."""
         return self._subscribe_again(now) if self._phase is _Phase.OPEN else []
 
-    def published(self, number: int, frames: Sequence[bytes], now: Moment) -> list[Effect]:
+    def published(self, number: int, frames: Sequence[bytes], now: Moment) -> list[SubscriptionEffect]:
         """The publisher has sent something."""
         if number != self._number or self._phase is not _Phase.OPEN:
             return []
@@ -192,7 +194,7 @@ class Listening:
             topic, body = self._masks.text(topic), self._masks.value(body)
         return [Announce(Notification(at=now.utc, topic=topic, body=body), sum(map(parsed_bytes, frames)))]
 
-    def lost(self, number: int, failure: Failure, now: Moment) -> list[Effect]:
+    def lost(self, number: int, failure: Failure, now: Moment) -> list[SubscriptionEffect]:
         """The subscription never came up, or is gone."""
         if number != self._number or self._phase not in (_Phase.OPENING, _Phase.OPEN):
             return []
@@ -216,14 +218,14 @@ class Listening:
         message = f"no notifications from {self._publisher}: {self._masks.failure(failure)}"
         return self._tell_once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
 
-    def hurry(self, now: Moment) -> list[Effect]:
+    def hurry(self, now: Moment) -> list[SubscriptionEffect]:
         """The machine woke or its network changed: what is waited for may be there by now."""
         self._backoff.forgive()
         return self._subscribe(now) if self._phase is _Phase.WAITING else []
 
-    def time_passed(self, now: Moment) -> list[Effect]:
+    def time_passed(self, now: Moment) -> list[SubscriptionEffect]:
         """A deadline may have come."""
-        effects: list[Effect] = []
+        effects: list[SubscriptionEffect] = []
         missed = self._gaps.present.take(now)
         if missed is not None:
             effects.append(Announce(missed))
@@ -232,7 +234,7 @@ class Listening:
             effects.append(LookAtSubscription(self._number))
         return effects + self._phase_over(now)
 
-    def _phase_over(self, now: Moment) -> list[Effect]:
+    def _phase_over(self, now: Moment) -> list[SubscriptionEffect]:
         deaf_from = self._deaf_from()
         if deaf_from is not None and deaf_from <= now.monotonic_s:
             if now.monotonic_s - deaf_from > STALL_S:  # this process stood still; look again first
@@ -265,13 +267,13 @@ class Listening:
         is_away = self._phase in (_Phase.WAITING, _Phase.OPENING) and self._gaps.present.has_worked
         return self._judged_from if is_away and not self.is_deaf else None
 
-    def _subscribe_again(self, now: Moment) -> list[Effect]:
+    def _subscribe_again(self, now: Moment) -> list[SubscriptionEffect]:
         """Begin anew, in place of any subscription that there is."""
         self._gaps.present.broken()
         self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         return self._subscribe(now)
 
-    def _subscribe(self, now: Moment) -> list[Effect]:
+    def _subscribe(self, now: Moment) -> list[SubscriptionEffect]:
         if self._publisher is None or self._profile is None:
             raise AssertionError("a subscription without a publisher")
         self._number += 1
@@ -283,7 +285,7 @@ class Listening:
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
         return [Subscribe(self._number, self._publisher, self._profile.topics, timeout_s, self._curve, self._trust)]
 
-    def _unnamed(self, now: Moment) -> list[Effect]:
+    def _unnamed(self, now: Moment) -> list[SubscriptionEffect]:
         """Nobody says where to listen, which is news only where it was known before."""
         if not self._gaps.present.has_worked:
             return []
@@ -292,7 +294,7 @@ class Listening:
             ProblemCode.NOTIFICATIONS_UNNAMED, message, "see how the image's STUI server was started", now
         )
 
-    def _tell_once(self, code: ProblemCode, message: str, hint: str | None, now: Moment) -> list[Effect]:
+    def _tell_once(self, code: ProblemCode, message: str, hint: str | None, now: Moment) -> list[SubscriptionEffect]:
         """Tell a problem, unless it has been told at this endpoint."""
         if code in self._told:
             return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from stui_supervisor.config import COPY_GIVEN_UP_S, PASSING_RETRY_S
-from stui_supervisor.core.denied import Denied
+from stui_supervisor.peer.asking_again import Denied
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 

@@ -6,15 +6,15 @@ import json
 from typing import NamedTuple
 
 from stui_supervisor.config import COPY_MAX_VALUES, REPLY_MAX_VALUES, Settings
-from stui_supervisor.core.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, ConfigurationError, NotSent, OutcomeUnknown, RequestError
-from stui_supervisor.events import Problem, RequestFinished
+from stui_supervisor.events import Announce, Problem, RequestFinished
 from stui_supervisor.machine.states import Outcome
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import guarantees as promises
 from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.messages import Finish, RequestEffect, Send
 from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.security.masks import Masks
 from stui_supervisor.security.secret import Secret
@@ -61,16 +61,16 @@ class Exchange:
         """Requests that somebody waits for."""
         return len(self._outbox)
 
-    def submit(self, request: Request, now: Moment) -> list[Effect]:
+    def submit(self, request: Request, now: Moment) -> list[RequestEffect]:
         """Queue a request; a full queue ends it at once."""
         ended = self._outbox.submit(request)
         return _end(ended, now) if ended else []
 
-    def refuse(self, request: Request, why: str, now: Moment, failure: str | None = None) -> list[Effect]:
+    def refuse(self, request: Request, why: str, now: Moment, failure: str | None = None) -> list[RequestEffect]:
         """End a request that cannot even wait; ``failure`` is the kind of what keeps the link away."""
         return _end(Ended(request, NotSent(why, hint=SAFE_TO_REPEAT, failure=failure)), now)
 
-    def cancel(self, number: int, now: Moment) -> list[Effect]:
+    def cancel(self, number: int, now: Moment) -> list[RequestEffect]:
         """Nobody waits for the request; it is not delivered if it was not sent yet."""
         ended = self._outbox.cancel(number)
         return _end(ended, now) if ended else []
@@ -110,7 +110,7 @@ class Exchange:
         self._outbox.begins(token, now.monotonic_s, size=len(body))
         return Send(link, token, body)
 
-    def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[Effect]:
+    def send_next(self, link: int, dialect: Dialect, now: Moment) -> list[RequestEffect]:
         """Send the request whose turn it is, if nothing is in flight."""
         request = self._outbox.take(now.monotonic_s)
         if request is None:
@@ -128,7 +128,7 @@ class Exchange:
         self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request, size=len(body))
         return [Send(link, token, body)]
 
-    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[Effect]]:
+    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[RequestEffect]]:
         """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
         flight = self._outbox.landed(token)
         if flight is None:
@@ -161,20 +161,20 @@ class Exchange:
         """The link did not take the message."""
         self._outbox.put_back(token)
 
-    def link_down(self, now: Moment, *, reason: str, keep_waiting: bool) -> list[Effect]:
+    def link_down(self, now: Moment, *, reason: str, keep_waiting: bool) -> list[RequestEffect]:
         """The link is gone, and with ``keep_waiting`` False also the hope for another."""
         ended = self._outbox.link_down(now.monotonic_s, reason=reason, keep_waiting=keep_waiting)
         return [effect for one in ended for effect in _end(one, now)]
 
-    def end_waiting(self, reason: str, now: Moment) -> list[Effect]:
+    def end_waiting(self, reason: str, now: Moment) -> list[RequestEffect]:
         """What waits is sent no more."""
         return [effect for one in self._outbox.end_waiting(reason) for effect in _end(one, now)]
 
-    def expire(self, now: Moment, trouble: str | None = None, failure: str | None = None) -> list[Effect]:
+    def expire(self, now: Moment, trouble: str | None = None, failure: str | None = None) -> list[RequestEffect]:
         """End what has waited long enough, because of the ``trouble``, if any, and of its kind."""
         return [effect for one in self._outbox.expire(now.monotonic_s, trouble, failure) for effect in _end(one, now)]
 
-    def end_of_process(self, now: Moment, *, on_this_link: bool = False) -> list[Effect]:
+    def end_of_process(self, now: Moment, *, on_this_link: bool = False) -> list[RequestEffect]:
         """The process may be another one than that of an earlier link, or of this one till now."""
         if on_this_link:
             self._outbox.outlived_by_waiting()
@@ -188,7 +188,7 @@ class Exchange:
         """When ``expire`` has something to do."""
         return self._outbox.next_deadline()
 
-    def _finish(self, request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[Effect]:
+    def _finish(self, request: Request, reply: Reply | MalformedMessage, now: Moment) -> list[RequestEffect]:
         if isinstance(reply, MalformedMessage):
             error = OutcomeUnknown(f"the reply cannot be read: {reply}", hint=LOOK_FIRST)
             return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
@@ -229,20 +229,20 @@ def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
     return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
 
 
-def _clocks_differ(now: Moment) -> list[Effect]:
+def _clocks_differ(now: Moment) -> list[RequestEffect]:
     message = "the backend refused a request as too late that had time left"
     hint = "requests on this link carry no deadline from now on; see that the backend's clock runs steadily"
     return [Announce(Problem(at=now.utc, code=ProblemCode.DEADLINE_REFUSED, message=message, hint=hint))]
 
 
-def _end(ended: Ended, now: Moment) -> list[Effect]:
+def _end(ended: Ended, now: Moment) -> list[RequestEffect]:
     outcome = Outcome.NOT_SENT if isinstance(ended.error, NotSent) else Outcome.OUTCOME_UNKNOWN
     return _over(ended.request, outcome, None, ended.error, now)
 
 
 def _over(
     request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
-) -> list[Effect]:
+) -> list[RequestEffect]:
     duration_ms = (now.monotonic_s - request.submitted_at) * 1000
     command, request_id = request.operation.command, request.message_id
     event = RequestFinished(

@@ -40,7 +40,7 @@ from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stui_supervisor.adapters.zmq.link import ZmqTransport
+    from stui_supervisor.adapters.zmq.transport import ZmqTransport
 
 
 class MakeLink(Protocol):
@@ -207,7 +207,7 @@ class _Transport:
 
     def _started(self) -> ZmqTransport:
         if self._transport is None:
-            from stui_supervisor.adapters.zmq.link import ZmqTransport  # noqa: PLC0415  # not needed before
+            from stui_supervisor.adapters.zmq.transport import ZmqTransport  # noqa: PLC0415  # not needed before
 
             self._transport = ZmqTransport()
         return self._transport

@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any
 
 from stui_supervisor.adapters.host.worker import Worker, in_thread
-from stui_supervisor.asides import Aside, Beside
 from stui_supervisor.config import JOURNAL_ALIVE_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import effects, inputs
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import StoreError
-from stui_supervisor.events import Event, Problem, Transition
+from stui_supervisor.events import Beside, Event, JournalOnly, Problem, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.path import heartbeat_timeout_s
 from stui_supervisor.machine.states import State
@@ -238,7 +237,7 @@ class Driver:
 
     def _tell(self, effect: effects.Announce) -> None:
         event = effect.event
-        if not isinstance(event, Aside):
+        if not isinstance(event, JournalOnly):
             self._audience.tell(event, effect.size_bytes)
             if isinstance(event, Transition):
                 self._audience.entered(event.to_state, self._core.rejection)

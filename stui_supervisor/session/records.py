@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.context.context import Section
+from stui_supervisor.context.section import Section
 from stui_supervisor.errors import StoreError
-from stui_supervisor.machine.states import Work
-from stui_supervisor.peer.backend_session import BackendSession, SessionId
+from stui_supervisor.machine.states import BackendVerdict, Work
+from stui_supervisor.peer.backend_session import (
+    BackendSession,
+    SessionId,
+)
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.peer.process import Process
 from stui_supervisor.problems import ProblemCode
+from stui_supervisor.wire.dialects import Dialect
 
 _OF_SESSION: Final = (
     "backend_session",
@@ -153,3 +158,20 @@ def found_in(claimed: Claimed) -> Work:
         return Work.OLDER_COPY
     has_work = any(section.value is not None for section in claimed.sections.values())
     return Work.RESTORED if has_work else Work.FRESH
+
+
+class Known(NamedTuple):
+    """What an earlier link has taught about the other end, and what this one learns.
+
+    ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
+    absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not
+    known. ``found`` is what a handshake found the backend to be that made or missed the session and led to no link.
+    """
+
+    dialect: Dialect | None = None
+    image: Identity | None = None
+    session: BackendSession | None = None
+    client_id: str = ""
+    is_elsewhere: bool = False
+    sections: Mapping[str, Section] = MappingProxyType({})
+    found: BackendVerdict | None = None

@@ -18,15 +18,14 @@ from typing import Any, Final
 from stui_supervisor.config import COPIES_MAX_BYTES, Settings
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.context.section import total_bytes
-from stui_supervisor.core.effects import Effect, Load, Release, Save, SaveEnded, SaveSnapshot
 from stui_supervisor.endpoint import are_same
 from stui_supervisor.errors import StoreError
-from stui_supervisor.link.handshake import Known
 from stui_supervisor.machine.states import BackendVerdict, State
 from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import Identity, differ
 from stui_supervisor.peer.process import Process
-from stui_supervisor.session.records import Claimed, SessionLost, SessionRecord, held, named
+from stui_supervisor.session.messages import Load, Release, Save, SaveEnded, SaveSnapshot, SessionEffect
+from stui_supervisor.session.records import Claimed, Known, SessionLost, SessionRecord, held, named
 from stui_supervisor.session.save_schedule import Saver
 from stui_supervisor.summary import has_stopped
 from stui_supervisor.wire.dialects import Dialect
@@ -58,7 +57,7 @@ class Holding:
     had: str | None = None
     is_old: bool = False
 
-    def keep(self, *copies: Mapping[str, Section]) -> list[Effect]:
+    def keep(self, *copies: Mapping[str, Section]) -> list[SessionEffect]:
         """Write the copies that lost, or hold them until there is a session to write them to."""
         self.unkept += [copy for copy in copies if copy]
         if self.id is None:
@@ -192,13 +191,13 @@ class Session:
 
     # Claims
 
-    def load_present(self) -> list[Effect]:
+    def load_present(self) -> list[SessionEffect]:
         """Ask for the session to use, in place of the one that was wanted before."""
         return self.load(is_new=self._current.needs_new)
 
     def load(
         self, image: Identity | None = None, holding: Holding | None = None, *, is_new: bool = False
-    ) -> list[Effect]:
+    ) -> list[SessionEffect]:
         """Ask for a session, in place of the one that was wanted before.
 
         One claim is under way at a time: another beside it would find the session taken, and make a new one.
@@ -222,7 +221,7 @@ class Session:
         is_of_image = self._load_image in {self._claim.image, claimed.record.image}
         return is_of_image and self._load_is_new == self._claim.is_new
 
-    def claim_again(self, claimed: Claimed) -> list[Effect]:
+    def claim_again(self, claimed: Claimed) -> list[SessionEffect]:
         """Give back what is not wanted any more, and ask for what is."""
         again = self.load(self._load_image, self._load_for, is_new=self._load_is_new)
         return [Release(claimed.session_id), *again]
@@ -231,12 +230,12 @@ class Session:
         """The answer is not wanted any more; its session will be given back."""
         self._load_for = None
 
-    def load_failed(self, error: StoreError, now: float) -> list[Effect]:
+    def load_failed(self, error: StoreError, now: float) -> list[SessionEffect]:
         """The claim failed; it is tried again later. Whoever waits for what it was for is told."""
         holding, self._load_for = self._load_for or self._current, None
         return [SaveEnded(waiter, error) for waiter in holding.saver.claim_failed(now)]
 
-    def adopt(self, claimed: Claimed, now: float) -> list[Effect]:
+    def adopt(self, claimed: Claimed, now: float) -> list[SessionEffect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, self._are_all_known, self._endpoints = claimed.record, claimed.is_certain, claimed.endpoints
@@ -278,7 +277,7 @@ class Session:
             holding.saver.context_changed(now)
         return holding.keep(lost)
 
-    def keep(self, lost: Mapping[str, Section]) -> list[Effect]:
+    def keep(self, lost: Mapping[str, Section]) -> list[SessionEffect]:
         """Keep the copies that gave way to those of the session in use."""
         return self._current.keep(lost)
 
@@ -301,7 +300,7 @@ class Session:
 
     # Other images
 
-    def switch(self, claimed: Claimed, image: Identity | None, now: float) -> list[Effect]:
+    def switch(self, claimed: Claimed, image: Identity | None, now: float) -> list[SessionEffect]:
         """Use another image's session, and park the present one."""
         self._load_for = None
         effects = self._park(now)
@@ -310,7 +309,7 @@ class Session:
         self._use(holding, image, claimed.sections)
         return effects
 
-    def switch_in_memory(self, image: Identity | None, now: float, *, has_failed: bool = False) -> list[Effect]:
+    def switch_in_memory(self, image: Identity | None, now: float, *, has_failed: bool = False) -> list[SessionEffect]:
         """The same without a disk (``has_failed`` when that is why), or for a session that is parked still."""
         self._load_for = None
         effects = self._park(now)
@@ -325,7 +324,7 @@ class Session:
         """True when the image's session is in memory still."""
         return image in self._parked
 
-    def _park(self, now: float) -> list[Effect]:
+    def _park(self, now: float) -> list[SessionEffect]:
         holding = self._current
         if not has_stopped(holding.record.status):  # it is put aside, and whose it was lives on
             self._change(now, status={**holding.record.status, "state": State.DISCONNECTED})
@@ -455,7 +454,7 @@ class Session:
 
     # The disk
 
-    def save_wanted(self, waiter: int | None, now: float) -> list[Effect]:
+    def save_wanted(self, waiter: int | None, now: float) -> list[SessionEffect]:
         """The user wants what is present on the disk, and may wait for it."""
         if waiter is None:
             self.saver.wanted(now)
@@ -465,12 +464,12 @@ class Session:
             self.saver.wait(waiter, now)
         return []
 
-    def save_if_due(self, now: float) -> list[Effect]:
+    def save_if_due(self, now: float) -> list[SessionEffect]:
         """The writes that are due now, and the claims for what has no session yet."""
         earliest = self.next_deadline()
         if earliest is None or earliest > now:
             return []
-        effects: list[Effect] = []
+        effects: list[SessionEffect] = []
         for holding in self._holdings():
             due = self._due(holding)
             if due is None or due > now:
@@ -487,27 +486,27 @@ class Session:
             return self._due(self._current)
         return min((due for holding in self._holdings() if (due := self._due(holding)) is not None), default=None)
 
-    def saved(self, session_id: str) -> list[Effect]:
+    def saved(self, session_id: str) -> list[SessionEffect]:
         """A write is on disk. A parked session that is clean is given back."""
         holding = self._find(session_id)
         if holding is None:
             return []
-        effects: list[Effect] = [SaveEnded(waiter) for waiter in holding.saver.finished()]
+        effects: list[SessionEffect] = [SaveEnded(waiter) for waiter in holding.saver.finished()]
         effects += holding.keep()
         if holding is self._current or not holding.saver.is_clean:
             return effects
         self._parked = {image: other for image, other in self._parked.items() if other is not holding}
         return effects if holding.id is None else [*effects, Release(session_id)]
 
-    def save_failed(self, session_id: str, error: StoreError, now: float) -> list[Effect]:
+    def save_failed(self, session_id: str, error: StoreError, now: float) -> list[SessionEffect]:
         """A write is not on disk; it is due again later."""
         holding = self._find(session_id)
         if holding is None:
             return []
-        effects: list[Effect] = [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
+        effects: list[SessionEffect] = [SaveEnded(waiter, error) for waiter in holding.saver.failed(now)]
         return [*effects, *self._lose(holding, session_id, now)] if isinstance(error, SessionLost) else effects
 
-    def snapshot_lost(self, session_id: str, sections: Mapping[str, Section], now: float) -> list[Effect]:
+    def snapshot_lost(self, session_id: str, sections: Mapping[str, Section], now: float) -> list[SessionEffect]:
         """Another process owns the session in which a copy was to be kept; it goes to the new one."""
         lost = (holding for holding in self._holdings() if holding.lost == session_id)
         holding = self._find(session_id) or next(lost, None)
@@ -518,7 +517,7 @@ class Session:
         holding.unkept.append(sections)
         return [] if holding.needs_new else self._lose(holding, session_id, now)
 
-    def _lose(self, holding: Holding, session_id: str, now: float) -> list[Effect]:
+    def _lose(self, holding: Holding, session_id: str, now: float) -> list[SessionEffect]:
         """Go on in a new session. The image's copy goes with the old one, as two must not share it."""
         has_ended = self._ended.pop(session_id, None) is not None
         if has_ended and not holding.unkept and holding.saver.present.context == holding.saver.saved.context:
@@ -529,16 +528,16 @@ class Session:
         holding.saver.begin_anew(now)
         return [] if has_ended else [Release(session_id)]
 
-    def finish(self) -> list[Effect]:
+    def finish(self) -> list[SessionEffect]:
         """The last writes and the end of the claims."""
-        effects: list[Effect] = []
+        effects: list[SessionEffect] = []
         for holding in self._holdings():
             if holding.id is not None:
                 effects += [*holding.keep(), self._save(holding, holding.id), Release(holding.id)]
                 self._ended[holding.id], holding.had, holding.id = holding, holding.id, None
         return effects
 
-    def save_after_end(self) -> list[Effect]:
+    def save_after_end(self) -> list[SessionEffect]:
         """What was changed after the last write had begun, while the session is still held."""
         ended = self._ended.items()
         return [self._save(holding, session) for session, holding in ended if holding.saver.has_unwritten_work]

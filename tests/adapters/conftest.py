@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from stui_supervisor.adapters.zmq import context as zmq_context
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from tests.support.watching import open_descriptors
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import CloseLink, Effect, OpenLink, Release
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import CredentialError
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.machine.states import State
 from stui_supervisor.security.secret import Secret
 from tests.support.core_places import PLACES, at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import settings
@@ -55,7 +56,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.written: dict[str, int] = {}
         self.ended: Counter[int] = Counter()
 
-    def see(self, effects: list[Effect]) -> None:
+    def see(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Finish):
                 self.ended[effect.request] += 1

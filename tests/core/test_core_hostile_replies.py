@@ -35,10 +35,10 @@ from stui_supervisor.config import (
     Settings,
 )
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, Finish, Save, SaveSnapshot, Subscribe
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Notification, Problem, SessionSwitched, Transition
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.machine.states import State
 from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.peer.identity import identity_of
@@ -60,7 +60,7 @@ class HostileBackend(RuleBasedStateMachine):
         self.writes = 0
         self.ended: Counter[int] = Counter()
 
-    def see(self, effects: list[Effect]) -> None:
+    def see(self, effects: Sequence[Effect]) -> None:
         for move in told(Transition, effects):
             assert move.from_state is self.state
             self.state = ALLOWED[self.state, move.trigger]

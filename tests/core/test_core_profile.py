@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +34,7 @@ def failed(world: World, number: int) -> list[Effect]:
     return world.tell(inputs.ProfileFailed(number, NOWHERE))
 
 
-def opened_to(effects: list[Effect]) -> list[str]:
+def opened_to(effects: Sequence[Effect]) -> list[str]:
     return [str(effect.endpoint) for effect in only(OpenLink, effects)]
 
 
@@ -69,7 +70,7 @@ def test_a_one_off_link_waits_for_the_profile_too_and_claims_nothing() -> None:
     assert opened_to(read(world, 1)) == [str(HERE)]
 
 
-def codes(effects: list[Effect]) -> list[tuple[str, str, str]]:
+def codes(effects: Sequence[Effect]) -> list[tuple[str, str, str]]:
     return [(event.code, event.message, event.hint) for event in told(Problem, effects)]
 
 

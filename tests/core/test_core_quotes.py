@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -39,7 +39,7 @@ def linked() -> World:
     return world
 
 
-def shown(world: World, effects: list[Effect]) -> str:
+def shown(world: World, effects: Sequence[Effect]) -> str:
     """Everything that a person, a log, a program or the disk gets to see."""
     rejection = world.core.rejection
     values = [value for one in only(Save, effects) for value in (one.sections or {}).items()]
@@ -52,7 +52,7 @@ def is_clean(text: str, quoted: str) -> bool:
     return quoted not in text and CANARY not in text and not encodings_in(text.encode())
 
 
-def everything(world: World, effects: list[Effect]) -> list[Effect]:
+def everything(world: World, effects: Sequence[Effect]) -> list[Effect]:
     """What follows by itself, the writes among it."""
     return [*effects, *world.wait(1.5)]
 

@@ -8,7 +8,7 @@ from stui_supervisor.config import DEFAULTS, STALL_S
 from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import State, Trigger
 from tests.support.core_places import at
 from tests.support.core_world import HERE, World, endings, only, stored, triggers

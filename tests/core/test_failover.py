@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +39,7 @@ def linked(profile: Profile = BOTH) -> World:
     return world
 
 
-def tried(effects: list[Effect]) -> list[Endpoint]:
+def tried(effects: Sequence[Effect]) -> list[Endpoint]:
     return [effect.endpoint for effect in only(OpenLink, effects)]
 
 

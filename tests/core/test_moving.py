@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from stui_supervisor.adapters.journal.lines import Digest, LineName
-from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
 from stui_supervisor.core.inputs import Input
-from stui_supervisor.events import AttemptScheduled
-from stui_supervisor.health.path import PathSample
-from stui_supervisor.link.attempt import Phase
+from stui_supervisor.events import AttemptScheduled, Beside, MachineWoke, NetworkMoved
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import DegradedReason, State
 from tests.support.core_places import PLACES, at
 from tests.support.core_world import FAR, REFUSED, World, endings, moves, only, stored, told
@@ -25,7 +25,7 @@ PASSED = inputs.TimePassed()
 EITHER = pytest.mark.parametrize("event", [WOKE, CHANGED], ids=["woke", "changed"])
 
 
-def pings(world: World, effects: list[Effect]) -> int:
+def pings(world: World, effects: Sequence[Effect]) -> int:
     """How often the image is asked whether it answers."""
     return len(only(Send, effects)) if world.core._attempt.phase is Phase.UP else 0
 
@@ -233,7 +233,7 @@ def noted(world: World, event: Input) -> list[Announce]:
     if world.state is State.DISCONNECTED:
         return []
     utc = world.now.utc
-    return [Announce(Woke(at=utc, slept_s=NIGHT_S) if event is WOKE else NetworkChanged(at=utc))]
+    return [Announce(MachineWoke(at=utc, slept_s=NIGHT_S) if event is WOKE else NetworkMoved(at=utc))]
 
 
 @EITHER

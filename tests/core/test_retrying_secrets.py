@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +37,7 @@ def read(world: World, token: Secret | None, curve: CurveKeys | None = None) -> 
     return world.tell(inputs.CredentialRead(world.core.link, token, "keyring", curve))
 
 
-def asked_and_opened(effects: list[Effect]) -> list[Effect]:
+def asked_and_opened(effects: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in effects if isinstance(effect, ReadCredential | OpenLink)]
 
 

@@ -8,7 +8,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled, Problem, RequestFinished, Transition
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.health.heartbeats import Heartbeats
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 from stui_supervisor.wire.dialects import Dialect
 from tests.support.core_places import at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def with_token() -> World:
     return world
 
 
-def text_of(world: World, effects: list[Effect]) -> str:
+def text_of(world: World, effects: Sequence[Effect]) -> str:
     """Everything that a person or a file could get to see."""
     return f"{told(Event, effects)}{world.core.status(world.now)}{world.record}{world.core.rejection}"
 

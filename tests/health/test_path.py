@@ -7,14 +7,8 @@ import pytest
 from stui_supervisor.config import DEFAULTS, UPLOAD_MIN_BYTES_PER_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.health.heartbeats import Heartbeats
-from stui_supervisor.health.path import (
-    LivenessSource,
-    PathSample,
-    PathVerdict,
-    PathWatch,
-    heartbeat_timeout_s,
-    source_of,
-)
+from stui_supervisor.health.path import PathVerdict, PathWatch, heartbeat_timeout_s
+from stui_supervisor.health.sample import LivenessSource, PathSample, source_of
 from stui_supervisor.requests.request_queue import Flight, Purpose
 
 LOOK_S = DEFAULTS.path_look_s

@@ -7,20 +7,11 @@ import pytest
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SESSION_ID_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.link.handshake import (
-    Ask,
-    Established,
-    Failed,
-    Handshake,
-    Known,
-    Merge,
-    PushContext,
-    Rejected,
-    words_of,
-)
+from stui_supervisor.link.handshake import Ask, Established, Failed, Handshake, Merge, PushContext, Rejected, words_of
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import Known
 from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.handshakes import (

@@ -9,11 +9,12 @@ import pytest
 
 from stui_supervisor.context.context import Section
 from stui_supervisor.context.image_copy import encode_state_data
-from stui_supervisor.link.handshake import Established, Handshake, Known, Merge
+from stui_supervisor.link.handshake import Established, Handshake, Merge
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Process
+from stui_supervisor.session.records import Known
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.strict_json import parse
 from tests.support.handshakes import (

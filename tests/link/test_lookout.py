@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from stui_supervisor.config import LOOKOUT_RENEWED_S, Settings
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, LookOut, OpenLink
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.link.attempt import Phase
 from stui_supervisor.machine.states import State, Trigger
 from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, RESET, THERE, World, only, stored, told, triggers
 
@@ -37,11 +38,11 @@ def looking(settings: Settings | None = None) -> World:
     return world
 
 
-def tried(effects: list[Effect]) -> list[Endpoint]:
+def tried(effects: Sequence[Effect]) -> list[Endpoint]:
     return [effect.endpoint for effect in only(OpenLink, effects)]
 
 
-def looked_at(effects: list[Effect]) -> list[tuple[Endpoint, ...]]:
+def looked_at(effects: Sequence[Effect]) -> list[tuple[Endpoint, ...]]:
     return [effect.endpoints for effect in only(LookOut, effects)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -95,7 +96,7 @@ class Ear:
             self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
             effects += self.did(self.listening.time_passed(self.now))
         self.now = end
-        return effects
+        return list(effects)
 
     def stay_refused(self, seconds: float) -> list[Effect]:
         """Let time pass while nobody publishes."""
@@ -122,12 +123,12 @@ class Ear:
     def is_asked(self) -> bool:
         return self.listening._phase.name == "OPENING"
 
-    def did(self, effects: list[Effect]) -> list[Effect]:
+    def did(self, effects: Sequence[Effect]) -> list[Effect]:
         self.done += effects
         for look in only(LookAtSubscription, effects):
             assert self.listening.seen(look.number, self.received_bytes, self.now) == []
             self.looked = self.now
-        return effects
+        return list(effects)
 
 
 def hearing(**begin: Any) -> Ear:
@@ -188,7 +189,7 @@ def test_a_first_subscription_has_missed_nothing() -> None:
 # From when to when
 
 
-def gaps(effects: list[Effect]) -> list[tuple[Any, Any]]:
+def gaps(effects: Sequence[Effect]) -> list[tuple[Any, Any]]:
     return [(missed.since, missed.until) for missed in told(NotificationsMissed, effects)]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def exchange(*requests: Request) -> Exchange:
     return one
 
 
-def sent(effects: list[Effect]) -> tuple[Send, Received]:
+def sent(effects: Sequence[Effect]) -> tuple[Send, Received]:
     """The one message that went out, and how the backend reads it."""
     (send,) = effects
     assert isinstance(send, Send)
@@ -48,7 +49,7 @@ def finished(outcome: Outcome, command: str = "evaluate", *, number: int = 1) ->
     return RequestFinished(at=LATER.utc, command=command, outcome=outcome, duration_ms=500.0, request_id=f"me-{number}")
 
 
-def error_of(effects: list[Effect]) -> Exception | None:
+def error_of(effects: Sequence[Effect]) -> Exception | None:
     (finish,) = only(Finish, effects)
     return finish.error
 

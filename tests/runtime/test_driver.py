@@ -9,12 +9,11 @@ from typing import Any, get_args
 
 import pytest
 
-from stui_supervisor.asides import NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_ALIVE_S, SLEEP_LOOK_S, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context.context import Section
 from stui_supervisor.core import effects, inputs
 from stui_supervisor.errors import OutcomeUnknown, StoreError
-from stui_supervisor.events import ContextSaved, Problem, RequestFinished, Transition
+from stui_supervisor.events import ContextSaved, MachineWoke, NetworkMoved, Problem, RequestFinished, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import Outcome, State
 from stui_supervisor.peer.identity import Identity
@@ -451,7 +450,7 @@ async def test_a_sleep_is_noticed_soon_after_waking_or_with_a_request_and_the_im
             await next_of(one.stream, RequestFinished)
         assert one.driver._armed_for - one.clock.monotonic() <= SLEEP_LOOK_S
         await until(lambda: one.asides)
-        assert one.asides == [Woke(at=one.asides[0].at, slept_s=28_800.0)]
+        assert one.asides == [MachineWoke(at=one.asides[0].at, slept_s=28_800.0)]
         assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
 
 
@@ -460,7 +459,7 @@ async def test_a_program_that_ends_right_after_waking_has_noticed_the_sleep_befo
         await entering(one.stream, State.CONNECTED)
         one.clock.slept_s = 28_800.0
         one.driver.leave()
-        assert [woke.slept_s for woke in one.asides if isinstance(woke, Woke)] == [28_800.0]
+        assert [woke.slept_s for woke in one.asides if isinstance(woke, MachineWoke)] == [28_800.0]
 
 
 async def test_what_is_slept_while_no_link_is_wanted_is_nothing() -> None:
@@ -474,7 +473,7 @@ async def test_what_is_slept_while_no_link_is_wanted_is_nothing() -> None:
         assert one.asides == []
         one.clock.slept_s += 60.0
         one.driver._ring()
-        assert one.asides == [Woke(at=one.asides[0].at, slept_s=60.0)]
+        assert one.asides == [MachineWoke(at=one.asides[0].at, slept_s=60.0)]
 
 
 async def test_a_changed_network_is_told_to_the_journal_alone_and_to_the_image_by_a_ping() -> None:
@@ -482,7 +481,7 @@ async def test_a_changed_network_is_told_to_the_journal_alone_and_to_the_image_b
         await entering(one.stream, State.CONNECTED)
         asked = len(one.image.asked("ping"))
         one.network.change()
-        assert one.asides == [NetworkChanged(at=one.asides[0].at)]
+        assert one.asides == [NetworkMoved(at=one.asides[0].at)]
         assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
         await one.end()
         assert one.network._changed is None

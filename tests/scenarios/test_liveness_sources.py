@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import Endpoint, Settings, State, Supervisor, Transition
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import DEFAULTS
 from stui_supervisor.health.heartbeats import Heartbeats
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.ports import Link, LinkListener, LinkTimes
 from tests.support.backend_process import BackendProcess
 from tests.support.tunnel import tunnel

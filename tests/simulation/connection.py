@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stui_supervisor.config import FRAME_SMALL_BYTES
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from tests.simulation.agenda import Agenda
 
 QUICK_S: Final = (0.0001, 0.002)

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from stui_supervisor.config import FRAME_SMALL_BYTES
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from stui_supervisor.security.curve import CurveKeys
 from tests.simulation.agenda import Agenda

@@ -19,7 +19,7 @@ from tests.simulation.story import Step
 from tests.simulation.world import World
 
 # The names of kinds that have got another one since a recording was made: {new: old}.
-RENAMED: Final[Mapping[str, str]] = {}
+RENAMED: Final[Mapping[str, str]] = {"MachineWoke": "Woke", "NetworkMoved": "NetworkChanged"}
 
 
 def recorded(seed: int) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _kind(value: object) -> str:
 def _plain(value: Any) -> Any:
     if not is_dataclass(value):
         return value
-    return {"kind": _kind(value), **{each.name: _plain(getattr(value, each.name)) for each in fields(value)}}
+    return {"__kind__": _kind(value), **{each.name: _plain(getattr(value, each.name)) for each in fields(value)}}
 
 
 @_plain.register(Enum)
@@ -98,5 +98,5 @@ def _(value: frozenset[object]) -> list[str]:
 @_plain.register(tuple)
 def _(value: Any) -> Any:
     if hasattr(value, "_fields"):
-        return {"kind": _kind(value), **{name: _plain(each) for name, each in value._asdict().items()}}
+        return {"__kind__": _kind(value), **{name: _plain(each) for name, each in value._asdict().items()}}
     return [_plain(each) for each in value]

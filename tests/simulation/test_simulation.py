@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from stui_supervisor.adapters.journal.lines import Digest
-from stui_supervisor.asides import Beside
+from stui_supervisor.events import Beside
 from stui_supervisor.machine.table import ALLOWED
 from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach

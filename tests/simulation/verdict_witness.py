@@ -9,7 +9,7 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Announce, CloseLink, Effect
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import Transition
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import Trigger
 from tests.simulation.network import SimulatedLink, Site
 from tests.simulation.violation import demand

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stui_supervisor.asides import Woke
 from stui_supervisor.config import PROBE_PAUSE_S, Settings
 from stui_supervisor.core.effects import Announce, Effect, LookOut, OpenLink, ReadCredential
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.events import AttemptScheduled, Transition
+from stui_supervisor.events import AttemptScheduled, MachineWoke, Transition
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.machine.states import State, Trigger
 from tests.simulation.violation import demand
@@ -47,7 +46,7 @@ class WaitWitness:
                 case Announce(AttemptScheduled() as scheduled):
                     self._waits(scheduled, now)
                     self._counts(scheduled.attempt, now)
-                case Announce(Woke()):
+                case Announce(MachineWoke()):
                     self._woken_at = now
                 case LookOut(_, endpoints):
                     self._looked_at = endpoints

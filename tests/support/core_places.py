@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stui_supervisor.config import Settings
 from stui_supervisor.core import inputs
-from stui_supervisor.link.attempt import Phase
+from stui_supervisor.core.attempt import Phase
 from tests.support.core_world import HERE, REFUSED, World, stored
 
 

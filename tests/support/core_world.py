@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.context.image_copy import encode_state_data
 from stui_supervisor.core import inputs
+from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.effects import (
     Announce,
@@ -35,8 +36,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.health.path import PathSample
-from stui_supervisor.link.attempt import Phase
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
 from stui_supervisor.profile import Profile
@@ -63,22 +63,22 @@ E = TypeVar("E", bound=Effect)
 V = TypeVar("V", bound=Event)
 
 
-def only(kind: type[E], effects: list[Effect]) -> list[E]:
+def only(kind: type[E], effects: Sequence[Effect]) -> list[E]:
     """The effects of one kind, in order."""
     return [effect for effect in effects if isinstance(effect, kind)]
 
 
-def told(kind: type[V], effects: list[Effect]) -> list[V]:
+def told(kind: type[V], effects: Sequence[Effect]) -> list[V]:
     """The events of one kind that the user hears of, in order."""
     return [effect.event for effect in only(Announce, effects) if isinstance(effect.event, kind)]
 
 
-def moves(effects: list[Effect]) -> list[tuple[State, Trigger, State]]:
+def moves(effects: Sequence[Effect]) -> list[tuple[State, Trigger, State]]:
     """The transitions, in order."""
     return [(move.from_state, move.trigger, move.to_state) for move in told(Transition, effects)]
 
 
-def triggers(effects: list[Effect]) -> list[Trigger]:
+def triggers(effects: Sequence[Effect]) -> list[Trigger]:
     """What moved the state, in order."""
     return [move.trigger for move in told(Transition, effects)]
 
@@ -417,17 +417,17 @@ def request(
     )
 
 
-def endings(effects: list[Effect]) -> list[tuple[int, str]]:
+def endings(effects: Sequence[Effect]) -> list[tuple[int, str]]:
     """Each request that ended, and how: ``replied`` or the name of its error."""
     return [(end.request, type(end.error).__name__ if end.error else "replied") for end in only(Finish, effects)]
 
 
-def released(effects: list[Effect]) -> list[str]:
+def released(effects: Sequence[Effect]) -> list[str]:
     """The sessions given back."""
     return [effect.session_id for effect in only(Release, effects)]
 
 
-def saves(effects: list[Effect]) -> list[tuple[str, dict[str, bytes | None] | None]]:
+def saves(effects: Sequence[Effect]) -> list[tuple[str, dict[str, bytes | None] | None]]:
     """What was written, by session; None where the context was not part of it."""
     return [
         (

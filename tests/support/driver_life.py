@@ -12,7 +12,6 @@ from random import Random
 
 from stui_supervisor.adapters.host.clock import SystemClock
 from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys
-from stui_supervisor.asides import Aside, Beside
 from stui_supervisor.config import SLEEP_LOOK_S, Settings
 from stui_supervisor.context.context import Context
 from stui_supervisor.core import inputs
@@ -21,7 +20,7 @@ from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import SupervisorError
-from stui_supervisor.events import Event
+from stui_supervisor.events import Beside, Event, JournalOnly
 from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import SessionStore
@@ -118,9 +117,9 @@ class Life:
     image: EmbeddedImage
 
     @property
-    def asides(self) -> list[Aside]:
+    def asides(self) -> list[JournalOnly]:
         """What the journal alone was told."""
-        return [event for event, _ in self.diary.events if isinstance(event, Aside)]
+        return [event for event, _ in self.diary.events if isinstance(event, JournalOnly)]
 
     @property
     def has_timer(self) -> bool:

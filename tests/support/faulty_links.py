@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.ports import LinkListener, LinkTimes
 from stui_supervisor.testing import FakeLink, FakePeer
 

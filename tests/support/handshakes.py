@@ -6,17 +6,12 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.link.handshake import (
-    Ask,
-    Established,
-    Handshake,
-    Known,
-    Step,
-)
+from stui_supervisor.link.handshake import Ask, Established, Handshake, Step
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import Known
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 

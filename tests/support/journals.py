@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stui_supervisor.adapters.journal.journal import StructlogJournal
-from stui_supervisor.asides import Beside
-from stui_supervisor.events import Problem, SessionSwitched, Transition
+from stui_supervisor.events import Beside, Problem, SessionSwitched, Transition
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
 

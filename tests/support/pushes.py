@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
 from stui_supervisor.wire.service import decode_request
 from tests.support.core_world import World, only, told
 
 
-def commands(effects: list[Effect]) -> list[str]:
+def commands(effects: Sequence[Effect]) -> list[str]:
     """What was said on the link, in order."""
     return [decode_request(send.body).command for send in only(Send, effects)]
 
 
-def codes(effects: list[Effect]) -> list[str]:
+def codes(effects: Sequence[Effect]) -> list[str]:
     """The problems that the user hears of, in order."""
     return [problem.code for problem in told(Problem, effects)]
 

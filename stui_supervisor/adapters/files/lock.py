@@ -112,3 +112,6 @@ def _is_seen_held(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+LOCK_NAME: Final = "lock"

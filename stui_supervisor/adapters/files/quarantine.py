@@ -10,9 +10,16 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Kind, parse_name
-from stui_supervisor.adapters.files.private_files import make_private_directory, read_regular, write_whole
-from stui_supervisor.adapters.sessions.reader import Refused
+from stui_supervisor.adapters.files.file_format import (
+    Damaged,
+    Kind,
+    parse_name,
+)
+from stui_supervisor.adapters.files.private_files import (
+    make_private_directory,
+    read_regular,
+    write_whole,
+)
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import StoreNotice
@@ -20,6 +27,18 @@ from stui_supervisor.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
 NOTHING_USABLE: Final = "nothing of its work can be used"
+
+
+class Refused(NamedTuple):
+    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
+
+    ``error`` is what the disk said where it gave nothing; the next try may go well.
+    """
+
+    name: str
+    reason: str
+    is_movable: bool
+    error: OSError | None = None
 
 
 class InUse(NamedTuple):

@@ -24,7 +24,6 @@ from stui_supervisor.adapters.host.worker import Worker
 from stui_supervisor.adapters.journal.lines import Digest, Line, LineName, stamp
 from stui_supervisor.adapters.journal.rotated_file import RotatedFile, abandoned, remove_outlived
 from stui_supervisor.adapters.journal.runs import first_values, is_over, last_run, without_end
-from stui_supervisor.asides import Beside
 from stui_supervisor.config import (
     JOURNAL_CLOSE_S,
     JOURNAL_QUEUE_LENGTH,
@@ -37,7 +36,7 @@ from stui_supervisor.config import (
     SESSION_KEPT_DAYS,
     Settings,
 )
-from stui_supervisor.events import Event, Notification, RequestFinished, Transition
+from stui_supervisor.events import Beside, Event, Notification, RequestFinished, Transition
 from stui_supervisor.machine.states import Outcome, State
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.security.redaction import redact

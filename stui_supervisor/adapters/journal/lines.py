@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.config import (
     JOURNAL_LINES_IN_FULL,
     JOURNAL_SUMMARY_FIRST_S,
@@ -28,8 +27,11 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.events import (
     AttemptScheduled,
+    Beside,
     ContextSaved,
     Event,
+    MachineWoke,
+    NetworkMoved,
     NotificationsMissed,
     Problem,
     RequestFinished,
@@ -97,8 +99,8 @@ _KINDS: Final[Mapping[type[Event], _Kind]] = {
     SessionSwitched: _Kind(LineName.SESSION_SWITCHED),
     NotificationsMissed: _Kind(LineName.NOTIFICATIONS_MISSED, is_warning=True, recurs=True),
     Problem: _Kind(LineName.PROBLEM, is_warning=True, recurs=True, apart="code", variant="message"),
-    Woke: _Kind(LineName.WOKE, recurs=True),
-    NetworkChanged: _Kind(LineName.NETWORK, recurs=True),
+    MachineWoke: _Kind(LineName.WOKE, recurs=True),
+    NetworkMoved: _Kind(LineName.NETWORK, recurs=True),
 }
 # Problems with a name of their own; any other is a ``problem``.
 _NAMED_PROBLEMS: Final[Mapping[ProblemCode, LineName]] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stui_supervisor.adapters.files.lock import LOCK_NAME
 from stui_supervisor.adapters.files.private_files import hint_for
-from stui_supervisor.adapters.sessions.owned_session import LOCK_NAME
 from stui_supervisor.errors import StoreError
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import SessionLost, StoreNotice

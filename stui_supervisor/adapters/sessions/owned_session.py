@@ -20,19 +20,17 @@ from typing import Final
 
 from stui_supervisor.adapters.files.file_format import Header, Kind, encode, file_name
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
-from stui_supervisor.adapters.files.lock import LockReplaced, SessionLock
+from stui_supervisor.adapters.files.lock import LOCK_NAME, LockReplaced, SessionLock
 from stui_supervisor.adapters.files.private_files import make_private_directory, write_whole
-from stui_supervisor.adapters.files.quarantine import InUse
+from stui_supervisor.adapters.files.quarantine import InUse, Refused
 from stui_supervisor.adapters.sessions.codec import StoredContext, encode_context, encode_record
 from stui_supervisor.adapters.sessions.numbers import bring_down
 from stui_supervisor.adapters.sessions.pruning import Tidying, cut_off
-from stui_supervisor.adapters.sessions.reader import Refused, generations, last_sign, newest_context, newest_record
+from stui_supervisor.adapters.sessions.reader import generations, last_sign, newest_context, newest_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, RECORD_MAX_BYTES, SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context.context import Section
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.session.records import SessionRecord
-
-LOCK_NAME: Final = "lock"
 
 _IS_WINDOWS: Final = os.name == "nt"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from stui_supervisor.adapters.files.file_format import (
     Damaged,
@@ -24,6 +24,7 @@ from stui_supervisor.adapters.files.file_format import (
 )
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import is_out_of_means, read_regular, read_start
+from stui_supervisor.adapters.files.quarantine import Refused
 from stui_supervisor.adapters.sessions.codec import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.session.claim_order import Candidate
@@ -38,18 +39,6 @@ _MAX_BYTES: Final = {
 _LOOKS: Final = 3  # the owner may rotate all of the files away between a look at the directory and at them
 
 _T = TypeVar("_T")
-
-
-class Refused(NamedTuple):
-    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
-
-    ``error`` is what the disk said where it gave nothing; the next try may go well.
-    """
-
-    name: str
-    reason: str
-    is_movable: bool
-    error: OSError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.files.file_format import Damaged, Kind, NewerFormat, decode, file_name, peek
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
-from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
 from stui_supervisor.adapters.files.private_files import read_regular, read_start
-from stui_supervisor.adapters.sessions.owned_session import LOCK_NAME
 from stui_supervisor.adapters.sessions.pruning import cut_off
 from stui_supervisor.adapters.sessions.reader import generations, look
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES

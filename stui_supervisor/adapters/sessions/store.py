@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from stui_supervisor.adapters.files.directory_check import open_to_others, refuse_foreign
 from stui_supervisor.adapters.files.file_format import NewerFormat
 from stui_supervisor.adapters.files.links import is_there
-from stui_supervisor.adapters.files.lock import LockReplaced, SessionLock
+from stui_supervisor.adapters.files.lock import LOCK_NAME, LockReplaced, SessionLock
 from stui_supervisor.adapters.files.passing_errors import may_pass, patiently
 from stui_supervisor.adapters.files.private_files import (
     is_out_of_means,
@@ -39,7 +39,7 @@ from stui_supervisor.adapters.sessions.notices import (
     taken_notice,
 )
 from stui_supervisor.adapters.sessions.order import SessionOrder
-from stui_supervisor.adapters.sessions.owned_session import LOCK_NAME, OwnedSession, TakenOver
+from stui_supervisor.adapters.sessions.owned_session import OwnedSession, TakenOver
 from stui_supervisor.adapters.sessions.reader import has_files, look
 from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.config import (

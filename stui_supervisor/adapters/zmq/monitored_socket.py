@@ -29,7 +29,7 @@ from stui_supervisor.config import (
     RECONNECT_NEVER_MS,
 )
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from stui_supervisor.ports import LinkTimes
 
 _UP: Final = int(zmq.Event.HANDSHAKE_SUCCEEDED)

@@ -14,7 +14,7 @@ from time import monotonic
 import zmq
 
 from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.link import ZmqConnection
+from stui_supervisor.adapters.zmq.connection import ZmqConnection
 from stui_supervisor.adapters.zmq.resolver import Names
 from stui_supervisor.config import (
     CROWD,

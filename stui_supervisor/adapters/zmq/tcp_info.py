@@ -9,7 +9,7 @@ import sys
 from enum import Enum
 from typing import Final
 
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 
 # struct tcp_info of linux/tcp.h: 8 bytes, 24 words of 32 bits, 4 of 64 bits, 3 of 32 bits.
 _LAYOUT: Final = struct.Struct("=8B24I4Q3I")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stui_supervisor.adapters.host.command_lines import PROGRAM, line
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.terminal import Terminal
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.printable import printable
 

@@ -15,9 +15,9 @@ from typing import Final, TypeVar
 from stui_supervisor.adapters.host.worker import in_thread
 from stui_supervisor.adapters.keyring.credentials import KeyringCredentials
 from stui_supervisor.cli.commands.stored_state import endpoint_of_profile, profile_file, with_its_spellings
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
 from stui_supervisor.cli.console.terminal import Terminal
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import KEYRING_PROMPT_S, TOKEN_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint, usable
 from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError

@@ -12,9 +12,9 @@ from stui_supervisor.adapters.profiles.codec import profile_values
 from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, user_number
 from stui_supervisor.cli.commands.stored_state import profile_file
 from stui_supervisor.cli.console.consent import is_agreed
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
 from stui_supervisor.cli.console.terminal import Colour, Terminal
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError

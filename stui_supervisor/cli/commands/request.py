@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from stui_supervisor.cli.commands.stored_state import endpoint_to_ask
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import advised, way_out
 from stui_supervisor.cli.console.terminal import Terminal, error_object, read_stdin
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
 from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent
 from stui_supervisor.machine.states import State

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from stui_supervisor.cli.commands.stored_state import no_endpoint, way_to_run
 from stui_supervisor.cli.console.event_lines import event_line, event_object
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import advised
 from stui_supervisor.cli.console.interrupts import interrupts
 from stui_supervisor.cli.console.terminal import STATE_COLOURS, GlobalOptions, Terminal
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import LIVE_INTERVAL_S, Settings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, ConnectionRejected

@@ -18,9 +18,9 @@ from stui_supervisor.adapters.sessions.history import SessionArchive, StoredCopy
 from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
 from stui_supervisor.cli.commands.stored_state import way_to_run
 from stui_supervisor.cli.console.consent import is_agreed
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
 from stui_supervisor.cli.console.terminal import Colour, Terminal, read_stdin
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import IMAGES_KEPT
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable

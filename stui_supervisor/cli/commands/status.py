@@ -10,9 +10,9 @@ from typing import Any
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
 from stui_supervisor.cli.commands.stored_state import stored_sessions, way_to_run
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import way_out
 from stui_supervisor.cli.console.terminal import STATE_COLOURS, Colour, GlobalOptions, Terminal
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.core.problems import OF_RUN, lasts
 from stui_supervisor.events import PresentProblem, Status
 from stui_supervisor.failures import FAILURES, kind_named

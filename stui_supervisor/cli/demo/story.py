@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.interrupts import interrupts
 from stui_supervisor.cli.console.terminal import Terminal
 from stui_supervisor.cli.demo.backend_process import EmbeddedBackend
 from stui_supervisor.cli.demo.narrator import Narrator
-from stui_supervisor.cli.exit_codes import ExitCode
 from stui_supervisor.config import DEMO_AWAY_S, DEMO_BUSY_S, DEMO_LIMIT_S
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.machine.states import BackendVerdict, DegradedReason, State

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.adapters.files.links import is_link, is_there
-from stui_supervisor.adapters.files.lock import SessionLock
+from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
 from stui_supervisor.adapters.files.private_files import refuse_file_above
-from stui_supervisor.adapters.sessions.owned_session import LOCK_NAME
 from tests.support.stored_files import failing, posix
 
 

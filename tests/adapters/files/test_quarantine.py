@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.files.quarantine import InUse, keep, leave, set_aside
-from stui_supervisor.adapters.sessions.reader import Refused
+from stui_supervisor.adapters.files.quarantine import InUse, Refused, keep, leave, set_aside
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.session.records import StoreNotice
 

@@ -19,9 +19,8 @@ import structlog
 
 from stui_supervisor import __version__
 from stui_supervisor.adapters.journal.journal import StructlogJournal
-from stui_supervisor.asides import Beside
 from stui_supervisor.config import JOURNAL_CLOSE_S, JOURNAL_QUEUE_LENGTH, SESSION_KEPT_DAYS, Settings
-from stui_supervisor.events import ContextSaved, Event, Notification, Problem, Transition
+from stui_supervisor.events import Beside, ContextSaved, Event, Notification, Problem, Transition
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.security.secret import MASK, Secret

@@ -8,13 +8,15 @@ import pytest
 
 from stui_supervisor import events
 from stui_supervisor.adapters.journal.lines import Digest, Line, LineName, stamp
-from stui_supervisor.asides import Beside, NetworkChanged, Woke
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
     AttemptScheduled,
+    Beside,
     ContextSaved,
     Event,
     EventsDropped,
+    MachineWoke,
+    NetworkMoved,
     Notification,
     NotificationsMissed,
     Problem,
@@ -92,8 +94,8 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
         {"command": "evaluate", "outcome": "outcome_unknown", "duration_ms": 1.235, "request_id": "me-1"},
         True,
     ),
-    (Woke(at=AT, slept_s=28_800.00049), "woke", {"slept_s": 28_800.0}, False),
-    (NetworkChanged(at=AT), "network", {}, False),
+    (MachineWoke(at=AT, slept_s=28_800.00049), "woke", {"slept_s": 28_800.0}, False),
+    (NetworkMoved(at=AT), "network", {}, False),
     (ContextSaved(at=AT, bytes=420), "saved", {"bytes": 420}, False),
     (
         SessionSwitched(at=AT, session_id="s2", image_id="Pharo 12.0", reason="another image answered"),
@@ -136,7 +138,7 @@ def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any]
 def test_every_kind_is_logged_but_notifications_and_what_one_reader_missed() -> None:
     logged = {type(event) for event, *_ in SINGLE}
     known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {Event}
-    assert logged - {Woke, NetworkChanged} | {Notification, EventsDropped} == known
+    assert logged - {MachineWoke, NetworkMoved} | {Notification, EventsDropped} == known
     assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), Beside(1)) == []
     assert Digest().lines(EventsDropped(at=AT, count=3), Beside(1)) == []
 
@@ -267,7 +269,7 @@ def test_a_long_text_is_cut() -> None:
 
 def test_a_network_that_changes_every_second_for_a_day_takes_few_lines_and_every_change_is_counted() -> None:
     digest = Digest()
-    lines = [line for second in range(86_400) for line in digest.lines(NetworkChanged(at=later(second)), Beside(1))]
+    lines = [line for second in range(86_400) for line in digest.lines(NetworkMoved(at=later(second)), Beside(1))]
     lines += digest.flush(later(86_400))
     assert len(lines) <= 50
     assert sum(line.values.get("count", 1) for line in lines) == 86_400

@@ -13,9 +13,8 @@ import pytest
 
 from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.adapters.journal.lines import LineName
-from stui_supervisor.asides import Beside, Woke
 from stui_supervisor.config import Settings
-from stui_supervisor.events import AttemptScheduled, ContextSaved, RequestFinished, Transition
+from stui_supervisor.events import AttemptScheduled, Beside, ContextSaved, MachineWoke, RequestFinished, Transition
 from stui_supervisor.machine.states import Outcome, State, Trigger
 from tests.support.canary import CANARY
 from tests.support.journals import AT, begin, close, problem
@@ -45,7 +44,7 @@ def live(logs: Path, settings: Settings | None = None) -> None:
         journal.record(AttemptScheduled(at=at, attempt=2, delay_s=0.5, failure="refused"), beside)
         done = RequestFinished(at=at, command="ping", outcome=Outcome.REPLIED, duration_ms=1.0, request_id=f"r{number}")
         journal.record(done, beside)
-        journal.record(Woke(at=at, slept_s=1.0), beside)
+        journal.record(MachineWoke(at=at, slept_s=1.0), beside)
         journal.record(problem(), beside)
         at = AT + timedelta(seconds=number)
         moved = Transition(at=at, from_state=before, to_state=after, trigger=trigger, reason="", endpoint=None)

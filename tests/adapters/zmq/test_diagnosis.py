@@ -13,7 +13,7 @@ import pytest
 import zmq
 
 from stui_supervisor.adapters.zmq.diagnosis import not_made
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind

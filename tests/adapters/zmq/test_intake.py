@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from stui_supervisor.adapters.zmq.intake import CROWDED, ENDLESS, look_into
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.config import FRAMES_MAX
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind

@@ -15,7 +15,7 @@ import pytest
 import zmq
 
 from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, trusted_users, user_at, user_name, user_number
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.security.trust import Trust

@@ -18,7 +18,8 @@ import pytest
 import zmq
 
 from stui_supervisor.adapters.zmq import context as zmq_context
-from stui_supervisor.adapters.zmq.link import ZmqLink, ZmqTransport
+from stui_supervisor.adapters.zmq.link import ZmqLink
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 import pytest
 import zmq
 
-from stui_supervisor.adapters.zmq.link import ZmqTransport
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.config import STAGGER_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import FailureKind

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 import pytest
 import zmq
 
-from stui_supervisor.adapters.zmq.link import ZmqTransport
 from stui_supervisor.adapters.zmq.subscription import ZmqSubscription
+from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import (
     CROWD,

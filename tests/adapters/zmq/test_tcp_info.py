@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from stui_supervisor.adapters.zmq.tcp_info import TcpPath
-from stui_supervisor.health.path import PathSample
+from stui_supervisor.health.sample import PathSample
 from tests.support.watching import until_now
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")

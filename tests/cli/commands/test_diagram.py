@@ -11,7 +11,7 @@ import pytest
 
 from stui_supervisor import diagrams
 from stui_supervisor.cli.commands import diagram
-from stui_supervisor.cli.exit_codes import ExitCode
+from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.errors import ConfigurationError
 from tests.support.command import Command
 

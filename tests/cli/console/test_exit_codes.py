@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor import errors
-from stui_supervisor.cli.exit_codes import ExitCode, exit_code_of
+from stui_supervisor.cli.console.exit_codes import ExitCode, exit_code_of
 
 
 @pytest.mark.parametrize(

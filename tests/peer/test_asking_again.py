@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from stui_supervisor.core.denied import Denied
+from stui_supervisor.peer.asking_again import Denied
 
 
 def test_nothing_is_due_before_anything_was_denied() -> None:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stui_supervisor.link.attempt import Attempt, Phase
-from stui_supervisor.link.handshake import Handshake, Known
+from stui_supervisor.core.attempt import Attempt, Phase
+from stui_supervisor.link.handshake import Handshake
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Look, Who
 from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import Known
 from tests.support.core_world import HERE, THERE
 
 WITH_LINK = {Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP}
