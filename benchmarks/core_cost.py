@@ -13,7 +13,7 @@ from time import process_time
 
 from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Send
-from tests.support.core_world import HERE, World, request, stored
+from tests.support.core.world import HERE, World, request, stored
 
 ROUNDS = 40
 REQUESTS = 500

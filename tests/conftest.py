@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.canary import leaks_in
-from tests.support.journals import finish_writing
-from tests.support.log_reading import faults_in
+from tests.support.files.canary import leaks_in
+from tests.support.files.journals import finish_writing
+from tests.support.files.log_reading import faults_in
 
 # A skip that starts like this is about another system or account; nothing that is installed could cure it.
 _NOT_FOR_US = ("only on ", "nothing is denied to root")

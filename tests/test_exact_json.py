@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.exact_json import dumps, integer_of, loads
-from tests.support.host_limits import digits_limited_to
-from tests.support.values import JSON_VALUES
+from tests.support.core.values import JSON_VALUES
+from tests.support.programs.host_limits import digits_limited_to
 
 CANONICAL = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 SORTED = json.JSONEncoder(sort_keys=True)

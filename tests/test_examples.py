@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backend_process import BackendProcess
-from tests.support.command import Command
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
 
 ROOT = Path(__file__).parents[1]
 WORKSPACE = str(ROOT / "examples" / "workspace.py")

@@ -34,9 +34,9 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import FakePeer, MemoryCredentials, Reach
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import ENDPOINT, SETTINGS, STOPPED, scene
-from tests.support.watching import LIMIT_S, entering, next_of, queued, until
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.scenes import ENDPOINT, SETTINGS, STOPPED, scene
+from tests.support.programs.watching import LIMIT_S, entering, next_of, queued, until
 
 EVALUATE = ("evaluate", {"code": "3 + 4"})
 

@@ -1,1 +1,4 @@
-"""link."""
+"""Making a link: which endpoint is tried, when the next attempt begins, and what is said before the link counts as up.
+
+Nothing here knows what the link is for: neither requests nor the work.
+"""

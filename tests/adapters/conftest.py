@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.adapters.zmq.transport import ZmqTransport
-from tests.support.watching import open_descriptors
+from tests.support.programs.watching import open_descriptors
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
 
 
 def test_a_killed_backend_comes_back_on_the_same_port_with_its_log(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from stui_supervisor.backend import BackendSettings, add_arguments, settings_from
 from stui_supervisor.wire.dialects import Dialect
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
 
 CLIENT_KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"  # the client's of ZeroMQ's own manual
 posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: signals")

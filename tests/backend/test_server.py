@@ -20,9 +20,9 @@ from stui_supervisor.backend.state_file import load
 from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
-from tests.support.denied_writing import deny_writing, plain_account
-from tests.support.plain_client import PlainClient
-from tests.support.stored_files import posix
+from tests.support.files.denied_writing import deny_writing, plain_account
+from tests.support.files.stored_files import posix
+from tests.support.processes.plain_client import PlainClient
 
 _ENDS_WITHIN_S = 5
 

@@ -12,8 +12,8 @@ import pytest
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.socket_file import private_socket
 from stui_supervisor.errors import ConfigurationError
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: sockets as files")
 

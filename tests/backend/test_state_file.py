@@ -21,8 +21,8 @@ from stui_supervisor.config import BACKEND_STATE_MAX_BYTES, MESSAGE_MAX_DEPTH
 from stui_supervisor.errors import StoreError
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from stui_supervisor.wire.service import decode_request, encode_result
-from tests.support.denied_writing import plain_account
-from tests.support.stored_files import posix
+from tests.support.files.denied_writing import plain_account
+from tests.support.files.stored_files import posix
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,10 +11,10 @@ from stui_supervisor.backend.server import Backend
 from stui_supervisor.backend.state_file import load
 from stui_supervisor.backend.state_lock import take_lock
 from stui_supervisor.errors import ConfigurationError, StoreError
-from tests.support.backend_process import BackendProcess
-from tests.support.denied_writing import deny_writing, plain_account
-from tests.support.plain_client import PlainClient
-from tests.support.stored_files import posix
+from tests.support.files.denied_writing import deny_writing, plain_account
+from tests.support.files.stored_files import posix
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
 
 
 def settings(state_file: Path) -> BackendSettings:

@@ -26,9 +26,9 @@ from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import SessionRecord
-from tests.support.command import Command
-from tests.support.hostile_replies import ESCAPES
-from tests.support.strange_servers import Frames, ScriptedServer, success
+from tests.support.core.hostile_replies import ESCAPES
+from tests.support.processes.command import Command
+from tests.support.processes.strange_servers import Frames, ScriptedServer, success
 
 NAME = f"Pharo {ESCAPES} 12"
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

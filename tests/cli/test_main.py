@@ -12,7 +12,7 @@ import pytest
 
 from stui_supervisor._version import __version__
 from stui_supervisor.cli.main import main
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 WRONG_USAGE = [
     ([], "COMMAND"),

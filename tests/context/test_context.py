@@ -21,8 +21,8 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context.context import METADATA_KEY, Context, Section
 from stui_supervisor.errors import ConfigurationError
-from tests.support.host_limits import digits_limited_to
-from tests.support.sections import JSON, NAMES, SECTIONS, full, holding, make, nested
+from tests.support.core.sections import JSON, NAMES, SECTIONS, full, holding, make, nested
+from tests.support.programs.host_limits import digits_limited_to
 
 
 @given(st.dictionaries(NAMES, JSON, max_size=5))

@@ -17,7 +17,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context.context import Context, MergeResult, Section
 from stui_supervisor.context.image_copy import encode_state_data, read_copy
-from tests.support.sections import SECTIONS, full, holding, make
+from tests.support.core.sections import SECTIONS, full, holding, make
 
 
 def test_merging_takes_the_newer_copy_of_each_section() -> None:

@@ -25,7 +25,7 @@ from stui_supervisor.context.context import Context, MergeResult, Section
 from stui_supervisor.context.deletions import FORGOTTEN, is_shared, share, shared_in
 from stui_supervisor.context.image_copy import encode_state_data, read_copy
 from stui_supervisor.context.section import RESERVED_PREFIX, is_section_name
-from tests.support.sections import NAMES, holding, make
+from tests.support.core.sections import NAMES, holding, make
 
 SINGLY = TOMBSTONES_KEPT + TOMBSTONES_FOLDED
 MANY = 3 * SINGLY

@@ -23,7 +23,7 @@ from stui_supervisor.context.context import METADATA_KEY, Section
 from stui_supervisor.context.image_copy import ImageCopy, client_of, encode_state_data, read_copy, sections_beyond
 from stui_supervisor.context.section import RESERVED_PREFIX, checksum, is_section_name
 from stui_supervisor.wire.strict_json import parse
-from tests.support.sections import JSON, NAMES, make, nested
+from tests.support.core.sections import JSON, NAMES, make, nested
 
 DELETIONS = TOMBSTONES_KEPT + TOMBSTONES_FOLDED + SHARED_DELETIONS_KEPT
 

@@ -13,9 +13,9 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import Link, LinkTimes
 from stui_supervisor.testing import FakePeer, Reach
-from tests.support.link_listener import SHORT, TIMES, HeardKinds
-from tests.support.strange_servers import Frames, ScriptedServer, silent, tcp_server
-from tests.support.watching import settle, until
+from tests.support.processes.link_listener import SHORT, TIMES, HeardKinds
+from tests.support.processes.strange_servers import Frames, ScriptedServer, silent, tcp_server
+from tests.support.programs.watching import settle, until
 
 QUIET = b"keep silent"
 

@@ -15,8 +15,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.ports import StoredCredentials
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
-from tests.support.keyring_backends import InMemory
-from tests.support.secret_service import secret_service
+from tests.support.files.keyring_backends import InMemory
+from tests.support.processes.secret_service import secret_service
 
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 THERE = Endpoint.parse("ipc:///tmp/a path/with ünicode")

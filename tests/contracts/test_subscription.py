@@ -13,10 +13,10 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes, Subscription
 from stui_supervisor.testing import FakePublisher, Reach
-from tests.support.link_listener import SHORT, TIMES, HeardKinds
-from tests.support.publisher import Publisher
-from tests.support.strange_servers import silent, tcp_server
-from tests.support.watching import settle, until
+from tests.support.processes.link_listener import SHORT, TIMES, HeardKinds
+from tests.support.processes.publisher import Publisher
+from tests.support.processes.strange_servers import silent, tcp_server
+from tests.support.programs.watching import settle, until
 
 
 class Source(Protocol):

@@ -11,7 +11,7 @@ from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Look, Who
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import Known
-from tests.support.core_world import HERE, THERE
+from tests.support.core.world import HERE, THERE
 
 WITH_LINK = {Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP}
 

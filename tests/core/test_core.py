@@ -9,8 +9,8 @@ from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.machine.states import State
 from stui_supervisor.security.secret import Secret
-from tests.support.core_places import PLACES, at
-from tests.support.core_world import (
+from tests.support.core.places import PLACES, at
+from tests.support.core.world import (
     BEGIN,
     DEFAULT,
     DISK_FULL,

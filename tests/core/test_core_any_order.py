@@ -22,7 +22,7 @@ from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryStore
-from tests.support.core_world import DISK_FULL, FAR, HERE, THERE, World, told
+from tests.support.core.world import DISK_FULL, FAR, HERE, THERE, World, told
 
 ENDPOINTS = st.sampled_from([HERE, THERE, FAR])
 IMAGES = st.sampled_from(["one", "two", "three"])

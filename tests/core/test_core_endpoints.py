@@ -17,7 +17,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.security.trust import Trust
-from tests.support.core_world import DEFAULT, HERE, THERE, World, only, released, stored, told, triggers
+from tests.support.core.world import DEFAULT, HERE, THERE, World, only, released, stored, told, triggers
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 RELATIVE = "ipc://stui.sock"

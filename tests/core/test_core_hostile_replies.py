@@ -43,8 +43,8 @@ from stui_supervisor.machine.states import State
 from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.testing import MemoryStore
-from tests.support.core_world import HERE, World, told
-from tests.support.hostile_replies import ANSWERS, CHANGES, ESCAPES, Change, changed, real_reply
+from tests.support.core.hostile_replies import ANSWERS, CHANGES, ESCAPES, Change, changed, real_reply
+from tests.support.core.world import HERE, World, told
 
 SECONDS = st.sampled_from([0.1, 0.5, 2.0, 5.0, 10.0])
 SHOWN_MAX_LENGTH = 2 * ERROR_TEXT_MAX_LENGTH  # of one text in an event; what is ours in it is short

@@ -19,7 +19,7 @@ from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import StoreNotice
-from tests.support.core_world import DEFAULT, FAR, HERE, THERE, World, endings, moves, only, stored, told, triggers
+from tests.support.core.world import DEFAULT, FAR, HERE, THERE, World, endings, moves, only, stored, told, triggers
 
 NOWHERE = StoreError("cannot read the profiles", hint="see to it")
 ONE_OFF = Settings(keeps_session=False)

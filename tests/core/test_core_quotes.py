@@ -19,8 +19,8 @@ from stui_supervisor.machine.states import BackendVerdict, State
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.security.secret import MASK
 from tests.security.test_spellings import SPELLINGS
-from tests.support.canary import CANARY, encodings_in
-from tests.support.core_world import HERE, World, only, section, stored, told
+from tests.support.core.world import HERE, World, only, section, stored, told
+from tests.support.files.canary import CANARY, encodings_in
 
 QUOTES = pytest.mark.parametrize("quoted", [spell(CANARY) for spell in SPELLINGS.values()], ids=list(SPELLINGS))
 

@@ -10,8 +10,8 @@ from stui_supervisor.core.effects import OpenLink, Save
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import State, Trigger
-from tests.support.core_places import at
-from tests.support.core_world import HERE, World, endings, only, stored, triggers
+from tests.support.core.places import at
+from tests.support.core.world import HERE, World, endings, only, stored, triggers
 
 STALLED_S = 10.0
 AGAIN_S = DEFAULTS.heartbeat_interval_s + DEFAULTS.path_look_s

@@ -15,8 +15,8 @@ from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import AttemptScheduled, Problem, Transition
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.wire.dialects import Dialect
-from tests.support.core_places import PLACES, at
-from tests.support.core_world import (
+from tests.support.core.places import PLACES, at
+from tests.support.core.world import (
     HERE,
     PID,
     THERE,

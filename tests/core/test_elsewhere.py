@@ -17,8 +17,8 @@ import pytest
 
 from stui_supervisor import State, Supervisor, SupervisorError
 from stui_supervisor.testing import FakePeer
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.watching import LIMIT_S
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.watching import LIMIT_S
 
 ENDPOINT = "tcp://127.0.0.1:5555"
 LATER = {"work": 1}

@@ -18,7 +18,7 @@ from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.profile import Profile
-from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, THERE, World, endings, only, stored, told, triggers
+from tests.support.core.world import DEFAULT, FAR, HERE, REFUSED, THERE, World, endings, only, stored, told, triggers
 
 BOTH = replace(DEFAULT, endpoints=(str(HERE), str(THERE)), failover=True)
 THREE = replace(BOTH, endpoints=(str(HERE), str(THERE), str(FAR)))

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import get_args
 
 from stui_supervisor.core.inputs import Input
-from tests.support.core_world import BEGIN, World
+from tests.support.core.world import BEGIN, World
 
 
 def test_a_later_moment_is_later_on_both_clocks() -> None:

@@ -13,12 +13,12 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import CloseLink, Finish, Release, Save
 from stui_supervisor.errors import NotSent
 from stui_supervisor.testing import FakePeer
-from tests.support.core_places import at
-from tests.support.core_world import RESET, World, only, triggers
-from tests.support.driver_life import ENDPOINT
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.pushes import commands
-from tests.support.watching import LIMIT_S, own_threads
+from tests.support.core.places import at
+from tests.support.core.pushes import commands
+from tests.support.core.world import RESET, World, only, triggers
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.driver_life import ENDPOINT
+from tests.support.programs.watching import LIMIT_S, own_threads
 
 
 def changed() -> World:

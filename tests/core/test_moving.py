@@ -15,8 +15,8 @@ from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import AttemptScheduled, Beside, MachineWoke, NetworkMoved
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import DegradedReason, State
-from tests.support.core_places import PLACES, at
-from tests.support.core_world import FAR, REFUSED, World, endings, moves, only, stored, told
+from tests.support.core.places import PLACES, at
+from tests.support.core.world import FAR, REFUSED, World, endings, moves, only, stored, told
 
 NIGHT_S = 28_800.0
 WOKE = inputs.Woke(NIGHT_S)

@@ -9,7 +9,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed
 from stui_supervisor.machine.states import DegradedReason, State, Trigger
 from stui_supervisor.profile import Profile
-from tests.support.core_world import HERE, REFUSED, RESET, World, moves, only, told, triggers
+from tests.support.core.world import HERE, REFUSED, RESET, World, moves, only, told, triggers
 
 PUBLISHER = "tcp://127.0.0.1:6000"
 DEAF_WORDS = "the image's notifications are not heard any more"

@@ -10,9 +10,9 @@ from stui_supervisor.config import Settings
 from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Finish
 from stui_supervisor.machine.states import BackendVerdict
-from tests.support.core_places import at
-from tests.support.core_world import HERE, THERE, World, endings, only, triggers
-from tests.support.pushes import commands
+from tests.support.core.places import at
+from tests.support.core.pushes import commands
+from tests.support.core.world import HERE, THERE, World, endings, only, triggers
 
 ONE_OFF = Settings(keeps_session=False)
 ONE = {"image_id": "one"}

@@ -12,10 +12,10 @@ from stui_supervisor.core.effects import Effect, SaveSnapshot, Send
 from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.wire.service import decode_request, encode_result
-from tests.support.core_places import at
-from tests.support.core_world import HERE, THERE, World, endings, only, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed, wait_quietly
-from tests.support.two_images import loses_the_session
+from tests.support.core.places import at
+from tests.support.core.pushes import codes, commands, pausing, pushed, wait_quietly
+from tests.support.core.two_images import loses_the_session
+from tests.support.core.world import HERE, THERE, World, endings, only, told, triggers
 
 # When the image gets its copy
 

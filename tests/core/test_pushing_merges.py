@@ -20,10 +20,10 @@ from stui_supervisor.machine.states import BackendVerdict, State
 from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.session.save_schedule import Saver
 from stui_supervisor.session.session import Holding
-from tests.support.core_places import at
-from tests.support.core_world import DISK_FULL, HERE, World, only, section, stored, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed
-from tests.support.sections import nested
+from tests.support.core.places import at
+from tests.support.core.pushes import codes, commands, pausing, pushed
+from tests.support.core.sections import nested
+from tests.support.core.world import DISK_FULL, HERE, World, only, section, stored, told, triggers
 
 
 def merging(ours: dict[str, int], theirs: dict[str, int]) -> tuple[World, list[Effect]]:

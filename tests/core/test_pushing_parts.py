@@ -10,9 +10,9 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect, Save, SaveSnapshot, Send
 from stui_supervisor.machine.states import State
 from stui_supervisor.wire.service import encode_result
-from tests.support.core_places import at
-from tests.support.core_world import HERE, World, only, section, stored
-from tests.support.pushes import commands
+from tests.support.core.places import at
+from tests.support.core.pushes import commands
+from tests.support.core.world import HERE, World, only, section, stored
 
 MANY = 1_000
 NAMES = [f"s{number}" for number in range(MANY)]

@@ -10,9 +10,9 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect
 from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import BackendVerdict, State, Trigger
-from tests.support.core_places import at
-from tests.support.core_world import World, endings, section, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed
+from tests.support.core.places import at
+from tests.support.core.pushes import codes, commands, pausing, pushed
+from tests.support.core.world import World, endings, section, told, triggers
 
 THEIRS = {"work": section("three hours", 7), "other": section("theirs", 1)}
 

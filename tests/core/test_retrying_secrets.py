@@ -18,7 +18,7 @@ from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys, fingerprint
 from stui_supervisor.security.secret import Secret
-from tests.support.core_world import DEFAULT, FAR, HERE, RESET, THERE, World, only, stored, told, triggers
+from tests.support.core.world import DEFAULT, FAR, HERE, RESET, THERE, World, only, stored, told, triggers
 
 TOKEN = Secret("a token of some length")
 SERVER = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"

@@ -12,7 +12,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import ContextSaved, SessionSwitched
 from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from stui_supervisor.peer.identity import identity_of
-from tests.support.core_world import (
+from tests.support.core.two_images import ONE, TWO, linked, loses_the_session, meet, switched, work_of, written_for
+from tests.support.core.world import (
     HERE,
     THERE,
     World,
@@ -25,7 +26,6 @@ from tests.support.core_world import (
     told,
     triggers,
 )
-from tests.support.two_images import ONE, TWO, linked, loses_the_session, meet, switched, work_of, written_for
 
 
 def test_another_image_gets_its_own_session_and_the_user_is_told() -> None:

@@ -11,8 +11,8 @@ from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import BackendVerdict, DegradedReason, Outcome, State, Trigger
 from stui_supervisor.wire.dialects import Dialect
-from tests.support.core_places import at
-from tests.support.core_world import (
+from tests.support.core.places import at
+from tests.support.core.world import (
     HERE,
     REFUSED,
     THERE,

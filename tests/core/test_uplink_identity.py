@@ -15,10 +15,10 @@ from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import Claimed
 from stui_supervisor.wire.service import decode_request, encode_result
-from tests.support.core_places import at
-from tests.support.core_world import HERE, THERE, World, endings, moves, only, stored, told, triggers
-from tests.support.pushes import codes, commands, pausing, pushed
-from tests.support.two_images import TWO, meet
+from tests.support.core.places import at
+from tests.support.core.pushes import codes, commands, pausing, pushed
+from tests.support.core.two_images import TWO, meet
+from tests.support.core.world import HERE, THERE, World, endings, moves, only, stored, told, triggers
 
 ONE_OFF = Settings(keeps_session=False)
 ONE = {"image_id": "one"}

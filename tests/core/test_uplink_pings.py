@@ -14,8 +14,8 @@ from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.events import AttemptScheduled, Event, Problem, Transition
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.peer.identity import identity_of
-from tests.support.core_places import at
-from tests.support.core_world import HERE, World, endings, moves, only, stored, told, triggers
+from tests.support.core.places import at
+from tests.support.core.world import HERE, World, endings, moves, only, stored, told, triggers
 
 TOKEN = "a text of some length"  # noqa: S105  # what the keyring of these worlds gives
 OTHER_DIALECT = json.dumps(

@@ -9,8 +9,8 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect
 from stui_supervisor.events import Transition
 from stui_supervisor.machine.states import DegradedReason, State, Trigger
-from tests.support.core_places import at
-from tests.support.core_world import World, told, triggers
+from tests.support.core.places import at
+from tests.support.core.world import World, told, triggers
 
 SLOW_S = DEFAULTS.slow_after_s
 

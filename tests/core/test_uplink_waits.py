@@ -12,8 +12,8 @@ from stui_supervisor.errors import AuthenticationFailed, CredentialError
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import State, Trigger
-from tests.support.core_places import at
-from tests.support.core_world import (
+from tests.support.core.places import at
+from tests.support.core.world import (
     FAR,
     HERE,
     REFUSED,

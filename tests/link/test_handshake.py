@@ -14,7 +14,7 @@ from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import Known
 from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.handshakes import (
+from tests.support.core.handshakes import (
     BOTH,
     COMMAND,
     ENVELOPE,

@@ -23,7 +23,7 @@ from stui_supervisor.link.handshake import (
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.identity import Identity, identity_of
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
-from tests.support.handshakes import (
+from tests.support.core.handshakes import (
     BOTH,
     COMMAND,
     ENVELOPE,

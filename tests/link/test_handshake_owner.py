@@ -17,7 +17,7 @@ from stui_supervisor.peer.process import Process
 from stui_supervisor.session.records import Known
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.strict_json import parse
-from tests.support.handshakes import (
+from tests.support.core.handshakes import (
     BOTH,
     COMMAND,
     ENVELOPE,

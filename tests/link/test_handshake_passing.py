@@ -11,7 +11,7 @@ from stui_supervisor.link.handshake import Ask, Established, Handshake, Merge
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.handshakes import (
+from tests.support.core.handshakes import (
     BOTH,
     COMMAND,
     ENVELOPE,

@@ -17,9 +17,9 @@ from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Process
 from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.wire.service import decode_request, encode_result
-from tests.support.core_places import at
-from tests.support.core_world import HERE, THERE, World, endings, triggers
-from tests.support.pushes import commands, pushed
+from tests.support.core.places import at
+from tests.support.core.pushes import commands, pushed
+from tests.support.core.world import HERE, THERE, World, endings, triggers
 
 OTHERS = json.loads(encode_state_data({"theirs": Section(b'"private"', 1, "somebody else")}))
 MINE: Final = {"mine": Section(b'"typed"', 1, "an earlier process of mine")}

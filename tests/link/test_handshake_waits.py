@@ -17,7 +17,7 @@ from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.handshakes import (
+from tests.support.core.handshakes import (
     BOTH,
     COMMAND,
     ENVELOPE,

@@ -15,7 +15,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import State, Trigger
-from tests.support.core_world import DEFAULT, FAR, HERE, REFUSED, RESET, THERE, World, only, stored, told, triggers
+from tests.support.core.world import DEFAULT, FAR, HERE, REFUSED, RESET, THERE, World, only, stored, told, triggers
 
 HERE_AND_FAR = replace(DEFAULT, endpoints=(str(HERE), str(FAR)), failover=True)
 HERE_AND_THERE = replace(DEFAULT, endpoints=(str(HERE), str(THERE)), failover=True)

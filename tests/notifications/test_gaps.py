@@ -5,7 +5,7 @@ from __future__ import annotations
 from stui_supervisor.config import NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 from stui_supervisor.moment import Moment
 from stui_supervisor.notifications.gaps import Arrivals, Gap, Known
-from tests.support.core_world import BEGIN
+from tests.support.core.world import BEGIN
 
 SILENCE_S = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 DELAY_S = 0.5

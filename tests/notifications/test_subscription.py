@@ -31,7 +31,7 @@ from stui_supervisor.link.backoff import UNFINISHED
 from stui_supervisor.notifications.subscription import Listening
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.trust import Trust
-from tests.support.core_world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
+from tests.support.core.world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
 
 PUBLISHER = "tcp://127.0.0.1:6000"
 PLAIN = Profile(name="default")

@@ -7,7 +7,7 @@ import pytest
 from stui_supervisor.peer.backend_session import BackendSession, client_in, names_another_session, session_in
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.wire.dialects import Dialect, decode
-from tests.support.handshakes import GARBAGE, error, ok, session
+from tests.support.core.handshakes import GARBAGE, error, ok, session
 
 
 def test_the_owner_is_who_the_backend_says_else_who_we_said() -> None:

@@ -5,7 +5,7 @@ import pytest
 from stui_supervisor.config import COPY_GIVEN_UP_S
 from stui_supervisor.peer.passing import Unread, is_passing
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.handshakes import error, ok
+from tests.support.core.handshakes import error, ok
 
 
 @pytest.mark.parametrize(

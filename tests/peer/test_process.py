@@ -10,7 +10,7 @@ from stui_supervisor.failures import FailureKind
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Lineage, Look, Process, Who, unpinned, who_answers
-from tests.support.core_world import FAR, HERE, THERE
+from tests.support.core.world import FAR, HERE, THERE
 
 
 def at(seconds: float) -> Moment:

@@ -21,7 +21,7 @@ from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.service import Request as Received
 from stui_supervisor.wire.service import decode_request, encode_error, encode_result
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.core_world import BEGIN, endings, only, request, told
+from tests.support.core.world import BEGIN, endings, only, request, told
 
 LINK = 3
 COMMAND, ENVELOPE = Dialect.COMMAND, Dialect.ENVELOPE

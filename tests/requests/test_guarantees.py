@@ -18,8 +18,8 @@ from stui_supervisor.requests.guarantees import body_for
 from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.dialects import Dialect, timestamp
 from stui_supervisor.wire.service import decode_request
-from tests.support.core_places import at
-from tests.support.core_world import BEGIN, RESET, World, endings, only, request, told
+from tests.support.core.places import at
+from tests.support.core.world import BEGIN, RESET, World, endings, only, request, told
 
 BOTH = frozenset({"deadline", "idempotency"})
 NONE: frozenset[str] = frozenset()

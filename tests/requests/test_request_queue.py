@@ -5,7 +5,7 @@ import pytest
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent, OutcomeUnknown
 from stui_supervisor.requests.request_queue import Ended, Outbox, Purpose, Request
-from tests.support.core_world import request
+from tests.support.core.world import request
 
 NOW = 1_000.0
 OUR_OWN = pytest.mark.parametrize("purpose", [Purpose.HANDSHAKE, Purpose.PING])

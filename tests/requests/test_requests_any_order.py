@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent
 from stui_supervisor.requests.request_queue import Ended, Outbox, Purpose, Request
-from tests.support.core_world import request
+from tests.support.core.world import request
 
 NOW = 1_000.0
 

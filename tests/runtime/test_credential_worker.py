@@ -18,8 +18,8 @@ from stui_supervisor.runtime.assembly import Keyring
 from stui_supervisor.runtime.credential_worker import CredentialThread
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
-from tests.support.keyring_backends import InMemory
-from tests.support.watching import own_threads, until
+from tests.support.files.keyring_backends import InMemory
+from tests.support.programs.watching import own_threads, until
 
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 TOKEN = Secret("a token of some length")

@@ -21,9 +21,9 @@ from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
-from tests.support.core_world import request
-from tests.support.driver_life import ENDPOINT, life
-from tests.support.watching import entering, next_of, own_threads, queued, until
+from tests.support.core.world import request
+from tests.support.programs.driver_life import ENDPOINT, life
+from tests.support.programs.watching import entering, next_of, own_threads, queued, until
 
 NOTHING = inputs.Cancel(0)  # no request has this number
 

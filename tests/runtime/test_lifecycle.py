@@ -17,10 +17,10 @@ from stui_supervisor.core.inputs import ContextChanged, Start, Stop
 from stui_supervisor.runtime.driver import Driver
 from stui_supervisor.runtime.lifecycle import Runs
 from stui_supervisor.testing import FakePeer
-from tests.support.driver_life import ENDPOINT, life
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import Scene, scene
-from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, until, until_now
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.driver_life import ENDPOINT, life
+from tests.support.programs.scenes import Scene, scene
+from tests.support.programs.watching import LIMIT_S, entering, open_descriptors, own_threads, until, until_now
 
 MOMENTS = range(8)  # turns of the loop
 

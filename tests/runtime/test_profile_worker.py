@@ -16,7 +16,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.runtime import profile_worker as profile_thread
 from stui_supervisor.runtime.profile_worker import ProfileThread
 from stui_supervisor.testing import MemoryProfiles
-from tests.support.watching import until
+from tests.support.programs.watching import until
 
 LIMIT_S = 10.0
 LOOK_S = 0.02

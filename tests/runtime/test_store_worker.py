@@ -16,7 +16,7 @@ from stui_supervisor.runtime import store_worker as store_thread
 from stui_supervisor.runtime.store_worker import StoreThread
 from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
-from tests.support.watching import until
+from tests.support.programs.watching import until
 
 LIMIT_S = 10.0
 LOST = {"x": Section(b'"old"', 1, "other")}

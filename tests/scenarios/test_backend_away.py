@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from stui_supervisor import State, Supervisor
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, own_threads
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, own_threads
 
 
 def unused_port() -> int:

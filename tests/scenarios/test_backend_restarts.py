@@ -22,9 +22,9 @@ from stui_supervisor import (
     Trigger,
 )
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.figures import figures
-from tests.support.watching import LIMIT_S, entering, next_of, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.figures import figures
+from tests.support.programs.watching import LIMIT_S, entering, next_of, until
 
 WORK = {"workspaces": [{"name": "Main", "text": "3 + 4", "cursor": [1, 6]}]}
 

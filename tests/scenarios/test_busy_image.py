@@ -9,9 +9,9 @@ import pytest
 
 from stui_supervisor import DegradedReason, OutcomeUnknown, Settings, State, Supervisor, Transition, Trigger
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
-from tests.support.watching import LIMIT_S, entering, queued, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
+from tests.support.programs.watching import LIMIT_S, entering, queued, until
 
 IMPATIENT = Settings(ping_interval_s=0.2, answer_timeout_s=0.2, handshake_notice_s=0.2)
 BUSY = "the image does not answer; it may be computing"

@@ -11,9 +11,9 @@ import pytest
 
 from stui_supervisor import RequestFinished, State, Supervisor
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.scenes import ENDPOINT, scene
-from tests.support.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.scenes import ENDPOINT, scene
+from tests.support.programs.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
 
 MOMENTS = range(12)  # turns of the loop after which the call is cancelled
 Call = Callable[[Supervisor], Coroutine[Any, Any, Any]]

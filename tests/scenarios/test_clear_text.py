@@ -18,13 +18,13 @@ import pytest
 from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
-from tests.support.backend_process import BackendProcess
+from tests.support.processes.backend_process import BackendProcess
 
 TOKEN = "sixteen-characters-or-more"  # noqa: S105  # of a backend in this test
 SPACE = "stui-secrets"
 ADDRESS = "10.78.1.1"
 LIMIT_S = 40.0
-SILENT_KEYRING = {"PYTHON_KEYRING_BACKEND": "tests.support.keyring_backends.InMemory"}
+SILENT_KEYRING = {"PYTHON_KEYRING_BACKEND": "tests.support.files.keyring_backends.InMemory"}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
 
@@ -52,7 +52,7 @@ def went_by(home: Path, curve_secret_file: Path | None = None, **settled: Any) -
             settled["server_keys"] = {backend.endpoint: backend.curve_key}
         ProfileFile(home / "profiles.json").change("default", lambda _: replace(Profile(name="default"), **settled))
         client = subprocess.run(
-            [*run, sys.executable, "-m", "tests.support.clear_text_client", backend.endpoint, home, TOKEN],
+            [*run, sys.executable, "-m", "tests.support.networks.clear_text_client", backend.endpoint, home, TOKEN],
             check=True,
             capture_output=True,
             env={**os.environ, **SILENT_KEYRING, "STUI_TOKEN": TOKEN},

@@ -9,8 +9,8 @@ from statistics import median
 from stui_supervisor import BackendVerdict, State
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.client_process import ClientProcess
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.client_process import ClientProcess
 
 WORK = [{"name": "Main", "text": "3 + 4", "cursor": [1, 6]}]
 

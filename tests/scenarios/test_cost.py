@@ -20,11 +20,11 @@ import zmq.asyncio
 from stui_supervisor import State, Supervisor
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import DEFAULTS, RECORD_MAX_BYTES
-from tests.support.backend_process import BackendProcess
-from tests.support.core_world import HERE, World
-from tests.support.figures import figures
-from tests.support.plain_client import PlainClient
-from tests.support.watching import LIMIT_S
+from tests.support.core.world import HERE, World
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
+from tests.support.programs.figures import figures
+from tests.support.programs.watching import LIMIT_S
 
 ROUNDS = 300
 MEASURES_MAX = 15

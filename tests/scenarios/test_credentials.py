@@ -19,10 +19,10 @@ from stui_supervisor import (
     Trigger,
 )
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.scenes import scene
-from tests.support.watching import LIMIT_S, entering, until
+from tests.support.files.canary import CANARY
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.scenes import scene
+from tests.support.programs.watching import LIMIT_S, entering, until
 
 TOKEN = CANARY
 

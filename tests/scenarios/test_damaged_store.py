@@ -20,8 +20,8 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import Claimed, SessionRecord
-from tests.support.scratch import scratch
-from tests.support.stored_files import NEW, OLD, RECORD
+from tests.support.files.scratch import scratch
+from tests.support.files.stored_files import NEW, OLD, RECORD
 
 if sys.platform == "win32":
     pytest.skip("only on POSIX systems, which have links and odd files", allow_module_level=True)

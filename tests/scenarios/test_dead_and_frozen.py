@@ -12,9 +12,9 @@ import pytest
 
 from stui_supervisor import OutcomeUnknown, State, Supervisor, Transition
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.figures import figures
-from tests.support.watching import LIMIT_S, queued, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.figures import figures
+from tests.support.programs.watching import LIMIT_S, queued, until
 
 FOUND_S = 3.5
 WORKING = "(Delay forSeconds: 60) wait"

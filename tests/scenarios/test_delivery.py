@@ -17,10 +17,10 @@ from stui_supervisor import NotSent, OutcomeUnknown, RequestFinished, State, Sup
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.machine.states import Outcome
 from stui_supervisor.runtime.observers import EventStream
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
-from tests.support.tcp_proxy import TcpProxy
-from tests.support.watching import LIMIT_S
+from tests.support.networks.tcp_proxy import TcpProxy
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
+from tests.support.programs.watching import LIMIT_S
 
 TASKS = 8
 PAUSE_S = 0.01  # between two requests of one task, at most

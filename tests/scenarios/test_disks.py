@@ -15,10 +15,10 @@ import pytest
 
 from stui_supervisor import NotSent, Problem, Settings, State, StoreError, Supervisor
 from stui_supervisor.testing import FakePeer
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.intercepted import Call, intercepted, is_giving_back
-from tests.support.scenes import ENDPOINT
-from tests.support.watching import LIMIT_S, next_of, queued, until
+from tests.support.files.intercepted import Call, intercepted, is_giving_back
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.scenes import ENDPOINT
+from tests.support.programs.watching import LIMIT_S, next_of, queued, until
 
 QUICK = Settings(save_retry_s=0.05)
 
@@ -223,7 +223,7 @@ import asyncio, os
 import keyring, platformdirs, pwd, zmq  # while we may read where they are
 from stui_supervisor import Problem, State, StoreError, Supervisor
 from stui_supervisor.testing import FakePeer
-from tests.support.embedded_image import EmbeddedImage
+from tests.support.processes.embedded_image import EmbeddedImage
 
 async def main():
     supervisor = Supervisor("tcp://127.0.0.1:5555", link=FakePeer(EmbeddedImage()))

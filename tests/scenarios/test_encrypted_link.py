@@ -19,10 +19,10 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import fingerprint
 from stui_supervisor.security.secret import Secret
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.keyring_backends import InMemory
-from tests.support.watching import LIMIT_S, next_of
+from tests.support.files.canary import CANARY
+from tests.support.files.keyring_backends import InMemory
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, next_of
 
 TOKEN = Secret(CANARY)
 

@@ -21,8 +21,8 @@ from stui_supervisor import (
     Trigger,
 )
 from stui_supervisor.testing import Reach
-from tests.support.scenes import ENDPOINT, NEW, SCENES, STOPPED, scene
-from tests.support.watching import LIMIT_S, entering, open_descriptors, own_threads, queued, until
+from tests.support.programs.scenes import ENDPOINT, NEW, SCENES, STOPPED, scene
+from tests.support.programs.watching import LIMIT_S, entering, open_descriptors, own_threads, queued, until
 
 T = Trigger
 OTHER = "tcp://127.0.0.1:6666"

@@ -20,9 +20,9 @@ from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.session.records import Claimed, SessionRecord
-from tests.support.intercepted import Refusing, intercepted
-from tests.support.scratch import scratch
-from tests.support.stored_files import EPOCH, NEW, OLD, RECORD, posix, stored
+from tests.support.files.intercepted import Refusing, intercepted
+from tests.support.files.scratch import scratch
+from tests.support.files.stored_files import EPOCH, NEW, OLD, RECORD, posix, stored
 
 pytestmark = posix
 

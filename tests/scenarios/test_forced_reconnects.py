@@ -11,8 +11,8 @@ import pytest
 
 from stui_supervisor import State, Supervisor
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, open_descriptors, own_threads, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, open_descriptors, own_threads, until
 
 RSS_GROWTH_MAX_BYTES = 5_000_000
 LOOKS = 100  # so many in a row, a millisecond apart, see the same

@@ -17,7 +17,7 @@ from stui_supervisor.adapters.sessions.history import SessionArchive
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionRecord
-from tests.support.stored_files import codes_of, contents, newest, sealed
+from tests.support.files.stored_files import codes_of, contents, newest, sealed
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SESSION = "6f1d3a52-8c0e-4b7a-9d61-2f0c5e7a4b19"

@@ -12,16 +12,16 @@ from typing import Any
 
 from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.profile import Profile
-from tests.support.backend_process import BackendProcess
+from tests.support.processes.backend_process import BackendProcess
 
 LIMIT_S = 30.0
-HANGING = "tests.support.keyring_backends.Hanging"
+HANGING = "tests.support.files.keyring_backends.Hanging"
 
 
 def life(home: Path, endpoint: str) -> tuple[dict[str, Any], float]:
     """What the program says of its life, and how long its process took to end after it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.hung_client", str(home), endpoint],
+        [sys.executable, "-m", "tests.support.programs.hung_client", str(home), endpoint],
         env={**os.environ, "PYTHON_KEYRING_BACKEND": HANGING},
         stdout=subprocess.PIPE,
     )

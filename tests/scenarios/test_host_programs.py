@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backend_process import BackendProcess
+from tests.support.processes.backend_process import BackendProcess
 
-PROGRAM = Path(__file__).parents[1] / "support" / "host_program.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "programs" / "host_program.py"
 STRICT = ("-X", "dev", "-W", "error")  # with asyncio's debug mode
 LIMIT_S = 30.0
 

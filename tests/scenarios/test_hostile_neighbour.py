@@ -21,11 +21,11 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import FakePeer
-from tests.support import traced_life
-from tests.support.denied_writing import plain_account
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.stored_files import NEW, OLD, contents, stored
-from tests.support.traced_life import live
+from tests.support.files.denied_writing import plain_account
+from tests.support.files.stored_files import NEW, OLD, contents, stored
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs import traced_life
+from tests.support.programs.traced_life import live
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: modes, links and owners")
 as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can give a file away")

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.networks import BACKEND, network
+from tests.support.networks.networks import BACKEND, network
+from tests.support.processes.backend_process import BackendProcess
 
-PROGRAM = Path(__file__).parents[1] / "support" / "idle_program.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "programs" / "idle_program.py"
 
 
 class Cost(NamedTuple):

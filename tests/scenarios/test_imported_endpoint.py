@@ -9,10 +9,10 @@ import pytest
 
 from stui_supervisor import AuthenticationFailed, Problem, State, Supervisor
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.command import Command
-from tests.support.watching import LIMIT_S
+from tests.support.files.canary import CANARY
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
+from tests.support.programs.watching import LIMIT_S
 
 TOKEN = CANARY
 

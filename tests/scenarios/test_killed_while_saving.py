@@ -13,12 +13,12 @@ from random import Random
 import pytest
 
 from stui_supervisor.adapters.sessions.store import SessionFiles
-from tests.support.killed_program import endpoint, sections
-from tests.support.scratch import scratch
+from tests.support.files.scratch import scratch
+from tests.support.programs.killed_program import endpoint, sections
 
 FILES_LEFT = 40  # a life that is cut off before it tidies leaves one more, and each hour a copy
 REPOSITORY = Path(__file__).parents[2]
-LIVE = "import sys; from tests.support.killed_program import live; live(sys.argv[1])"
+LIVE = "import sys; from tests.support.programs.killed_program import live; live(sys.argv[1])"
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def saver(root: Path) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def program(root: Path) -> Iterator[Callable[[str], list[list[str]]]]:
     """Lives and dies as it is told to; each call gives what it said in one life."""
-    command = [sys.executable, "-m", "tests.support.killed_program", str(root)]
+    command = [sys.executable, "-m", "tests.support.programs.killed_program", str(root)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY) as process:
         assert process.stdin is not None

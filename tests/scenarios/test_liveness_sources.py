@@ -18,10 +18,10 @@ from stui_supervisor.config import DEFAULTS
 from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.ports import Link, LinkListener, LinkTimes
-from tests.support.backend_process import BackendProcess
-from tests.support.tunnel import tunnel
-from tests.support.watching import LIMIT_S, entering, queued, settle, until
-from tests.support.zmtp_peer import busy_without_heartbeats, without_heartbeats
+from tests.support.networks.tunnel import tunnel
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.zmtp_peer import busy_without_heartbeats, without_heartbeats
+from tests.support.programs.watching import LIMIT_S, entering, queued, settle, until
 
 ATTENTIVE = Settings(
     heartbeat_interval_s=0.1, heartbeat_timeout_s=1.0, silent_after_s=0.3, dead_after_s=0.5, ping_interval_s=0.7

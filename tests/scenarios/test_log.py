@@ -13,12 +13,12 @@ import pytest
 from stui_supervisor import NotSent, RequestFinished, Settings, State, Supervisor
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.testing import FakePeer, Reach
-from tests.support.backend_process import BackendProcess
-from tests.support.client_process import ClientProcess
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.journals import finish_writing
-from tests.support.scenes import ENDPOINT, scene
-from tests.support.watching import LIMIT_S, entering, next_of, until_now
+from tests.support.files.journals import finish_writing
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.client_process import ClientProcess
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.scenes import ENDPOINT, scene
+from tests.support.programs.watching import LIMIT_S, entering, next_of, until_now
 
 Line = dict[str, Any]
 

@@ -9,9 +9,9 @@ import pytest
 from stui_supervisor import SessionSwitched, State, StoreError
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.context.context import Section
-from tests.support.scenes import Scene, scene
-from tests.support.stored_files import posix
-from tests.support.watching import next_of
+from tests.support.files.stored_files import posix
+from tests.support.programs.scenes import Scene, scene
+from tests.support.programs.watching import next_of
 
 pytestmark = posix  # elsewhere nobody can remove what is locked
 

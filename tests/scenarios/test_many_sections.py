@@ -11,10 +11,10 @@ import pytest
 
 from stui_supervisor import State, Supervisor
 from stui_supervisor.config import SECTIONS_MAX
-from tests.support.backend_process import BackendProcess
-from tests.support.figures import figures
-from tests.support.loop_turns import turns_of
-from tests.support.watching import LIMIT_S, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.figures import figures
+from tests.support.programs.loop_turns import turns_of
+from tests.support.programs.watching import LIMIT_S, until
 
 # 5 ms are promised; it took 4 to 13 on a busy machine, and more where the lines that are run are counted.
 TURN_MAX_S = 0.015 if sys.gettrace() is None else 0.060

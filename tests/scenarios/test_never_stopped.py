@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import State, Supervisor
-from tests.support.backend_process import BackendProcess
-from tests.support.stored_files import posix
-from tests.support.watching import LIMIT_S
+from tests.support.files.stored_files import posix
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S
 
 PROGRAM = """
 import asyncio, sys

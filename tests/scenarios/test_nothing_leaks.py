@@ -17,11 +17,11 @@ import pytest
 from stui_supervisor import AuthenticationFailed, Secret, State, Supervisor
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.demo.backend_process import EmbeddedBackend
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY, ENCODINGS, encodings_in, leaks_in
-from tests.support.command import Command
-from tests.support.strange_servers import Frames, ScriptedServer, success
-from tests.support.watching import LIMIT_S, until
+from tests.support.files.canary import CANARY, ENCODINGS, encodings_in, leaks_in
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
+from tests.support.processes.strange_servers import Frames, ScriptedServer, success
+from tests.support.programs.watching import LIMIT_S, until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux: /proc")
 posix = pytest.mark.skipif(os.name == "nt", reason="only on POSIX: signals")

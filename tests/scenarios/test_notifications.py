@@ -31,11 +31,11 @@ from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import NOTIFICATIONS_QUEUE_LENGTH
 from stui_supervisor.profile import Profile
 from stui_supervisor.runtime.observers import EventStream
-from tests.support.backend_process import BackendProcess
-from tests.support.publisher import Publisher
-from tests.support.strange_servers import Answer, Frames, ScriptedServer, success
-from tests.support.tcp_proxy import TcpProxy
-from tests.support.watching import LIMIT_S, entering, next_of, queued, until
+from tests.support.networks.tcp_proxy import TcpProxy
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.publisher import Publisher
+from tests.support.processes.strange_servers import Answer, Frames, ScriptedServer, success
+from tests.support.programs.watching import LIMIT_S, entering, next_of, queued, until
 
 PUBLISHING = BackendSettings(bind="tcp://127.0.0.1:*", publish="tcp://127.0.0.1:*")
 QUICK_PINGS = Settings(ping_interval_s=0.05)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stui_supervisor import State, Supervisor, Transition
 from stui_supervisor.health.heartbeats import Heartbeats
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, queued, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, queued, until
 
 STALLED_S = 10.0
 WORKING = "(Delay forSeconds: 3) wait. 3 + 4"

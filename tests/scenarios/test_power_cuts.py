@@ -9,10 +9,10 @@ from random import Random
 
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.context.context import Section
-from tests.support.crash_states import PowerCuts
-from tests.support.intercepted import intercepted
-from tests.support.scratch import scratch
-from tests.support.stored_files import EPOCH, OLD, RECORD, posix
+from tests.support.files.crash_states import PowerCuts
+from tests.support.files.intercepted import intercepted
+from tests.support.files.scratch import scratch
+from tests.support.files.stored_files import EPOCH, OLD, RECORD, posix
 
 pytestmark = posix
 

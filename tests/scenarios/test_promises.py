@@ -10,9 +10,9 @@ from typing import Any
 from stui_supervisor import State, Supervisor
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.wire.dialects import timestamp
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
-from tests.support.watching import LIMIT_S
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
+from tests.support.programs.watching import LIMIT_S
 
 PAST = timestamp(datetime(2020, 1, 1, tzinfo=UTC))
 

@@ -12,11 +12,11 @@ import pytest
 
 from stui_supervisor import State
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.client_process import ClientProcess
-from tests.support.figures import figures
-from tests.support.networks import ABSENT, BACKEND, Network, network
-from tests.support.watching import until_now
+from tests.support.networks.networks import ABSENT, BACKEND, Network, network
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.client_process import ClientProcess
+from tests.support.programs.figures import figures
+from tests.support.programs.watching import until_now
 
 FOUND_S = 3.5
 HEALED_S = 0.5

@@ -21,8 +21,8 @@ from stui_supervisor.adapters.profiles.repair import confirm
 from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, entering, next_of, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, entering, next_of, until
 
 WORK = [{"name": "Main", "text": "3 + 4"}]
 

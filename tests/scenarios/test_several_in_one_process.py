@@ -13,9 +13,9 @@ import pytest
 
 from stui_supervisor import Settings, State, Supervisor
 from stui_supervisor.testing import FakePeer, Reach
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.scenes import ENDPOINT, scene
-from tests.support.watching import LIMIT_S, own_threads, until
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.scenes import ENDPOINT, scene
+from tests.support.programs.watching import LIMIT_S, own_threads, until
 
 WORK = list(range(1_000))
 MOMENTS = range(6)  # turns of the loop after which the stop is cancelled

@@ -8,9 +8,9 @@ from typing import Any
 
 from stui_supervisor import BackendVerdict, Problem, SessionSwitched, Settings, State, Supervisor, Transition
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.plain_client import PlainClient
-from tests.support.watching import LIMIT_S, entering, next_of, queued, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.plain_client import PlainClient
+from tests.support.programs.watching import LIMIT_S, entering, next_of, queued, until
 
 SETTINGS = Settings(share_delay_s=0.05)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stui_supervisor import DegradedReason, Settings, State, Supervisor
-from tests.support.strange_servers import Frames, ScriptedServer, like_an_old_server
-from tests.support.watching import LIMIT_S, entering
+from tests.support.processes.strange_servers import Frames, ScriptedServer, like_an_old_server
+from tests.support.programs.watching import LIMIT_S, entering
 
 SLOW_S = 0.3
 ATTENTIVE = Settings(ping_interval_s=0.05, slow_ping_interval_s=0.05, slow_after_s=SLOW_S)

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from stui_supervisor import AttemptScheduled, Settings, State, Supervisor
-from tests.support.names import SlowName, names
-from tests.support.strange_servers import ScriptedServer, like_an_old_server
-from tests.support.watching import LIMIT_S, next_of, own_threads, until
+from tests.support.networks.names import SlowName, names
+from tests.support.processes.strange_servers import ScriptedServer, like_an_old_server
+from tests.support.programs.watching import LIMIT_S, next_of, own_threads, until
 
 BRIEF = Settings(attempt_timeout_s=0.1, attempt_timeout_max_s=0.2)
 WORDS = "the name service has not answered"

@@ -28,8 +28,8 @@ from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.wire.dialects import Dialect
-from tests.support.backend_process import BackendProcess
-from tests.support.strange_servers import (
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.strange_servers import (
     Answer,
     Frames,
     ScriptedServer,
@@ -43,8 +43,8 @@ from tests.support.strange_servers import (
     success,
     tcp_server,
 )
-from tests.support.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
-from tests.support.zmtp_peer import dripping, without_an_end
+from tests.support.processes.zmtp_peer import dripping, without_an_end
+from tests.support.programs.watching import LIMIT_S, next_of, open_descriptors, own_threads, until
 
 NOT_ZEROMQ = (
     "what answers there does not speak ZeroMQ",

@@ -16,12 +16,12 @@ import pytest
 
 from stui_supervisor import State, Supervisor, Transition
 from stui_supervisor.backend import BackendSettings
-from tests.support.backend_process import BackendProcess
-from tests.support.client_process import ClientProcess
-from tests.support.networks import BACKEND, network
-from tests.support.watching import LIMIT_S, queued
+from tests.support.networks.networks import BACKEND, network
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.client_process import ClientProcess
+from tests.support.programs.watching import LIMIT_S, queued
 
-PROXY = Path(__file__).parents[1] / "support" / "jitter_proxy.py"
+PROXY = Path(__file__).parents[1] / "support" / "networks" / "jitter_proxy.py"
 MINUTES_10_S = 600.0
 PHASE_S = 20.0  # so long there is traffic, then so long none
 LOSS = 0.05

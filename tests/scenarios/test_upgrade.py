@@ -19,8 +19,8 @@ from stui_supervisor.core.effects import NoteLink, OpenLink, ReadCredential, Sav
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.machine.states import State
 from stui_supervisor.security.secret import Secret
-from tests.support.core_world import World, only
-from tests.support.keyring_backends import InMemory
+from tests.support.core.world import World, only
+from tests.support.files.keyring_backends import InMemory
 
 HOME = Path(__file__).parents[1] / "golden" / "home-0.1.0"
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"

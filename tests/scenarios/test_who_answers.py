@@ -19,8 +19,8 @@ from stui_supervisor import (
 )
 from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.profile import Profile
-from tests.support.strange_servers import Frames, ScriptedServer, failure, success
-from tests.support.watching import LIMIT_S, next_of, until
+from tests.support.processes.strange_servers import Frames, ScriptedServer, failure, success
+from tests.support.programs.watching import LIMIT_S, next_of, until
 
 CYRILLIC = "Рабочий образ Смолток отдела расчётов "
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from stui_supervisor.security.redaction import redact
 from stui_supervisor.security.secret import MASK, Secret
-from tests.support import canary
-from tests.support.canary import ENCODINGS, encodings_in
+from tests.support.files import canary
+from tests.support.files.canary import ENCODINGS, encodings_in
 
 CANARY = "canary-0123456789abcdef"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stui_supervisor.config import ESCAPES_UNDONE
 from stui_supervisor.security.secret import MASK, Secret
-from tests.support.canary import CANARY
+from tests.support.files.canary import CANARY
 
 TOKENS = [CANARY, "canary-0123456789abcdef", "kanarienvögel über 😀 und \\u0041 %41", "it's a ''long'' one \\\\n"]
 SPELLINGS: dict[str, Callable[[str], str]] = {

@@ -11,8 +11,9 @@ from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import StoreNotice
-from tests.support.core_places import at
-from tests.support.core_world import (
+from tests.support.core.places import at
+from tests.support.core.two_images import ONE, linked
+from tests.support.core.world import (
     HERE,
     THERE,
     World,
@@ -26,7 +27,6 @@ from tests.support.core_world import (
     told,
     triggers,
 )
-from tests.support.two_images import ONE, linked
 
 # What a start takes over
 

@@ -14,7 +14,8 @@ from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import SessionRecord, StoreNotice
 from stui_supervisor.testing import MemoryStore, StoredInMemory
-from tests.support.core_world import (
+from tests.support.core.two_images import ONE, TWO, linked, meet, work_of
+from tests.support.core.world import (
     DISK_FULL,
     HERE,
     World,
@@ -28,7 +29,6 @@ from tests.support.core_world import (
     told,
     triggers,
 )
-from tests.support.two_images import ONE, TWO, linked, meet, work_of
 
 DAMAGE = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
 

@@ -11,9 +11,9 @@ from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.machine.states import Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import SessionLost
-from tests.support.core_world import DISK_FULL, HERE, THERE, World, only, saved, section, stored, told, triggers
-from tests.support.pushes import wait_quietly
-from tests.support.two_images import TWO, linked, meet, work_of
+from tests.support.core.pushes import wait_quietly
+from tests.support.core.two_images import TWO, linked, meet, work_of
+from tests.support.core.world import DISK_FULL, HERE, THERE, World, only, saved, section, stored, told, triggers
 
 GONE = SessionLost("another process owns the session now", hint="it goes on in another")
 NEW = stored("new", image_id="one")

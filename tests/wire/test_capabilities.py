@@ -9,7 +9,7 @@ from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.capabilities import capabilities_in, with_parameters
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from stui_supervisor.wire.service import decode_request
-from tests.support.core_world import BEGIN
+from tests.support.core.world import BEGIN
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from stui_supervisor.wire.commands import (
     naming_of_command,
     naming_of_request_type,
 )
-from tests.support.values import WORDS
+from tests.support.core.values import WORDS
 
 
 def nested(levels: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply, decode, encode
 from stui_supervisor.wire.strict_json import MalformedMessage
-from tests.support.values import JSON_OBJECTS, JSON_VALUES
+from tests.support.core.values import JSON_OBJECTS, JSON_VALUES
 
 AT = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 

@@ -16,8 +16,8 @@ from stui_supervisor.wire import notifications
 from stui_supervisor.wire.dialects import decode
 from stui_supervisor.wire.service import Request
 from stui_supervisor.wire.strict_json import MalformedMessage, parse
-from tests.support import hungry_replies
-from tests.support.hostile_replies import (
+from tests.support.core import hungry_replies
+from tests.support.core.hostile_replies import (
     ANSWERS,
     CHANGES,
     REQUESTS,
@@ -101,7 +101,7 @@ def test_each_kind_of_change_reaches_the_reply(changes: Sequence[Change], is_rea
 @pytest.mark.parametrize("name", hungry_replies.REPLIES)
 def test_the_hungriest_reply_takes_less_than_100_mb(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.hungry_replies", name], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tests.support.core.hungry_replies", name], capture_output=True, text=True, check=True
     )
     taken_bytes, outcome = json.loads(done.stdout)
     assert outcome in ("read", "refused")

@@ -12,7 +12,7 @@ from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
 from stui_supervisor.wire.service import InvalidRequest, Request, decode_request, encode_error, encode_result
-from tests.support.values import JSON_OBJECTS, TEXT, WORDS
+from tests.support.core.values import JSON_OBJECTS, TEXT, WORDS
 
 AT = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 COMMANDS = st.lists(WORDS, min_size=1, max_size=3).map("_".join).filter(lambda name: name != "update_session_state")

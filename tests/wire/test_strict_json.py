@@ -19,8 +19,8 @@ from stui_supervisor.config import (
     VALUES_COUNTED_FROM_BYTES,
 )
 from stui_supervisor.wire.strict_json import MalformedMessage, parse, parsed_bytes, shown
-from tests.support.host_limits import digits_limited_to
-from tests.support.values import JSON_VALUES
+from tests.support.core.values import JSON_VALUES
+from tests.support.programs.host_limits import digits_limited_to
 
 
 @given(JSON_VALUES)

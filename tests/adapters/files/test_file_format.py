@@ -20,8 +20,8 @@ from stui_supervisor.adapters.files.file_format import (
 )
 from stui_supervisor.config import SEQ_MAX, TURN_MAX
 from stui_supervisor.peer.identity import identity_of
-from tests.support.stored_files import sealed, with_header
-from tests.support.values import JSON_VALUES
+from tests.support.core.values import JSON_VALUES
+from tests.support.files.stored_files import sealed, with_header
 
 BODY = b'{"sections":{\n"x":{"counter":1,"writer":"w","value":1}\n}}\n'
 HEADER = Header(

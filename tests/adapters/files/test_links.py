@@ -9,7 +9,7 @@ import pytest
 from stui_supervisor.adapters.files.links import is_link, is_there
 from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
 from stui_supervisor.adapters.files.private_files import refuse_file_above
-from tests.support.stored_files import failing, posix
+from tests.support.files.stored_files import failing, posix
 
 
 def test_what_is_there_and_what_is_certainly_not(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from stui_supervisor.config import CLAIMS_PUT_OFF, DISK_TRIES
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import identity_of
-from tests.support.intercepted import Refusing, intercepted
-from tests.support.stored_files import NEW, OLD, RECORD, codes_of, failing, newest, posix, stored
+from tests.support.files.intercepted import Refusing, intercepted
+from tests.support.files.stored_files import NEW, OLD, RECORD, codes_of, failing, newest, posix, stored
 
 DELETED = {**NEW, "d": Section(None, 2, "me")}
 

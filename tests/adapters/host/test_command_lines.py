@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stui_supervisor.adapters.host.command_lines import advised, line
 from stui_supervisor.printable import printable
-from tests.support.stored_files import posix
+from tests.support.files.stored_files import posix
 
 STRANGE = [
     b"/home/h\xff",

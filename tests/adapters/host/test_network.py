@@ -10,8 +10,8 @@ import pytest
 
 from stui_supervisor.adapters.host.network import HostNetwork, _Looks
 from stui_supervisor.config import NETWORK_SETTLE_S
-from tests.support.other_hosts import host_name, hosts, ip, module_at
-from tests.support.watching import LIMIT_S, open_descriptors
+from tests.support.networks.other_hosts import host_name, hosts, ip, module_at
+from tests.support.programs.watching import LIMIT_S, open_descriptors
 
 HOST = host_name("n")
 
@@ -26,7 +26,9 @@ def host() -> Iterator[None]:
 @asynccontextmanager
 async def witness(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *module_at(HOST, "tests.support.network_witness", *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        *module_at(HOST, "tests.support.networks.network_witness", *words),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(LIMIT_S):

@@ -10,8 +10,8 @@ import pytest
 
 from stui_supervisor import State, Supervisor
 from stui_supervisor.adapters.host.readiness import Readiness
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, until
 
 Pair = tuple[socket.socket, socket.socket]
 

@@ -24,7 +24,7 @@ from stui_supervisor.events import Beside, ContextSaved, Event, Notification, Pr
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.security.secret import MASK, Secret
-from tests.support.journals import AT, begin, close, codes, lines, moved, only_file, problem, switched, written
+from tests.support.files.journals import AT, begin, close, codes, lines, moved, only_file, problem, switched, written
 
 SETTINGS = Settings()
 

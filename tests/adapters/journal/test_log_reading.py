@@ -16,9 +16,9 @@ from stui_supervisor.adapters.journal.lines import LineName
 from stui_supervisor.config import Settings
 from stui_supervisor.events import AttemptScheduled, Beside, ContextSaved, MachineWoke, RequestFinished, Transition
 from stui_supervisor.machine.states import Outcome, State, Trigger
-from tests.support.canary import CANARY
-from tests.support.journals import AT, begin, close, problem
-from tests.support.log_reading import REQUIRED, faults_in
+from tests.support.files.canary import CANARY
+from tests.support.files.journals import AT, begin, close, problem
+from tests.support.files.log_reading import REQUIRED, faults_in
 
 pytestmark = pytest.mark.odd_logs
 

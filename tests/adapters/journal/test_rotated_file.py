@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from stui_supervisor.adapters.journal.rotated_file import RotatedFile, abandoned, remove_outlived
-from tests.support.intercepted import Call, Refusing, intercepted
-from tests.support.scratch import scratch
+from tests.support.files.intercepted import Call, Refusing, intercepted
+from tests.support.files.scratch import scratch
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: modes and links")
 

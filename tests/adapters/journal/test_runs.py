@@ -13,14 +13,14 @@ import pytest
 
 from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.config import LOGS_TOLD, Settings
-from tests.support.journals import begin, close, lines, only_file
+from tests.support.files.journals import begin, close, lines, only_file
 
 PROGRAM = """
 import os, pathlib, sys
 from datetime import timedelta
 from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.config import Settings
-from tests.support.journals import AT, begin, close, written
+from tests.support.files.journals import AT, begin, close, written
 journal = StructlogJournal(pathlib.Path(sys.argv[1]), Settings())
 begin(journal)
 written(journal)

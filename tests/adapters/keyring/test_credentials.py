@@ -10,7 +10,7 @@ from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.security.secret import Secret
-from tests.support.keyring_backends import InMemory
+from tests.support.files.keyring_backends import InMemory
 
 HERE = Endpoint.parse("tcp://127.0.0.1:5555")
 THERE = Endpoint.parse("tcp://127.0.0.1:5556")

@@ -16,8 +16,8 @@ from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
 from stui_supervisor.config import TOKEN_MAX_LENGTH, WINDOWS_SECRET_MAX_LENGTH
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.security.secret import Secret
-from tests.support.keyring_backends import InMemory
-from tests.support.secret_service import secret_service
+from tests.support.files.keyring_backends import InMemory
+from tests.support.processes.secret_service import secret_service
 
 CANARY = Secret("canary-0123456789abcdef")
 

@@ -11,7 +11,7 @@ from stui_supervisor.adapters.profiles.repair import NOWHERE, Decided, confirm
 from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
-from tests.support.stored_files import Ticking, contents, posix
+from tests.support.files.stored_files import Ticking, contents, posix
 
 FILE, BACKUP = "profiles.json", "profiles.backup.json"
 WORK = Profile(name="work", pin_image="one", endpoints=("tcp://127.0.0.1:5555",))

@@ -24,7 +24,7 @@ from stui_supervisor.adapters.profiles.store import ProfileFile
 from stui_supervisor.config import PROFILES_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile
-from tests.support.stored_files import EPOCH, codes_of, contents, failing, posix, with_body, with_header
+from tests.support.files.stored_files import EPOCH, codes_of, contents, failing, posix, with_body, with_header
 
 FILE, BACKUP = "profiles.json", "profiles.backup.json"
 OLD = Profile(name="work", pin_image="one")

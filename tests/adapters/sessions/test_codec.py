@@ -32,8 +32,8 @@ from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Process
 from stui_supervisor.session.records import SessionRecord
-from tests.support.host_limits import digits_limited_to
-from tests.support.sections import make
+from tests.support.core.sections import make
+from tests.support.programs.host_limits import digits_limited_to
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=10)
 ANY_TEXT = st.text(max_size=10)

@@ -7,7 +7,7 @@ import pytest
 from stui_supervisor.adapters.sessions.history import SessionArchive, StoredCopy, put_back
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.errors import StoreError
-from tests.support.stored_files import NEW, OLD, RECORD, contents, newest, stored
+from tests.support.files.stored_files import NEW, OLD, RECORD, contents, newest, stored
 
 CURRENT = {"a": Section(b"2", 5, "me"), "b": Section(b"1", 1, "me"), "gone": Section(None, 7, "me")}
 

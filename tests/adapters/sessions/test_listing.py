@@ -17,7 +17,7 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, SESSIONS_KEPT
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import identity_of
-from tests.support.stored_files import EPOCH, NEW, NOTHING, OLD, RECORD, codes_of, contents, newest, posix, stored
+from tests.support.files.stored_files import EPOCH, NEW, NOTHING, OLD, RECORD, codes_of, contents, newest, posix, stored
 
 pytestmark = posix
 LATER = EPOCH + timedelta(days=9_999)

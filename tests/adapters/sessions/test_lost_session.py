@@ -12,7 +12,7 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.context.context import Section
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import SessionLost
-from tests.support.stored_files import NEW, OLD, RECORD, contents, posix, stored
+from tests.support.files.stored_files import NEW, OLD, RECORD, contents, posix, stored
 
 pytestmark = posix  # elsewhere nobody can remove what is locked
 

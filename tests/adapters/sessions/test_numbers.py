@@ -11,7 +11,7 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionLost
-from tests.support.stored_files import NEW, OLD, RECORD, newest, posix, stored, with_header
+from tests.support.files.stored_files import NEW, OLD, RECORD, newest, posix, stored, with_header
 
 LAST = {"x": Section(b'"last"', 9, "me")}
 ENORMOUS = [SEQ_BELIEVED_MAX + 1, 10**15 - 1, 10**15, SEQ_MAX - 1, SEQ_MAX]

@@ -19,7 +19,7 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import TURN_MAX
 from stui_supervisor.errors import StoreError
 from stui_supervisor.session.records import SessionRecord
-from tests.support.stored_files import (
+from tests.support.files.stored_files import (
     EPOCH,
     NEW,
     NOTHING,

@@ -11,8 +11,8 @@ from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import COPIES_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from tests.support.intercepted import Refusing, intercepted
-from tests.support.stored_files import EPOCH, NEW, NOTHING, OLD, Ticking, posix, stored, with_header
+from tests.support.files.intercepted import Refusing, intercepted
+from tests.support.files.stored_files import EPOCH, NEW, NOTHING, OLD, Ticking, posix, stored, with_header
 
 QUARTER = timedelta(minutes=15)
 

@@ -13,8 +13,8 @@ import pytest
 
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.errors import StoreError
-from tests.support.denied_writing import allow_writing, deny_writing, plain_account
-from tests.support.stored_files import NEW, OLD, RECORD, codes_of, contents, newest, posix, stored
+from tests.support.files.denied_writing import allow_writing, deny_writing, plain_account
+from tests.support.files.stored_files import NEW, OLD, RECORD, codes_of, contents, newest, posix, stored
 
 pytestmark = posix
 

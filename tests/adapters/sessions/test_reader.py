@@ -19,7 +19,7 @@ from stui_supervisor.config import (
     QUARANTINE_MAX_FILES,
 )
 from stui_supervisor.session.records import SessionRecord
-from tests.support.stored_files import (
+from tests.support.files.stored_files import (
     NEW,
     OLD,
     RECORD,

@@ -13,7 +13,7 @@ from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED, SESSIONS_KEPT
 from stui_supervisor.peer.identity import identity_of
-from tests.support.stored_files import (
+from tests.support.files.stored_files import (
     EPOCH,
     NEW,
     NOTHING,

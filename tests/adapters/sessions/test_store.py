@@ -23,7 +23,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from tests.support.stored_files import (
+from tests.support.files.stored_files import (
     EPOCH,
     NEW,
     OLD,

@@ -9,8 +9,8 @@ import pytest
 
 from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.config import ZMQ_DESCRIPTORS, ZMQ_SOCKETS_MAX
-from tests.support.backend_process import BackendProcess
-from tests.support.watching import LIMIT_S, open_descriptors
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.programs.watching import LIMIT_S, open_descriptors
 
 # A limit of descriptors belongs to a process, so each of these runs in one of its own.
 _SHORT_OF_DESCRIPTORS = """

@@ -20,10 +20,10 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
-from tests.support.backend_process import BackendProcess
-from tests.support.link_listener import TIMES, Heard
-from tests.support.strange_servers import closing_at_once, forward, silent, speaking_http, tcp_server
-from tests.support.watching import until
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.link_listener import TIMES, Heard
+from tests.support.processes.strange_servers import closing_at_once, forward, silent, speaking_http, tcp_server
+from tests.support.programs.watching import until
 
 PUBLIC, SECRET = (key.decode() for key in zmq.curve_keypair())
 SOMEBODY = zmq.curve_keypair()[0].decode()

@@ -15,11 +15,11 @@ from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.config import FRAMES_MAX
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
-from tests.support.flooding_peer import cost_of_hearing, flooding
-from tests.support.link_listener import TIMES, Heard
-from tests.support.publisher import Publisher
-from tests.support.strange_servers import ScriptedServer, tcp_server
-from tests.support.watching import open_descriptors
+from tests.support.processes.flooding_peer import cost_of_hearing, flooding
+from tests.support.processes.link_listener import TIMES, Heard
+from tests.support.processes.publisher import Publisher
+from tests.support.processes.strange_servers import ScriptedServer, tcp_server
+from tests.support.programs.watching import open_descriptors
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is the cost measured so")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can a connection be looked into")

@@ -19,7 +19,7 @@ from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.security.trust import Trust
-from tests.support.link_listener import TIMES, Heard
+from tests.support.processes.link_listener import TIMES, Heard
 
 pytestmark = pytest.mark.skipif(not can_be_asked, reason="this system does not tell whose a socket is")
 as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can be another user")

@@ -24,10 +24,11 @@ from stui_supervisor.config import GREETING_WAIT_S
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
-from tests.support.backend_process import BackendProcess
-from tests.support.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
-from tests.support.names import SlowName, names
-from tests.support.strange_servers import (
+from tests.support.networks.names import SlowName, names
+from tests.support.networks.tcp_proxy import TcpProxy
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
+from tests.support.processes.strange_servers import (
     Frames,
     ScriptedServer,
     always,
@@ -37,8 +38,7 @@ from tests.support.strange_servers import (
     speaking_noise,
     tcp_server,
 )
-from tests.support.tcp_proxy import TcpProxy
-from tests.support.watching import LIMIT_S, open_descriptors, until
+from tests.support.programs.watching import LIMIT_S, open_descriptors, until
 
 WITHOUT_ZEROMQ = {FailureKind.NOT_ZEROMQ, FailureKind.NO_HANDSHAKE}
 

@@ -16,8 +16,8 @@ from stui_supervisor.adapters.zmq import greeting, lookout
 from stui_supervisor.adapters.zmq.lookout import SharedLookout
 from stui_supervisor.config import LOOK_MIN_S
 from stui_supervisor.endpoint import Endpoint
-from tests.support.names import names
-from tests.support.watching import open_descriptors, settle, until
+from tests.support.networks.names import names
+from tests.support.programs.watching import open_descriptors, settle, until
 
 LOOPBACK = "127.0.0.1"
 SOME_LOOKS = 5

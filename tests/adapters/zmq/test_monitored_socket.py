@@ -10,9 +10,9 @@ import zmq
 from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.monitored_socket import Wire
 from stui_supervisor.failures import Failure, FailureKind
-from tests.support.link_listener import TIMES
-from tests.support.scripted_zmq import ScriptedContext
-from tests.support.watching import until
+from tests.support.processes.link_listener import TIMES
+from tests.support.processes.scripted_zmq import ScriptedContext
+from tests.support.programs.watching import until
 
 
 @asynccontextmanager

@@ -12,9 +12,9 @@ from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.security.trust import Trust
-from tests.support.link_listener import SHORT, TIMES, Heard
-from tests.support.names import names
-from tests.support.publisher import Publisher
+from tests.support.networks.names import names
+from tests.support.processes.link_listener import SHORT, TIMES, Heard
+from tests.support.processes.publisher import Publisher
 
 LOOPBACK = Trust(only_loopback=True)
 

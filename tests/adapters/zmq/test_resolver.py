@@ -13,8 +13,8 @@ import pytest
 from stui_supervisor.adapters.zmq.resolver import Address, Names
 from stui_supervisor.config import NAME_ASKED_AGAIN_S, NAME_KEPT_S
 from stui_supervisor.endpoint import Endpoint
-from tests.support.names import SlowName, names
-from tests.support.watching import LIMIT_S, own_threads, until
+from tests.support.networks.names import SlowName, names
+from tests.support.programs.watching import LIMIT_S, own_threads, until
 
 HERE: list[Address] = [(socket.AF_INET, "127.0.0.1")]
 NO_MACHINE_HAS_SO_MUCH = 2**46  # bytes of stack for one thread

@@ -17,11 +17,11 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
-from tests.support.link_listener import TIMES, HeardKinds
-from tests.support.names import names
-from tests.support.strange_servers import ScriptedServer, always, closing_at_once, silent, tcp_server
-from tests.support.watching import until
-from tests.support.zmtp_peer import greeting_after
+from tests.support.networks.names import names
+from tests.support.processes.link_listener import TIMES, HeardKinds
+from tests.support.processes.strange_servers import ScriptedServer, always, closing_at_once, silent, tcp_server
+from tests.support.processes.zmtp_peer import greeting_after
+from tests.support.programs.watching import until
 
 NAME = "several"
 ADDRESSES = ("127.0.0.1", "::1")

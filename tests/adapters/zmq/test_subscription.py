@@ -28,10 +28,10 @@ from stui_supervisor.config import (
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.ports import LinkTimes
-from tests.support.backend_process import BackendProcess
-from tests.support.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
-from tests.support.publisher import Publisher
-from tests.support.strange_servers import (
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.link_listener import QUICK_HEARTBEATS, SHORT, TIMES, Heard
+from tests.support.processes.publisher import Publisher
+from tests.support.processes.strange_servers import (
     ScriptedServer,
     closing_at_once,
     silent,
@@ -39,7 +39,7 @@ from tests.support.strange_servers import (
     speaking_noise,
     tcp_server,
 )
-from tests.support.watching import open_descriptors, until
+from tests.support.programs.watching import open_descriptors, until
 
 
 def ended(heard: object) -> bool:
@@ -232,7 +232,7 @@ async def test_subscriptions_made_and_left_in_every_way_leave_no_descriptor(
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.soak)])
 def test_connections_that_end_in_the_middle_of_bursts_do_no_harm_to_the_process(seconds: int) -> None:
-    words = [sys.executable, "-m", "tests.support.bursting_publisher", f"{seconds}"]
+    words = [sys.executable, "-m", "tests.support.processes.bursting_publisher", f"{seconds}"]
     ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds + 40)
     bursts, _, wrong = ended.stdout.partition(" ")
     assert (ended.returncode, ended.stderr, wrong) == (0, "", "[]\n")

@@ -11,7 +11,7 @@ import pytest
 
 from stui_supervisor.adapters.zmq.tcp_info import TcpPath
 from stui_supervisor.health.sample import PathSample
-from tests.support.watching import until_now
+from tests.support.programs.watching import until_now
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux")
 

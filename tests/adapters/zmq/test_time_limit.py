@@ -8,7 +8,7 @@ import pytest
 
 from stui_supervisor.adapters.zmq.time_limit import patience
 from stui_supervisor.config import STALL_S
-from tests.support.watching import LIMIT_S
+from tests.support.programs.watching import LIMIT_S
 
 
 async def within(seconds: float, work: Awaitable[object]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")

@@ -13,7 +13,7 @@ from stui_supervisor import diagrams
 from stui_supervisor.cli.commands import diagram
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.errors import ConfigurationError
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 COMMITTED = Path(__file__).parents[3] / "diagrams"
 

@@ -21,10 +21,10 @@ from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import SessionRecord
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.command import COMMAND, Command
-from tests.support.secret_service import secret_service
+from tests.support.files.canary import CANARY
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import COMMAND, Command
+from tests.support.processes.secret_service import secret_service
 
 TOKEN = CANARY
 ENDPOINT = "tcp://127.0.0.1:5555"

@@ -14,9 +14,9 @@ from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import IMAGE_PIN_MAX_BYTES
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import SessionRecord
-from tests.support.backend_process import BackendProcess
-from tests.support.command import Command
-from tests.support.stored_files import contents, posix, with_header
+from tests.support.files.stored_files import contents, posix, with_header
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
 
 A, B = "tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"
 DEFAULTS: dict[str, Any] = {

@@ -18,9 +18,9 @@ import pytest
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.session.records import SessionRecord
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.command import COMMAND, Command
+from tests.support.files.canary import CANARY
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import COMMAND, Command
 
 LONG = "(Delay forSeconds: 60) wait"
 

@@ -17,9 +17,9 @@ import pytest
 from stui_supervisor import State, Supervisor
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import OUTPUT_CLOSE_S
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.command import Command
+from tests.support.files.canary import CANARY
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
 
 STOP_LIMIT_S = 1.0
 SETTINGS_WITH_TOKEN = BackendSettings(bind="tcp://127.0.0.1:*", token=CANARY)

@@ -16,9 +16,9 @@ from stui_supervisor.config import SECTIONS_MAX, SESSIONS_KEPT
 from stui_supervisor.context.context import Section
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import SessionRecord
-from tests.support.command import Command
-from tests.support.denied_writing import plain_account
-from tests.support.stored_files import newest, posix, with_header
+from tests.support.files.denied_writing import plain_account
+from tests.support.files.stored_files import newest, posix, with_header
+from tests.support.processes.command import Command
 
 ENDPOINT = "tcp://127.0.0.1:5555"
 LONG_AGO = datetime.now(UTC) - timedelta(days=40)

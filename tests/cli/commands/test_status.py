@@ -14,7 +14,7 @@ import pytest
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.events import Status
 from stui_supervisor.session.records import SessionRecord
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 NAMES = [field.name for field in fields(Status)]
 ENDPOINT = "tcp://127.0.0.1:5555"

@@ -16,7 +16,7 @@ from stui_supervisor.config import SESSIONS_KEPT
 from stui_supervisor.context.context import Section
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import SessionRecord
-from tests.support.command import COMMAND, Command, Ended
+from tests.support.processes.command import COMMAND, Command, Ended
 
 if sys.platform != "win32":
     import pty

@@ -20,10 +20,10 @@ from stui_supervisor.cli.console.hints import way_out
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import SessionRecord
-from tests.support.backend_process import BackendProcess
-from tests.support.canary import CANARY
-from tests.support.command import Command
-from tests.support.stored_files import posix
+from tests.support.files.canary import CANARY
+from tests.support.files.stored_files import posix
+from tests.support.processes.backend_process import BackendProcess
+from tests.support.processes.command import Command
 
 OPTIONS = argparse.Namespace(home="h", profile="work", json=False)
 A, B = "tcp://127.0.0.1:5601", "tcp://127.0.0.1:5602"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
 

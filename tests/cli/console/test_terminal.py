@@ -11,8 +11,8 @@ import pytest
 
 from stui_supervisor.cli.console.terminal import Colour, Terminal, error_object
 from stui_supervisor.errors import BackendError, NotSent
-from tests.support.command import Command
-from tests.support.stored_files import posix
+from tests.support.files.stored_files import posix
+from tests.support.processes.command import Command
 
 CLEAR = "\r\x1b[2K"
 

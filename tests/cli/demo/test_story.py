@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.processes.command import Command
 
 STORY = [
     ("disconnected", "restore", "restoring"),

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
-from tests.support.link_listener import TIMES, Heard
+from tests.support.processes.link_listener import TIMES, Heard
 
 GREETING: Final = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 _MORE, _LONG = 1, 2
@@ -59,7 +59,7 @@ def flooding(kind: bytes, frame_bytes: int, *, over_ipc: bool = False, pause_s: 
 
 def cost_of_hearing(kind: bytes, endpoint: str) -> Cost:
     """What it takes another process to hear it."""
-    command = [sys.executable, "-m", "tests.support.flooding_peer", kind.decode(), endpoint]
+    command = [sys.executable, "-m", "tests.support.processes.flooding_peer", kind.decode(), endpoint]
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return Cost(*json.loads(run.stdout))
 

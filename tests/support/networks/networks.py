@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.other_hosts import at, host_name, hosts, ip
+from tests.support.networks.other_hosts import at, host_name, hosts, ip
 
 BACKEND: Final = "10.77.2.1"
 ABSENT: Final = "10.77.2.99"  # nobody in the backend's network has it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stui_supervisor.core.effects import Load, Save
-from tests.support.core_world import HERE, World, only, section, stored
+from tests.support.core.world import HERE, World, only, section, stored
 
 ONE = stored("a", {"work": section("one")}, endpoint=str(HERE), image_id="one", backend_session="s1", client_id="c1")
 TWO = stored("b", {"work": section("two")}, endpoint=str(HERE), image_id="two", backend_session="s2", client_id="c2")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
 from stui_supervisor.wire.service import decode_request
-from tests.support.core_world import World, only, told
+from tests.support.core.world import World, only, told
 
 
 def commands(effects: Sequence[Effect]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stui_supervisor import State, Supervisor
 from stui_supervisor.cli.main import main as command
 from stui_supervisor.testing import FakePeer
-from tests.support.embedded_image import EmbeddedImage
+from tests.support.processes.embedded_image import EmbeddedImage
 
 
 async def live(home: Path) -> bool:

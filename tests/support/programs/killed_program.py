@@ -18,7 +18,7 @@ import filelock  # noqa: F401  # once, and not in each life
 from stui_supervisor.adapters.sessions.store import SessionFiles
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionRecord
-from tests.support.intercepted import Call, intercepted
+from tests.support.files.intercepted import Call, intercepted
 
 SECTION_COUNT = 8
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.support.intercepted import Call
+from tests.support.files.intercepted import Call
 
 _ALL_SUBSETS_UP_TO = 5  # changes on their way; of more, some subsets are drawn
 _DRAWN = 16

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest import mock
 
-from tests.support.watching import LIMIT_S
+from tests.support.programs.watching import LIMIT_S
 
 _real: Final[Callable[..., Any]] = socket.getaddrinfo
 

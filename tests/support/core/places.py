@@ -5,7 +5,7 @@ from __future__ import annotations
 from stui_supervisor.config import Settings
 from stui_supervisor.core import inputs
 from stui_supervisor.core.attempt import Phase
-from tests.support.core_world import HERE, REFUSED, World, stored
+from tests.support.core.world import HERE, REFUSED, World, stored
 
 
 def _restoring(world: World) -> None:

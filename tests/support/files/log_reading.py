@@ -15,7 +15,7 @@ from typing import Any, Final
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine.states import Outcome, State, Trigger
 from stui_supervisor.machine.table import ALLOWED
-from tests.support.canary import encodings_in
+from tests.support.files.canary import encodings_in
 
 _LOG: Final = re.compile(
     r"(?P<run>(?P<profile>.+)-[0-9]{8}T[0-9]{9}Z-(?P<pid>[0-9]+)(-[0-9]+)?)(\.(?P<age>[0-9]+))?\.jsonl"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stui_supervisor.failures import Failure
 from stui_supervisor.ports import LinkTimes
-from tests.support.watching import until
+from tests.support.programs.watching import until
 
 TIMES = LinkTimes(attempt_timeout_s=5.0, heartbeat_interval_s=10.0, heartbeat_timeout_s=45.0)
 SHORT = TIMES._replace(attempt_timeout_s=0.2)

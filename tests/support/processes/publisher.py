@@ -6,7 +6,7 @@ from typing import Final, Self
 
 import zmq
 
-from tests.support.watching import until
+from tests.support.programs.watching import until
 
 _ANY: Final = "tcp://127.0.0.1:*"
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
-from tests.support.flooding_peer import GREETING, ready
-from tests.support.link_listener import TIMES, Heard
-from tests.support.strange_servers import tcp_server
-from tests.support.watching import until
+from tests.support.processes.flooding_peer import GREETING, ready
+from tests.support.processes.link_listener import TIMES, Heard
+from tests.support.processes.strange_servers import tcp_server
+from tests.support.programs.watching import until
 
 _PUBLISHERS: Final = 6
 _MESSAGE: Final = bytes((1, 1)) + b"t" + bytes((0, 7)) + b'{"n":1}'

@@ -29,9 +29,9 @@ from stui_supervisor.runtime.driver import Driver
 from stui_supervisor.runtime.observers import Audience, EventStream
 from stui_supervisor.session.records import StoreNotice
 from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.faulty_links import FaultyPeer
-from tests.support.watching import entering, until
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.faulty_links import FaultyPeer
+from tests.support.programs.watching import entering, until
 
 ENDPOINT = Endpoint("tcp", "127.0.0.1", 5555)
 

@@ -13,7 +13,7 @@ import sys
 import threading
 
 from stui_supervisor import ConnectionRejected, State, Supervisor
-from tests.support.watching import LIMIT_S
+from tests.support.programs.watching import LIMIT_S
 
 _ALL_PROTOCOLS = 0x0003
 _MOST = 65_536

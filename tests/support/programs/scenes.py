@@ -11,8 +11,8 @@ from typing import Final
 
 from stui_supervisor import RequestError, Settings, State, Supervisor
 from stui_supervisor.testing import FakePeer, Reach
-from tests.support.embedded_image import EmbeddedImage
-from tests.support.watching import LIMIT_S, until
+from tests.support.processes.embedded_image import EmbeddedImage
+from tests.support.programs.watching import LIMIT_S, until
 
 ENDPOINT: Final = "tcp://127.0.0.1:5555"
 NEW: Final = "new"

@@ -1,0 +1,200 @@
+"""Who may import whom, and what a room and a class may grow to. ``docs/architecture.md`` says why."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from tests.architecture.rooms import (
+    attributes,
+    circle_in,
+    classes,
+    imports_of,
+    module_graph,
+    modules,
+    ours,
+    room_graph,
+    room_of,
+    tree_of,
+)
+
+# Words that every room may use; most of them are public. They import each other, and what is named here.
+VOCABULARY: Final[dict[str, set[str]]] = {
+    "_version": set(),
+    "config": set(),
+    "endpoint": set(),
+    "errors": set(),
+    "events": {"machine"},
+    "exact_json": set(),
+    "failures": set(),
+    "moment": set(),
+    "ports": {"context", "health", "peer", "security", "session"},
+    "printable": set(),
+    "problems": set(),
+    "profile": set(),
+    "summary": {"machine"},
+}
+# What each pure room may import beside the vocabulary.
+PURE: Final[dict[str, set[str]]] = {
+    "machine": set(),
+    "wire": set(),
+    "context": set(),
+    "security": {"context", "wire"},
+    "peer": {"context", "security", "wire"},
+    "session": {"context", "machine", "peer", "wire"},
+    "requests": {"machine", "peer", "security", "wire"},
+    "health": {"machine", "requests"},
+    "link": {"context", "machine", "peer", "security", "session", "wire"},
+    "notifications": {"link", "security", "wire"},
+    "core": {
+        *("context", "health", "link", "machine", "notifications", "peer", "requests", "security", "session", "wire"),
+    },
+}
+ADAPTERS: Final[dict[str, set[str]]] = {
+    "adapters": set(),
+    "adapters.files": {"peer", "session"},
+    "adapters.host": set(),
+    "adapters.journal": {"adapters.files", "adapters.host", "machine", "security", "session"},
+    "adapters.keyring": {"security"},
+    "adapters.profiles": {"adapters.files", "adapters.sessions", "session"},
+    "adapters.sessions": {"adapters.files", "context", "peer", "session", "wire"},
+    "adapters.zmq": {"adapters.host", "health", "security"},
+}
+_BELOW_THE_FACES: Final = {*PURE, *ADAPTERS}
+_COMMANDS: Final = {*PURE, *ADAPTERS, "backend", "cli.console", "diagrams", "supervisor"}
+OUTER: Final[dict[str, set[str]]] = {
+    "runtime": _BELOW_THE_FACES,
+    "supervisor": {"adapters.host", "adapters.keyring", "runtime", *PURE},
+    "testing": {"context", "health", "peer", "security", "session"},
+    "backend": {"backend.smalltalk", "security", "wire"},
+    "backend.smalltalk": set(),
+    "diagrams": {"machine"},
+    "cli": {"backend", "cli.commands", "cli.console"},
+    "cli.commands": _COMMANDS,
+    "cli.console": {"adapters.host", "adapters.keyring", "machine"},
+    "cli.demo": _COMMANDS,
+    "": {"context", "machine", "security", "supervisor"},
+    "__main__": {"cli"},
+}
+ALLOWED_IMPORTS: Final = {**VOCABULARY, **PURE, **ADAPTERS, **OUTER}
+
+# What pure modules may use of the standard library, and the libraries that one of them is made for.
+PURE_LIBRARY: Final = {
+    *("__future__", "abc", "base64", "binascii", "bisect", "collections", "collections.abc", "contextlib", "copyreg"),
+    *("dataclasses", "datetime", "enum", "fractions", "functools", "hashlib", "heapq", "ipaddress", "itertools"),
+    *("json", "math", "operator", "random", "re", "sys", "types", "typing", "unicodedata", "urllib.parse", "uuid"),
+}
+PURE_EXTRAS: Final = {
+    "machine.link_state": {"transitions"},
+    "link.backoff": {"tenacity"},
+    "endpoint": {"os"},
+}
+CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
+
+# What is above these limits still.
+STILL_LARGE: Final = {
+    *("core.attempt.Attempt", "core.retrying.Retrying", "link.handshake.Handshake", "runtime.driver.Driver"),
+    *("notifications.subscription.Listening", "runtime.store_worker.StoreThread", "session.records.SessionRecord"),
+    "session.session.Session",
+}
+STILL_HEIRS: Final = {
+    *("core.core.Core", "core.moving.Moving", "core.notified.Notified", "core.pushing.Pushing"),
+    *("core.retrying.Retrying", "core.uplink.Uplink"),
+}
+MODULES_MAX: Final = {"cli.commands": 25}
+MODULES_MAX_ELSEWHERE: Final = 20
+ATTRIBUTES_MAX: Final = {"core": 12, **dict.fromkeys(PURE.keys() - {"core"}, 15), "runtime": 15}
+
+PURE_MODULES: Final = [module for module in modules() if room_of(module) in VOCABULARY.keys() | PURE.keys()]
+
+
+def test_every_room_imports_only_what_it_may() -> None:
+    wrong = {
+        room: extra
+        for room, imported in room_graph().items()
+        if (extra := imported - ALLOWED_IMPORTS[room] - VOCABULARY.keys())
+    }
+    assert wrong == {}
+
+
+def test_no_permission_is_left_that_nobody_needs() -> None:
+    unused = {room: extra for room in (*PURE, *ADAPTERS) if (extra := ALLOWED_IMPORTS[room] - room_graph()[room])}
+    assert unused == {}
+
+
+@pytest.mark.parametrize("graph", [module_graph, room_graph])
+def test_nothing_imports_itself_however_indirectly(graph: Callable[[], dict[str, set[str]]]) -> None:
+    assert circle_in(graph()) == []
+
+
+def test_pure_modules_use_only_what_has_no_clock_and_does_no_input_or_output() -> None:
+    wrong = {
+        module: extra
+        for module in PURE_MODULES
+        if (
+            extra := {name for name in imports_of(module) if name.partition(".")[0] not in PURE_EXTRAS.get(module, ())}
+            - {name for name in imports_of(module) if ours([name])}
+            - PURE_LIBRARY
+        )
+    }
+    assert wrong == {}
+
+
+def test_pure_modules_ask_no_clock_and_draw_no_lot_of_their_own() -> None:
+    def names(module: str) -> set[str]:
+        nodes = list(ast.walk(tree_of(module)))
+        imported = {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+        return imported | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+    assert {module: names(module) & CLOCKS_AND_LOTS for module in PURE_MODULES if names(module) & CLOCKS_AND_LOTS} == {}
+
+
+def test_no_room_grows_beyond_what_a_reader_can_look_over() -> None:
+    def room(module: str) -> str:
+        return room_of(module) if "." in module else ""
+
+    packages = {module for module, path in modules().items() if path.name == "__init__.py"}
+    counted: dict[str, int] = {}
+    for module in modules().keys() - packages:
+        counted[room(module)] = counted.get(room(module), 0) + 1
+    assert {name: n for name, n in counted.items() if n > MODULES_MAX.get(name, MODULES_MAX_ELSEWHERE)} == {}
+
+
+def test_every_package_says_what_lives_there_and_what_never_does() -> None:
+    silent = [
+        module
+        for module, path in modules().items()
+        if path.name == "__init__.py" and (ast.get_docstring(tree_of(module)) or "").count(".") < 2
+    ]
+    assert silent == []
+
+
+def test_no_class_keeps_more_than_a_reader_can_keep_in_mind() -> None:
+    large = {
+        f"{module}.{each.name}": len(attributes(each))
+        for module in modules()
+        for each in classes(module)
+        if len(attributes(each)) > ATTRIBUTES_MAX.get(room_of(module), 99)
+    }
+    assert large.keys() == STILL_LARGE
+
+
+def test_no_class_of_a_pure_room_inherits_behaviour_from_one_of_ours() -> None:
+    named = {each.name: each for module in PURE_MODULES for each in classes(module)}
+
+    def behaves(name: str) -> bool:
+        methods = (part for part in named[name].body if isinstance(part, ast.FunctionDef))
+        return any(not method.name.startswith("__") for method in methods)
+
+    heirs = {
+        f"{module}.{each.name}": base.id
+        for module in PURE_MODULES
+        if room_of(module) in PURE
+        for each in classes(module)
+        for base in each.bases
+        if isinstance(base, ast.Name) and base.id in named and behaves(base.id)
+    }
+    assert heirs.keys() == STILL_HEIRS
