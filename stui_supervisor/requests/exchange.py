@@ -43,7 +43,7 @@ class Exchange:
     """What is said on the links of one supervisor, one message at a time."""
 
     def __init__(self, settings: Settings, masks: Masks | None = None) -> None:
-        self._masks = masks or Masks()
+        self.masks = masks or Masks()
         self._outbox = Outbox(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
@@ -87,7 +87,7 @@ class Exchange:
         """Send a message of the supervisor's own; it takes the one place in flight."""
         self._use(link)
         if secret is not None:
-            self._masks.add(secret)
+            self.masks.add(secret)
             operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
@@ -140,7 +140,7 @@ class Exchange:
             )
         except MalformedMessage as error:
             reply = error
-        reply = self._masks.error(reply, body) if flight.request else self._masks.reply(reply, body)
+        reply = self.masks.error(reply, body) if flight.request else self.masks.reply(reply, body)
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
             self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
         rtt_s = now.monotonic_s - flight.sent_at
@@ -150,7 +150,7 @@ class Exchange:
     def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:
         """A link is there to send on, to a backend with these capabilities, which may want this token."""
         self._capabilities, self._secret = capabilities, secret
-        self._masks.add(secret)
+        self.masks.add(secret)
         self._outbox.link_up()
 
     def woke(self) -> None:
@@ -206,8 +206,8 @@ class Exchange:
         """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
         command, given = request.operation.command, request.operation.parameters
         if isinstance(own := given.get(TOKEN_PARAMETER), str):
-            self._masks.add(Secret(own))
-            self._masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
+            self.masks.add(Secret(own))
+            self.masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
         if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
             return body
         member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'

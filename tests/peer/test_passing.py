@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import COPY_GIVEN_UP_S
-from stui_supervisor.peer.passing import Unread, is_passing
+from stui_supervisor.peer.passing import is_passing
+from stui_supervisor.replication.unread_copy import UnreadCopy
 from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.core.handshakes import error, ok
 
@@ -32,7 +33,7 @@ def test_a_push_that_is_answered_and_was_not_taken_passes() -> None:
 
 
 def test_an_unread_copy_is_asked_for_ever_more_rarely_on_a_link_and_that_is_told_once() -> None:
-    unread = Unread()
+    unread = UnreadCopy()
     found = [(unread.failed("s1", now), unread.next_deadline()) for now in (0.0, 10.0, 30.0)]
     assert found == [(True, 5.0), (False, 20.0), (False, 50.0)]
     assert [unread.take(49.9), unread.take(50.0), unread.take(51.0)] == [False, True, False]
@@ -41,7 +42,7 @@ def test_an_unread_copy_is_asked_for_ever_more_rarely_on_a_link_and_that_is_told
 
 
 def test_it_is_given_up_after_an_hour_without_success_over_all_links() -> None:
-    unread = Unread()
+    unread = UnreadCopy()
     assert not unread.is_given_up(None, 1e9)
     for now in (100.0, 2_000.0):
         unread.begin()
@@ -54,7 +55,7 @@ def test_it_is_given_up_after_an_hour_without_success_over_all_links() -> None:
 
 
 def test_one_that_was_read_begins_a_new_hour() -> None:
-    unread = Unread()
+    unread = UnreadCopy()
     unread.failed("s1", 0.0)
     unread.read()
     assert (unread.next_deadline(), unread.is_given_up("s1", COPY_GIVEN_UP_S)) == (None, False)

@@ -8,7 +8,8 @@ from zmq.utils import z85
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, KeyRefused
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.security.curve import RefusedKeys, checked_key, fingerprint
+from stui_supervisor.security.curve import (checked_key, fingerprint)
+from stui_supervisor.link.key_refusals import (RefusedKeys)
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"  # the server's of ZeroMQ's own manual
 OTHER = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"

@@ -1,11 +1,13 @@
-"""What the backend has denied on this link, and when to ask for it again."""
+"""When to ask a backend again for what it has denied on this link."""
 
 from __future__ import annotations
+
+from math import inf
 
 from stui_supervisor.config import PASSING_RETRY_S, SESSION_RETRY_S
 
 
-class Denied:
+class RetrySchedule:
     """Asks more and more rarely: a backend may have too many sessions for a while, or never any."""
 
     def __init__(self, first_wait_s: float = SESSION_RETRY_S) -> None:
@@ -17,7 +19,7 @@ class Denied:
         self._wait_s = self._first_wait_s
         self._has_passed = False
         self._was_told = False
-        self._due: float | None = None
+        self._due = inf
 
     def soon(self, now: float) -> None:
         """Another session is wanted in place of the one there was."""
@@ -36,13 +38,13 @@ class Denied:
         is_first, self._was_told = not self._was_told, True
         return is_first
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which to ask again."""
         return self._due
 
     def take(self, now: float) -> bool:
         """True when it is to be asked for now."""
-        if self._due is None or now < self._due:
+        if now < self._due:
             return False
-        self._due = None
+        self._due = inf
         return True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from stui_supervisor.config import PUSHES_UNTOLD, SESSION_RETRY_S, Settings
 
 
-class Sharing:
+class PushSchedule:
     """Gathers changes until the user pauses; a push then goes out when nobody waits for the image.
 
     ``takes_it``: the backend keeps a session for us, whose copy may be written over.
@@ -16,7 +18,7 @@ class Sharing:
         self.takes_it = False
         self._is_left_alone = False
         self._made_again = False
-        self._due: float | None = None
+        self._due = inf
         self._not_before = 0.0
         self._failed = 0
         self._refused = 0
@@ -29,7 +31,7 @@ class Sharing:
         """The backend did not manage to take a push; it gets another later. True when that is worth telling."""
         self._failed += 1
         self._not_before = now + min(self._settings.share_delay_s * 2**self._failed, SESSION_RETRY_S)
-        self._due = max(self._due or 0.0, self._not_before)
+        self._due = self._not_before if self._due == inf else max(self._due, self._not_before)
         return self._failed == PUSHES_UNTOLD
 
     def refused(self, now: float) -> bool:
@@ -45,7 +47,7 @@ class Sharing:
 
     def pushed(self) -> None:
         """All of the present context is on its way."""
-        self._due = None
+        self._due = inf
 
     def found(self, *, is_readable: bool) -> None:
         """The image's copy is here; one that cannot be merged is left alone, as a push would take its place."""
@@ -62,11 +64,15 @@ class Sharing:
         self._made_again = False
         self._not_before, self._failed, self._refused = 0.0, 0, 0
 
-    def may_make_session_again(self) -> bool:
-        """True once after a push that was refused; false when a new session did not help either."""
+    def session_lost(self) -> bool:
+        """A push was refused, as the session is gone. True when it is to be made again, which helps once."""
         again, self._made_again = not self._made_again, True
         return again
 
-    def next_deadline(self) -> float | None:
+    def session_made(self) -> None:
+        """The session was made again; should a push be refused now, another one would not help."""
+        self._made_again = True
+
+    def next_deadline(self) -> float:
         """The monotonic time at which a push is due."""
-        return self._due if self.takes_it else None
+        return self._due if self.takes_it else inf

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from stui_supervisor.core.effects import ReadProfile
 from stui_supervisor.errors import StoreError
 from stui_supervisor.failures import FAILURES, Curve, FailureKind
 from stui_supervisor.profile import Profile
+from stui_supervisor.session.messages import ReadProfile
 
 _CURVE: Final = FAILURES[FailureKind.PROFILE].curve or Curve(0.0, 0.0, 0.0)
 
@@ -26,7 +26,7 @@ class ProfileReading:
     """
 
     def __init__(self, name: str, *, is_used: bool) -> None:
-        self._name = name
+        self.name = name
         self._number = 0
         self._is_under_way = False
         self._is_to_be_repeated = False
@@ -103,4 +103,4 @@ class ProfileReading:
             return []
         self._number += 1
         self._is_under_way = True
-        return [ReadProfile(self._number, self._name)]
+        return [ReadProfile(self._number, self.name)]

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stui_supervisor.core.effects import ReadProfile
-from stui_supervisor.core.profile_reading import ProfileReading
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
+from stui_supervisor.session.profile_reading import ProfileReading
 
 BROKEN = StoreError("the disk is gone")
 

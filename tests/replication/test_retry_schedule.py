@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from stui_supervisor.peer.asking_again import Denied
+from stui_supervisor.replication.retry_schedule import RetrySchedule
 
 
 def test_nothing_is_due_before_anything_was_denied() -> None:
-    denied = Denied()
+    denied = RetrySchedule()
     assert (denied.next_deadline(), denied.take(1e9)) == (None, False)
 
 
 def test_each_time_it_waits_twice_as_long() -> None:
-    denied, due = Denied(), []
+    denied, due = RetrySchedule(), []
     for _ in range(4):
         denied.again(0.0)
         due.append(denied.next_deadline())
@@ -17,26 +17,26 @@ def test_each_time_it_waits_twice_as_long() -> None:
 
 
 def test_only_the_first_time_on_a_link_is_news() -> None:
-    denied = Denied()
+    denied = RetrySchedule()
     first = [denied.again(0.0), denied.again(0.0)]
     denied.begin()
     assert (first, denied.again(0.0)) == ([True, False], True)
 
 
 def test_it_is_taken_once_when_it_is_due() -> None:
-    denied = Denied()
+    denied = RetrySchedule()
     denied.again(100.0)
     assert [denied.take(159.9), denied.take(160.0), denied.take(161.0)] == [False, True, False]
 
 
 def test_a_new_link_forgets_what_was_due() -> None:
-    denied = Denied()
+    denied = RetrySchedule()
     denied.again(0.0)
     denied.begin()
     assert denied.next_deadline() is None
 
 
 def test_one_error_that_passes_is_no_news_and_it_is_asked_again_soon() -> None:
-    denied = Denied()
+    denied = RetrySchedule()
     found = [(denied.again(0.0, is_passing=True), denied.next_deadline()) for _ in range(3)]
     assert found == [(False, 5.0), (True, 60.0), (False, 120.0)]

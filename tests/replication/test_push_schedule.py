@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from stui_supervisor.config import Settings
-from stui_supervisor.core.sharing import Sharing
+from stui_supervisor.replication.push_schedule import PushSchedule
 
 
 def up(delay_s: float = 1.0) -> Sharing:
     """A link is established, and its backend keeps a session."""
-    sharing = Sharing(Settings(share_delay_s=delay_s))
+    sharing = PushSchedule(Settings(share_delay_s=delay_s))
     sharing.link_up(takes_it=True)
     return sharing
 
@@ -45,7 +45,7 @@ def test_a_backend_that_keeps_no_session_is_owed_nothing() -> None:
 
 
 def test_a_copy_that_cannot_be_merged_is_owed_nothing_until_another_is_found() -> None:
-    sharing = Sharing(Settings())
+    sharing = PushSchedule(Settings())
     sharing.found(is_readable=False)
     sharing.link_up(takes_it=True)
     sharing.changed(10.0)
@@ -56,7 +56,7 @@ def test_a_copy_that_cannot_be_merged_is_owed_nothing_until_another_is_found() -
 
 
 def test_what_changed_before_the_link_is_due_on_it() -> None:
-    sharing = Sharing(Settings())
+    sharing = PushSchedule(Settings())
     sharing.changed(10.0)
     assert sharing.next_deadline() is None
     sharing.link_up(takes_it=True)
