@@ -50,8 +50,9 @@ lint: $(INSTALLED) ## style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-diagrams: $(INSTALLED) ## draw the diagrams again from the table
+diagrams: $(INSTALLED) ## draw the diagrams of the states and the plan of the code again
 	$(PY) -m stui_supervisor diagram --write diagrams
+	$(PY) -m tests.architecture
 
 clean: ## remove what the other commands made
 	rm -rf .venv .venv-lowest .venv-windows build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
