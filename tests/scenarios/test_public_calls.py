@@ -1,4 +1,4 @@
-"""Each public call, in each state, before the start and after the stop: what it does at once."""
+"""Each public call before the start, in a run, and after the stop; ``tests/core`` tries them in each state."""
 
 from __future__ import annotations
 
@@ -38,28 +38,36 @@ CALLS: dict[str, Call] = {
 }
 # The triggers that a call fires before it returns, or what it raises.
 Expected = list[Trigger] | type[SupervisorError]
-
-
-def in_every_state(expected: Expected, **others: Expected) -> dict[str, Expected]:
-    """The same in each state of a running supervisor, but for the others."""
-    return {name: others.get(name, expected) for name in SCENES}
-
-
-REFUSED = {NEW: SupervisorError, STOPPED: SupervisorError}
 TABLE: dict[str, dict[str, Expected]] = {
-    "start": in_every_state([], new=[T.RESTORE], stopped=[T.RESTORE]),
-    "stop": in_every_state([T.STOP], new=[], stopped=[], disconnected=[]),
-    "connect": in_every_state([T.CONNECT], **REFUSED),
-    "disconnect": in_every_state([T.DISCONNECT], **REFUSED, disconnected=[]),
-    "reconnect": in_every_state(
-        [], **REFUSED, disconnected=[T.RESTORE], connected=[T.LINK_LOST], degraded=[T.LINK_LOST]
-    ),
+    NEW: {
+        "start": [T.RESTORE],
+        "stop": [],
+        "connect": SupervisorError,
+        "disconnect": SupervisorError,
+        "reconnect": SupervisorError,
+    },
+    State.RESTORING: {
+        "start": [],
+        "stop": [T.STOP],
+        "connect": [T.CONNECT],
+        "disconnect": [T.DISCONNECT],
+        "reconnect": [],
+    },
+    State.CONNECTED: {
+        "start": [],
+        "stop": [T.STOP],
+        "connect": [T.CONNECT],
+        "disconnect": [T.DISCONNECT],
+        "reconnect": [T.LINK_LOST],
+    },
 }
+TABLE[STOPPED] = TABLE[NEW]
+EACH_TIME = pytest.mark.parametrize("name", [NEW, State.CONNECTED, STOPPED])
 
 
-@pytest.mark.parametrize(("call", "name"), [(call, name) for call in TABLE for name in SCENES])
-async def test_a_call_fires_what_the_table_says_at_once(call: str, name: str, tmp_path: Path) -> None:
-    expected = TABLE[call][name]
+@pytest.mark.parametrize(("name", "call"), [(name, call) for name in TABLE for call in CALLS])
+async def test_a_call_fires_what_the_table_says_at_once(name: str, call: str, tmp_path: Path) -> None:
+    expected = TABLE[name][call]
     async with scene(name, tmp_path) as there:
         before = there.supervisor.state
         stream = there.supervisor.events()
@@ -72,19 +80,7 @@ async def test_a_call_fires_what_the_table_says_at_once(call: str, name: str, tm
             assert [event.trigger for event in queued(stream) if isinstance(event, Transition)] == expected
 
 
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [(call, name) for call in ("stop", "disconnect", "connect") for name in RUNNING],
-)
-async def test_a_call_made_twice_leaves_the_state_as_once_does(call: str, name: str, tmp_path: Path) -> None:
-    async with scene(name, tmp_path) as there:
-        await CALLS[call](there.supervisor)
-        state = there.supervisor.state
-        await CALLS[call](there.supervisor)
-        assert there.supervisor.state is state
-
-
-@pytest.mark.parametrize("name", SCENES)
+@EACH_TIME
 async def test_a_malformed_endpoint_changes_nothing(name: str, tmp_path: Path) -> None:
     async with scene(name, tmp_path) as there:
         stream = there.supervisor.events()
@@ -102,7 +98,7 @@ async def test_reconnect_while_waiting_tries_now(tmp_path: Path) -> None:
         await until(lambda: len(there.peer.links) > tried)  # once the profile was looked at
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [State.CONNECTED, State.DEGRADED, State.RECOVERING])
 async def test_a_request_is_answered_where_there_is_a_link_and_certainly_not_sent_elsewhere(
     name: str, tmp_path: Path
 ) -> None:
@@ -123,10 +119,9 @@ async def test_without_a_wish_for_a_link_a_request_is_refused_at_once(name: str,
             await there.supervisor.request("evaluate", {"code": "3 + 4"})
 
 
-@pytest.mark.parametrize("name", [NEW, State.CONNECTED, State.RECOVERING])
-@pytest.mark.parametrize(
-    ("command", "parameters", "timeout_s"),
-    [
+@EACH_TIME
+async def test_a_request_that_cannot_be_is_refused_whether_it_runs_or_not(name: str, tmp_path: Path) -> None:
+    wrong: list[tuple[str, dict[str, Any], float | None]] = [
         ("", {}, None),
         ("evaluate", {"code": object()}, None),
         ("evaluate", {"code": float("nan")}, None),
@@ -134,18 +129,15 @@ async def test_without_a_wish_for_a_link_a_request_is_refused_at_once(name: str,
         ("evaluate", {}, 0),
         ("evaluate", {}, -1),
         ("evaluate", {}, float("nan")),
-    ],
-)
-async def test_a_request_that_cannot_be_is_refused_whatever_the_state(
-    name: str, command: str, parameters: dict[str, Any], timeout_s: float | None, tmp_path: Path
-) -> None:
+    ]
     async with scene(name, tmp_path) as there:
-        with pytest.raises(ConfigurationError):
-            await there.supervisor.request(command, parameters, timeout=timeout_s)
+        for command, parameters, timeout_s in wrong:
+            with pytest.raises(ConfigurationError):
+                await there.supervisor.request(command, parameters, timeout=timeout_s)
         assert there.supervisor.status().waiting_requests == 0
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [NEW, State.RESTORING, State.DISCONNECTED, State.CONNECTED, STOPPED])
 async def test_saving_returns_once_it_is_on_disk_or_says_why_not(name: str, tmp_path: Path) -> None:
     async with scene(name, tmp_path) as there:
         there.supervisor.context["workspaces"] = [1]
@@ -161,7 +153,7 @@ async def test_saving_returns_once_it_is_on_disk_or_says_why_not(name: str, tmp_
         assert dict(again.context) == {"workspaces": [1]}
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", [NEW, State.DISCONNECTED, State.CONNECTED, STOPPED])
 async def test_waiting_for_a_link_says_what_is(name: str, tmp_path: Path) -> None:
     async with scene(name, tmp_path) as there:
         waiting = there.supervisor.wait_for(State.CONNECTED, timeout=0.02)
@@ -172,7 +164,7 @@ async def test_waiting_for_a_link_says_what_is(name: str, tmp_path: Path) -> Non
             await waiting
 
 
-@pytest.mark.parametrize("name", SCENES)
+@EACH_TIME
 async def test_waiting_for_the_present_state_returns_it(name: str, tmp_path: Path) -> None:
     async with scene(name, tmp_path) as there:
         state = there.supervisor.state
@@ -182,7 +174,7 @@ async def test_waiting_for_the_present_state_returns_it(name: str, tmp_path: Pat
             await there.supervisor.wait_for()
 
 
-@pytest.mark.parametrize("name", SCENES)
+@EACH_TIME
 async def test_the_context_and_the_status_can_always_be_read(name: str, tmp_path: Path) -> None:
     async with scene(name, tmp_path) as there:
         there.supervisor.context["inspector"] = {"open": True}
