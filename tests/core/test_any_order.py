@@ -181,7 +181,7 @@ class AnyOrder(RuleBasedStateMachine):
     def answered_with_junk(self, body: bytes) -> None:
         self.see(self.world.bring(body))
 
-    @precondition(lambda self: self.world.core._exchange.flight)
+    @precondition(lambda self: self.world.core._leaves.exchange.flight)
     @rule()
     def not_taken(self) -> None:
         self.tell(inputs.NotTaken(self.world.core.link, self.world.last_send.token))

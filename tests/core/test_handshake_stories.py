@@ -345,7 +345,7 @@ def test_a_reply_that_comes_twice_while_the_session_changes_is_not_taken_for_a_h
         assert world.answer({"image_id": "another"}) == []
         world.sample = PathSample(0.1, 0.1, received, 0, has_outstanding=False)
         world.wait_for_deadline()
-    path = world.core._attempt.path
+    path = world.core._leaves.attempt.connection.path
     assert path is not None
     assert path.heartbeats is Heartbeats.ASSUMED
 

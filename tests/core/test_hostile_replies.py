@@ -35,10 +35,10 @@ from stui_supervisor.config import (
     Settings,
 )
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, Finish, Save, SaveSnapshot, Subscribe
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Notification, Problem, SessionSwitched, Transition
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State
 from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.peer.identity import identity_of
@@ -120,10 +120,12 @@ class HostileBackend(RuleBasedStateMachine):
 
     # The transport
 
-    @precondition(lambda self: self.world.core._attempt.phase in (Phase.WAITING, Phase.CREDENTIAL, Phase.OPENING))
+    @precondition(
+        lambda self: self.world.core._leaves.attempt.phase in (Phase.WAITING, Phase.CREDENTIAL, Phase.OPENING)
+    )
     @rule()
     def opened(self) -> None:
-        if self.world.core._attempt.phase is Phase.WAITING:
+        if self.world.core._leaves.attempt.phase is Phase.WAITING:
             self.see(self.world.wait_for_deadline())
         self.see(self.world.credential())
         self.see(self.world.opened())
@@ -135,12 +137,12 @@ class HostileBackend(RuleBasedStateMachine):
 
     # The backend
 
-    @precondition(lambda self: self.world.core._exchange.flight)
+    @precondition(lambda self: self.world.core._leaves.exchange.flight)
     @rule(error_type=ANSWERS, changes=CHANGES)
     def answers(self, error_type: str | None, changes: Sequence[Change]) -> None:
         self.see(self.world.bring(changed(real_reply(self.world.asked(), error_type), changes)))
 
-    @precondition(lambda self: self.world.core._exchange.flight)
+    @precondition(lambda self: self.world.core._leaves.exchange.flight)
     @rule(steps=st.integers(1, 6))
     def answers_well(self, steps: int) -> None:
         for _ in range(steps):

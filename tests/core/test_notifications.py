@@ -171,7 +171,7 @@ def test_notifications_that_go_while_the_image_is_busy_are_named_when_it_answers
 
 def test_a_change_of_the_network_has_the_publisher_tried_at_once() -> None:
     world = deaf()
-    number = world.core._listening._number
+    number = world.core._leaves.subscription._number
     world.tell(inputs.SubscriptionLost(number, REFUSED))
     assert [one.number for one in only(Subscribe, world.tell(inputs.NetworkChanged()))] == [number + 1]
 

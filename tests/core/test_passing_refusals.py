@@ -185,9 +185,9 @@ def test_one_that_is_not_taken_again_and_again_is_told_once() -> None:
     effects: list[Effect] = []
     for _ in range(PUSHES_UNTOLD + 2):
         effects += world.refuse("Timeout")
-        while world.asked().command != "update_session_state" or world.core._exchange.flight is None:
+        while world.asked().command != "update_session_state" or world.core._leaves.exchange.flight is None:
             effects += world.wait_for_deadline()
-            if world.asked().command == "ping" and world.core._exchange.flight is not None:
+            if world.asked().command == "ping" and world.core._leaves.exchange.flight is not None:
                 world.answer({"image_id": "one"})
     assert codes(effects) == ["push_failed"]
     assert set(commands(effects)) == {"update_session_state", "ping"}

@@ -79,7 +79,7 @@ def test_in_the_answer_to_a_first_ping(place: str, quoted: str) -> None:
     world = started()
     world.opened()
     effects = REFUSALS[place](world, quoted)
-    while world.core._attempt.phase.name == "HANDSHAKE" and world.asked().command != "ping":
+    while world.core._leaves.attempt.phase.name == "HANDSHAKE" and world.asked().command != "ping":
         effects += world.answer({"session_id": "made"} if world.asked().command == "create_session" else {})
     assert is_clean(shown(world, everything(world, effects)), quoted)
 
@@ -118,7 +118,7 @@ def test_an_image_named_by_the_token_is_known_again_and_told_from_another(quoted
         world.opened()
         world.answer({"image_id": name})
         if number == 2:
-            assert world.core._attempt.phase.name == "SWITCHING"
+            assert world.core._leaves.attempt.phase.name == "SWITCHING"
             return
         world.shake_hands(name)
         assert world.core.status(world.now).backend_verdict is BackendVerdict.RESUMED
@@ -206,8 +206,8 @@ def test_a_token_that_the_user_gives_with_a_request_is_masked_in_its_error() -> 
 def test_in_a_later_ping(quoted: str) -> None:
     world = linked()
     effects = world.wait(10.0)
-    assert world.core._exchange.flight is not None
-    assert world.core._exchange.flight.purpose is Purpose.PING
+    assert world.core._leaves.exchange.flight is not None
+    assert world.core._leaves.exchange.flight.purpose is Purpose.PING
     effects += world.answer({"image_id": quoted, "server": quoted})
     assert is_clean(shown(world, everything(world, effects)), quoted)
 

@@ -377,7 +377,7 @@ def changed_late() -> World:
     wait_quietly(world, SESSION_OLD_S - 0.5)
     world.context["work"] = "new"
     assert wait_quietly(world, 1.0) == ["restore_session"]
-    assert world.asked().parameters == {"session_id": "made", "client_id": world.core._session.record.client_id}
+    assert world.asked().parameters == {"session_id": "made", "client_id": world.core._leaves.session.record.client_id}
     return world
 
 
@@ -393,12 +393,12 @@ def test_a_session_that_is_another_clients_by_now_is_not_pushed_to(answer: dict[
     assert commands(world.answer({"session_id": "second"})) == ["update_session_state"]
     assert pushed(world) == {"session": "second", "work": "new"}
     assert codes(world.answer()) == []
-    assert world.core._session.record.backend_session == "second"
+    assert world.core._leaves.session.record.backend_session == "second"
 
 
 def test_one_that_is_ours_still_is_pushed_to_and_not_asked_for_again_soon() -> None:
     world = changed_late()
-    ours = {"stui_supervisor": {"client": world.core._session.record.client_id}, "work": "foreign"}
+    ours = {"stui_supervisor": {"client": world.core._leaves.session.record.client_id}, "work": "foreign"}
     assert commands(world.answer({"session_state": ours})) == ["update_session_state"]
     assert pushed(world) == {"session": "made", "work": "new"}
     world.answer()

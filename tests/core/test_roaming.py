@@ -9,11 +9,11 @@ import pytest
 
 from stui_supervisor.adapters.journal.lines import Digest, LineName
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import AttemptScheduled, Beside, MachineWoke, NetworkMoved
 from stui_supervisor.health.sample import PathSample
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import DegradedReason, State
 from tests.support.core.places import PLACES, at
 from tests.support.core.world import FAR, REFUSED, World, endings, moves, only, stored, told
@@ -27,7 +27,7 @@ EITHER = pytest.mark.parametrize("event", [WOKE, CHANGED], ids=["woke", "changed
 
 def pings(world: World, effects: Sequence[Effect]) -> int:
     """How often the image is asked whether it answers."""
-    return len(only(Send, effects)) if world.core._attempt.phase is Phase.UP else 0
+    return len(only(Send, effects)) if world.core._leaves.attempt.phase is Phase.UP else 0
 
 
 def away(world: World, seconds: float) -> list[Effect]:
@@ -35,7 +35,7 @@ def away(world: World, seconds: float) -> list[Effect]:
     effects: list[Effect] = []
     end = world.now.monotonic_s + seconds
     while world.now.monotonic_s < end:
-        effects += world.lost(REFUSED) if world.core._attempt.has_link else world.wait_for_deadline()
+        effects += world.lost(REFUSED) if world.core._leaves.attempt.has_link else world.wait_for_deadline()
     return effects
 
 
@@ -63,7 +63,7 @@ def long_away() -> World:
     world.start(FAR)
     world.loaded(stored())
     away(world, 120.0)
-    while world.core._attempt.phase is not Phase.WAITING:
+    while world.core._leaves.attempt.phase is not Phase.WAITING:
         world.lost(REFUSED)
     return world
 
@@ -116,7 +116,7 @@ def test_a_healthy_link_stays_connected_through_any_number_of_both() -> None:
     world = at("connected")
     for number in range(500):
         effects = world.tell(CHANGED if number % 3 else WOKE)
-        if world.core._exchange.flight is not None:
+        if world.core._leaves.exchange.flight is not None:
             effects += world.answer({"image_id": "one"})
         effects += world.wait(0.7)
         assert moves(effects) == []
@@ -129,7 +129,7 @@ def test_a_storm_of_changes_leads_to_one_probe_a_second() -> None:
     for _ in range(1_000):
         effects = [*world.tell(CHANGED), *world.wait(0.01)]
         probes += pings(world, effects)
-        if world.core._exchange.flight is not None:
+        if world.core._leaves.exchange.flight is not None:
             world.answer({"image_id": "one"})
     assert 9 <= probes <= 11
     assert pings(world, world.wait(1.0)) == 1  # the last change is not forgotten
@@ -171,7 +171,7 @@ def test_a_network_that_changes_all_the_time_does_not_make_a_storm_of_attempts()
     for _ in range(1_000):
         effects = [*world.tell(CHANGED), *world.wait(0.01)]
         attempts += len(only(OpenLink, effects))
-        if world.core._attempt.has_link:
+        if world.core._leaves.attempt.has_link:
             world.lost(REFUSED)
     assert 10 <= attempts <= 40
 
@@ -214,9 +214,9 @@ def test_what_had_opened_is_begun_anew_after_a_sleep_only(state: str, phase: str
 @pytest.mark.parametrize("state", ["connecting", "recovering"])
 def test_a_credential_that_is_being_read_is_waited_for(state: str, event: Input) -> None:
     world = at(f"{state}, credential")
-    link, until = world.core.link, world.core._attempt.until
+    link, until = world.core.link, world.core._leaves.attempt.until
     assert only(ReadCredential, world.tell(event)) == []
-    assert (world.core.link, world.core._attempt.until) == (link, until)
+    assert (world.core.link, world.core._leaves.attempt.until) == (link, until)
 
 
 @EITHER

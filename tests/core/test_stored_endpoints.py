@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor.core import inputs
-from stui_supervisor.core.core import NO_ENDPOINT
 from stui_supervisor.core.effects import Load, NoteLink, OpenLink, ReadCredential, Send
+from stui_supervisor.core.restore import NO_ENDPOINT
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.events import Problem, Transition

@@ -27,7 +27,7 @@ ONE = {"image_id": "one"}
 def asks(world: World, seconds: float = 1.0, answer: dict[str, Any] | None = None) -> list[str]:
     """A user asks once a second and is answered after a while; what is said on the link meanwhile."""
     said = commands(world.submit("evaluate", code="1"))
-    while world.core._exchange.flight is not None:
+    while world.core._leaves.exchange.flight is not None:
         said += commands(world.answer((answer or ONE) if world.asked().command == "ping" else {"result": "1"}))
     return [*said, *commands(world.wait(seconds))]
 
@@ -251,9 +251,13 @@ def test_a_session_that_was_denied_is_not_asked_for_again_from_another_image() -
     world.answer(ONE)
     world.refuse("SessionError", "5 sessions already")
     effects: list[Effect] = []
-    while not effects or "ping" not in commands(effects) or not world.core._attempt.look.is_before_session:
+    while (
+        not effects
+        or "ping" not in commands(effects)
+        or not world.core._leaves.attempt.connection.look.is_before_session
+    ):
         effects = world.wait_for_deadline()
-        if "ping" in commands(effects) and not world.core._attempt.look.is_before_session:
+        if "ping" in commands(effects) and not world.core._leaves.attempt.connection.look.is_before_session:
             world.answer(ONE)
     assert commands(world.answer({"image_id": "two"})) == []
 

@@ -104,7 +104,7 @@ def test_a_copy_that_comes_after_more_than_ten_seconds_is_taken_once_it_is_known
     world.answer({"image_id": image})
     assert ("theirs" in world.context) is (image == "one")
     assert world.state is State.RECOVERING
-    assert (world.core._exchange.flight is not None) is (image == "one")
+    assert (world.core._leaves.exchange.flight is not None) is (image == "one")
 
 
 # From one run to the next, and from one endpoint to another

@@ -13,7 +13,6 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.context.image_copy import encode_state_data
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.effects import (
     Announce,
@@ -37,6 +36,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
 from stui_supervisor.profile import Profile
@@ -252,7 +252,7 @@ class World:
     def bring(self, body: bytes) -> list[Effect]:
         """The link brings these bytes as the reply to the message that was sent last; much work takes several turns."""
         effects = self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
-        while self.core._parts.are_left:
+        while self.core._leaves.parts.are_left:
             effects += self.tell(inputs.TimePassed())
         return effects
 
@@ -262,7 +262,7 @@ class World:
         """Answer as a healthy backend does until the link is up, or until the store is asked for another session."""
         told = {"image_id": image_id, "notifications": publishes}
         effects: list[Effect] = []
-        while self.core._attempt.phase is Phase.HANDSHAKE:
+        while self.core._leaves.attempt.phase is Phase.HANDSHAKE:
             match self.asked().command:
                 case "ping":
                     effects += self.answer({name: value for name, value in told.items() if value is not None})
