@@ -9,14 +9,13 @@ from stui_supervisor.config import LAST_PUSH_S
 from stui_supervisor.core.conversation import Conversation
 from stui_supervisor.core.dialer import Dialer
 from stui_supervisor.core.inputs import Cancel, Connect, Disconnect, Reconnect, SaveContext, Start, Stop, Submit
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.link_end import LinkEnd
 from stui_supervisor.core.notifications import Notifications
 from stui_supervisor.core.profile_in_use import ProfileInUse
 from stui_supervisor.core.replication import Replication
 from stui_supervisor.core.report import Report
 from stui_supervisor.core.restore import Restore
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 

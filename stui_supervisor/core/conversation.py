@@ -6,14 +6,12 @@ from typing import Final
 
 from stui_supervisor.core.dialer import Dialer
 from stui_supervisor.core.health import BUSY, Health
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.notifications import Notifications
 from stui_supervisor.core.profile_in_use import ProfileInUse
-from stui_supervisor.core.questions import Questions
 from stui_supervisor.core.replication import Replication
 from stui_supervisor.core.report import Report
+from stui_supervisor.core.shared import Leaves, Questions, Turn
 from stui_supervisor.core.succession import ANOTHER_IMAGE, Succession
-from stui_supervisor.core.turn import Turn
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.link.handshake import (
     Ask,

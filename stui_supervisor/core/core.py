@@ -34,17 +34,15 @@ from stui_supervisor.core.disturbances import Disturbances
 from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.health import Health
 from stui_supervisor.core.inputs import Input
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.link_end import LinkEnd
 from stui_supervisor.core.notifications import Notifications
 from stui_supervisor.core.profile_in_use import ProfileInUse
-from stui_supervisor.core.questions import Questions
 from stui_supervisor.core.replication import Replication
 from stui_supervisor.core.report import Report
 from stui_supervisor.core.restore import Restore
 from stui_supervisor.core.saves import Saves
+from stui_supervisor.core.shared import Leaves, Questions, Turn
 from stui_supervisor.core.succession import Succession
-from stui_supervisor.core.turn import Turn
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import JournalOnly, MachineWoke, NetworkMoved, Status
 from stui_supervisor.link.backoff import Backoff

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.notifications import Notifications
 from stui_supervisor.core.replication import Replication
+from stui_supervisor.core.shared import Leaves
 
 
 class Deadlines:

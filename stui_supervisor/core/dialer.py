@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from stui_supervisor.config import LINK_GRACE_S, LOOK_LONG_WAIT_S, LOOKOUT_RENEWED_S, Settings
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.link_end import LinkEnd
 from stui_supervisor.core.profile_in_use import ProfileInUse
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.endpoint import Endpoint, usable
 from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import AttemptScheduled

@@ -6,9 +6,8 @@ from typing import Final
 
 from stui_supervisor.core.dialer import Dialer
 from stui_supervisor.core.health import Health
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.notifications import Notifications
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.events import JournalOnly
 from stui_supervisor.link.roaming import Remedy
 

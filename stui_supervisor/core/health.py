@@ -6,11 +6,9 @@ from typing import Final
 
 from stui_supervisor.config import Settings
 from stui_supervisor.core.dialer import Dialer
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.link_end import LinkEnd
-from stui_supervisor.core.questions import Questions
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Questions, Turn
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.messages import Greeted, Knock, LookAtPath, PathSeen

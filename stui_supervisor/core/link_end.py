@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.link.messages import CloseLink

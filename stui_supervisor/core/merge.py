@@ -10,9 +10,8 @@ from stui_supervisor.context.image_copy import ImageCopy, bytes_beyond, reading_
 from stui_supervisor.context.parts import Portion, Steps
 from stui_supervisor.context.section import Section, equal
 from stui_supervisor.core.effects import Effect, SaveSnapshot
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.replication.push_schedule import PushSchedule
 from stui_supervisor.security.masks import without

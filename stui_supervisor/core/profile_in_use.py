@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from stui_supervisor.config import Settings
 from stui_supervisor.core.attempt import Settled
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.endpoint import Endpoint, are_same
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.link.messages import CredentialRead, ReadCredential

@@ -10,11 +10,9 @@ from stui_supervisor.config import LISTED_BYTES, SESSION_OLD_S, Settings
 from stui_supervisor.context.image_copy import StateData
 from stui_supervisor.context.parts import Portion, Steps
 from stui_supervisor.core.dialer import Dialer
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.merge import Merge
-from stui_supervisor.core.questions import Questions
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Questions, Turn
 from stui_supervisor.link.handshake import Established, is_refusal, refused, words_of
 from stui_supervisor.peer.backend_session import (
     BackendSession,

@@ -7,9 +7,7 @@ from math import inf
 from typing import Any, Final
 
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH
-from stui_supervisor.core.leaves import Leaves
-from stui_supervisor.core.problems import Present, lasting
-from stui_supervisor.core.turn import BEFORE_ALL, Turn
+from stui_supervisor.core.shared import BEFORE_ALL, Leaves, Turn
 from stui_supervisor.errors import ConnectionRejected, StoreError
 from stui_supervisor.events import Problem, Status, Transition
 from stui_supervisor.failures import FailureKind
@@ -18,7 +16,8 @@ from stui_supervisor.machine.link_state import LinkState
 from stui_supervisor.machine.states import BackendVerdict, State, Trigger, Work
 from stui_supervisor.moment import Moment
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.summary import summary_of
+from stui_supervisor.status.present import Present, lasting
+from stui_supervisor.status.summary import summary_of
 
 STORE_HINT: Final = "the work goes on in memory and is saved once the disk takes it again"
 

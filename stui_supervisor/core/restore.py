@@ -9,12 +9,11 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context.parts import Parts
 from stui_supervisor.core.conversation import Conversation
 from stui_supervisor.core.dialer import Dialer
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.link_end import LinkEnd
 from stui_supervisor.core.profile_in_use import ProfileInUse
 from stui_supervisor.core.replication import Replication
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.endpoint import Endpoint, RelativePath, relative_among, usable
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.events import SessionSwitched
@@ -23,7 +22,7 @@ from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.messages import Loaded, LoadFailed, ProfileFailed, ProfileRead, Release
 from stui_supervisor.session.records import Claimed, found_in
-from stui_supervisor.summary import ENDED_HINT, end_without_stopping
+from stui_supervisor.status.summary import ENDED_HINT, end_without_stopping
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
 LOST: Final = "another process has the earlier session; the work goes on in a new one"

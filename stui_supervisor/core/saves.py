@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from stui_supervisor.config import STORE_SILENT_S
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.replication import Replication
 from stui_supervisor.core.report import STORE_HINT, Report
 from stui_supervisor.core.restore import Restore
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.events import ContextSaved
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.problems import ProblemCode

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from stui_supervisor.config import Settings
-from stui_supervisor.core.leaves import Leaves
 from stui_supervisor.core.report import Report
-from stui_supervisor.core.turn import Turn
+from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.link.handshake import Established, Handshake
 from stui_supervisor.link.phase import Phase

@@ -27,7 +27,7 @@ from stui_supervisor.peer.process import Process
 from stui_supervisor.session.messages import Load, Release, Save, SaveEnded, SaveSnapshot, SessionEffect
 from stui_supervisor.session.records import Claimed, Known, SessionLost, SessionRecord, held, named
 from stui_supervisor.session.save_schedule import Saver
-from stui_supervisor.summary import has_stopped
+from stui_supervisor.status.summary import has_stopped
 from stui_supervisor.wire.dialects import Dialect
 
 _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialect in Dialect}

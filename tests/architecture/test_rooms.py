@@ -35,16 +35,16 @@ VOCABULARY: Final[dict[str, set[str]]] = {
     "printable": set(),
     "problems": set(),
     "profile": set(),
-    "summary": {"machine"},
 }
 # What each pure room may import beside the vocabulary.
 PURE: Final[dict[str, set[str]]] = {
     "machine": set(),
     "wire": set(),
     "context": set(),
+    "status": {"machine"},
     "security": {"context", "wire"},
     "peer": {"context", "security", "wire"},
-    "session": {"context", "machine", "peer", "wire"},
+    "session": {"context", "machine", "peer", "status", "wire"},
     "requests": {"machine", "peer", "security", "wire"},
     "replication": set(),
     "health": {"machine", "requests"},
@@ -52,12 +52,12 @@ PURE: Final[dict[str, set[str]]] = {
     "notifications": {"link", "security", "wire"},
     "core": {
         *("context", "health", "link", "machine", "notifications", "peer", "replication", "requests", "security"),
-        *("session", "wire"),
+        *("session", "status", "wire"),
     },
 }
 ADAPTERS: Final[dict[str, set[str]]] = {
     "adapters": set(),
-    "adapters.files": {"peer", "session"},
+    "adapters.files": {"peer", "session", "status"},
     "adapters.host": set(),
     "adapters.journal": {"adapters.files", "adapters.host", "machine", "security", "session"},
     "adapters.keyring": {"security"},

@@ -23,7 +23,7 @@ from stui_supervisor.adapters.files.private_files import (
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import StoreNotice
-from stui_supervisor.summary import at_time
+from stui_supervisor.status.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
 NOTHING_USABLE: Final = "nothing of its work can be used"

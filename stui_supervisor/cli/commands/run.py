@@ -18,7 +18,7 @@ from stui_supervisor.errors import ConfigurationError, ConnectionRejected
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.printable import printable
-from stui_supervisor.summary import next_attempt
+from stui_supervisor.status.summary import next_attempt
 from stui_supervisor.supervisor import Supervisor
 
 

@@ -13,12 +13,12 @@ from stui_supervisor.cli.commands.stored_state import stored_sessions, way_to_ru
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import way_out
 from stui_supervisor.cli.console.terminal import STATE_COLOURS, Colour, GlobalOptions, Terminal
-from stui_supervisor.core.problems import OF_RUN, lasts
 from stui_supervisor.events import PresentProblem, Status
 from stui_supervisor.failures import FAILURES, kind_named
 from stui_supervisor.machine.states import State
 from stui_supervisor.printable import printable
-from stui_supervisor.summary import end_without_stopping, moment, summary_of
+from stui_supervisor.status.present import OF_RUN, lasts
+from stui_supervisor.status.summary import end_without_stopping, moment, summary_of
 
 _UP = (State.CONNECTED, State.DEGRADED)
 

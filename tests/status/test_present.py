@@ -8,13 +8,13 @@ import pytest
 
 from stui_supervisor.context.section import Section
 from stui_supervisor.core import inputs
-from stui_supervisor.core.problems import Present, lasting
 from stui_supervisor.errors import StoreError
 from stui_supervisor.events import PresentProblem
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.machine.states import DegradedReason, State, Work
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.status.present import Present, lasting
 from tests.support.core.places import at
 from tests.support.core.world import HERE, REFUSED, World, section, stored
 

@@ -11,7 +11,7 @@ import pytest
 from stui_supervisor.events import Status
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine.states import DegradedReason, State, Trigger
-from stui_supervisor.summary import end_without_stopping, has_stopped, summary_of
+from stui_supervisor.status.summary import end_without_stopping, has_stopped, summary_of
 
 AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
 HERE = "tcp://127.0.0.1:5555"
