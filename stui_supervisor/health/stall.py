@@ -12,7 +12,7 @@ class StallGuard:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._grace_s = settings.heartbeat_interval_s + settings.path_look_s
+        self._settings = settings
         self.judged_from = 0.0
         self.expired_from = 0.0
 
@@ -22,7 +22,7 @@ class StallGuard:
             return False
         before = self.judged_from
         self.expired_from = now + EXPIRY_GRACE_S
-        self.judged_from = now + self._grace_s
+        self.judged_from = now + self._settings.heartbeat_interval_s + self._settings.path_look_s
         return self.judged_from > before
 
     def link_ended(self) -> None:
