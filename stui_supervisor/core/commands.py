@@ -146,16 +146,11 @@ class Lifetime:
         self._leaves = leaves
         self.leaves_by = inf
 
-    @property
-    def is_running(self) -> bool:
-        """True from a start until a stop has taken effect."""
-        return self._restore.is_running
-
     def start(self, event: Start) -> None:
         """The program starts."""
         if self._report.state is not State.DISCONNECTED:
             return
-        if not self.is_running:
+        if not self._restore.is_running:
             self._notifications.begin_run()
         self._restore.begin_run()
         self._commands.forget_trouble()
@@ -177,7 +172,7 @@ class Lifetime:
 
     def end_if_pushed(self) -> None:
         """After each input while a stop waits: end when the image has everything, or it has lasted too long."""
-        if self.leaves_by < inf and (self._turn.now.monotonic_s >= self.leaves_by or not self._replication.last_push()):
+        if self._turn.now.monotonic_s >= self.leaves_by or not self._replication.last_push():
             self._end()
 
     def _end(self) -> None:

@@ -57,7 +57,6 @@ from stui_supervisor.peer.process import Lineage, Who
 from stui_supervisor.requests.exchange import Exchange
 from stui_supervisor.session.profile_reading import ProfileReading
 from stui_supervisor.session.session import Session
-from stui_supervisor.wire.dialects import Dialect
 
 LOGIN: Final = "stui-supervisor login"
 
@@ -207,10 +206,11 @@ class Core:
     def handle(self, event: Input, now: Moment) -> list[Effect]:
         """Take in one input; returns what to do, in order."""
         turn, session = self._turn, self._leaves.session
-        turn.begin(now)
+        turn.now, turn.effects = now, []
         self._routes[type(event)](event)
-        self._lifetime.end_if_pushed()
-        if not self.is_running:
+        if self._lifetime.leaves_by < inf:
+            self._lifetime.end_if_pushed()
+        if not self._restore.is_running:
             turn.effects += session.save_after_end()
         elif not self._leaves.parts.are_left:  # what gave way is kept with what took its place
             turn.effects += session.save_if_due(now.monotonic_s)
@@ -225,7 +225,8 @@ class Core:
     def _next_deadline(self) -> float:
         parts = self._leaves.parts
         part = parts.since if parts.are_left else self._restore.next_part
-        return self._deadlines.next(is_running=self.is_running, leaves_by=self._lifetime.leaves_by, next_part=part)
+        is_running = self._restore.is_running
+        return self._deadlines.next(is_running=is_running, leaves_by=self._lifetime.leaves_by, next_part=part)
 
     def runs_in(self, pid: int) -> None:
         """The process is another one than that in which this was made."""
@@ -239,7 +240,7 @@ class Core:
     @property
     def is_running(self) -> bool:
         """True from a start until a stop has taken effect."""
-        return self._lifetime.is_running
+        return self._restore.is_running
 
     @property
     def has_unsaved_work(self) -> bool:
@@ -284,14 +285,6 @@ class Core:
     def session(self) -> Session:
         """The session in use; to be looked at only."""
         return self._leaves.session
-
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect in which a request is best encoded now."""
-        attempt = self._leaves.attempt
-        if attempt.is_up:
-            return attempt.connection.dialect
-        return self._leaves.session.dialect(self._report.endpoint) or Dialect.COMMAND
 
     # What concerns several parts
 

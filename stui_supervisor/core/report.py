@@ -99,7 +99,8 @@ class Report:
 
     def settle(self) -> None:
         """At the end of a turn: what the disk and the profile have mended by now is over."""
-        self._present.settle(**self._mended())
+        if not self._present.is_empty:
+            self._present.settle(**self._mended())
 
     def note_status(self) -> None:
         """Keep what a person is told of the link, for when this process is gone."""

@@ -39,11 +39,6 @@ class Turn:
         self.now = Moment(0.0, BEFORE_ALL)
         self.effects: list[Effect] = []
 
-    def begin(self, now: Moment) -> None:
-        """The next input has come."""
-        self.now = now
-        self.effects = []
-
     def announce(self, event: Event) -> None:
         """Tell the user, and the journal, of this."""
         self.effects.append(Announce(event))

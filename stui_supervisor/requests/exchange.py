@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from stui_supervisor.config import COPY_MAX_VALUES, REPLY_MAX_VALUES, Settings
@@ -12,16 +11,14 @@ from stui_supervisor.machine.states import Outcome
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.requests import guarantees as promises
+from stui_supervisor.requests import guarantees
 from stui_supervisor.requests.backend_clock import ImageClock
 from stui_supervisor.requests.messages import Finish, RequestEffect, Send
 from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
 from stui_supervisor.security.masks import Masks
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.wire.capabilities import with_parameters
-from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN, naming_of_command
-from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
-from stui_supervisor.wire.service import decode_request
+from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN
+from stui_supervisor.wire.dialects import Dialect, Members, Operation, Reply, compose, decode, encode, json_of
 from stui_supervisor.wire.strict_json import MalformedMessage
 
 _TOKEN_BYTES = 8
@@ -103,10 +100,8 @@ class Exchange:
 
     def push(self, link: int, token: bytes, dialect: Dialect, session: SessionId, state: bytes, now: Moment) -> Send:
         """Send the work context, JSON already, to a backend session, in the place that was kept for it."""
-        name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
-        operation = Operation(_PUSH, {"session_id": session})
-        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
-        body = with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state))
+        members = {"session_id": json_of(session), "state_data": state}
+        body = compose(dialect, _PUSH, members, message_id=token.hex(), at=now.utc)
         self._outbox.begins(token, now.monotonic_s, size=len(body))
         return Send(link, token, body)
 
@@ -117,11 +112,14 @@ class Exchange:
             return []
         self._use(link)
         try:
-            if request.dialect is not dialect:
-                request.body = _translated(request, dialect, now)
-                request.dialect = dialect
-            body = self._with_token(request, promises.body_for(request, self._capabilities, self._clock, now))
-        except (ConfigurationError, MalformedMessage) as error:
+            added = {
+                **guarantees.members_for(request, self._capabilities, self._clock, now),
+                **self._token_for(request),
+            }
+            body = compose(
+                dialect, request.command, request.members, message_id=request.message_id, at=now.utc, added=added
+            )
+        except ConfigurationError as error:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]
         token = self._next_token()
@@ -194,24 +192,24 @@ class Exchange:
             return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
         if reply.ok:
             return _over(request, Outcome.REPLIED, reply, None, now)
-        kept = promises.refusal(request, reply, self._capabilities)
+        kept = guarantees.refusal(request, reply, self._capabilities)
         if kept is not None:
-            is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
+            is_too_early = guarantees.is_too_early(request, reply, self._capabilities, now.monotonic_s)
             problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
             return [*_end(Ended(request, kept), now), *problem]
         refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
 
-    def _with_token(self, request: Request, body: bytes) -> bytes:
+    def _token_for(self, request: Request) -> Members:
         """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
-        command, given = request.operation.command, request.operation.parameters
-        if isinstance(own := given.get(TOKEN_PARAMETER), str):
-            self.masks.add(Secret(own))
-            self.masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
-        if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
-            return body
-        member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'
-        return with_parameters(body, request.dialect, member.encode())
+        if TOKEN_PARAMETER in request.members:
+            if isinstance(own := request.parameters[TOKEN_PARAMETER], str):
+                self.masks.add(Secret(own))
+                self.masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
+            return {}
+        if self._secret is None or request.command not in WITH_TOKEN:
+            return {}
+        return {TOKEN_PARAMETER: json_of(self._secret.reveal())}
 
     def _use(self, link: int) -> None:
         """Something goes out on this link; who answers on another one may have another clock."""
@@ -221,12 +219,6 @@ class Exchange:
     def _next_token(self) -> bytes:
         self._tokens += 1
         return self._tokens.to_bytes(_TOKEN_BYTES, "big")
-
-
-def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
-    """The request in another dialect, from its own bytes: the caller may have changed the parameters since."""
-    parameters = decode_request(request.body).parameters
-    return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
 
 
 def _clocks_differ(now: Moment) -> list[RequestEffect]:
@@ -244,7 +236,7 @@ def _over(
     request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
 ) -> list[RequestEffect]:
     duration_ms = (now.monotonic_s - request.submitted_at) * 1000
-    command, request_id = request.operation.command, request.message_id
+    command, request_id = request.command, request.message_id
     event = RequestFinished(
         at=now.utc, command=command, outcome=outcome, duration_ms=duration_ms, request_id=request_id
     )

@@ -36,6 +36,11 @@ class Present:
     def __init__(self) -> None:
         self._noted: dict[tuple[ProblemCode, str], PresentProblem] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """True when no problem was told that lasts."""
+        return not self._noted
+
     def begin_run(self) -> None:
         """What an earlier run was told is of no concern any more."""
         self._noted.clear()

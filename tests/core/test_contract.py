@@ -338,14 +338,6 @@ def test_the_status_of_a_wait_says_when_the_next_attempt_begins() -> None:
     assert (before.attempt, after.attempt, after.next_attempt_in_s) == (2, 2, 0.0)
 
 
-def test_a_request_is_best_encoded_in_the_dialect_that_the_backend_is_known_to_speak() -> None:
-    world = World()
-    before = world.core.dialect
-    world.start()
-    world.loaded(stored(endpoint=str(HERE), dialect="envelope"))
-    assert (before, world.core.dialect) == (Dialect.COMMAND, Dialect.ENVELOPE)
-
-
 def test_a_dialect_that_this_version_does_not_know_is_found_again() -> None:
     world = World()
     world.start()

@@ -106,7 +106,7 @@ def test_a_busy_image_keeps_its_link_during_the_handshake_however_long_it_takes(
     assert world.core.status(world.now).last_error == "the image does not answer; it may be computing"
     world.last_send = first
     assert triggers(world.shake_hands("one")) == [Trigger.ESTABLISHED]
-    assert world.core.dialect is Dialect.COMMAND
+    assert world.record.dialect == Dialect.COMMAND
     assert world.core.status(world.now).last_error is None
 
 
@@ -117,7 +117,7 @@ def test_a_silent_backend_is_asked_once_in_the_other_dialect() -> None:
     assert len(only(Send, effects)) == 1
     assert (world.asked().dialect, world.asked().command) == (Dialect.ENVELOPE, "ping")
     assert triggers(world.shake_hands("one")) == [Trigger.ESTABLISHED]
-    assert world.core.dialect is Dialect.ENVELOPE
+    assert world.record.dialect == Dialect.ENVELOPE
 
 
 def test_the_dialect_of_an_endpoint_is_remembered() -> None:

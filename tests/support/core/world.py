@@ -40,12 +40,11 @@ from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
 from stui_supervisor.profile import Profile
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request_queue import Request, new_request
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.testing import MemoryStore
-from stui_supervisor.wire.commands import is_repeatable
-from stui_supervisor.wire.dialects import Dialect, Operation, encode
+from stui_supervisor.wire.dialects import Operation
 from stui_supervisor.wire.service import Request as Received
 from stui_supervisor.wire.service import decode_request, encode_error, encode_result
 
@@ -401,20 +400,10 @@ def request(
     now: Moment = BEGIN,
     timeout: float | None = None,
     repeatable: bool | None = None,
-    dialect: Dialect = Dialect.COMMAND,
 ) -> Request:
     """A request as the driver makes it."""
     operation = Operation(command, parameters or {})
-    return Request(
-        number=number,
-        message_id=f"me-{number}",
-        operation=operation,
-        dialect=dialect,
-        body=encode(dialect, operation, message_id=f"me-{number}", at=now.utc),
-        repeatable=is_repeatable(command) if repeatable is None else repeatable,
-        submitted_at=now.monotonic_s,
-        deadline=None if timeout is None else now.monotonic_s + timeout,
-    )
+    return new_request(number, f"me-{number}", operation, timeout, repeatable=repeatable, now=now)
 
 
 def endings(effects: Sequence[Effect]) -> list[tuple[int, str]]:
