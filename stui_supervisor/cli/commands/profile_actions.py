@@ -14,7 +14,7 @@ from stui_supervisor.cli.commands.stored_state import profile_file
 from stui_supervisor.cli.console.consent import is_agreed
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
-from stui_supervisor.cli.console.terminal import Colour, Terminal
+from stui_supervisor.cli.console.terminal import Terminal, shown
 from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
@@ -248,16 +248,4 @@ def _print_values(profile: Profile, terminal: Terminal) -> None:
     width = max(map(len, values))
     for name, value in values.items():
         if value or isinstance(value, bool):
-            terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {printable(_shown(value))}")
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return ", ".join(value)
-        case dict():
-            return ", ".join(f"{key}={one}" for key, one in value.items())
-        case _:
-            return str(value)
+            terminal.row(name, width, shown(value))

@@ -20,7 +20,7 @@ from stui_supervisor.cli.commands.stored_state import way_to_run
 from stui_supervisor.cli.console.consent import is_agreed
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
-from stui_supervisor.cli.console.terminal import Colour, Terminal, read_stdin
+from stui_supervisor.cli.console.terminal import Colour, Terminal, read_stdin, shown
 from stui_supervisor.config import IMAGES_KEPT
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
@@ -53,13 +53,15 @@ def show(arguments: argparse.Namespace) -> ExitCode:
     _, stored = archive.content()
     sizes = {name: len(section.value) for name, section in stored.sections.items() if section.value is not None}
     copies = archive.copies()
+    known = _known(session)
     if terminal.as_json:
         sections = [{"name": name, "size_bytes": size} for name, size in sizes.items()]
-        terminal.answer({**_known(session), "sections": sections, "copies": [_known_copy(copy) for copy in copies]})
+        terminal.answer({**known, "sections": sections, "copies": [_known_copy(copy) for copy in copies]})
         return ExitCode.DONE
-    for name, value in _known(session).items():
+    width = max(map(len, known))
+    for name, value in known.items():
         if value is not None:
-            terminal.line(f"{terminal.paint(name.ljust(15), Colour.DIM)}{_shown(value)}")
+            terminal.row(name, width, shown(value))
     terminal.line("")
     _print_table(terminal, ["SECTION", "BYTES"], ([name, f"{size:,}"] for name, size in sizes.items()))
     terminal.line("")
@@ -237,10 +239,6 @@ def _copy_row(copy: StoredCopy) -> list[str]:
 
 def _time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else printable(str(value))
 
 
 def _print_table(terminal: Terminal, heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

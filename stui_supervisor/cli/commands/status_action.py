@@ -12,7 +12,7 @@ from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
 from stui_supervisor.cli.commands.stored_state import stored_sessions, way_to_run
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import way_out
-from stui_supervisor.cli.console.terminal import STATE_COLOURS, Colour, GlobalOptions, Terminal
+from stui_supervisor.cli.console.terminal import STATE_COLOURS, Colour, GlobalOptions, Terminal, shown
 from stui_supervisor.core.problems import OF_RUN, lasts
 from stui_supervisor.events import PresentProblem, Status
 from stui_supervisor.failures import FAILURES, kind_named
@@ -129,22 +129,10 @@ def _left(wait_s: Any, age_s: float) -> float | None:
 def _print(known: dict[str, Any], terminal: Terminal) -> None:
     width = max(map(len, known))
     for name, value in known.items():
-        if value is None or name == "problems":
-            continue
-        shown = _shown(value)
         if name == "state":
-            shown = terminal.paint(shown, STATE_COLOURS[State(value)])
-        terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {shown}")
+            terminal.row(name, width, terminal.paint(value, STATE_COLOURS[State(value)]))
+        elif value is not None and name != "problems":
+            terminal.row(name, width, shown(value))
     for each in known["problems"]:
         told = f"{each['message']}; {each['hint']}" if each["hint"] else each["message"]
-        terminal.line(f"{terminal.paint('problem'.ljust(width), Colour.RED)}  {printable(told)}")
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:.1f}"
-        case _:
-            return printable(str(value))
+        terminal.row("problem", width, printable(told), Colour.RED)

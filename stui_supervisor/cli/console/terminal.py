@@ -109,6 +109,10 @@ class Terminal:
         if not self.as_json:
             self._write(sys.stdout, text)
 
+    def row(self, name: str, width: int, text: str, colour: Colour = Colour.DIM) -> None:
+        """Write one line of a list of names and values, the names in a column of ``width`` characters."""
+        self.line(f"{self.paint(name.ljust(width), colour)}  {text}")
+
     def document(self, content: bytes) -> None:
         """Write JSON that is made already, for people and programs alike, in ASCII on one line."""
         text = content.decode().strip().replace("\n", "")  # no string of JSON holds a line end
@@ -160,6 +164,21 @@ class Terminal:
 def message_of(error: SupervisorError) -> str:
     """The message without the hint, safe to show."""
     return printable(str(error) if isinstance(error, BackendError) else error.message)
+
+
+def shown(value: object) -> str:
+    """A value for a person to read, safe to show: ``true`` and ``false``, one decimal, lists without brackets."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.1f}"
+        case tuple():
+            return printable(", ".join(map(str, value)))
+        case dict():
+            return printable(", ".join(f"{key}={one}" for key, one in value.items()))
+        case _:
+            return printable(str(value))
 
 
 def error_object(error: SupervisorError) -> dict[str, Any]:
