@@ -205,27 +205,6 @@ LOG_END_BYTES: Final = 4_096  # more than the last line of a run that ended take
 LOG_READ_MAX_BYTES: Final = 4_000_000  # of the log of a run that has not ended, to see where it stood
 JOURNAL_CLOSE_S: Final = 0.3  # a slow disk holds up the end of the program for no longer
 
-# The reference backend: what STUI's servers do by default, and what bounds the cost of hostile code.
-BACKEND_SESSION_TIMEOUT_S: Final = 3_600.0  # a session nobody uses for so long is gone
-BACKEND_SESSIONS_PER_CLIENT: Final = 5  # more are refused
-BACKEND_CLEANUP_INTERVAL_S: Final = 300.0  # expired sessions are looked for so often
-BACKEND_KEYS_KEPT: Final = 1_000  # idempotency keys remembered; a repeated request comes soon or never
-BACKEND_KEY_MAX_LENGTH: Final = 256  # characters of one; a longer one is its SHA-256
-BACKEND_SESSIONS_MAX_BYTES: Final = 60_000_000  # about what all sessions may take of memory; more are refused
-BACKEND_SESSION_BYTES: Final = 1_000  # of memory that a session takes beside what clients put into it
-BACKEND_STATE_MAX_BYTES: Final = 100_000_000  # of the state file; full sessions fit, with room for escapes
-BACKEND_STATE_MAX_VALUES: Final = 2_000_000  # in it; full sessions have fewer
-BACKEND_STATE_MAX_DEPTH: Final = MESSAGE_MAX_DEPTH + 1  # of its nesting; a state lies one level deeper than as it came
-BACKEND_LOAD_MAX_COST: Final = 2_000_000_000  # work units of all variables in it, ten seconds; full sessions have fewer
-EVALUATOR_MAX_TOKENS: Final = 20_000  # of one piece of code; a screenful has a few hundred
-EVALUATOR_TOKEN_COST: Final = 500  # work units of reading one of them
-EVALUATOR_MAX_DEPTH: Final = 50  # of parentheses; keeps far from Python's own limit
-EVALUATOR_MAX_BITS: Final = 150_000  # of one integer; 10000 factorial has 118,458
-EVALUATOR_MAX_TEXT: Final = 9_000_000  # characters of one string; its print string still fits a message
-EVALUATOR_MAX_COST: Final = 100_000_000  # work units of one evaluation; half a second at most
-EVALUATOR_MAX_DELAY_S: Final = 86_400.0  # one Delay; longer ones are typing mistakes
-WORKSPACE_MAX_COST: Final = 50_000_000  # work units that all variables of one workspace may weigh
-
 # The command line.
 LIVE_INTERVAL_S: Final = 0.1  # a line that changes in place changes so often
 PRUNE_MAX_DAYS: Final = 100_000.0  # of --older-than; no date is much longer ago
