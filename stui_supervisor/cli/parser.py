@@ -24,16 +24,16 @@ _IN_ORDER_OF_HELP: Final = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports a wrong command line as the error that it is, for ``--json`` to show."""
+    """Raises ConfigurationError for a wrong command line, where argparse would print and exit: ``--json`` shows it."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigurationError(message, hint=f"see {self.prog} --help")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Read a command line; ``run(arguments)`` of the result runs its command.
+    """The arguments of a command line; ``run(arguments)`` of these runs the command and returns its exit code.
 
-    Raises ConfigurationError for a wrong one.
+    Raises ConfigurationError for a wrong command line, SystemExit for ``--help`` and ``--version``.
     """
     arguments = _build(as_json=asks_for_json(words)).parse_args(words)
     for name, value in {**_DEFAULTS, **getattr(arguments, "unless_given", {})}.items():
@@ -43,7 +43,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def asks_for_json(words: Sequence[str]) -> bool:
-    """Whether ``--json`` is given; known without parsing, since a wrong command line has to honour it too."""
+    """Whether ``--json`` is given. It does not parse, since errors in the command line are shown as JSON too."""
     options = words[: words.index("--")] if "--" in words else words
     return "--json" in options
 
@@ -64,9 +64,10 @@ def _build(*, as_json: bool) -> argparse.ArgumentParser:
 
 
 def _shared_options(*, as_json: bool) -> _Parser:
-    """The options of every command, taken before and after its name.
+    """The options of every command, accepted before and after its name.
 
-    None has a default here: that of the command would hide what was given before it.
+    None has a default here: the default of the command would replace what was given before its name.
+    ``parse`` fills in the defaults.
     """
     version = json.dumps({"version": __version__}) if as_json else f"{_PROGRAM} {__version__}"
     shared = _Parser(add_help=False, allow_abbrev=False)

@@ -1,4 +1,4 @@
-"""One module for each command, or for each group of them, imported when it runs.
+"""The commands: each module declares its own; what is slow to import is in the ``…_action`` modules, for when it runs.
 
 Nothing here is used by the library.
 """

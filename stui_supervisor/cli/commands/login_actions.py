@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def login(arguments: argparse.Namespace) -> ExitCode:
-    """Keep the token, and have the profile use it from its next start, connect or reconnect on."""
+    """Store the token in the keyring, and let the profile use it from its next start, connect or reconnect on."""
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
     profile_file(arguments).read(arguments.profile)  # one that cannot be read could not be told to use the token
     try:
@@ -56,7 +56,7 @@ def login(arguments: argparse.Namespace) -> ExitCode:
 
 
 def logout(arguments: argparse.Namespace) -> ExitCode:
-    """Keep the token no longer; a profile none of whose endpoints has one stops asking the keyring."""
+    """Delete the token. The profile asks the keyring no more when none of its endpoints has a token."""
     terminal, endpoint = Terminal.of(arguments), _endpoint(arguments)
     credentials = KeyringCredentials()
     was_there = ask_keyring(lambda: credentials.delete(endpoint))
@@ -80,7 +80,10 @@ def checked_token(text: str) -> Secret:
 
 
 def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
-    """What ``call`` gives. Raises CredentialError, also when the keyring does not answer; it holds up no end."""
+    """What ``call`` returns. Raises CredentialError, also when the keyring does not answer within ``limit_s`` seconds.
+
+    It runs in a thread that does not keep the process from ending.
+    """
 
     async def ask() -> T:
         async with asyncio.timeout(limit_s):
@@ -94,7 +97,10 @@ def ask_keyring(call: Callable[[], T], limit_s: float = KEYRING_PROMPT_S) -> T:
 
 
 def _endpoint(arguments: argparse.Namespace) -> Endpoint:
-    """What was named, else the profile's; with the spellings under which an earlier version may have kept its token."""
+    """The endpoint that was given, else that of the profile.
+
+    It has the spellings under which an earlier version may have stored its token.
+    """
     checked_name(arguments.profile)
     endpoint = Endpoint.parse(arguments.endpoint) if arguments.endpoint else endpoint_of_profile(arguments)
     return with_its_spellings(endpoint, arguments)
@@ -105,14 +111,14 @@ def _endpoints(profile: Profile) -> Iterator[Endpoint]:
 
 
 def _others_without(endpoint: Endpoint, own: Profile, arguments: argparse.Namespace) -> list[str]:
-    """The other profiles of the endpoint that do not ask the keyring: a login is for one profile."""
+    """The names of other profiles with this endpoint that do not ask the keyring: a login is for one profile."""
     known, _ = profile_file(arguments).read_all()
     others = (profile for name, profile in sorted(known.items()) if name != own.name and not profile.uses_token)
     return [profile.name for profile in others if endpoint in _endpoints(profile)]
 
 
 def _settle(arguments: argparse.Namespace, *, uses_token: bool, named: Endpoint | None = None) -> Profile:
-    """Write down whether the profile uses a token, and which endpoint a person has named; the profile as it is then."""
+    """Store whether the profile uses a token, and which endpoint a person has named. Returns the changed profile."""
     file = profile_file(arguments)
 
     def changed(known: Profile | None) -> Profile | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from stui_supervisor.adapters.host.worker import in_time
 from stui_supervisor.adapters.profiles.codec import profile_values
 from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, user_number
-from stui_supervisor.cli.commands.stored_state import profile_file
+from stui_supervisor.cli.commands.stored_state import profile_file, unknown_profile
 from stui_supervisor.cli.console.consent import is_agreed
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import command
@@ -85,7 +85,7 @@ def confirm(arguments: argparse.Namespace) -> ExitCode:
 
 def add(arguments: argparse.Namespace) -> ExitCode:
     """Add or change a profile, and print it."""
-    name, settled, pins = checked_name(arguments.name), _settled(arguments), _pins(arguments.server_key or ())
+    name, given, pins = checked_name(arguments.name), _fields_given(arguments), _pins(arguments.server_key or ())
 
     def change(known: Profile | None) -> Profile:
         before = known or Profile(name=name)
@@ -95,7 +95,7 @@ def add(arguments: argparse.Namespace) -> ExitCode:
             if not any(pin.is_stored_as(at) or at in pin.stored_as for pin in pins)
         }
         keys = {str(endpoint): key for endpoint, key in pins.items() if key}
-        return replace(before, **settled, server_keys={**others, **keys})
+        return replace(before, **given, server_keys={**others, **keys})
 
     done = _change(arguments, change)
     _take_over_tokens(arguments)
@@ -104,20 +104,20 @@ def add(arguments: argparse.Namespace) -> ExitCode:
 
 def favourite(arguments: argparse.Namespace) -> ExitCode:
     """Mark a profile or take the mark away, and print it."""
-    return _change(arguments, lambda known: replace(_known(known, arguments), favourite=not arguments.off))
+    return _change(arguments, lambda known: replace(_existing(known, arguments), favourite=not arguments.off))
 
 
 def forget(arguments: argparse.Namespace) -> ExitCode:
     """Remove a profile's entry; its sessions stay."""
 
     def leave_out(known: Profile | None) -> None:
-        _known(known, arguments)
+        _existing(known, arguments)
 
     terminal, file = Terminal.of(arguments), profile_file(arguments)
     settled, doubt = file.read_all()
     if doubt is not None:
         file.read(arguments.name)  # which says what to do about this one, where it is in doubt
-    profile = _known(settled.get(arguments.name), arguments)
+    profile = _existing(settled.get(arguments.name), arguments)
     if arguments.dry_run:
         _print(profile, terminal)
         terminal.note(f"This would be forgotten of {printable(arguments.name)}; nothing is changed.")
@@ -140,7 +140,7 @@ def _change(arguments: argparse.Namespace, change: Callable[[Profile | None], Pr
 
 
 def _take_over_tokens(arguments: argparse.Namespace) -> None:
-    """An earlier version kept the token of a relative path under that: it is found where the path is named anew."""
+    """Look for the tokens that an earlier version stored under relative paths; reading one stores it anew."""
     named = [Endpoint.parse(text) for text in arguments.endpoints or () if text.lower().startswith("ipc:")]
     if not named or not profile_file(arguments).read(checked_name(arguments.name))[0].uses_token:
         return
@@ -155,23 +155,23 @@ def _take_over_tokens(arguments: argparse.Namespace) -> None:
             return
 
 
-def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields that the command line gives; what it leaves out stays as it is."""
-    settled: dict[str, Any] = {}
+def _fields_given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of the profile that the command line sets."""
+    given: dict[str, Any] = {}
     if arguments.endpoints:
-        settled["endpoints"] = tuple(dict.fromkeys(str(Endpoint.parse(text)) for text in arguments.endpoints))
+        given["endpoints"] = tuple(dict.fromkeys(str(Endpoint.parse(text)) for text in arguments.endpoints))
     if arguments.pin_image is not None:
-        settled["pin_image"] = _checked_image(arguments.pin_image) or None
+        given["pin_image"] = _checked_image(arguments.pin_image) or None
     if arguments.notifications is not None:
-        settled["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
+        given["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
     if arguments.topic is not None:
-        settled["topics"] = tuple(dict.fromkeys(_checked_topic(topic) for topic in arguments.topic if topic))
+        given["topics"] = tuple(dict.fromkeys(_checked_topic(topic) for topic in arguments.topic if topic))
     if arguments.ipc_owner is not None:
-        settled["ipc_owner"] = _checked_user(arguments.ipc_owner) or None
+        given["ipc_owner"] = _checked_user(arguments.ipc_owner) or None
     for flag in ("failover", "allow_plaintext_token"):
         if getattr(arguments, flag) is not None:
-            settled[flag] = getattr(arguments, flag)
-    return settled
+            given[flag] = getattr(arguments, flag)
+    return given
 
 
 def _pins(words: Iterable[str]) -> dict[Endpoint, str]:
@@ -189,7 +189,7 @@ def _pins(words: Iterable[str]) -> dict[Endpoint, str]:
 
 
 def _checked_image(name: str) -> str:
-    """The pin itself, which has to fit the file beside those of the other profiles."""
+    """The name itself. Raises ConfigurationError for one that is too long for the file of all profiles."""
     if len(name.encode(errors="surrogatepass")) > IMAGE_PIN_MAX_BYTES:
         raise ConfigurationError(
             f"the image's name is longer than {IMAGE_PIN_MAX_BYTES:,} bytes", hint="give it as status shows it"
@@ -198,14 +198,14 @@ def _checked_image(name: str) -> str:
 
 
 def _checked_user(name: str) -> str:
-    """Nobody else's socket would be trusted, however the name is meant."""
+    """The name itself. Raises ConfigurationError when the system knows no such user."""
     if name and can_be_asked and user_number(name) is None:
         raise ConfigurationError(f"{name!a} is no user of this system", hint="give a user's name or number")
     return name
 
 
 def _checked_topic(topic: str) -> str:
-    """No image publishes under a topic that is no UTF-8, and none can be subscribed to."""
+    """The topic itself. Raises ConfigurationError when it is no UTF-8: nobody can subscribe to such a topic."""
     try:
         topic.encode()
     except UnicodeEncodeError as error:
@@ -215,16 +215,14 @@ def _checked_topic(topic: str) -> str:
     return topic
 
 
-def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:
+def _existing(known: Profile | None, arguments: argparse.Namespace) -> Profile:
     if known is None:
         raise _unknown(arguments, profile_file(arguments).read_all()[0])
     return known
 
 
 def _unknown(arguments: argparse.Namespace, known: Mapping[str, Profile]) -> ConfigurationError:
-    names = ", ".join(sorted(known)) or "none"
-    hint = f"known profiles: {names}; add one with: {command(arguments, *_EXAMPLE)}"
-    return ConfigurationError(f"the profile {arguments.name!a} is not known", hint=hint)
+    return unknown_profile(arguments.name, known, f"add one with: {command(arguments, *_EXAMPLE)}")
 
 
 def _values(profile: Profile) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
     terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
     sessions = list(files.read_newest(arguments.profile))
     if terminal.as_json:
-        terminal.answer({"sessions": [_known(session) for session in sessions]})
+        terminal.answer({"sessions": [_fields(session) for session in sessions]})
     elif sessions:
         heading = ["ID", "PROFILE", "IMAGE", "ENDPOINT", "SAVED", "SECTIONS", ""]
         _print_table(terminal, heading, map(_row, sessions))
@@ -53,10 +53,10 @@ def show(arguments: argparse.Namespace) -> ExitCode:
     _, stored = archive.content()
     sizes = {name: len(section.value) for name, section in stored.sections.items() if section.value is not None}
     copies = archive.copies()
-    known = _known(session)
+    known = _fields(session)
     if terminal.as_json:
         sections = [{"name": name, "size_bytes": size} for name, size in sizes.items()]
-        terminal.answer({**known, "sections": sections, "copies": [_known_copy(copy) for copy in copies]})
+        terminal.answer({**known, "sections": sections, "copies": [_copy_fields(copy) for copy in copies]})
         return ExitCode.DONE
     width = max(map(len, known))
     for name, value in known.items():
@@ -108,7 +108,9 @@ def export(arguments: argparse.Namespace) -> ExitCode:
         return ExitCode.DONE
     what = f"write over {printable(str(path))}" if path.exists() else f"write {printable(str(path))}"
     if arguments.dry_run:
-        return _would(what, {"session_id": session.session_id, "file": str(path), "exists": path.exists()}, terminal)
+        return _report_dry_run(
+            what, {"session_id": session.session_id, "file": str(path), "exists": path.exists()}, terminal
+        )
     if path.exists() and not is_agreed(what, arguments, terminal):
         return ExitCode.FAILED
     try:
@@ -146,7 +148,7 @@ def prune(arguments: argparse.Namespace) -> ExitCode:
     if arguments.dry_run:
         for session_id in ids:
             terminal.line(session_id)
-        return _would(what, {"would_remove": ids}, terminal)
+        return _report_dry_run(what, {"would_remove": ids}, terminal)
     if found and not arguments.force:
         for session in found:
             terminal.note("  ".join(printable(cell) for cell in _row(session)).rstrip())
@@ -171,8 +173,8 @@ def _count(sessions: Sequence[StoredSession]) -> str:
     return f"{len(sessions)} {'session' if len(sessions) == 1 else 'sessions'}"
 
 
-def _would(what: str, answer: dict[str, Any], terminal: Terminal) -> ExitCode:
-    """Say what would be done."""
+def _report_dry_run(what: str, answer: dict[str, Any], terminal: Terminal) -> ExitCode:
+    """Report what would be done without ``--dry-run``."""
     if terminal.as_json:
         terminal.answer(answer)
     else:
@@ -208,7 +210,7 @@ def _read(file: str) -> bytes:
         raise ConfigurationError(f"{file!a} cannot be read: {reason}", hint="name an exported session") from error
 
 
-def _known(session: StoredSession) -> dict[str, Any]:
+def _fields(session: StoredSession) -> dict[str, Any]:
     record = session.record
     return {
         "session_id": session.session_id,
@@ -221,7 +223,7 @@ def _known(session: StoredSession) -> dict[str, Any]:
     }
 
 
-def _known_copy(copy: StoredCopy) -> dict[str, Any]:
+def _copy_fields(copy: StoredCopy) -> dict[str, Any]:
     return {**copy._asdict(), "saved_at": None if copy.saved_at is None else copy.saved_at.isoformat()}
 
 

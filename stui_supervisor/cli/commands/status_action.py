@@ -24,11 +24,11 @@ _UP = (State.CONNECTED, State.DEGRADED)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Print the status; see the contract of the exit codes."""
+    """Print the status. The exit code tells whether the link is up, or a person is needed."""
     terminal = Terminal.of(arguments)
     sessions = stored_sessions(arguments)
     newest = sessions[0] if sessions else None
-    known = _known(newest, arguments, arguments.profile)
+    known = _status_fields(newest, arguments, arguments.profile)
     if terminal.as_json:
         terminal.answer(known)
     else:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _way_on(known: dict[str, Any], arguments: argparse.Namespace) -> str:
-    """What to do before another one is started, if anything, and how that is done."""
+    """How to start another supervisor, and what to do before, if anything."""
     way = printable(way_to_run(arguments))
     kind = known["failure"]
     if kind is None or FAILURES[kind].rejection is None:
@@ -53,7 +53,7 @@ def _way_on(known: dict[str, Any], arguments: argparse.Namespace) -> str:
 
 
 def _without_sessions(arguments: argparse.Namespace) -> str:
-    """Why there is none to tell of, as the next start will tell it too."""
+    """Why no session can be shown: nothing is stored, or what is stored is damaged."""
     root = directories(arguments.home).sessions_root
     damaged = SessionFiles(root).unusable()
     if not damaged:
@@ -64,11 +64,11 @@ def _without_sessions(arguments: argparse.Namespace) -> str:
     )
 
 
-def _known(session: StoredSession | None, options: GlobalOptions, profile: str) -> dict[str, Any]:
-    """The fields of Status, as the session's record tells them."""
+def _status_fields(session: StoredSession | None, options: GlobalOptions, profile: str) -> dict[str, Any]:
+    """The fields of Status, as they are in the record of the session."""
     now = datetime.now(UTC)
     if session is None:
-        return _told(Status(state=State.DISCONNECTED, since=now, profile=profile).as_dict(), None, options, now)
+        return _completed(Status(state=State.DISCONNECTED, since=now, profile=profile).as_dict(), None, options, now)
     empty = Status(state=State.DISCONNECTED, since=session.saved_at, profile=profile, endpoint=session.record.endpoint)
     known = empty.as_dict()
     stored = session.record.status
@@ -76,8 +76,8 @@ def _known(session: StoredSession | None, options: GlobalOptions, profile: str) 
     if known["state"] not in tuple(State):
         known["state"] = State.DISCONNECTED
     if session.live:
-        known["next_attempt_in_s"] = _left(known["next_attempt_in_s"], (now - session.saved_at).total_seconds())
-        return _told(known, stored.get("trigger"), options, now)
+        known["next_attempt_in_s"] = _remaining_s(known["next_attempt_in_s"], (now - session.saved_at).total_seconds())
+        return _completed(known, stored.get("trigger"), options, now)
     ended = end_without_stopping(known, session.last_sign)
     if ended is not None:
         since = session.last_sign or session.saved_at
@@ -86,11 +86,11 @@ def _known(session: StoredSession | None, options: GlobalOptions, profile: str) 
         known["problems"] = [each for each in _problems(known["problems"]) if each["code"] in OF_RUN]
     gone_with_the_process = ("next_attempt_in_s", "degraded_reason", "rtt_ms", "front", "pid")
     known |= dict.fromkeys(gone_with_the_process) | {"attempt": 0, "waiting_requests": 0}
-    return _told(known, stored.get("trigger") if ended is None else None, options, now)
+    return _completed(known, stored.get("trigger") if ended is None else None, options, now)
 
 
-def _told(known: dict[str, Any], trigger: object, options: GlobalOptions, now: datetime) -> dict[str, Any]:
-    """The same with what depends on when it is read, and on the command that helps."""
+def _completed(known: dict[str, Any], trigger: object, options: GlobalOptions, now: datetime) -> dict[str, Any]:
+    """The same with its hints, its problems and its summary, which depend on the time and on the options."""
     kind = kind_named(known["failure"])
     known["failure"] = kind
     hint = _hint(known, options)
@@ -111,7 +111,7 @@ def _hint(known: dict[str, Any], options: GlobalOptions) -> str:
 
 
 def _problems(stored: Any) -> list[dict[str, Any]]:
-    """Those of a stored status that can be read."""
+    """The problems of a stored status that have all their fields."""
     found = stored if isinstance(stored, list) else []
     names = [field.name for field in fields(PresentProblem)]
     return [
@@ -121,8 +121,8 @@ def _problems(stored: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _left(wait_s: Any, age_s: float) -> float | None:
-    """What is left of a wait that was written so long ago; None when it is over, and who knows what came after."""
+def _remaining_s(wait_s: Any, age_s: float) -> float | None:
+    """What is left of a wait in a record that is ``age_s`` old; None when it is over."""
     return wait_s - age_s if isinstance(wait_s, int | float) and 0 <= age_s < wait_s else None
 
 
