@@ -36,6 +36,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     Raises ConfigurationError for a wrong command line, SystemExit for ``--help`` and ``--version``.
     """
     arguments = _build(as_json=asks_for_json(words)).parse_args(words)
+    # A command may have other defaults for the shared options: it sets them as ``unless_given``.
     for name, value in {**_DEFAULTS, **getattr(arguments, "unless_given", {})}.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)

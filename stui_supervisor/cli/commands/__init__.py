@@ -1,4 +1,4 @@
-"""The commands: each module declares its own; what is slow to import is in the ``…_action`` modules, for when it runs.
+"""The commands. A module named after a command declares it; what it does is in ``…_action`` or ``…_actions``.
 
-Nothing here is used by the library.
+The latter are slow to import, so they are imported only when the command runs. Nothing here is used by the library.
 """
