@@ -14,9 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.backend.settings import BackendSettings
-from stui_supervisor.backend.stderr import report
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
@@ -65,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings_from(arguments: argparse.Namespace) -> BackendSettings:
     """The settings that the options give. Raises ConfigurationError."""
+    from stui_supervisor.backend.secret_file import read_secret  # noqa: PLC0415  only when the command runs
+
     return BackendSettings(
         bind=_checked_address(arguments.bind),
         publish=_checked_address(arguments.publish) if arguments.publish else None,
@@ -153,6 +153,8 @@ def _report(error: ConfigurationError, *, as_json: bool) -> None:
         shown = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         _say(json.dumps({"error": shown}))
     else:
+        from stui_supervisor.backend.stderr import report  # noqa: PLC0415  as above
+
         report(error)
 
 

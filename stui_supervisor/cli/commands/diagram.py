@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from stui_supervisor.adapters.host.command_lines import PROGRAM, line
 from stui_supervisor.cli.console.declaration import Commands
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.terminal import Terminal
@@ -53,6 +52,7 @@ def _print(notation: str, terminal: Terminal) -> ExitCode:
 
 def _check(directory: Path, terminal: Terminal) -> ExitCode:
     from stui_supervisor import diagrams  # noqa: PLC0415  as above
+    from stui_supervisor.adapters.host.command_lines import PROGRAM, line  # noqa: PLC0415  as above
 
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory", hint="name the one that holds the diagrams")
