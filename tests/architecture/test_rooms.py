@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -74,8 +75,8 @@ OUTER: Final[dict[str, set[str]]] = {
     "backend": {"backend.smalltalk", "security", "wire"},
     "backend.smalltalk": set(),
     "diagrams": {"machine"},
-    "cli": {"backend", "cli.commands", "cli.console"},
-    "cli.commands": _COMMANDS,
+    "cli": {"cli.commands", "cli.console"},
+    "cli.commands": {"cli.demo", *_COMMANDS},
     "cli.console": {"adapters.host", "adapters.keyring", "machine"},
     "cli.demo": _COMMANDS,
     "": {"context", "machine", "security", "supervisor"},
@@ -149,6 +150,26 @@ def test_pure_modules_ask_no_clock_and_draw_no_lot_of_their_own() -> None:
         return imported | {called.attr for called in calls if isinstance(called, ast.Attribute)}
 
     assert {module: names(module) & CLOCKS_AND_LOTS for module in PURE_MODULES if names(module) & CLOCKS_AND_LOTS} == {}
+
+
+def test_each_number_stands_below_the_heading_of_a_room_that_uses_it() -> None:
+    users: dict[str, set[str]] = {}
+    for module in modules():
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.ImportFrom) and node.module == "stui_supervisor.config":
+                for alias in node.names:
+                    users.setdefault(alias.name, set()).add(room_of(module))
+    misplaced = {}
+    source = modules()["config"].read_text(encoding="utf-8")
+    allowed: set[str] = set(VOCABULARY)  # of the first heading
+    for line in source.partition("\n@dataclass")[0].splitlines():
+        if heading := re.match(r"# ([a-z.]+): ", line):
+            allowed = {heading[1]}
+        elif number := re.match(r"([A-Z_]+): Final", line):
+            using = users.get(number[1], {"config"} if source.count(number[1]) > 1 else set())
+            if not using & allowed:
+                misplaced[number[1]] = using
+    assert misplaced == {}
 
 
 def test_no_room_grows_beyond_what_a_reader_can_look_over() -> None:

@@ -18,10 +18,10 @@ from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES as CLASSES
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import State
-from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryStore
+from tests.support.core.transition_table import ALLOWED
 from tests.support.core.world import DISK_FULL, FAR, HERE, THERE, World, told
 
 ENDPOINTS = st.sampled_from([HERE, THERE, FAR])

@@ -40,10 +40,10 @@ from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Notification, Problem, SessionSwitched, Transition
 from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State
-from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.testing import MemoryStore
 from tests.support.core.hostile_replies import ANSWERS, CHANGES, ESCAPES, Change, changed, real_reply
+from tests.support.core.transition_table import ALLOWED
 from tests.support.core.world import HERE, World, told
 
 SECONDS = st.sampled_from([0.1, 0.5, 2.0, 5.0, 10.0])
