@@ -37,7 +37,7 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.peer.process import Who
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import Claimed, SessionLost, found_in
+from stui_supervisor.session.records import ClaimedSession, SessionLost, found_in
 from stui_supervisor.session.session import Session
 from stui_supervisor.summary import ENDED_HINT, end_without_stopping
 from stui_supervisor.wire.dialects import Dialect
@@ -451,7 +451,7 @@ class Core(Notified):
         else:
             self._leave_restoring_if_read()
 
-    def _adopt(self, claimed: Claimed) -> None:
+    def _adopt(self, claimed: ClaimedSession) -> None:
         self._tell_of_last_run(claimed)
         self._found = found_in(claimed)
         was_lost, had = self._session.is_lost, self._session.record.backend_session
@@ -465,7 +465,7 @@ class Core(Notified):
         if had not in {None, self._session.record.backend_session}:
             self._leave_backend_session()  # the process may be another than that which had the stored one
 
-    def _tell_of_last_run(self, claimed: Claimed) -> None:
+    def _tell_of_last_run(self, claimed: ClaimedSession) -> None:
         """It ended without stopping: the record that it left says so once, as this run writes another."""
         words = end_without_stopping(claimed.record.status, claimed.last_sign)
         if words is not None and not claimed.fresh and not self._has_run:

@@ -13,7 +13,7 @@ from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.moving import Moving
 from stui_supervisor.link.handshake import Established
 from stui_supervisor.machine.states import DegradedReason
-from stui_supervisor.notifications.subscription import Listening
+from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.session.session import Session
 from stui_supervisor.wire.dialects import Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
@@ -40,7 +40,7 @@ class Notified(Moving):
             session, settings, rng, profile=profile, pid=pid, has_credentials=has_credentials, can_look=can_look
         )
         self._can_subscribe = can_subscribe
-        self._listening = Listening(settings, rng, self._masks)
+        self._listening = Subscription(settings, rng, self._masks)
         self._heard_at = 0.0
 
     def _established(self, step: Established) -> None:

@@ -26,7 +26,7 @@ from stui_supervisor.peer.backend_session import (
 )
 from stui_supervisor.peer.passing import is_passing
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.requests.exchange import Landed
+from stui_supervisor.requests.exchange import PairedReply
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.security.masks import without
 from stui_supervisor.security.secret import Secret
@@ -62,7 +62,7 @@ class Pushing(Retrying):
         else:
             self._push(Purpose.PUSH, attempt.dialect, session.id)
 
-    def _owner_answered(self, landed: Landed) -> None:
+    def _owner_answered(self, landed: PairedReply) -> None:
         """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
@@ -210,7 +210,7 @@ class Pushing(Retrying):
             yield
         return state.encoded(self._session.record.client_id or "")
 
-    def _push_answered(self, landed: Landed) -> None:
+    def _push_answered(self, landed: PairedReply) -> None:
         """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
         reply, session = landed.reply, self._session.record.session
         is_ours = not isinstance(reply, Reply) or session is None or not names_another_session(reply, session)
@@ -242,7 +242,7 @@ class Pushing(Retrying):
         create = Operation("create_session", {"client_id": self._session.record.client_id})
         self._ask(Purpose.SESSION, self._attempt.dialect, create, self._attempt.secret)
 
-    def _session_made(self, landed: Landed) -> None:
+    def _session_made(self, landed: PairedReply) -> None:
         session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply, of="create_session"):
             self._reject(refused(landed.reply, has_token=self._attempt.secret is not None))

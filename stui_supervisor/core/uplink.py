@@ -36,7 +36,7 @@ from stui_supervisor.peer.identity import Identity
 from stui_supervisor.peer.process import Who, has_begun_anew, who_answers
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.requests.exchange import Landed
+from stui_supervisor.requests.exchange import PairedReply
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.session.records import found_in
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
@@ -288,7 +288,7 @@ class Uplink(Pushing):
         self._regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self._send_next()
 
-    def _own_answered(self, landed: Landed) -> None:
+    def _own_answered(self, landed: PairedReply) -> None:
         """Follow the reply to a message of the supervisor's own."""
         match landed.purpose:
             case Purpose.PING:
@@ -308,7 +308,7 @@ class Uplink(Pushing):
             case _:
                 pass
 
-    def _ping_answered(self, landed: Landed, *, is_timed: bool) -> None:
+    def _ping_answered(self, landed: PairedReply, *, is_timed: bool) -> None:
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         attempt = self._attempt
         image = self._session.record.image or attempt.look.image
@@ -347,7 +347,7 @@ class Uplink(Pushing):
         else:
             self._regain("pings are answered quickly again", DegradedReason.SLOW)
 
-    def _handshake_answered(self, landed: Landed) -> None:
+    def _handshake_answered(self, landed: PairedReply) -> None:
         attempt = self._attempt
         if attempt.handshake is None or attempt.phase is not Phase.HANDSHAKE:
             return
@@ -356,7 +356,7 @@ class Uplink(Pushing):
         attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         self._follow(self._next_step(attempt.handshake, landed))
 
-    def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
+    def _next_step(self, handshake: Handshake, landed: PairedReply) -> Step:
         before, had = handshake.who, handshake.session  # by now others may have looked too
         step = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest)
         if had is not None and handshake.session is None:

@@ -41,7 +41,7 @@ from stui_supervisor.peer.identity import Identity, differ, identity_of
 from stui_supervisor.peer.passing import is_passing
 from stui_supervisor.peer.process import NOTHING_EARLIER, Earlier, Who, unpinned, who_answers
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from stui_supervisor.wire.capabilities import capabilities_in
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply
@@ -93,7 +93,7 @@ class Established(NamedTuple):
     ``capabilities`` are what its ping advertises, ``publishes`` is what it says of where it publishes, unchecked.
     """
 
-    known: Known
+    known: KnownBackend
     verdict: BackendVerdict
     refusal: str | None
     capabilities: frozenset[str] = frozenset()
@@ -137,7 +137,7 @@ class Handshake:
 
     def __init__(
         self,
-        known: Known,
+        known: KnownBackend,
         *,
         with_session: bool,
         secret: Secret | None = None,
@@ -237,7 +237,7 @@ class Handshake:
         """What the backend is found to be, so far."""
         return self._verdict
 
-    def switched(self, known: Known) -> Step:
+    def switched(self, known: KnownBackend) -> Step:
         """Another session was claimed for the image that answers; ``known`` is what it remembers."""
         self._known = known._replace(dialect=self._dialect, image=self._known.image)
         self._verdict = BackendVerdict.DIFFERENT_IMAGE

@@ -52,7 +52,7 @@ class _Phase(Enum):
     OPEN = auto()
 
 
-class Listening:
+class Subscription:
     """The subscription beside one link after the other; its attempts are numbered.
 
     Each method returns what to do. What arrives with another number belongs to the past. ``is_deaf``: a

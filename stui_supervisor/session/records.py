@@ -122,7 +122,7 @@ class SessionLost(StoreError):
     """The session belongs to another process by now, and takes no save of ours any more."""
 
 
-class StoreNotice(NamedTuple):
+class Notice(NamedTuple):
     """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
 
     code: ProblemCode
@@ -130,7 +130,7 @@ class StoreNotice(NamedTuple):
     hint: str
 
 
-class Claimed(NamedTuple):
+class ClaimedSession(NamedTuple):
     """A session that this process now owns, and what was in it.
 
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
@@ -144,7 +144,7 @@ class Claimed(NamedTuple):
     record: SessionRecord
     sections: Mapping[str, Section]
     fresh: bool
-    notices: tuple[StoreNotice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     is_chosen: bool = False
     is_certain: bool = True
     endpoints: frozenset[str] | None = None
@@ -152,7 +152,7 @@ class Claimed(NamedTuple):
     is_older_copy: bool = False
 
 
-def found_in(claimed: Claimed) -> Work:
+def found_in(claimed: ClaimedSession) -> Work:
     """What the work of a session is that was claimed just now."""
     if claimed.is_older_copy:
         return Work.OLDER_COPY
@@ -160,7 +160,7 @@ def found_in(claimed: Claimed) -> Work:
     return Work.RESTORED if has_work else Work.FRESH
 
 
-class Known(NamedTuple):
+class KnownBackend(NamedTuple):
     """What an earlier link has taught about the other end, and what this one learns.
 
     ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its

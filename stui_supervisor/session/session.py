@@ -25,8 +25,8 @@ from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import Identity, differ
 from stui_supervisor.peer.process import Process
 from stui_supervisor.session.messages import Load, Release, Save, SaveEnded, SaveSnapshot, SessionEffect
-from stui_supervisor.session.records import Claimed, Known, SessionLost, SessionRecord, held, named
-from stui_supervisor.session.save_schedule import Saver
+from stui_supervisor.session.records import ClaimedSession, KnownBackend, SessionLost, SessionRecord, held, named
+from stui_supervisor.session.save_schedule import SaveSchedule
 from stui_supervisor.summary import has_stopped
 from stui_supervisor.wire.dialects import Dialect
 
@@ -34,7 +34,7 @@ _DIALECTS: Final[dict[str | None, Dialect]] = {dialect.value: dialect for dialec
 
 
 @dataclass(slots=True)
-class Holding:
+class HeldSession:
     """One session in memory.
 
     ``id`` is None without a claim; ``sections`` is None while ``Session.context`` has them.
@@ -46,7 +46,7 @@ class Holding:
     """
 
     record: SessionRecord
-    saver: Saver
+    saver: SaveSchedule
     id: str | None = None
     sections: Mapping[str, Section] | None = None
     backend_sessions: dict[str, BackendSession] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Holding:
         self.id = self.lost = None
         self.saver.begin_run()
 
-    def adopts(self, claimed: Claimed) -> SessionRecord:
+    def adopts(self, claimed: ClaimedSession) -> SessionRecord:
         """It has this session. The result is what this run knows better than the disk.
 
         Another session than before is another's in the image too, as two must not share one there.
@@ -110,16 +110,16 @@ class Session:
         self._rng = rng
         self._claim = Load(0, profile, None)
         self._is_claiming = False
-        self._load_for: Holding | None = None
+        self._load_for: HeldSession | None = None
         self._load_image: Identity | None = None
         self._load_is_new = False
         self._wish: bool | None = None
         self._are_all_known = False
         self._endpoints: frozenset[str] | None = None
         self._dialects: dict[str, Dialect] = {}
-        self._current = Holding(SessionRecord(profile=profile), Saver(settings))
-        self._parked: dict[Identity | None, Holding] = {}
-        self._ended: dict[str, Holding] = {}
+        self._current = HeldSession(SessionRecord(profile=profile), SaveSchedule(settings))
+        self._parked: dict[Identity | None, HeldSession] = {}
+        self._ended: dict[str, HeldSession] = {}
         self._refused: Mapping[str, Section] | None = None
         self.context = context
         self.context_saved_at: datetime | None = None
@@ -135,7 +135,7 @@ class Session:
         return self._current.record
 
     @property
-    def saver(self) -> Saver:
+    def saver(self) -> SaveSchedule:
         """What of the session in use is not on disk yet."""
         return self._current.saver
 
@@ -196,7 +196,7 @@ class Session:
         return self.load(is_new=self._current.needs_new)
 
     def load(
-        self, image: Identity | None = None, holding: Holding | None = None, *, is_new: bool = False
+        self, image: Identity | None = None, holding: HeldSession | None = None, *, is_new: bool = False
     ) -> list[SessionEffect]:
         """Ask for a session, in place of the one that was wanted before.
 
@@ -216,12 +216,12 @@ class Session:
         self._is_claiming = False
         return self.loading
 
-    def is_wanted(self, claimed: Claimed) -> bool:
+    def is_wanted(self, claimed: ClaimedSession) -> bool:
         """True for a session of the image that is wanted now; the claim may have been made for another."""
         is_of_image = self._load_image in {self._claim.image, claimed.record.image}
         return is_of_image and self._load_is_new == self._claim.is_new
 
-    def claim_again(self, claimed: Claimed) -> list[SessionEffect]:
+    def claim_again(self, claimed: ClaimedSession) -> list[SessionEffect]:
         """Give back what is not wanted any more, and ask for what is."""
         again = self.load(self._load_image, self._load_for, is_new=self._load_is_new)
         return [Release(claimed.session_id), *again]
@@ -235,7 +235,7 @@ class Session:
         holding, self._load_for = self._load_for or self._current, None
         return [SaveEnded(waiter, error) for waiter in holding.saver.claim_failed(now)]
 
-    def adopt(self, claimed: Claimed, now: float) -> list[SessionEffect]:
+    def adopt(self, claimed: ClaimedSession, now: float) -> list[SessionEffect]:
         """Take over what was stored; what the user has set or wished since the start wins over it."""
         holding, self._load_for = self._load_for or self._current, None
         stored, self._are_all_known, self._endpoints = claimed.record, claimed.is_certain, claimed.endpoints
@@ -300,11 +300,11 @@ class Session:
 
     # Other images
 
-    def switch(self, claimed: Claimed, image: Identity | None, now: float) -> list[SessionEffect]:
+    def switch(self, claimed: ClaimedSession, image: Identity | None, now: float) -> list[SessionEffect]:
         """Use another image's session, and park the present one."""
         self._load_for = None
         effects = self._park(now)
-        holding = Holding(claimed.record, Saver(self._settings), claimed.session_id)
+        holding = HeldSession(claimed.record, SaveSchedule(self._settings), claimed.session_id)
         holding.saver.on_disk = claimed.sections
         self._use(holding, image, claimed.sections)
         return effects
@@ -313,7 +313,7 @@ class Session:
         """The same without a disk (``has_failed`` when that is why), or for a session that is parked still."""
         self._load_for = None
         effects = self._park(now)
-        fresh = Holding(SessionRecord(profile=self.record.profile), Saver(self._settings))
+        fresh = HeldSession(SessionRecord(profile=self.record.profile), SaveSchedule(self._settings))
         fresh.saver.ok = self.saver.ok and not has_failed
         fresh.saver.context_changed(now)
         holding = self._parked.pop(image, fresh)
@@ -335,7 +335,7 @@ class Session:
         self._parked[holding.record.image] = holding
         return []
 
-    def _use(self, holding: Holding, image: Identity | None, sections: Mapping[str, Section]) -> None:
+    def _use(self, holding: HeldSession, image: Identity | None, sections: Mapping[str, Section]) -> None:
         old, self._current = self._current, holding
         endpoint = holding.record.endpoint or old.record.endpoint
         from_file = (holding if holding.record.endpoint else old).record.endpoint_from_file
@@ -365,7 +365,7 @@ class Session:
         """A transition: what another process may read about this one changes with it."""
         self._change(now, status=status)
 
-    def established(self, endpoint: str, known: Known, now: float) -> None:
+    def established(self, endpoint: str, known: KnownBackend, now: float) -> None:
         """A link is up: from now on this endpoint is the last-known-good one."""
         if known.dialect is not None:
             self._dialects[endpoint] = known.dialect
@@ -431,13 +431,13 @@ class Session:
             return self._dialects[endpoint]
         return _DIALECTS.get(self.record.dialect) if are_same(endpoint, self.record.endpoint) else None
 
-    def known(self, endpoint: str) -> Known:
+    def known(self, endpoint: str) -> KnownBackend:
         """What the next handshake at this endpoint starts from."""
         if self.record.client_id is None:
             self._current.record = replace(self.record, client_id=self._new_client_id())
         here = self._current.backend_sessions.get(endpoint)
         session, found = self._current.half_made.get(endpoint, (here or self.record.session, None))
-        return Known(
+        return KnownBackend(
             dialect=self.dialect(endpoint),
             image=self.record.image,
             session=session,
@@ -517,7 +517,7 @@ class Session:
         holding.unkept.append(sections)
         return [] if holding.needs_new else self._lose(holding, session_id, now)
 
-    def _lose(self, holding: Holding, session_id: str, now: float) -> list[SessionEffect]:
+    def _lose(self, holding: HeldSession, session_id: str, now: float) -> list[SessionEffect]:
         """Go on in a new session. The image's copy goes with the old one, as two must not share it."""
         has_ended = self._ended.pop(session_id, None) is not None
         if has_ended and not holding.unkept and holding.saver.present.context == holding.saver.saved.context:
@@ -542,25 +542,25 @@ class Session:
         ended = self._ended.items()
         return [self._save(holding, session) for session, holding in ended if holding.saver.has_unwritten_work]
 
-    def _holdings(self) -> Iterator[Holding]:
+    def _holdings(self) -> Iterator[HeldSession]:
         """The one in use comes last: of what is saved together it counts as the latest."""
         yield from list(self._parked.values())
         yield self._current
 
-    def _find(self, session_id: str) -> Holding | None:
+    def _find(self, session_id: str) -> HeldSession | None:
         if session_id in self._ended:
             return self._ended[session_id]
         return next((holding for holding in self._holdings() if holding.id == session_id), None)
 
-    def _due(self, holding: Holding) -> float | None:
+    def _due(self, holding: HeldSession) -> float | None:
         if holding.id is None and (self.loading or not self._settings.keeps_session):
             return None
         return holding.saver.next_deadline()
 
-    def _save(self, holding: Holding, session_id: str) -> Save:
+    def _save(self, holding: HeldSession, session_id: str) -> Save:
         return Save(session_id, holding.record, holding.saver.begin(self._sections_of(holding)))
 
-    def _sections_of(self, holding: Holding) -> Mapping[str, Section]:
+    def _sections_of(self, holding: HeldSession) -> Mapping[str, Section]:
         return self.context.sections() if holding.sections is None else holding.sections
 
 

@@ -10,7 +10,7 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Look, Who
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from tests.support.core.world import HERE, THERE
 
 WITH_LINK = {Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP}
@@ -30,7 +30,7 @@ def test_the_next_attempt_has_the_next_number_and_knows_nothing_of_the_one_befor
         link=4,
         endpoint=HERE,
         secret=Secret("a token of some length"),
-        handshake=Handshake(Known(), with_session=True),
+        handshake=Handshake(KnownBackend(), with_session=True),
         look=look,
     )
     attempt.next(THERE)

@@ -11,7 +11,7 @@ from stui_supervisor.link.handshake import Ask, Established, Failed, Handshake, 
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.core.handshakes import (
@@ -223,7 +223,7 @@ def test_a_backend_that_always_answers_in_the_other_dialect_is_not_asked_for_eve
 
 
 @pytest.mark.parametrize(("start", "other"), [(NEW, ENVELOPE), (known(COMMAND), ENVELOPE), (known(ENVELOPE), COMMAND)])
-def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: Known, other: Dialect) -> None:
+def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: KnownBackend, other: Dialect) -> None:
     handshake = begun(start)
     assert exact(handshake.silence()) == ask(other, "ping")
     assert handshake.silence() is None

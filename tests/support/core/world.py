@@ -42,7 +42,7 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.profile import Profile
 from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryStore
 from stui_supervisor.wire.commands import is_repeatable
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
@@ -88,10 +88,10 @@ def section(text: str, counter: int = 1) -> Section:
     return Section(f'"{text}"'.encode(), counter, "earlier")
 
 
-def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> Claimed:
+def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> ClaimedSession:
     """A session as the store gives it; ``record`` are the fields of its record."""
     known = SessionRecord(profile="default", **record)
-    return Claimed(session_id=session_id, record=known, sections=sections or {}, fresh=False)
+    return ClaimedSession(session_id=session_id, record=known, sections=sections or {}, fresh=False)
 
 
 class World:
@@ -131,7 +131,7 @@ class World:
         self._inside = False
         self.last_send = Send(0, b"", b"")
         self.unanswered: list[Save] = []
-        self._disk: dict[str, Claimed] = {}
+        self._disk: dict[str, ClaimedSession] = {}
         self.context = Context("me", self._context_changed)
         self.core = Core(
             profile="default",
@@ -193,13 +193,13 @@ class World:
     def start(self, endpoint: Endpoint | None = None) -> list[Effect]:
         return self.tell(inputs.Start(endpoint))
 
-    def loaded(self, claimed: Claimed | None = None) -> list[Effect]:
+    def loaded(self, claimed: ClaimedSession | None = None) -> list[Effect]:
         """The store answers the latest Load."""
         claimed = claimed or stored()
         self._disk[claimed.session_id] = claimed
         return self.tell(inputs.Loaded(self._loads[-1], claimed))
 
-    def loaded_again(self, claimed: Claimed) -> list[Effect]:
+    def loaded_again(self, claimed: ClaimedSession) -> list[Effect]:
         """The store answers with this session, as it has been written since."""
         return self.loaded(self._disk.get(claimed.session_id, claimed))
 
