@@ -11,7 +11,7 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.moving import Moving
-from stui_supervisor.link.handshake import Established
+from stui_supervisor.link.steps import Established
 from stui_supervisor.machine.states import DegradedReason
 from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.session.session import Session

@@ -14,7 +14,7 @@ from stui_supervisor.context.section import Section, equal
 from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, SaveSnapshot
 from stui_supervisor.core.retrying import Retrying
-from stui_supervisor.link.handshake import is_refusal, refused, words_of
+from stui_supervisor.link.replies import is_refusal, refused, words_of
 from stui_supervisor.peer.backend_session import (
     BackendSession,
     SessionId,

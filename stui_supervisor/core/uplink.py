@@ -16,20 +16,19 @@ from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.path import PathVerdict, PathWatch
 from stui_supervisor.health.pings import Finding
 from stui_supervisor.health.sample import source_of
-from stui_supervisor.link.handshake import (
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.replies import not_identified, trouble_in
+from stui_supervisor.link.steps import (
     Ask,
     Ending,
     Established,
     Failed,
-    Handshake,
     Merge,
     PushContext,
     Rejected,
     Step,
     SwitchSession,
     Unpinned,
-    not_identified,
-    trouble_in,
 )
 from stui_supervisor.machine.states import BackendVerdict, DegradedReason, State, Trigger, Work
 from stui_supervisor.peer.identity import Identity

@@ -7,7 +7,9 @@ import pytest
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SESSION_ID_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.link.handshake import Ask, Established, Failed, Handshake, Merge, PushContext, Rejected, words_of
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.replies import words_of
+from stui_supervisor.link.steps import Ask, Established, Failed, Merge, PushContext, Rejected
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.security.secret import Secret

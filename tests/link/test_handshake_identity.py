@@ -9,17 +9,8 @@ import pytest
 
 from stui_supervisor.config import HANDSHAKE_PINGS_MAX, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.link.handshake import (
-    Ask,
-    Established,
-    Failed,
-    Handshake,
-    Merge,
-    Rejected,
-    Step,
-    SwitchSession,
-    Unpinned,
-)
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Ask, Established, Failed, Merge, Rejected, Step, SwitchSession, Unpinned
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.identity import Identity, identity_of
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply

@@ -9,7 +9,8 @@ import pytest
 
 from stui_supervisor.context.context import Section
 from stui_supervisor.context.image_copy import encode_state_data
-from stui_supervisor.link.handshake import Established, Handshake, Merge
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Established, Merge
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.link.handshake import Ask, Established, Handshake, Step
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Ask, Established, Step
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.peer.identity import identity_of
