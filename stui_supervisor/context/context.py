@@ -185,12 +185,12 @@ class Context(MutableMapping[str, Any]):
 
         The result are the copies with work in them that gave way, worth a snapshot.
         """
-        laid = self.over(self._sections, sections)
+        laid = self.overlay(self._sections, sections)
         self._hold(laid.sections, laid.size_bytes)
         self._share_old_deletions()
         return laid.lost
 
-    def over(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> Laid:
+    def overlay(self, own: Mapping[str, Section], restored: Mapping[str, Section]) -> Laid:
         """What was restored with what was changed here since laid over it; each change counts as newer.
 
         Of a section that was not changed here, the newer copy wins. Changes nothing.
@@ -201,7 +201,7 @@ class Context(MutableMapping[str, Any]):
         return at_once(self._laying(own, restored))
 
     def preparing(self, restored: Mapping[str, Section]) -> Steps[None]:
-        """Do in parts what ``adopt`` or ``over`` will need of this; it is of use while nothing changes here."""
+        """Do in parts what ``adopt`` or ``overlay`` will need of this; it is of use while nothing changes here."""
         own = dict(self._sections)
         laid = yield from self._laying(own, restored)
         self._prepared = _Prepared(own, restored, laid)

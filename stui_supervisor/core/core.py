@@ -429,7 +429,7 @@ class Core(Notified):
     def _compared(self, event: inputs.Loaded) -> None:
         for notice in event.claimed.notices:  # also of a session that is given back: the next claim would not know
             self._problem(notice.code, notice.message, notice.hint)
-        if not self._session.ends_with(event.load):
+        if not self._session.take_answer(event.load):
             self._effects.append(Release(event.claimed.session_id))
             return
         if not self._session.is_wanted(event.claimed):
@@ -473,7 +473,7 @@ class Core(Notified):
         self._has_run = True
 
     def _load_failed(self, event: inputs.LoadFailed) -> None:
-        if not self._session.ends_with(event.load):
+        if not self._session.take_answer(event.load):
             return
         self._warn_of_store(event.error)
         if self._attempt.phase is Phase.SWITCHING:  # the session in use, and who waits for it, are not concerned
@@ -530,12 +530,12 @@ class Core(Notified):
             had = self._session.record.backend_session
             self._effects += self._session.snapshot_lost(event.session_id, event.sections, self._now.monotonic_s)
             self._lost_session(had)
-        elif self._session.not_kept(event.session_id, event.sections):
+        elif self._session.snapshot_failed(event.session_id, event.sections):
             self._warn_of_store(event.error)
 
     def _store_silent(self, event: inputs.StoreSilent) -> None:
         was_ok = self._session.is_store_ok
-        if not self._session.store_is_silent():
+        if not self._session.note_silent_store():
             return
         if event.is_over:
             hint = "see what is wrong with the disk; what the image has comes back with the next link"

@@ -133,7 +133,7 @@ class Pushing(Retrying):
         try:
             yield from self._session.context.merging(found, merged, keeps_changes=not has_disk)
             remains = yield from _finding_news(remains, own)
-            unseen = self._session.unseen(remains)
+            unseen = self._session.take_unseen(remains)
         except GeneratorExit:  # the link is gone; what was taken so far stays, and what gave way to it is kept
             self._took(merged, {})
             raise

@@ -73,7 +73,7 @@ class Uplink(Pushing):
         attempt.path = PathWatch(self._settings, self._now.monotonic_s, lives_in_silence=is_known)
         self._look_at_path()
         attempt.handshake = Handshake(
-            self._session.known(str(attempt.endpoint)),
+            self._session.begin_handshake(str(attempt.endpoint)),
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
             pin=attempt.settled.pin,
@@ -219,7 +219,7 @@ class Uplink(Pushing):
         self._effects += self._exchange.link_down(self._now, reason=reason, keep_waiting=False)
         self._attempt.enter(Phase.HANDSHAKE, self._now.monotonic_s + self._settings.handshake_notice_s)
         if self._attempt.handshake is not None:
-            self._follow(self._attempt.handshake.switched(self._session.known(str(self._attempt.endpoint))))
+            self._follow(self._attempt.handshake.switched(self._session.begin_handshake(str(self._attempt.endpoint))))
 
     # What is said on the link
 
@@ -375,7 +375,7 @@ class Uplink(Pushing):
                 return
         look.saw(who, self._now)
         if is_up and who.image is not None:
-            self._session.has_name(who.image, self._now.monotonic_s)
+            self._session.note_name(who.image, self._now.monotonic_s)
 
     # Time
 

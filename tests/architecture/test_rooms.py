@@ -97,8 +97,7 @@ CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRan
 # What is above these limits still.
 STILL_LARGE: Final = {
     *("core.attempt.Attempt", "core.retrying.Retrying", "runtime.driver.Driver"),
-    *("runtime.store_worker.StoreThread", "session.records.SessionRecord"),
-    "session.session.Session",
+    "runtime.store_worker.StoreThread",
 }
 STILL_HEIRS: Final = {
     *("core.core.Core", "core.moving.Moving", "core.notified.Notified", "core.pushing.Pushing"),

@@ -17,9 +17,9 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import BackendVerdict, State
+from stui_supervisor.session.held_session import HeldSession
 from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.session.save_schedule import SaveSchedule
-from stui_supervisor.session.session import HeldSession
 from tests.support.core.places import at
 from tests.support.core.pushes import codes, commands, pausing, pushed
 from tests.support.core.sections import nested

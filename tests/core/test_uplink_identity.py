@@ -271,7 +271,9 @@ def test_what_the_backend_calls_us_is_kept_with_the_session() -> None:
     world.answer(ONE)
     world.answer({"session_id": 7, "client_id": 71})
     world.shake_hands()
-    assert (world.record.backend_session, world.record.session_owner) == (7, "71")
+    kept = world.record.session
+    assert kept is not None
+    assert (kept.id, kept.owner) == (7, identity_of(71))
     world.lost()
     world.wait_for_deadline()
     world.opened()

@@ -39,6 +39,7 @@ from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.profile import Profile
 from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.security.secret import Secret
@@ -88,9 +89,15 @@ def section(text: str, counter: int = 1) -> Section:
     return Section(f'"{text}"'.encode(), counter, "earlier")
 
 
-def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> ClaimedSession:
+def stored(
+    session_id: str = "a",
+    sections: Mapping[str, Section] | None = None,
+    backend_session: SessionId | None = None,
+    **record: Any,
+) -> ClaimedSession:
     """A session as the store gives it; ``record`` are the fields of its record."""
-    known = SessionRecord(profile="default", **record)
+    session = None if backend_session is None else BackendSession(backend_session)
+    known = SessionRecord(profile="default", session=session, **record)
     return ClaimedSession(session_id=session_id, record=known, sections=sections or {}, fresh=False)
 
 
