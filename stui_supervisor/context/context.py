@@ -27,7 +27,7 @@ __all__ = ["METADATA_KEY", "Context", "Laid", "MergeResult", "Merged", "Section"
 
 
 class _Prepared(NamedTuple):
-    """What one comes to that is laid over another."""
+    """An overlay that was worked out before it was needed: of which sections, and its result."""
 
     own: dict[str, Section]
     restored: Mapping[str, Section]
@@ -106,14 +106,14 @@ class Context(MutableMapping[str, Any]):
         return dict, (dict(self),)
 
     def begin_run(self, on_disk: Mapping[str, Section]) -> None:
-        """From here on what an earlier run has put ``on_disk`` is not a change of ours: it may be another's by now."""
+        """A run begins. What an earlier one put ``on_disk`` counts as ours no more: others may have gone on with it."""
         self._runs += 1
         if self._runs > 1:
             self._writer = f"{self._process} {self._runs}"
         self._table.sections = self.carried_over(self._table.sections, on_disk)
 
     def carried_over(self, sections: Mapping[str, Section], on_disk: Mapping[str, Section]) -> dict[str, Section]:
-        """The same; what earlier runs have changed and no disk has is a change of this one."""
+        """These sections; those that earlier runs changed and no disk has are signed as changes of this run."""
         unsaved = [name for name, section in sections.items() if on_disk.get(name) is not section]
         unsaved = [name for name in unsaved if on_disk.get(name) != sections[name]]  # a comparison costs ten looks
         ours = (name for name in unsaved if self._is_of_earlier_run(sections[name]) and not is_shared(name))

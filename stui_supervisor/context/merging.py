@@ -61,12 +61,12 @@ def merging(
     gone = [name for name, theirs in remote.items() if theirs.value is None and name not in table.sections]
     deleted_there = shared_in((name, remote[name]) for name in filter(is_shared, gone))
     portion = Portion()
-    if portion.is_used_up(LISTED_BYTES * (len(remote) + len(table.sections))):
+    if portion.spend(LISTED_BYTES * (len(remote) + len(table.sections))):
         yield
     deleted = {**deleted_there, **table.deleted}
     for name, theirs in remote.items():
         _merge_one(table, name, theirs, found, deleted, changes_of)
-        if portion.is_used_up(len(theirs.value or b"")):
+        if portion.spend(len(theirs.value or b"")):
             yield
     yield from _deleting_what_was_deleted_there(table, deleted_there, found)
     found.doubtful = _doubtful(table, found.taken, remote)
@@ -110,7 +110,7 @@ def _merge_one(
 def _deleting_what_was_deleted_there(table: SectionTable, deleted: Shared, found: Merged) -> Steps[None]:
     portion = Portion()
     for name in list(table.sections) if deleted else []:
-        if portion.is_used_up():
+        if portion.spend():
             yield
         ours = table.sections.get(name)
         if ours is None or ours.value is None or (deletion := _deletion_of(name, ours, deleted)) is None:
@@ -133,17 +133,17 @@ def overlaying(own: Mapping[str, Section], restored: Mapping[str, Section], writ
     """Lay our ``own`` sections over those that were restored; each change of this ``writer`` counts as newer."""
     portion, deleted, deleted_there = Portion(), _shared_among(own), _shared_among(restored)
     floor = floor_of(deleted_there)
-    if portion.is_used_up(LISTED_BYTES * (len(own) + len(restored))):
+    if portion.spend(LISTED_BYTES * (len(own) + len(restored))):
         yield
     sections = {name: out(section) for name, section in restored.items()}
     lost = (yield from _taking_out(deleted, own, sections)) if deleted else dict[str, Section]()
-    if portion.is_used_up(LISTED_BYTES * len(sections)):
+    if portion.spend(LISTED_BYTES * len(sections)):
         yield
     for name, section in own.items():
         there = sections.get(name)
         if there is section or (there is not None and is_same(section, there)):
             continue
-        if portion.is_used_up(len(section.value or b"")):
+        if portion.spend(len(section.value or b"")):
             yield
         gone = deleted_there.get(digest(name)) if deleted_there and name not in restored else None
         if gone is not None and section.writer != writer and gone.covers(section):
@@ -152,10 +152,10 @@ def overlaying(own: Mapping[str, Section], restored: Mapping[str, Section], writ
             sections[name], loser = _over(section, there, floor, writer)
         if loser is not None and loser.value is not None:
             lost[name] = loser
-    if portion.is_used_up(LISTED_BYTES * len(sections)):
+    if portion.spend(LISTED_BYTES * len(sections)):
         yield
     size_bytes = total_bytes(sections)
-    if portion.is_used_up(LISTED_BYTES * len(sections)):
+    if portion.spend(LISTED_BYTES * len(sections)):
         yield
     return Laid(sections, lost, size_bytes)
 
@@ -191,7 +191,7 @@ def _taking_out(deleted: Shared, own: Mapping[str, Section], sections: dict[str,
             del sections[name]
             if section.value is not None and not deletion.knows(section):
                 lost[name] = section
-        if portion.is_used_up():
+        if portion.spend():
             yield
     return lost
 

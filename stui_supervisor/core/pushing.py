@@ -108,10 +108,10 @@ class Pushing(Retrying):
         own = self._session.context.sections()
         copy = yield from reading_copy({} if sections else state, own)
         listing = Portion()
-        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+        if listing.spend(LISTED_BYTES * len(copy.sections)):
             yield
         size = bytes_beyond({**copy.sections, **copy.remains})
-        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+        if listing.spend(LISTED_BYTES * len(copy.sections)):
             yield
         self._sharing.found(is_readable=not sections and not size)
         if sections:
@@ -204,9 +204,9 @@ class Pushing(Retrying):
             if section is None:  # deleted meanwhile, and shared with others
                 continue
             state.add(name, section)
-            if portion.is_used_up(len(section.value or b"")):
+            if portion.spend(len(section.value or b"")):
                 yield
-        if portion.is_used_up(LISTED_BYTES * len(context)):
+        if portion.spend(LISTED_BYTES * len(context)):
             yield
         return state.encoded(self._session.record.client_id or "")
 
@@ -314,7 +314,7 @@ def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) ->
     for name, section in remains.items():
         if _is_news(section, own.get(name)):
             news[name] = section
-        if portion.is_used_up(len(section.value or b"")):
+        if portion.spend(len(section.value or b"")):
             yield
     return news
 

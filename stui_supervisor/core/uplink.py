@@ -119,7 +119,7 @@ class Uplink(Pushing):
         if step.made is not None:  # the next attempt, should this one fail, makes no other
             self._session.made(str(self._attempt.endpoint), step.made, handshake.verdict)
         if self._is_look_old():
-            self._follow(handshake.looks_first(step))
+            self._follow(handshake.look_first(step))
         else:
             self._merge(step.state, lambda is_newer: self._follow(handshake.merged(ours_is_newer=is_newer)))
 

@@ -181,7 +181,7 @@ class Handshake:
         self._copy_tries, self._found.refusal = PASSING_TRIES - 1, None
         return self._ask_for_copy()
 
-    def looks_first(self, merge: Merge) -> Step:
+    def look_first(self, merge: Merge) -> Step:
         """It was seen too long ago who answers: ask again, and only then go on with this merge."""
         self._put_off = merge
         return self._ask_who("look")

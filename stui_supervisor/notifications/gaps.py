@@ -68,7 +68,7 @@ class Arrivals:
         self._answer = None
 
     def held_up(self, now: Moment) -> None:
-        """This process stood still: what it did not see says nothing."""
+        """This process stood still: that it saw nothing come does not show that nothing came."""
         self.came(now)
         self._bytes = None
 
@@ -209,7 +209,7 @@ class Gap:
 
 
 class Gaps:
-    """The gaps of one run, one for each image; an image that is not named may be the one that was heard last."""
+    """The gaps of one run, one for each image; an image that is not named may be the last one."""
 
     def __init__(self) -> None:
         self._of: dict[str, Gap] = {}

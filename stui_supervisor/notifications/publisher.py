@@ -1,4 +1,4 @@
-"""Where an image publishes: what the user or the image says, made an address that we may connect to.
+"""Where an image publishes: the address that the user or the image gives, made one that we may connect to.
 
 What an image says is hostile until checked. It may name a port of the machine that the link goes to, or a socket of
 this machine where the link stays on it, and nothing else: a link is no way to have us knock at other doors. Only the

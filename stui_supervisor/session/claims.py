@@ -11,7 +11,7 @@ from stui_supervisor.session.records import ClaimedSession
 
 
 class Wanted(NamedTuple):
-    """What session is waited for: one of this image, or a new one; and what is in memory that it is for."""
+    """The session that is waited for: one of this image, or a new one. It is for ``held``, which is in memory."""
 
     held: HeldSession
     image: Identity | None
@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
 
 
 class Others(NamedTuple):
-    """What the store has said of the profile's other sessions: whether all were read, and where they were linked."""
+    """What the store has reported of the profile's sessions: whether all could be read, and the endpoints in them."""
 
     are_all_known: bool = False
     endpoints: frozenset[str] | None = None

@@ -122,7 +122,7 @@ class HeldSession:
             self.record = replace(self.record, client_id=_new_client_id(rng))
 
     def begin_run(self) -> None:
-        """Another process may have gone on with what was saved: then it counts only where the disk says nothing."""
+        """A run begins. Another process may have gone on with what was saved, so that the disk's record comes first."""
         self.is_old = self.schedule.is_record_saved
         if self.is_old:
             self.backend_sessions.forget()

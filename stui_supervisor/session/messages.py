@@ -44,7 +44,7 @@ class Release(NamedTuple):
 
 
 class SaveEnded(NamedTuple):
-    """Whoever waits for what was to be saved is answered: it is on the disk, or the write that held it failed."""
+    """A caller that waited for a save is answered: all is on the disk, or the write that held it failed."""
 
     waiter: int
     error: StoreError | None = None

@@ -73,7 +73,7 @@ class SessionLost(StoreError):
 
 
 class Notice(NamedTuple):
-    """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
+    """What the user has to know of the store's files: a damaged one set aside, a newer format left alone."""
 
     code: ProblemCode
     message: str

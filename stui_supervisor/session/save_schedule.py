@@ -32,7 +32,7 @@ class Write(NamedTuple):
 
 
 class Waiter(NamedTuple):
-    """Somebody who waits for a version to be on the disk, by a number of their own."""
+    """A caller that waits until this version is on the disk; ``number`` is the caller's own."""
 
     number: int
     version: Revisions
@@ -92,7 +92,7 @@ class SaveSchedule:
         self._due = now
 
     def wait(self, number: int, now: float) -> None:
-        """Somebody waits for what is present now to be on disk."""
+        """A caller waits, under this number, until what is present now is on the disk."""
         self._waiters.append(Waiter(number, self.present))
         if not self._writing or self._writing[-1].version != self.present:
             self._due = now

@@ -235,7 +235,7 @@ class Session:
     # What changes
 
     def wish(self, *, wanted: bool, now: float) -> None:
-        """The user has said whether a link is wanted; the next start knows it."""
+        """The user has decided whether a link is wanted; the next start follows it."""
         self._wish = wanted
         self._held.current.change(now, wanted=wanted)
 
