@@ -115,11 +115,6 @@ class Gap:
         self._backlog_until = 0.0
         self._backlog_bytes = 0
 
-    @property
-    def is_to_be_told(self) -> bool:
-        """True from when something may have been missed until that is reported."""
-        return self._began is not None
-
     def opened(self, now: Moment, handshake_s: float, *, is_one: bool = True) -> None:
         """A subscription is up; its handshake took so long. ``is_one`` is False for one of several topics.
 

@@ -78,7 +78,7 @@ def test_before_a_subscription_there_is_nothing_to_say() -> None:
     gap.held_up(BEGIN)
     gap.looked(100, BEGIN)
     gap.broken()
-    assert (gap.has_worked, gap.is_to_be_told, gap.take(at(60.0)), gap.next_deadline()) == (False, False, None, None)
+    assert (gap.has_worked, gap.take(at(60.0)), gap.next_deadline()) == (False, None, None)
 
 
 def test_a_pause_after_a_crowd_does_not_hide_what_the_crowd_may_have_cost() -> None:
