@@ -115,7 +115,7 @@ def found_in(claimed: ClaimedSession) -> Work:
 
 
 class KnownBackend(NamedTuple):
-    """What an earlier link has taught about the other end, and what this one learns.
+    """What is known of a backend: what earlier links have shown, and the present one so far.
 
     ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
     absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not
