@@ -13,29 +13,28 @@ from stui_supervisor.core.report import Report
 from stui_supervisor.core.shared import Leaves, Questions, Turn
 from stui_supervisor.core.succession import ANOTHER_IMAGE, Succession
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.link.handshake import (
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.messages import Opened, Received
+from stui_supervisor.link.phase import Phase
+from stui_supervisor.link.replies import not_identified, trouble_in
+from stui_supervisor.link.steps import (
     Ask,
     Ending,
     Established,
     Failed,
-    Handshake,
     Merge,
     PushContext,
     Rejected,
     Step,
     SwitchSession,
     Unpinned,
-    not_identified,
-    trouble_in,
 )
-from stui_supervisor.link.messages import Opened, Received
-from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import DegradedReason, Trigger
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.peer.process import Who, has_begun_anew, who_answers
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.requests.exchange import Landed
+from stui_supervisor.requests.exchange import PairedReply
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.session.messages import Loaded
 from stui_supervisor.wire.dialects import Dialect, Reply
@@ -123,7 +122,7 @@ class Conversation:
         if step.made is not None:  # the next attempt, should this one fail, makes no other
             self._session.made(str(self._attempt.endpoint), step.made, handshake.verdict)
         if self._questions.is_look_old:
-            self._follow(handshake.looks_first(step))
+            self._follow(handshake.look_first(step))
         else:
             self._replication.merge_state(
                 step.state, lambda is_newer: self._follow(handshake.merged(ours_is_newer=is_newer))
@@ -189,7 +188,7 @@ class Conversation:
     def _go_on_with_session(self) -> None:
         handshake = self._attempt.connection.handshake
         if handshake is not None:
-            self._follow(handshake.switched(self._session.known(str(self._attempt.endpoint))))
+            self._follow(handshake.switched(self._session.begin_handshake(str(self._attempt.endpoint))))
 
     # What goes out
 
@@ -238,7 +237,7 @@ class Conversation:
         self._health.regain("the image answers again", DegradedReason.BUSY, DegradedReason.SILENT)
         self.send_next()
 
-    def _own_answered(self, landed: Landed) -> None:
+    def _own_answered(self, landed: PairedReply) -> None:
         """Follow the reply to a message of the supervisor's own."""
         match landed.purpose:
             case Purpose.PING:
@@ -256,7 +255,7 @@ class Conversation:
             case _:
                 pass
 
-    def _handshake_answered(self, landed: Landed) -> None:
+    def _handshake_answered(self, landed: PairedReply) -> None:
         connection = self._attempt.connection
         if connection.handshake is None or self._attempt.phase is not Phase.HANDSHAKE:
             return
@@ -265,7 +264,7 @@ class Conversation:
         self._attempt.shake_hands(self._turn.now.monotonic_s)
         self._follow(self._next_step(connection.handshake, landed))
 
-    def _next_step(self, handshake: Handshake, landed: Landed) -> Step:
+    def _next_step(self, handshake: Handshake, landed: PairedReply) -> Step:
         before, had = handshake.who, handshake.session  # by now others may have looked too
         step = handshake.answered(landed.reply, is_to_latest=landed.is_to_latest)
         if had is not None and handshake.session is None:
@@ -274,7 +273,7 @@ class Conversation:
             self._saw(handshake.who)
         return step
 
-    def _ping_answered(self, landed: Landed) -> None:
+    def _ping_answered(self, landed: PairedReply) -> None:
         """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
         attempt = self._attempt
         is_timed = not attempt.stall.is_blind(self._turn.now.monotonic_s)
@@ -317,7 +316,7 @@ class Conversation:
                 return
         look.saw(who, now)
         if is_up and who.image is not None:
-            self._session.has_name(who.image, now.monotonic_s)
+            self._session.note_name(who.image, now.monotonic_s)
 
     # Time
 

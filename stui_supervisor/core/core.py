@@ -52,7 +52,7 @@ from stui_supervisor.link.roaming import Roaming
 from stui_supervisor.link.route import Route
 from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
-from stui_supervisor.notifications.subscription import Listening
+from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.peer.process import Lineage, Who
 from stui_supervisor.requests.exchange import Exchange
 from stui_supervisor.session.profile_reading import ProfileReading
@@ -95,7 +95,7 @@ class Core:
             lookout=Lookout(is_possible=can_look),
             lineage=Lineage(),
             roaming=Roaming(),
-            subscription=Listening(settings, rng, exchange.masks),
+            subscription=Subscription(settings, rng, exchange.masks),
         )
         turn = Turn()
         report = Report(turn, leaves, pid=pid)

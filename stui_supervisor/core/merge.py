@@ -33,10 +33,10 @@ class Merge:
         own = self._session.context.sections()
         copy = yield from reading_copy({} if sections else state, own)
         listing = Portion()
-        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+        if listing.spend(LISTED_BYTES * len(copy.sections)):
             yield
         size = bytes_beyond({**copy.sections, **copy.remains})
-        if listing.is_used_up(LISTED_BYTES * len(copy.sections)):
+        if listing.spend(LISTED_BYTES * len(copy.sections)):
             yield
         self._schedule.found(is_readable=not sections and not size)
         if sections:
@@ -58,7 +58,7 @@ class Merge:
         try:
             yield from self._session.context.merging(found, merged, keeps_changes=not has_disk)
             remains = yield from _finding_news(remains, own)
-            unseen = self._session.unseen(remains)
+            unseen = self._session.take_unseen(remains)
         except GeneratorExit:  # the link is gone; what was taken so far stays, and what gave way to it is kept
             self._took(merged, {})
             raise
@@ -120,7 +120,7 @@ def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) ->
     for name, section in remains.items():
         if _is_news(section, own.get(name)):
             news[name] = section
-        if portion.is_used_up(len(section.value or b"")):
+        if portion.spend(len(section.value or b"")):
             yield
     return news
 

@@ -10,7 +10,7 @@ from stui_supervisor.core.effects import Effect
 from stui_supervisor.core.health import Health
 from stui_supervisor.core.profile_in_use import ProfileInUse
 from stui_supervisor.core.shared import Leaves, Turn
-from stui_supervisor.link.handshake import Established
+from stui_supervisor.link.steps import Established
 from stui_supervisor.machine.states import DegradedReason
 from stui_supervisor.notifications.messages import Crowded, Published, Subscribed, SubscriptionLost, SubscriptionSeen
 from stui_supervisor.wire.dialects import Reply

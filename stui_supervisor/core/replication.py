@@ -13,7 +13,8 @@ from stui_supervisor.core.dialer import Dialer
 from stui_supervisor.core.merge import Merge
 from stui_supervisor.core.report import Report
 from stui_supervisor.core.shared import Leaves, Questions, Turn
-from stui_supervisor.link.handshake import Established, is_refusal, refused, words_of
+from stui_supervisor.link.replies import is_refusal, refused, words_of
+from stui_supervisor.link.steps import Established
 from stui_supervisor.peer.backend_session import (
     BackendSession,
     SessionId,
@@ -28,7 +29,7 @@ from stui_supervisor.problems import ProblemCode
 from stui_supervisor.replication.push_schedule import PushSchedule
 from stui_supervisor.replication.retry_schedule import RetrySchedule
 from stui_supervisor.replication.unread_copy import UnreadCopy
-from stui_supervisor.requests.exchange import Landed
+from stui_supervisor.requests.exchange import PairedReply
 from stui_supervisor.requests.request_queue import Purpose
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
@@ -148,9 +149,9 @@ class Replication:
             if section is None:  # deleted meanwhile, and shared with others
                 continue
             state.add(name, section)
-            if portion.is_used_up(len(section.value or b"")):
+            if portion.spend(len(section.value or b"")):
                 yield
-        if portion.is_used_up(LISTED_BYTES * len(context)):
+        if portion.spend(LISTED_BYTES * len(context)):
             yield
         return state.encoded(self._session.record.client_id or "")
 
@@ -158,7 +159,7 @@ class Replication:
         """Take what is newer in the image's copy, in parts; ``then`` learns whether ours has what the image lacks."""
         self._parts.begin(self.merge.steps(state), then, self._turn.now.monotonic_s)
 
-    def owner_answered(self, landed: Landed) -> None:
+    def owner_answered(self, landed: PairedReply) -> None:
         """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
@@ -179,7 +180,7 @@ class Replication:
         client_id = self._session.record.client_id or ""
         return names_another_session(reply, session) or bool(is_pushed_by_another(state_in(reply), client_id))
 
-    def push_answered(self, landed: Landed) -> None:
+    def push_answered(self, landed: PairedReply) -> None:
         """What was not managed goes out again. A refused push means that the session is gone: it is made anew, once."""
         reply, session, look = landed.reply, self._session.record.session, self._attempt.connection.look
         if not isinstance(reply, Reply) or not reply.ok:
@@ -231,7 +232,7 @@ class Replication:
         """It is still the image that it was: make the session."""
         self._questions.ask(Purpose.SESSION, Operation("create_session", {"client_id": self._session.record.client_id}))
 
-    def session_made(self, landed: Landed) -> None:
+    def session_made(self, landed: PairedReply) -> None:
         """The backend has made the session again, or not."""
         session = session_in(landed.reply, self._session.record.client_id or "")
         if isinstance(landed.reply, Reply) and is_refusal(landed.reply, of="create_session"):

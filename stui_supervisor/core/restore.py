@@ -21,7 +21,7 @@ from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.messages import Loaded, LoadFailed, ProfileFailed, ProfileRead, Release
-from stui_supervisor.session.records import Claimed, found_in
+from stui_supervisor.session.records import ClaimedSession, found_in
 from stui_supervisor.status.summary import ENDED_HINT, end_without_stopping
 
 NO_ENDPOINT: Final = "no endpoint is known; name one, for instance tcp://127.0.0.1:5555"
@@ -217,7 +217,7 @@ class Restore:
         session, attempt, claimed = self._leaves.session, self._leaves.attempt, event.claimed
         for notice in claimed.notices:  # also of a session that is given back: the next claim would not know
             self._report.problem(notice.code, notice.message, notice.hint)
-        if not session.ends_with(event.load):
+        if not session.take_answer(event.load):
             self._turn.effects.append(Release(claimed.session_id))
             return
         if not session.is_wanted(claimed):
@@ -240,7 +240,7 @@ class Restore:
         else:
             self.leave_if_read()
 
-    def _adopt(self, claimed: Claimed) -> None:
+    def _adopt(self, claimed: ClaimedSession) -> None:
         session, named = self._leaves.session, self._leaves.route.named
         self._tell_of_last_run(claimed)
         self._report.restored = found_in(claimed)
@@ -260,7 +260,7 @@ class Restore:
         if had not in {None, session.record.backend_session}:
             self._replication.leave_backend_session()  # the process may be another than that which had the stored one
 
-    def _tell_of_last_run(self, claimed: Claimed) -> None:
+    def _tell_of_last_run(self, claimed: ClaimedSession) -> None:
         """It ended without stopping: the record that it left says so once, as this run writes another."""
         words = end_without_stopping(claimed.record.status, claimed.last_sign)
         if words is not None and not claimed.fresh and not self._has_run:
@@ -270,7 +270,7 @@ class Restore:
     def load_failed(self, event: LoadFailed) -> None:
         """The store could not give a session."""
         session = self._leaves.session
-        if not session.ends_with(event.load):
+        if not session.take_answer(event.load):
             return
         self._report.warn_of_store(event.error)
         if self._leaves.attempt.phase is Phase.SWITCHING:  # the session in use, and its waiters, are not concerned

@@ -48,13 +48,13 @@ class Saves:
             had, now = session.record.backend_session, self._turn.now.monotonic_s
             self._turn.effects += session.snapshot_lost(event.session_id, event.sections, now)
             self._lost(had)
-        elif session.not_kept(event.session_id, event.sections):
+        elif session.snapshot_failed(event.session_id, event.sections):
             self._report.warn_of_store(error)
 
     def silent(self, event: StoreSilent) -> None:
         """A write is under way for long, or given up with the end of the program."""
         was_ok = self._session.is_store_ok
-        if not self._session.store_is_silent():
+        if not self._session.note_silent_store():
             return
         if event.is_over:
             message = "what was changed last is not on the disk, which did not take it"

@@ -16,7 +16,7 @@ from stui_supervisor.link.lookout import Lookout
 from stui_supervisor.link.roaming import Roaming
 from stui_supervisor.link.route import Route
 from stui_supervisor.moment import Moment
-from stui_supervisor.notifications.subscription import Listening
+from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.peer.process import Lineage
 from stui_supervisor.requests.exchange import Exchange
 from stui_supervisor.requests.request_queue import Purpose
@@ -58,7 +58,7 @@ class Leaves:
     lookout: Lookout
     lineage: Lineage
     roaming: Roaming
-    subscription: Listening
+    subscription: Subscription
 
 
 class Questions:

@@ -8,8 +8,9 @@ from stui_supervisor.config import Settings
 from stui_supervisor.core.report import Report
 from stui_supervisor.core.shared import Leaves, Turn
 from stui_supervisor.events import SessionSwitched
-from stui_supervisor.link.handshake import Established, Handshake
+from stui_supervisor.link.handshake import Handshake
 from stui_supervisor.link.phase import Phase
+from stui_supervisor.link.steps import Established
 from stui_supervisor.machine.states import BackendVerdict, Work
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.session.messages import Loaded
@@ -45,7 +46,7 @@ class Succession:
         """The handshake of the attempt, with what is known of the backend from before."""
         attempt = self._attempt
         return Handshake(
-            self._session.known(str(attempt.endpoint)),
+            self._session.begin_handshake(str(attempt.endpoint)),
             with_session=self._settings.keeps_session,
             secret=attempt.secret,
             pin=attempt.settled.pin,

@@ -27,7 +27,7 @@ _PUSH = "update_session_state"
 _MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY, Purpose.OWNER)
 
 
-class Landed(NamedTuple):
+class PairedReply(NamedTuple):
     """A reply to the message that was in flight; where there were two, perhaps not to the latest."""
 
     purpose: Purpose
@@ -126,7 +126,7 @@ class Exchange:
         self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request, size=len(body))
         return [Send(link, token, body)]
 
-    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[RequestEffect]]:
+    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[PairedReply | None, list[RequestEffect]]:
         """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
         flight = self._outbox.landed(token)
         if flight is None:
@@ -142,7 +142,7 @@ class Exchange:
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
             self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
         rtt_s = now.monotonic_s - flight.sent_at
-        landed = Landed(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
+        landed = PairedReply(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
         return landed, self._finish(flight.request, reply, now) if flight.request else []
 
     def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:

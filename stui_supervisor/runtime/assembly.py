@@ -35,7 +35,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.security.trust import ANYONE, Trust
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,11 +229,11 @@ class NoDisk:
         self._error = error
         self._is_named = is_named
 
-    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         """Raises StoreError."""
         raise self._error
 
-    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         """Raises StoreError."""
         raise self._error
 
@@ -255,7 +255,7 @@ class NoDisk:
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """Where there is no place for profiles, none is settled."""
         if self._is_named:
             raise self._error

@@ -99,9 +99,7 @@ CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRan
 
 # What is above these limits still.
 STILL_LARGE: Final = {
-    *("link.handshake.Handshake", "runtime.driver.Driver"),
-    *("notifications.subscription.Listening", "runtime.store_worker.StoreThread", "session.records.SessionRecord"),
-    "session.session.Session",
+    *("runtime.driver.Driver", "runtime.store_worker.StoreThread"),
 }
 MODULES_MAX: Final = {"cli.commands": 25}
 MODULES_MAX_ELSEWHERE: Final = 20

@@ -18,7 +18,7 @@ from stui_supervisor.machine.states import DegradedReason, State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 from tests.support.core.world import DEFAULT, FAR, HERE, THERE, World, endings, moves, only, stored, told, triggers
 
 NOWHERE = StoreError("cannot read the profiles", hint="see to it")
@@ -26,7 +26,7 @@ ONE_OFF = Settings(keeps_session=False)
 PINNED = replace(DEFAULT, pin_image="one")
 
 
-def read(world: World, number: int, profile: Profile = DEFAULT, *notices: StoreNotice) -> list[Effect]:
+def read(world: World, number: int, profile: Profile = DEFAULT, *notices: Notice) -> list[Effect]:
     return world.tell(inputs.ProfileRead(number, profile, notices))
 
 
@@ -423,7 +423,7 @@ def test_a_change_is_heard_of_only_while_it_runs() -> None:
 def test_what_was_found_damaged_is_told() -> None:
     world = World(ONE_OFF, profile=None)
     world.start(HERE)
-    effects = read(world, 1, DEFAULT, StoreNotice(code=ProblemCode.DAMAGED_FILE, message="it is kept", hint="look"))
+    effects = read(world, 1, DEFAULT, Notice(code=ProblemCode.DAMAGED_FILE, message="it is kept", hint="look"))
     assert [(event.code, event.message, event.hint) for event in told(Problem, effects)] == [
         ("damaged_file", "it is kept", "look")
     ]

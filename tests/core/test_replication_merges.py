@@ -17,9 +17,9 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect, Save, SaveSnapshot
 from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import BackendVerdict, State
-from stui_supervisor.session.records import Claimed, SessionRecord
-from stui_supervisor.session.save_schedule import Saver
-from stui_supervisor.session.session import Holding
+from stui_supervisor.session.held_session import HeldSession
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
+from stui_supervisor.session.save_schedule import SaveSchedule
 from tests.support.core.places import at
 from tests.support.core.pushes import codes, commands, pausing, pushed
 from tests.support.core.sections import nested
@@ -133,7 +133,9 @@ def test_what_was_pushed_before_the_last_change_of_an_earlier_run_is_no_other_co
     body = encode_context(StoredContext(save.sections))
     world = World()
     world.start()
-    world.loaded(Claimed(session_id="a", record=save.record, sections=decode_context(body).sections, fresh=False))
+    world.loaded(
+        ClaimedSession(session_id="a", record=save.record, sections=decode_context(body).sections, fresh=False)
+    )
     world.opened()
     effects = world.shake_hands("one", copy)
     assert (codes(effects), only(SaveSnapshot, effects), commands(effects)[-1]) == ([], [], "update_session_state")
@@ -290,7 +292,7 @@ def test_a_copy_that_waits_for_a_disk_is_not_offered_twice_unless_the_disk_faile
 
 
 def test_copies_that_wait_for_a_disk_are_bounded_and_the_latest_stay() -> None:
-    holding = Holding(SessionRecord(profile="default"), Saver(Settings()))
+    holding = HeldSession(SessionRecord(profile="default"), SaveSchedule(Settings()))
     for counter in range(1, 13):
         assert holding.keep({"x": Section(b"1" * 1_000_000, counter, "w")}) == []
     assert [copy["x"].counter for copy in holding.unkept] == list(range(4, 13))

@@ -13,7 +13,7 @@ from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from stui_supervisor.peer.identity import identity_of
-from stui_supervisor.session.records import Claimed
+from stui_supervisor.session.records import ClaimedSession
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core.places import at
 from tests.support.core.pushes import codes, commands, pausing, pushed
@@ -225,7 +225,7 @@ def test_that_another_image_cannot_be_recognised_is_said_once_for_a_session() ->
     assert codes(world.link(None)) == []
     later = World()
     later.start()
-    later.loaded(Claimed(session_id="a", record=world.record, sections={}, fresh=False))
+    later.loaded(ClaimedSession(session_id="a", record=world.record, sections={}, fresh=False))
     assert codes(later.link(None)) == []
 
 
@@ -275,7 +275,9 @@ def test_what_the_backend_calls_us_is_kept_with_the_session() -> None:
     world.answer(ONE)
     world.answer({"session_id": 7, "client_id": 71})
     world.shake_hands()
-    assert (world.record.backend_session, world.record.session_owner) == (7, "71")
+    kept = world.record.session
+    assert kept is not None
+    assert (kept.id, kept.owner) == (7, identity_of(71))
     world.lost()
     world.wait_for_deadline()
     world.opened()

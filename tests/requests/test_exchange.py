@@ -15,7 +15,7 @@ from stui_supervisor.core.effects import Announce, Effect, Finish, Send
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
 from stui_supervisor.machine.states import Outcome
-from stui_supervisor.requests.exchange import Exchange, Landed
+from stui_supervisor.requests.exchange import Exchange, PairedReply
 from stui_supervisor.requests.request_queue import Purpose, Request
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
@@ -142,7 +142,7 @@ def test_a_reply_ends_its_request(dialect: Dialect) -> None:
     send, received = sent(one.send_next(LINK, dialect, BEGIN))
     landed, effects = one.received(send.token, encode_result(received, {"result": 7}, at=LATER.utc), LATER)
     reply = Reply(dialect, ok=True, result={"result": 7}, at=LATER.utc)
-    assert landed == Landed(Purpose.REQUEST, reply, 0.5)
+    assert landed == PairedReply(Purpose.REQUEST, reply, 0.5)
     assert effects == [Finish(1, reply, None), Announce(finished(Outcome.REPLIED))]
 
 
@@ -259,7 +259,7 @@ def test_a_reply_to_a_request_that_was_given_up_lands_and_ends_nothing() -> None
     send, received = sent(one.send_next(LINK, COMMAND, BEGIN))
     assert endings(one.cancel(1, BEGIN)) == [(1, "OutcomeUnknown")]
     landed, effects = one.received(send.token, encode_result(received, {}, at=LATER.utc), LATER)
-    assert landed == Landed(Purpose.REQUEST, Reply(COMMAND, ok=True, result={}, at=LATER.utc), 0.5)
+    assert landed == PairedReply(Purpose.REQUEST, Reply(COMMAND, ok=True, result={}, at=LATER.utc), 0.5)
     assert effects == []
 
 
@@ -273,7 +273,7 @@ def test_a_message_of_our_own_tells_whose_it_was_and_ends_no_request(dialect: Di
     send, received = sent([one.ask(LINK, purpose, dialect, Operation("ping", {}), BEGIN)])
     assert (received.dialect, received.command, received.parameters) == (dialect, "ping", {})
     landed, effects = one.received(send.token, encode_result(received, {"a": 1}, at=LATER.utc), LATER)
-    assert (landed, effects) == (Landed(purpose, Reply(dialect, ok=True, result={"a": 1}, at=LATER.utc), 0.5), [])
+    assert (landed, effects) == (PairedReply(purpose, Reply(dialect, ok=True, result={"a": 1}, at=LATER.utc), 0.5), [])
 
 
 @BOTH

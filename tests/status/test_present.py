@@ -13,13 +13,13 @@ from stui_supervisor.events import PresentProblem
 from stui_supervisor.failures import FAILURES, FailureKind
 from stui_supervisor.machine.states import DegradedReason, State, Work
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 from stui_supervisor.status.present import Present, lasting
 from tests.support.core.places import at
 from tests.support.core.world import HERE, REFUSED, World, section, stored
 
 AT = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)
-DAMAGE = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look")
+DAMAGE = Notice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look")
 
 
 def codes(world: World) -> list[str]:

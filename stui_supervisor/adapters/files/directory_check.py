@@ -15,7 +15,7 @@ from typing import Final
 from stui_supervisor.adapters.files.links import is_link, is_ours, others_may_write
 from stui_supervisor.errors import StoreError
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
 
@@ -39,10 +39,10 @@ def refuse_foreign(directory: str) -> None:
             )
 
 
-def open_to_others(directory: str) -> list[StoreNotice]:
+def open_to_others(directory: str) -> list[Notice]:
     """What the user has to know when everybody may change the names in the directory, or in the one around it."""
     return [
-        StoreNotice(
+        Notice(
             code=ProblemCode.SHARED_DIRECTORY,
             message=f"every user of this machine can remove what is in {path}",
             hint=f"take that right away: chmod o-w {path}",

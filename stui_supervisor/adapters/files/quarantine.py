@@ -22,7 +22,7 @@ from stui_supervisor.adapters.files.private_files import (
 )
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 from stui_supervisor.status.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
@@ -48,28 +48,28 @@ class InUse(NamedTuple):
     record_at: datetime | None
 
 
-def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUse, at: datetime) -> list[StoreNotice]:
+def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUse, at: datetime) -> list[Notice]:
     """Move the damaged files out of their session; those that may be of a later version stay. Never raises OSError.
 
     What is left to use is said once for all that were damaged, and once for all that stay.
     """
-    notices: list[StoreNotice] = []
+    notices: list[Notice] = []
     if damaged := [file for file in refused if file.is_movable]:
         message = f"{_what(session_id, damaged)}. {_kept(root, session_id, damaged, at)}. {_outcome(damaged, used)}"
-        notices.append(StoreNotice(code=ProblemCode.DAMAGED_FILE, message=message, hint=_hint(used)))
+        notices.append(Notice(code=ProblemCode.DAMAGED_FILE, message=message, hint=_hint(used)))
     if left := [file for file in refused if not file.is_movable]:
         hint = "see that the file belongs to you and that this version is not older than the one that wrote it"
-        notices.append(StoreNotice(code=ProblemCode.UNUSABLE_FILE, message=_left(session_id, left, used), hint=hint))
+        notices.append(Notice(code=ProblemCode.UNUSABLE_FILE, message=_left(session_id, left, used), hint=hint))
     return notices
 
 
-def leave(session_id: str, refused: Sequence[Refused], used: InUse) -> list[StoreNotice]:
+def leave(session_id: str, refused: Sequence[Refused], used: InUse) -> list[Notice]:
     """Tell of damaged files in a session that is not ours to change."""
     if not refused:
         return []
     is_damage = all(file.is_movable for file in refused)
     code = ProblemCode.DAMAGED_FILE if is_damage else ProblemCode.UNUSABLE_FILE
-    return [StoreNotice(code=code, message=_left(session_id, refused, used), hint=_hint(used))]
+    return [Notice(code=code, message=_left(session_id, refused, used), hint=_hint(used))]
 
 
 def keep(root: str, file: str, at: datetime) -> str:

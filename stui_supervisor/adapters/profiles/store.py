@@ -41,7 +41,7 @@ from stui_supervisor.config import HEADER_MAX_BYTES, PROFILES_MAX_BYTES, PROFILE
 from stui_supervisor.errors import StoreError
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 CONFIRM: Final = "stui-supervisor profiles confirm"
 
@@ -79,7 +79,7 @@ class ProfileFile:
         self._lock_path = os.fspath(path.with_suffix(".lock"))
         self._was_there = False
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """See ports.ProfileStore."""
         with self.errors("read the profiles"):
             content = self.look()
@@ -214,8 +214,8 @@ class ProfileFile:
         way = self._confirm if name is None else f"{self._confirm} {name}"
         return StoreError(content.doubt, hint=f"put it back as it was, or decide what holds from now on with: {way}")
 
-    def _notice(self, content: Content, name: str) -> StoreNotice:
-        return StoreNotice(
+    def _notice(self, content: Content, name: str) -> Notice:
+        return Notice(
             code=ProblemCode.DAMAGED_FILE,
             message=f"{content.doubt}; what is settled for the profile {name} could still be read",
             hint=f"see that it is as you want it, then have the file mended with: {self._confirm}",

@@ -19,7 +19,7 @@ from stui_supervisor.adapters.files.private_files import is_out_of_means, refuse
 from stui_supervisor.adapters.sessions.notices import left_out_notice, newer_notice
 from stui_supervisor.adapters.sessions.reader import has_record, look
 from stui_supervisor.session.claim_order import Candidate
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 _SESSION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _IS_WINDOWS: Final = os.name == "nt"
@@ -33,7 +33,7 @@ class Seen:
     """
 
     candidates: list[Candidate] = field(default_factory=list)
-    left_out: dict[str, StoreNotice] = field(default_factory=dict)
+    left_out: dict[str, Notice] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     troubles: list[OSError] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ def _look_around(root: str) -> Seen:
     return seen
 
 
-def _session_ids(root: str, left_out: dict[str, StoreNotice]) -> list[str]:
+def _session_ids(root: str, left_out: dict[str, Notice]) -> list[str]:
     """The ids of what can be looked at; adds to ``left_out`` what cannot."""
     directories: list[str] = []
     links: list[str] = []
@@ -92,7 +92,7 @@ def _session_ids(root: str, left_out: dict[str, StoreNotice]) -> list[str]:
     return directories + _behind_links(root, sorted(links), directories, left_out) if links else directories
 
 
-def _behind_links(root: str, links: list[str], directories: list[str], left_out: dict[str, StoreNotice]) -> list[str]:
+def _behind_links(root: str, links: list[str], directories: list[str], left_out: dict[str, Notice]) -> list[str]:
     found: list[str] = []
     places: set[tuple[int, int]] = set()
     for name in directories:

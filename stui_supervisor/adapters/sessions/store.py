@@ -55,7 +55,7 @@ from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.session.claim_order import Candidate, Last, as_last, in_order_of_claim, last_of, newest_first, seed
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 from stui_supervisor.session.retention import outlived
 
 _CLAIM_LOCK_NAME: Final = "claim.lock"
@@ -107,7 +107,7 @@ class SessionFiles:
         self._outlived: list[Candidate] = []
         self._claims_put_off = 0
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``.
 
         While the disk does not give what is there, the first few claims fail: one that is made again may find all.
@@ -131,20 +131,20 @@ class SessionFiles:
                 known = frozenset(one.record.endpoint or "" for one in seen.candidates if one.record.profile == profile)
                 return claimed._replace(is_certain=seen.is_certain, endpoints=known)
 
-    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim_new(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore."""
         with store_errors("make a session", self._root):
             make_private_directory(self._root)
             refuse_foreign(self._root)
             return self._begin(SessionRecord(profile=profile).of_image(image), [])
 
-    def claim_this(self, session_id: str) -> Claimed:
+    def claim_this(self, session_id: str) -> ClaimedSession:
         """Own one session, whatever its profile. Raises StoreError when that cannot be.
 
         What is damaged is set aside and told in ``notices``, as in ``claim``.
         """
         with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
-            notices: list[StoreNotice] = []
+            notices: list[Notice] = []
             seen = look_around(self._root)
             self._order.saw(candidate.turn for candidate in seen.candidates)
             if session_id in seen.left_out:
@@ -212,7 +212,7 @@ class SessionFiles:
             with self._one_at_a_time(make_file=False):
                 return [_stored(one, live=False) for one in found if not self._is_live(one.session_id)]
 
-    def left_out(self) -> dict[str, StoreNotice]:
+    def left_out(self) -> dict[str, Notice]:
         """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
 
         Raises StoreError.
@@ -287,7 +287,7 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in look_around(self._root).candidates}
 
-    def _claim(self, seen: Seen, profile: str, image: Identity | None) -> Claimed:
+    def _claim(self, seen: Seen, profile: str, image: Identity | None) -> ClaimedSession:
         notices = open_to_others(self._root)
         notices += seen.left_out.values()
         for session_id in seen.unreadable:
@@ -330,10 +330,10 @@ class SessionFiles:
         is_denied = isinstance(error, PermissionError)  # which a person mends
         return may_pass(error) and not is_denied and self._claims_put_off < CLAIMS_PUT_OFF
 
-    def _claimed(self, session_id: str, session: OwnedSession, notices: list[StoreNotice]) -> Claimed:
+    def _claimed(self, session_id: str, session: OwnedSession, notices: list[Notice]) -> ClaimedSession:
         if session.read_only is not None:
             notices.append(read_only_notice(session_id, session.read_only))
-        return Claimed(
+        return ClaimedSession(
             session_id=session_id,
             record=session.record,
             sections=session.context.sections,
@@ -377,7 +377,7 @@ class SessionFiles:
         for session_id in reversed(needless):  # the oldest first
             remove_if_empty(self._path(session_id))
 
-    def _take(self, session_id: str, profile: str, notices: list[StoreNotice]) -> OwnedSession | None:
+    def _take(self, session_id: str, profile: str, notices: list[Notice]) -> OwnedSession | None:
         """Own, or where the disk is read-only borrow, and load.
 
         None when it is taken, of a later version, or out of our reach.
@@ -405,7 +405,7 @@ class SessionFiles:
             notices += set_aside(self._root, session_id, refused, session.used, self._utc())
         return session
 
-    def _begin(self, record: SessionRecord, notices: list[StoreNotice]) -> Claimed:
+    def _begin(self, record: SessionRecord, notices: list[Notice]) -> ClaimedSession:
         from uuid import uuid4  # noqa: PLC0415 - asks the platform on import, and most starts make no new session
 
         session_id = str(uuid4())
@@ -416,7 +416,7 @@ class SessionFiles:
         session.turn = self._order.turn_of(session_id, 0, self)
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
-        return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
+        return ClaimedSession(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
 
     @contextmanager
     def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:

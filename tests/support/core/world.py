@@ -39,10 +39,11 @@ from stui_supervisor.health.sample import PathSample
 from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.profile import Profile
 from stui_supervisor.requests.request_queue import Request, new_request
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryStore
 from stui_supervisor.wire.dialects import Operation
 from stui_supervisor.wire.service import Request as Received
@@ -87,10 +88,16 @@ def section(text: str, counter: int = 1) -> Section:
     return Section(f'"{text}"'.encode(), counter, "earlier")
 
 
-def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> Claimed:
+def stored(
+    session_id: str = "a",
+    sections: Mapping[str, Section] | None = None,
+    backend_session: SessionId | None = None,
+    **record: Any,
+) -> ClaimedSession:
     """A session as the store gives it; ``record`` are the fields of its record."""
-    known = SessionRecord(profile="default", **record)
-    return Claimed(session_id=session_id, record=known, sections=sections or {}, fresh=False)
+    session = None if backend_session is None else BackendSession(backend_session)
+    known = SessionRecord(profile="default", session=session, **record)
+    return ClaimedSession(session_id=session_id, record=known, sections=sections or {}, fresh=False)
 
 
 class World:
@@ -130,7 +137,7 @@ class World:
         self._inside = False
         self.last_send = Send(0, b"", b"")
         self.unanswered: list[Save] = []
-        self._disk: dict[str, Claimed] = {}
+        self._disk: dict[str, ClaimedSession] = {}
         self.context = Context("me", self._context_changed)
         self.core = Core(
             profile="default",
@@ -192,13 +199,13 @@ class World:
     def start(self, endpoint: Endpoint | None = None) -> list[Effect]:
         return self.tell(inputs.Start(endpoint))
 
-    def loaded(self, claimed: Claimed | None = None) -> list[Effect]:
+    def loaded(self, claimed: ClaimedSession | None = None) -> list[Effect]:
         """The store answers the latest Load."""
         claimed = claimed or stored()
         self._disk[claimed.session_id] = claimed
         return self.tell(inputs.Loaded(self._loads[-1], claimed))
 
-    def loaded_again(self, claimed: Claimed) -> list[Effect]:
+    def loaded_again(self, claimed: ClaimedSession) -> list[Effect]:
         """The store answers with this session, as it has been written since."""
         return self.loaded(self._disk.get(claimed.session_id, claimed))
 
