@@ -60,7 +60,7 @@ class Keyring:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Adapters:
     """The adapters of one run.
 
     ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
@@ -88,7 +88,7 @@ def assemble(
     credentials: Credentials | None,
     link: LinkFactory | None,
     used: set[str] | None = None,
-) -> Outside:
+) -> Adapters:
     """The adapters for the running event loop. Never fails because a directory is missing.
 
     ``used`` are the sessions of the object's earlier runs, which those of this run join.
@@ -102,7 +102,7 @@ def assemble(
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error, is_named=is_home_named(home))
-        return Outside(
+        return Adapters(
             SystemClock(),
             make_link,
             lambda: no_disk,
@@ -126,23 +126,23 @@ def assemble(
         )
 
     def open_store() -> SessionStore:
-        from stui_supervisor.adapters.sessions.store import SessionFiles  # noqa: PLC0415  # off the loop
+        from stui_supervisor.adapters.sessions.store import FileSessionStore  # noqa: PLC0415  # off the loop
 
         if link is None:
             from stui_supervisor.adapters.zmq import link as zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
 
-        return SessionFiles(places.sessions_root, used=used)
+        return FileSessionStore(places.sessions_root, used=used)
 
     def open_profiles() -> ProfileStore:
-        from stui_supervisor.adapters.profiles.store import ProfileFile  # noqa: PLC0415  # off the loop
+        from stui_supervisor.adapters.profiles.store import FileProfileStore  # noqa: PLC0415  # off the loop
 
         if home is None:
-            return ProfileFile(places.profiles)
+            return FileProfileStore(places.profiles)
         from stui_supervisor.adapters.host.command_lines import advised  # noqa: PLC0415  # off the loop
 
-        return ProfileFile(places.profiles, confirm=advised("profiles", "confirm", home=home))
+        return FileProfileStore(places.profiles, confirm=advised("profiles", "confirm", home=home))
 
-    return Outside(
+    return Adapters(
         SystemClock(),
         make_link,
         open_store,

@@ -19,7 +19,7 @@ from stui_supervisor.security.secret import Secret
 _HINT: Final = "look at where it comes from: the program, or STUI_TOKEN"
 
 
-class CredentialThread:
+class CredentialWorker:
     """Carries out ReadCredential. The core stops waiting by itself, so a keyring that hangs is not asked on top."""
 
     def __init__(self, keyring: Keyring, feed: Callable[[Input], None]) -> None:

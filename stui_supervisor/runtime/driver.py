@@ -23,12 +23,12 @@ from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Link, LinkTimes, Lookout
 from stui_supervisor.requests.request_queue import Request
-from stui_supervisor.runtime.assembly import Outside
-from stui_supervisor.runtime.credential_worker import CredentialThread
-from stui_supervisor.runtime.observers import Audience
-from stui_supervisor.runtime.profile_worker import ProfileThread
+from stui_supervisor.runtime.assembly import Adapters
+from stui_supervisor.runtime.credential_worker import CredentialWorker
+from stui_supervisor.runtime.observers import Observers
+from stui_supervisor.runtime.profile_worker import ProfileWorker
 from stui_supervisor.runtime.sleep_watch import SleepWatch
-from stui_supervisor.runtime.store_worker import StoreThread
+from stui_supervisor.runtime.store_worker import StoreWorker
 from stui_supervisor.runtime.subscriber import Subscriber
 from stui_supervisor.wire.dialects import Reply
 
@@ -36,11 +36,11 @@ from stui_supervisor.wire.dialects import Reply
 class Driver:
     """Carries out what the core decides."""
 
-    def __init__(self, core: Core, settings: Settings, outside: Outside, audience: Audience) -> None:
+    def __init__(self, core: Core, settings: Settings, adapters: Adapters, observers: Observers) -> None:
         self._core = core
         self._settings = settings
-        self._outside = outside
-        self._audience = audience
+        self._adapters = adapters
+        self._observers = observers
         self._loop = asyncio.get_running_loop()
         self._inputs: deque[Input] = deque()
         self._busy = False
@@ -51,14 +51,14 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._is_ringing = False
-        self._sleep = SleepWatch(outside.clock)
+        self._sleep = SleepWatch(adapters.clock)
         self._link: Link | None = None
         self._lookout: Lookout | None = None
         self._opening: int | None = None
-        self._store = StoreThread(outside.open_store, self.feed, outside.place)
-        self._profiles = ProfileThread(outside.open_profiles, self.feed)
-        self._subscriber = Subscriber(outside.make_subscription, self.feed)
-        self._keyring = CredentialThread(outside.keyring, self.feed)
+        self._store = StoreWorker(adapters.open_store, self.feed, adapters.place)
+        self._profiles = ProfileWorker(adapters.open_profiles, self.feed)
+        self._subscriber = Subscriber(adapters.make_subscription, self.feed)
+        self._keyring = CredentialWorker(adapters.keyring, self.feed)
         self._journal_ended = False
         self._session_told: str | None = None
         self._lives_from = 0.0  # when the log is told so next
@@ -86,13 +86,13 @@ class Driver:
             effects.ReadProfile: self._profiles.do,
             effects.NoteLink: self._profiles.do,
         }
-        if outside.journal is not None:
-            outside.journal.begin(core.profile, outside.clock.utc(), outside.clock.elapsed_s())
-        outside.network.watch(lambda: self.feed(inputs.NetworkChanged()))
+        if adapters.journal is not None:
+            adapters.journal.begin(core.profile, adapters.clock.utc(), adapters.clock.elapsed_s())
+        adapters.network.watch(lambda: self.feed(inputs.NetworkChanged()))
 
     def now(self) -> Moment:
         """The present moment."""
-        return Moment(self._outside.clock.monotonic(), self._outside.clock.utc())
+        return Moment(self._adapters.clock.monotonic(), self._adapters.clock.utc())
 
     def feed(self, event: Input) -> None:
         """Tell the core, and do what it says; from the event loop only. Nothing after the end, or in a forked child."""
@@ -163,9 +163,9 @@ class Driver:
             self._store.close(wait_s)
             self._profiles.close()
             self._keyring.close()
-            self._outside.network.close()
+            self._adapters.network.close()
             self._end_journal_later()
-            self._outside.close()
+            self._adapters.close()
             stopped = StoreError("the supervisor was stopped before the context was saved")
             for waiter in list(self._saving):
                 self._save_ended(effects.SaveEnded(waiter, stopped))
@@ -185,11 +185,11 @@ class Driver:
 
     def _closing_of_journal(self) -> Callable[[], None] | None:
         """What closes the journal; None when somebody has begun to already."""
-        journal = self._outside.journal
+        journal = self._adapters.journal
         if journal is None or self._journal_ended:
             return None
         self._journal_ended = True
-        return partial(journal.close, self._outside.clock.utc())
+        return partial(journal.close, self._adapters.clock.utc())
 
     def _handle(self, event: Input) -> None:
         for effect in self._core.handle(event, self.now()):
@@ -238,11 +238,11 @@ class Driver:
     def _tell(self, effect: effects.Announce) -> None:
         event = effect.event
         if not isinstance(event, JournalOnly):
-            self._audience.tell(event, effect.size_bytes)
+            self._observers.tell(event, effect.size_bytes)
             if isinstance(event, Transition):
-                self._audience.entered(event.to_state, self._core.rejection)
-        if self._outside.journal is not None and not self._journal_ended:
-            self._outside.journal.record(event, self._beside(event))
+                self._observers.entered(event.to_state, self._core.rejection)
+        if self._adapters.journal is not None and not self._journal_ended:
+            self._adapters.journal.record(event, self._beside(event))
 
     def _beside(self, event: Event) -> Beside:
         """What the journal says beside an event; the most of it only of a change of the state, which is rare."""
@@ -255,23 +255,23 @@ class Driver:
         return Beside(
             link,
             session,
-            self._outside.clock.elapsed_s(),
+            self._adapters.clock.elapsed_s(),
             image_id=None if image is None else image.text,
             boot_id=None if boot is None else boot.text,
         )
 
     def _tend_log(self) -> None:
         """Let the log show that the program lives; one that cannot be written is told to the user."""
-        journal, now = self._outside.journal, self._outside.clock.monotonic()
+        journal, now = self._adapters.journal, self._adapters.clock.monotonic()
         if journal is None or self._journal_ended:
             return
         if now >= self._lives_from:
             self._lives_from = now + JOURNAL_ALIVE_S
-            journal.lives(self._outside.clock.utc())
+            journal.lives(self._adapters.clock.utc())
         notice = journal.take_problem()
         if notice is not None:
-            utc = self._outside.clock.utc()
-            self._audience.tell(Problem(at=utc, code=notice.code, message=notice.message, hint=notice.hint))
+            utc = self._adapters.clock.utc()
+            self._observers.tell(Problem(at=utc, code=notice.code, message=notice.message, hint=notice.hint))
 
     def _finish(self, effect: effects.Finish) -> None:
         future = self._replies.pop(effect.request, None)
@@ -300,16 +300,16 @@ class Driver:
         timeout_s = heartbeat_timeout_s(effect.endpoint, self._settings)
         times = LinkTimes(effect.timeout_s, self._settings.heartbeat_interval_s, timeout_s)
         try:
-            self._link = self._outside.make_link(effect.endpoint, times, effect.curve, effect.trust)
+            self._link = self._adapters.make_link(effect.endpoint, times, effect.curve, effect.trust)
             self._link.open(_Listener(self, effect.link))
         except Exception as error:  # noqa: BLE001  # see _failed
             self._failed(effect.link, error, FailureKind.NO_CONNECTION)
 
     def _look_out(self, effect: effects.LookOut) -> None:
         if self._lookout is None:
-            if self._outside.make_lookout is None:
+            if self._adapters.make_lookout is None:
                 raise AssertionError("the core looks where nothing can")
-            self._lookout = self._outside.make_lookout()
+            self._lookout = self._adapters.make_lookout()
         self._lookout.watch(
             effect.endpoints,
             lambda endpoint, is_listening: self.feed(inputs.SeenListening(effect.number, endpoint, is_listening)),
@@ -340,7 +340,7 @@ class Driver:
             return
         self._sleep.begin()
         self._profiles.watch()
-        now = self._outside.clock.monotonic()
+        now = self._adapters.clock.monotonic()
         self._armed_for = min(deadline, now + SLEEP_LOOK_S)
         self._timer = self._loop.call_later(max(0.0, self._armed_for - now), self._ring)
 

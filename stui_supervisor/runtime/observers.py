@@ -74,7 +74,7 @@ class EventStream(AsyncIterator[Event]):
         return self._take()
 
 
-class Audience:
+class Observers:
     """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain.
 
     ``check`` raises SupervisorError for who reads a stream elsewhere.

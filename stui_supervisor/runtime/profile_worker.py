@@ -21,7 +21,7 @@ _NOT_SEEN: Final = object()
 _NOT_READ: Final = object()  # what is there is news, whatever it is
 
 
-class ProfileThread:
+class ProfileWorker:
     """Reads and notes what it is told to, and sees whether somebody has changed the file meanwhile."""
 
     def __init__(self, open_profiles: Callable[[], ProfileStore], feed: Callable[[Input], None]) -> None:

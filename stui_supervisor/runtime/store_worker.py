@@ -21,7 +21,7 @@ from stui_supervisor.ports import SessionStore
 _StoreEffect = Load | Save | SaveSnapshot | Release
 
 
-class StoreThread:
+class StoreWorker:
     """Carries out what concerns sessions, one after the other, off the loop.
 
     ``place`` is where the sessions are; None for a store that no other supervisor of this process uses.

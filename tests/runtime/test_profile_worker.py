@@ -14,7 +14,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
 from stui_supervisor.runtime import profile_worker as profile_thread
-from stui_supervisor.runtime.profile_worker import ProfileThread
+from stui_supervisor.runtime.profile_worker import ProfileWorker
 from stui_supervisor.testing import MemoryProfiles
 from tests.support.programs.watching import until
 
@@ -29,7 +29,7 @@ class Life:
 
     def __init__(self, open_profiles: Callable[[], ProfileStore]) -> None:
         self.fed: asyncio.Queue[Input] = asyncio.Queue()
-        self.thread = ProfileThread(open_profiles, self.fed.put_nowait)
+        self.thread = ProfileWorker(open_profiles, self.fed.put_nowait)
 
     async def next(self) -> Input:
         async with asyncio.timeout(LIMIT_S):

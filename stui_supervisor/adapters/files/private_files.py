@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.files.flushing import flush
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link, is_ours, is_there
 from stui_supervisor.config import DENIED_RETRY_S
@@ -123,13 +123,13 @@ def refuse_file_above(path: str) -> None:
 def read_regular(path: str, max_bytes: int) -> bytes:
     """The content of a regular file that is ours; a link to one is followed (see links.py).
 
-    Raises Damaged for anything else in its place (a directory, a FIFO, a device) and for a
+    Raises DamagedFile for anything else in its place (a directory, a FIFO, a device) and for a
     file that is too long; OSError when it cannot be opened or read. Never waits for a writer.
     """
     with _opened(path) as descriptor:
         status = os.fstat(descriptor)
         if status.st_size > max_bytes:
-            raise Damaged(f"it has {status.st_size:,} bytes, and {max_bytes:,} are allowed")
+            raise DamagedFile(f"it has {status.st_size:,} bytes, and {max_bytes:,} are allowed")
         return _read_all(descriptor, status.st_size)
 
 
@@ -202,7 +202,7 @@ def _opened(path: str) -> Iterator[int]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Damaged("it is not a regular file")
+            raise DamagedFile("it is not a regular file")
         if not _IS_WINDOWS and not is_ours(status):  # there the directory's access list decides
             raise OSError(errno.EPERM, "it belongs to another user")
         yield descriptor
@@ -215,20 +215,20 @@ class _IsLink(OSError):
 
 
 def _open_itself(path: str) -> int:
-    """Opens what is at ``path``; raises _IsLink for a link, Damaged for what no file can be read from."""
+    """Opens what is at ``path``; raises _IsLink for a link, DamagedFile for what no file can be read from."""
     if not _NOFOLLOW:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             raise _IsLink(errno.ELOOP, os.strerror(errno.ELOOP))
         if not stat.S_ISREG(mode):
-            raise Damaged("it is not a regular file")
+            raise DamagedFile("it is not a regular file")
     try:
         return _despite_scanners(lambda: os.open(path, _READ))
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and is_link(path):
             raise _IsLink(*error.args) from error
         if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
-            raise Damaged("it is not a regular file") from error
+            raise DamagedFile("it is not a regular file") from error
         raise
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.files.file_format import (
-    Damaged,
+    DamagedFile,
     Kind,
     parse_name,
 )
@@ -29,7 +29,7 @@ DIRECTORY_NAME: Final = "quarantine"
 NOTHING_USABLE: Final = "nothing of its work can be used"
 
 
-class Refused(NamedTuple):
+class RefusedFile(NamedTuple):
     """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
 
     ``error`` is what the disk said where it gave nothing; the next try may go well.
@@ -41,14 +41,16 @@ class Refused(NamedTuple):
     error: OSError | None = None
 
 
-class InUse(NamedTuple):
+class UsedParts(NamedTuple):
     """What of a session could be used all the same: when its work and its record were saved; None for nothing."""
 
     work_at: datetime | None
     record_at: datetime | None
 
 
-def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUse, at: datetime) -> list[StoreNotice]:
+def set_aside(
+    root: str, session_id: str, refused: Sequence[RefusedFile], used: UsedParts, at: datetime
+) -> list[StoreNotice]:
     """Move the damaged files out of their session; those that may be of a later version stay. Never raises OSError.
 
     What is left to use is said once for all that were damaged, and once for all that stay.
@@ -63,7 +65,7 @@ def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUs
     return notices
 
 
-def leave(session_id: str, refused: Sequence[Refused], used: InUse) -> list[StoreNotice]:
+def leave(session_id: str, refused: Sequence[RefusedFile], used: UsedParts) -> list[StoreNotice]:
     """Tell of damaged files in a session that is not ours to change."""
     if not refused:
         return []
@@ -90,7 +92,7 @@ def _bring_from_another_disk(file: str, directory: str, name: str) -> None:
     """A session's directory may be there, with a link in its place."""
     try:
         content = read_regular(file, CONTEXT_FILE_MAX_BYTES)
-    except Damaged as error:
+    except DamagedFile as error:
         raise OSError(errno.EXDEV, f"it is on another disk, and {error}") from error
     write_whole(directory, name, (content,))
     os.unlink(file)
@@ -111,7 +113,7 @@ def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
     return directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}"
 
 
-def _kept(root: str, session_id: str, damaged: Sequence[Refused], at: datetime) -> str:
+def _kept(root: str, session_id: str, damaged: Sequence[RefusedFile], at: datetime) -> str:
     """Set them aside, and say where they are then."""
     places: list[str] = []
     reasons: list[str] = []
@@ -124,17 +126,17 @@ def _kept(root: str, session_id: str, damaged: Sequence[Refused], at: datetime) 
     return ", and ".join([*([f"{kept}{places[0]}" if len(places) == 1 else kept] if places else []), *reasons])
 
 
-def _left(session_id: str, refused: Sequence[Refused], used: InUse) -> str:
+def _left(session_id: str, refused: Sequence[RefusedFile], used: UsedParts) -> str:
     stays = "It stays where it is" if len(refused) == 1 else "They stay where they are"
     return f"{_what(session_id, refused)}. {stays}. {_outcome(refused, used)}"
 
 
-def _what(session_id: str, refused: Sequence[Refused]) -> str:
+def _what(session_id: str, refused: Sequence[RefusedFile]) -> str:
     files = ", ".join(f"{file.name} ({file.reason})" for file in refused)
     return f"{files} of session {session_id} cannot be used"
 
 
-def _outcome(refused: Sequence[Refused], used: InUse) -> str:
+def _outcome(refused: Sequence[RefusedFile], used: UsedParts) -> str:
     """What that means for whoever works here."""
     kinds = {parsed[0] for file in refused if (parsed := parse_name(file.name)) is not None}
     parts: list[str] = []
@@ -150,7 +152,7 @@ def _older(what: str, saved_at: datetime | None) -> str:
     return "" if saved_at is None else f"an older {what} is used, saved at {at_time(saved_at)}"
 
 
-def _hint(used: InUse) -> str:
+def _hint(used: UsedParts) -> str:
     if used.work_at is None:
         return "see whether another copy is listed by: sessions list; if this happens again, check the disk"
     return "look at what you worked on last; if this happens again, check the disk"

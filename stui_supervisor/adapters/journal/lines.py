@@ -161,7 +161,7 @@ class _Tally:
         return True
 
 
-class Digest:
+class LineDigest:
     """Turns events into lines; knows nothing of files or clocks."""
 
     def __init__(self, began_s: float = 0.0) -> None:

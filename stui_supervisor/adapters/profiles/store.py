@@ -19,7 +19,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Header, Kind, NewerFormat, decode, encode, is_of_ours
+from stui_supervisor.adapters.files.file_format import (
+    DamagedFile,
+    Header,
+    Kind,
+    NewerFormat,
+    decode,
+    encode,
+    is_of_ours,
+)
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link
 from stui_supervisor.adapters.files.private_files import (
     TEMPORARY_SUFFIX,
@@ -63,7 +71,7 @@ class Content(NamedTuple):
     doubt: str = ""
 
 
-class ProfileFile:
+class FileProfileStore:
     """The profiles in the file at ``path``; it and its directory are made by the first change.
 
     ``confirm`` is the command by which a person decides. Every method raises StoreError, and nothing else, when the
@@ -146,11 +154,11 @@ class ProfileFile:
                 hint = "put it back; what it has settled holds until this program is started again"
                 raise StoreError(f"{self.name} was there and is gone", hint=hint) from None
             return Content(doubt="" if trace is None else f"{self.name} is missing, and there is {trace}")
-        except Damaged as error:
+        except DamagedFile as error:
             return Content(doubt=f"{self.name} is damaged ({error})")
         try:
             content = self.whole(raw)
-        except Damaged as error:
+        except DamagedFile as error:
             return Content(raw, 0, StoredProfiles(salvage_profiles(raw)), f"{self.name} is damaged ({error})")
         if content.stored.is_complete:
             return content
@@ -158,10 +166,10 @@ class ProfileFile:
 
     @staticmethod
     def whole(raw: bytes) -> Content:
-        """A file that is as it was written. Raises Damaged or NewerFormat."""
+        """A file that is as it was written. Raises DamagedFile or NewerFormat."""
         header, body = decode(raw)
         if header.kind is not Kind.PROFILES:
-            raise Damaged("it was written under another name")
+            raise DamagedFile("it was written under another name")
         return Content(raw, header.seq, decode_profiles(body))
 
     def traces(self) -> Iterator[str]:

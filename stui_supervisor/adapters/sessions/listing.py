@@ -26,7 +26,7 @@ _IS_WINDOWS: Final = os.name == "nt"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SessionListing:
     """What is below the root. ``left_out`` says why, by the id; ``unreadable`` are sessions without any whole file.
 
     ``troubles`` are what the disk said of what it did not give; ``damaged`` are unreadable ones that had a record.
@@ -44,13 +44,13 @@ class Seen:
         return not self.left_out and not self.damaged and all(one.is_whole for one in self.candidates)
 
 
-def look_around(root: str) -> Seen:
+def look_around(root: str) -> SessionListing:
     """Look at every session, patiently. Raises OSError when the root cannot be read; a missing one has no sessions."""
     return patiently(lambda: _look_around(root), lambda seen: seen.troubles)
 
 
-def _look_around(root: str) -> Seen:
-    seen = Seen()
+def _look_around(root: str) -> SessionListing:
+    seen = SessionListing()
     for session_id in _session_ids(root, seen.left_out):
         try:
             candidate = look(os.path.join(root, session_id), session_id, seen.troubles)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, NamedTuple, Protocol
 
-from stui_supervisor.adapters.files.file_format import Damaged, checked_turn
+from stui_supervisor.adapters.files.file_format import DamagedFile, checked_turn
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link
 from stui_supervisor.adapters.files.private_files import read_regular, write_whole
 from stui_supervisor.config import ORDER_MAX_BYTES, PROFILES_CHOSEN_FOR, TURN_MAX
@@ -40,7 +40,7 @@ class _Order(NamedTuple):
         return self._replace(chosen=others if session_id is None else (*others, (profile, session_id)))
 
 
-class Sessions(Protocol):
+class OrderedSessions(Protocol):
     """Those that are put in order."""
 
     def alone(self) -> AbstractContextManager[Any]:
@@ -64,7 +64,7 @@ class SessionOrder:
         """These are on the disk."""
         self._highest = max(self._highest, *turns, 0)
 
-    def turn_of(self, session_id: str, turn: int, sessions: Sessions) -> int:
+    def turn_of(self, session_id: str, turn: int, sessions: OrderedSessions) -> int:
         """The turn of a session that is saved now and had this one. Never raises OSError: an order is a courtesy."""
         order, _ = self._look()
         if order is not None and order.session == session_id and order.turn == turn >= self._highest:
@@ -109,7 +109,7 @@ class SessionOrder:
             content = read_regular(self._path, ORDER_MAX_BYTES)
         except FileNotFoundError:
             return None
-        except Damaged:
+        except DamagedFile:
             content = b""
         if content != self._last[0]:
             self._last = content, _decoded(content)

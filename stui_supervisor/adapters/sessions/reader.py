@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from stui_supervisor.adapters.files.file_format import (
-    Damaged,
+    DamagedFile,
     Header,
     Kind,
     NewerFormat,
@@ -24,7 +24,7 @@ from stui_supervisor.adapters.files.file_format import (
 )
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import is_out_of_means, read_regular, read_start
-from stui_supervisor.adapters.files.quarantine import Refused
+from stui_supervisor.adapters.files.quarantine import RefusedFile
 from stui_supervisor.adapters.sessions.codec import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.session.claim_order import Candidate
@@ -47,7 +47,7 @@ class Reading(Generic[_T]):
 
     value: _T | None
     header: Header | None
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedFile, ...]
 
     @property
     def troubles(self) -> list[OSError]:
@@ -123,7 +123,7 @@ def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | Non
 
 
 def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]) -> Reading[_T]:
-    refused: list[Refused] = []
+    refused: list[RefusedFile] = []
     for seq in seqs:
         name = file_name(kind, seq)
         try:
@@ -131,16 +131,16 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
             return Reading(parse(body), header, tuple(refused))
         except FileNotFoundError:
             continue
-        except Damaged as error:
-            refused.append(Refused(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
+        except DamagedFile as error:
+            refused.append(RefusedFile(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
         except OSError as error:
             if is_out_of_means(error):
                 raise
-            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
+            refused.append(RefusedFile(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
     return Reading(None, None, tuple(refused))
 
 
-def _is_movable(path: str, damage: Damaged) -> bool:
+def _is_movable(path: str, damage: DamagedFile) -> bool:
     """True for what is certainly ours to move: no link, and not of a later version."""
     try:
         return not damage.claims_newer and not is_link(path)
@@ -165,10 +165,10 @@ def has_files(path: str) -> bool:
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
-    """Header and body of one file. Raises Damaged, NewerFormat or OSError."""
+    """Header and body of one file. Raises DamagedFile, NewerFormat or OSError."""
     header, body = decode(read_regular(os.path.join(path, file_name(kind, seq)), _MAX_BYTES[kind]))
     if (header.kind, header.seq) != (kind, seq):
-        raise Damaged("it was written under another name")
+        raise DamagedFile("it was written under another name")
     return header, body
 
 
@@ -187,7 +187,7 @@ def _peek(path: str, seq: int, troubles: list[OSError]) -> Header | None:
         header = peek(read_start(file, HEADER_MAX_BYTES))
     except NewerFormat:
         return _believe(file)
-    except (Damaged, FileNotFoundError):
+    except (DamagedFile, FileNotFoundError):
         return None
     except OSError as error:
         if is_out_of_means(error):
@@ -201,5 +201,5 @@ def _believe(file: str) -> Header | None:
     """Raises NewerFormat when the file is whole; a flipped bit in its header is no later version."""
     try:
         return decode(read_regular(file, CONTEXT_FILE_MAX_BYTES))[0]
-    except (Damaged, OSError):
+    except (DamagedFile, OSError):
         return None

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Kind, NewerFormat, decode, file_name, peek
+from stui_supervisor.adapters.files.file_format import DamagedFile, Kind, NewerFormat, decode, file_name, peek
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
 from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
 from stui_supervisor.adapters.files.private_files import read_regular, read_start
@@ -83,7 +83,7 @@ def _worthless_files(path: str) -> list[str] | None:
         return None
     try:
         headers = [decode(read_regular(os.path.join(path, name), CONTEXT_FILE_MAX_BYTES))[0] for name in ours.saved]
-    except (Damaged, NewerFormat):
+    except (DamagedFile, NewerFormat):
         return None  # it may be work
     return None if any(header.live_sections for header in headers) else ours.all
 
@@ -97,7 +97,7 @@ def _outlived_files(path: str, saved_before: datetime) -> list[str] | None:
         troubles: list[OSError] = []
         seen = look(path, os.path.basename(path), troubles)
         for name in ours.saved:
-            with suppress(Damaged):
+            with suppress(DamagedFile):
                 peek(read_start(os.path.join(path, name), HEADER_MAX_BYTES))
     except NewerFormat:
         return None

@@ -28,7 +28,7 @@ from stui_supervisor.adapters.files.private_files import (
 )
 from stui_supervisor.adapters.files.quarantine import leave, set_aside
 from stui_supervisor.adapters.sessions.codec import StoredContext
-from stui_supervisor.adapters.sessions.listing import Seen, look_around
+from stui_supervisor.adapters.sessions.listing import SessionListing, look_around
 from stui_supervisor.adapters.sessions.notices import (
     as_error,
     left_out_notice,
@@ -39,7 +39,7 @@ from stui_supervisor.adapters.sessions.notices import (
     taken_notice,
 )
 from stui_supervisor.adapters.sessions.order import SessionOrder
-from stui_supervisor.adapters.sessions.owned_session import OwnedSession, TakenOver
+from stui_supervisor.adapters.sessions.owned_session import OwnedSession, SessionTakenOver
 from stui_supervisor.adapters.sessions.reader import has_files, look
 from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
 from stui_supervisor.config import (
@@ -89,7 +89,7 @@ def _stored(candidate: Candidate, *, live: bool) -> StoredSession:
     )
 
 
-class SessionFiles:
+class FileSessionStore:
     """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do.
 
     A claim prefers what is ``used``: the ids of the sessions that were saved to, here or by an earlier one of these.
@@ -287,7 +287,7 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in look_around(self._root).candidates}
 
-    def _claim(self, seen: Seen, profile: str, image: Identity | None) -> Claimed:
+    def _claim(self, seen: SessionListing, profile: str, image: Identity | None) -> Claimed:
         notices = open_to_others(self._root)
         notices += seen.left_out.values()
         for session_id in seen.unreadable:
@@ -364,7 +364,7 @@ class SessionFiles:
             and remove_if_outlived(self._path(candidate.session_id), saved_before)
         ]
 
-    def _remove_needless(self, seen: Seen, profile: str) -> None:
+    def _remove_needless(self, seen: SessionListing, profile: str) -> None:
         """Keep so many sessions without work; those without any file help nobody."""
         free = 0
         needless = list(seen.unreadable)
@@ -445,7 +445,7 @@ class SessionFiles:
         with store_errors(doing, session.path):
             try:
                 yield
-            except TakenOver as error:
+            except SessionTakenOver as error:
                 raise lost(doing, session.path, error) from error
             except (TypeError, ValueError) as error:
                 raise StoreError(f"cannot {doing}: {error}", hint="what was saved before is unharmed") from error

@@ -19,9 +19,9 @@ from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.host.worker import in_thread
 from stui_supervisor.adapters.zmq.diagnosis import not_made, why_not_connected, why_refused, why_unfinished
 from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, trusted_users, user_name
-from stui_supervisor.adapters.zmq.monitored_socket import Options, Wire
-from stui_supervisor.adapters.zmq.resolver import Address, Names
-from stui_supervisor.adapters.zmq.time_limit import patience
+from stui_supervisor.adapters.zmq.monitored_socket import MonitoredSocket, Options
+from stui_supervisor.adapters.zmq.resolver import Address, Resolver
+from stui_supervisor.adapters.zmq.time_limit import time_limit
 from stui_supervisor.config import GREETING_WAIT_S, STAGGER_S
 from stui_supervisor.endpoint import Endpoint, is_loopback
 from stui_supervisor.failures import Failure, FailureKind
@@ -61,7 +61,7 @@ class ZmqConnection(ABC, Generic[L]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
-        names: Names,
+        resolver: Resolver,
         endpoint: Endpoint,
         times: LinkTimes,
         kind: int,
@@ -72,7 +72,7 @@ class ZmqConnection(ABC, Generic[L]):
     ) -> None:
         self._context = context
         self._readiness = readiness
-        self._names = names
+        self._resolver = resolver
         self._endpoint = endpoint
         self._times = times
         self._kind = kind
@@ -82,9 +82,9 @@ class ZmqConnection(ABC, Generic[L]):
         self._users: frozenset[int] = frozenset()
         self._listener: L | None = None
         self._task: asyncio.Task[None] | None = None
-        self._wire: Wire | None = None
+        self._wire: MonitoredSocket | None = None
         self._address: Address | None = None
-        self._racing: dict[Wire, Address | None] = {}
+        self._racing: dict[MonitoredSocket, Address | None] = {}
         self._unfinished: tuple[Address | None, int | None] | None = None
         self._out_of_time = Failure(FailureKind.NAME_SERVICE)  # what else comes before the race takes no time
 
@@ -110,7 +110,7 @@ class ZmqConnection(ABC, Generic[L]):
     async def _establish(self) -> None:
         failure: Failure | None = None
         try:
-            async with patience(self._times.attempt_timeout_s):
+            async with time_limit(self._times.attempt_timeout_s):
                 targets = await self._targets()
                 failure = targets if isinstance(targets, Failure) else await self._race(targets)
                 if failure is None:
@@ -143,7 +143,7 @@ class ZmqConnection(ABC, Generic[L]):
                 return users
             self._users = users
             return await self._why_not_this_machine() or [None]
-        found = await self._names.addresses(self._endpoint)
+        found = await self._resolver.addresses(self._endpoint)
         if not self._trust.only_loopback:
             return [*found]
         safe: list[Address | None] = [address for address in found if is_loopback(address[1])]
@@ -156,7 +156,7 @@ class ZmqConnection(ABC, Generic[L]):
         """Why a socket is not that of the backend that was linked to by the name of this machine, if it is not."""
         if not self._trust.only_loopback:
             return None
-        for address in await self._names.addresses(_THIS_MACHINE):
+        for address in await self._resolver.addresses(_THIS_MACHINE):
             if not is_loopback(address[1]):
                 return Failure(FailureKind.TOKEN_IN_CLEAR, f"{_THIS_MACHINE.host} leads to {address[1]} here")
         return None
@@ -181,7 +181,7 @@ class ZmqConnection(ABC, Generic[L]):
                     order.remove(address)
                     order.append(address)
                     if address is not None:
-                        self._names.begins(address)
+                        self._resolver.begins(address)
                     tries[asyncio.create_task(self._try(address), name="stui-try")] = address
                 done, _ = await asyncio.wait(tries, timeout=STAGGER_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -200,7 +200,7 @@ class ZmqConnection(ABC, Generic[L]):
 
     async def _try(self, address: Address | None) -> Failure | None:
         """Connect to one address; None once the link is up."""
-        wire = Wire(
+        wire = MonitoredSocket(
             self._received,
             self._lost,
             self._context,
@@ -224,7 +224,7 @@ class ZmqConnection(ABC, Generic[L]):
         if is_up:
             self._wire, self._address = wire, address
             if address is not None:
-                self._names.succeeded(address)
+                self._resolver.succeeded(address)
             if self._listener is not None:
                 self._listener.opened()
             if wire.failure is not None:
@@ -238,7 +238,7 @@ class ZmqConnection(ABC, Generic[L]):
             return await why_not_connected(self._endpoint, address)
         return await why_refused(wire.ended_by, self._endpoint, address, self._curve, received_bytes, self._kind)
 
-    async def _refusal(self, wire: Wire) -> Failure | None:
+    async def _refusal(self, wire: MonitoredSocket) -> Failure | None:
         """Why the process at the other end of an IPC connection is not trusted, if it is not."""
         try:
             user = wire.peer_user()
@@ -251,7 +251,7 @@ class ZmqConnection(ABC, Generic[L]):
             return str(self._endpoint)
         return str(Endpoint("tcp", host=address[1], port=self._endpoint.port))
 
-    def _lost(self, wire: Wire, failure: Failure) -> None:
+    def _lost(self, wire: MonitoredSocket, failure: Failure) -> None:
         """The peer is gone, or says what is no message."""
         if self._wire is wire:
             self._end(failure._replace(is_here=wire.is_here and not self._endpoint.is_local))

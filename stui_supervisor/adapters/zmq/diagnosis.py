@@ -14,7 +14,7 @@ from typing import Final
 
 import zmq
 
-from stui_supervisor.adapters.zmq.greeting import NULL, Seen, connect_once, look_at
+from stui_supervisor.adapters.zmq.greeting import NULL, PeerGreeting, connect_once, look_at
 from stui_supervisor.adapters.zmq.resolver import Address, is_here
 from stui_supervisor.config import SAID_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
@@ -88,7 +88,7 @@ def not_made(error: OSError) -> Failure:
     return Failure(_kind_of(error), words or str(error))
 
 
-def _misfit(seen: Seen, curve: CurveKeys | None, kind: int) -> Failure | None:
+def _misfit(seen: PeerGreeting, curve: CurveKeys | None, kind: int) -> Failure | None:
     """What the other end says of itself that does not fit with this one."""
     if seen.mechanism is None:
         return None
@@ -103,7 +103,7 @@ def _misfit(seen: Seen, curve: CurveKeys | None, kind: int) -> Failure | None:
     return None
 
 
-def _without_greeting(seen: Seen) -> Failure:
+def _without_greeting(seen: PeerGreeting) -> Failure:
     """What was seen of a peer that is not known to speak ZeroMQ."""
     if seen.said.startswith(b"\xff"):
         return Failure(FailureKind.NO_HANDSHAKE, "it began a greeting and did not end it")

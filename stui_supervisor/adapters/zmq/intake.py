@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.tcp_info import TcpPath
+from stui_supervisor.adapters.zmq.tcp_info import TcpInfo
 from stui_supervisor.config import (
     CROWDED_FROM_BYTES,
     CROWDED_LOOKS,
@@ -54,7 +54,7 @@ class Intake:
     def __init__(
         self,
         connection: socket.socket,
-        path: TcpPath | None,
+        path: TcpInfo | None,
         readiness: Readiness,
         is_whole: Callable[[], bool],
         overrun: Callable[[str], None],

@@ -14,7 +14,7 @@ import zmq
 from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.connection import ZmqConnection
 from stui_supervisor.adapters.zmq.greeting import mechanism_at
-from stui_supervisor.adapters.zmq.resolver import Names
+from stui_supervisor.adapters.zmq.resolver import Resolver
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
@@ -32,13 +32,13 @@ class ZmqLink(ZmqConnection[LinkListener]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
-        names: Names,
+        resolver: Resolver,
         endpoint: Endpoint,
         times: LinkTimes,
         curve: CurveKeys | None = None,
         trust: Trust = ANYONE,
     ) -> None:
-        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve, trust=trust)
+        super().__init__(context, readiness, resolver, endpoint, times, zmq.DEALER, curve=curve, trust=trust)
         self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:

@@ -20,7 +20,7 @@ import zmq
 from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.intake import Intake, look_into
 from stui_supervisor.adapters.zmq.ipc_owner import user_at
-from stui_supervisor.adapters.zmq.tcp_info import TcpEnd, TcpPath
+from stui_supervisor.adapters.zmq.tcp_info import TcpEnd, TcpInfo
 from stui_supervisor.config import (
     FRAMES_MAX,
     LOOP_TURN_S,
@@ -55,7 +55,7 @@ _monitor_numbers = itertools.count()
 Options = Sequence[tuple[int, int | bytes]]
 
 
-class Wire:
+class MonitoredSocket:
     """One socket and its monitor.
 
     It never reconnects, and is thrown away when its connection ends. With IMMEDIATE, and where RECONNECT_IVL is off
@@ -69,7 +69,7 @@ class Wire:
     def __init__(
         self,
         received: Callable[[list[bytes]], None],
-        lost: Callable[[Wire, Failure], None],
+        lost: Callable[[MonitoredSocket, Failure], None],
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
         port: int,
@@ -87,7 +87,7 @@ class Wire:
         self.ended_by = 0
         self._descriptor: int | None = None
         self._connection: socket.socket | None = None
-        self._path: TcpPath | None = None
+        self._path: TcpInfo | None = None
         self._intake: Intake | None = None
         self._in_clear = in_clear
         self._rests = kind == zmq.DEALER
@@ -236,7 +236,7 @@ class Wire:
                 self.is_connected = True
                 self._descriptor = value
                 self._connection = look_into(value, self._port)
-                self._path = TcpPath.of(self._connection) if self._connection is not None and self._port else None
+                self._path = TcpInfo.of(self._connection) if self._connection is not None and self._port else None
                 self.is_here = self._connection is not None and bool(self._port) and _has_one_address(self._connection)
                 self._watch_intake()
             elif event & _UP:

@@ -36,7 +36,7 @@ def is_here(address: Address) -> bool:
         return False
 
 
-class Names:
+class Resolver:
     """The name service as the attempts of one supervisor use it; for one event loop."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Name:
         self._late_until = 0.0
 
     async def addresses(self) -> list[Address]:
-        """See Names."""
+        """See Resolver."""
         answer = self._late_answer()
         if answer is None:
             self._ask()

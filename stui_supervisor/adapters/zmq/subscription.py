@@ -15,7 +15,7 @@ import zmq
 
 from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.connection import ZmqConnection
-from stui_supervisor.adapters.zmq.resolver import Names
+from stui_supervisor.adapters.zmq.resolver import Resolver
 from stui_supervisor.config import (
     CROWD,
     CROWD_S,
@@ -41,7 +41,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         readiness: Readiness,
-        names: Names,
+        resolver: Resolver,
         endpoint: Endpoint,
         topics: tuple[str, ...],
         times: LinkTimes,
@@ -50,7 +50,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     ) -> None:
         options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
         options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
+        super().__init__(context, readiness, resolver, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
         self._waiting: deque[tuple[bytes, ...]] = deque()  # tuples cost the collector of garbage nothing
         self._waiting_bytes = 0
         self._is_coming = False

@@ -40,7 +40,7 @@ _ENDS: Final = {
 }  # ESTABLISHED, CLOSE and CLOSE_WAIT
 
 
-class TcpPath:
+class TcpInfo:
     """Looks at one connection through a descriptor that is not libzmq's.
 
     ``unfinished_bytes`` is what has come, as of the last look, since the first look after the last whole message.
@@ -56,7 +56,7 @@ class TcpPath:
         self._finished_bytes = None
 
     @classmethod
-    def of(cls, connection: socket.socket) -> TcpPath | None:
+    def of(cls, connection: socket.socket) -> TcpInfo | None:
         """The connection, if this system lets us look."""
         path = cls(connection)
         return path if sys.platform == "linux" and path.look() is not None else None

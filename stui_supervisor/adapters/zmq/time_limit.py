@@ -10,7 +10,7 @@ from stui_supervisor.config import STALL_S
 
 
 @asynccontextmanager
-async def patience(seconds: float) -> AsyncIterator[None]:
+async def time_limit(seconds: float) -> AsyncIterator[None]:
     """As ``asyncio.timeout``, but an end that comes late is put off: what happened meanwhile is heard first.
 
     Raises TimeoutError.

@@ -9,8 +9,8 @@ from typing import Final
 
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.host.worker import in_time
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore, StoredSession
 from stui_supervisor.cli.console.hints import command, way_out
 from stui_supervisor.cli.console.terminal import GlobalOptions
 from stui_supervisor.config import DEFAULTS
@@ -23,9 +23,9 @@ _EXAMPLE: Final = "tcp://127.0.0.1:5555"
 _SLOW: Final = "see whether the disk answers, then try again"
 
 
-def profile_file(options: GlobalOptions) -> ProfileFile:
+def profile_file(options: GlobalOptions) -> FileProfileStore:
     """The profiles; what goes wrong with them names the command that mends it. Raises StoreError without a home."""
-    return ProfileFile(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
+    return FileProfileStore(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
 
 
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
@@ -34,7 +34,7 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     Raises ConfigurationError for a profile that nobody has used, and StoreError when the disk cannot be read.
     """
     places = directories(options.home)
-    files = SessionFiles(places.sessions_root)
+    files = FileSessionStore(places.sessions_root)
     sessions = list(files.read_newest(options.profile))
     if not sessions and options.profile not in {None, "default"}:
         settled, doubt = settled_profiles(options)
@@ -50,7 +50,7 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
 
 
 def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], StoreError | None]:
-    """What ProfileFile.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
+    """What FileProfileStore.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
     try:
         return in_time("stui-profile", profile_file(options).read_all, DEFAULTS.restore_timeout_s)
     except StoreError as error:
@@ -98,7 +98,7 @@ def with_its_spellings(endpoint: Endpoint, options: GlobalOptions) -> Endpoint:
     """The endpoint, knowing how any profile or session has it, as an earlier version may have stored its token so."""
     texts = [text for profile in settled_profiles(options)[0].values() for text in profile.texts_of(endpoint)]
     with suppress(StoreError):
-        for session in SessionFiles(directories(options.home).sessions_root).read_newest():
+        for session in FileSessionStore(directories(options.home).sessions_root).read_newest():
             known = (session.record.endpoint, session.record.status.get("endpoint"))
             texts += [text for text in known if isinstance(text, str) and endpoint.is_stored_as(text)]
     return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *texts))))

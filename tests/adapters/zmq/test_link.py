@@ -311,7 +311,7 @@ def test_a_forked_child_has_a_context_of_its_own() -> None:
     code = (
         "import os, warnings\n"
         "warnings.simplefilter('ignore')\n"
-        "from stui_supervisor.adapters import zmq_context\n"
+        "from stui_supervisor.adapters.zmq import context as zmq_context\n"
         "parents = zmq_context.acquire()\n"
         "child = os.fork()\n"
         "if child == 0:\n"

@@ -8,7 +8,7 @@ from typing import Any, cast
 import zmq
 
 from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.monitored_socket import Wire
+from stui_supervisor.adapters.zmq.monitored_socket import MonitoredSocket
 from stui_supervisor.failures import Failure, FailureKind
 from tests.support.processes.link_listener import TIMES
 from tests.support.processes.scripted_zmq import ScriptedContext
@@ -19,7 +19,7 @@ from tests.support.programs.watching import until
 async def read(context: ScriptedContext, heard: list[Any]) -> AsyncIterator[None]:
     """A connection that is up and read."""
     readiness = Readiness()
-    wire = Wire(
+    wire = MonitoredSocket(
         heard.append,
         lambda _wire, failure: heard.append(failure),
         cast("Any", context),

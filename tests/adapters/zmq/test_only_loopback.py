@@ -40,7 +40,7 @@ async def test_of_several_addresses_only_those_of_loopback_are_connected(address
         transport, listener = ZmqTransport(), Heard()
         link = transport(Endpoint("tcp", "localhost", port), TIMES, None, LOOPBACK)
         link.open(listener)
-        assert await link._targets() == [*await transport._names.addresses(Endpoint("tcp", "127.0.0.1", port))]
+        assert await link._targets() == [*await transport._resolver.addresses(Endpoint("tcp", "127.0.0.1", port))]
         assert await listener.hears(1) == ["opened"]
         link.close()
         transport.close()

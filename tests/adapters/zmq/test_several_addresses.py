@@ -146,4 +146,4 @@ async def test_an_address_after_many_that_do_not_answer_gets_its_turn_at_the_nex
         stack.enter_context(plain(ADDRESSES[0], port))
         endpoint = Endpoint("tcp", NAME, port)
         assert [await heard_at(transport, endpoint) for _ in range(2)] == [FailureKind.NO_HANDSHAKE, "opened"]
-        assert (await transport._names.addresses(endpoint))[0][1] == ADDRESSES[0]
+        assert (await transport._resolver.addresses(endpoint))[0][1] == ADDRESSES[0]
