@@ -96,7 +96,7 @@ CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRan
 
 # What is above these limits still.
 STILL_LARGE: Final = {
-    *("core.attempt.Attempt", "core.retrying.Retrying", "link.handshake.Handshake", "runtime.driver.Driver"),
+    *("core.attempt.Attempt", "core.retrying.Retrying", "link.handshake.Handshake"),
     *("notifications.subscription.Listening", "runtime.store_worker.StoreWorker", "session.records.SessionRecord"),
     "session.session.Session",
 }

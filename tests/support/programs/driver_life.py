@@ -124,13 +124,13 @@ class Life:
     @property
     def has_timer(self) -> bool:
         """True while something will ring."""
-        return self.driver._timer is not None and not self.driver._timer.cancelled()
+        return self.driver._timer.is_armed
 
     async def rest(self) -> None:
         """Wait for the link, for the disk, and for a timer that does not ring soon."""
         await entering(self.stream, State.CONNECTED)
         await self.driver._store.drained()
-        await until(lambda: self.driver._armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
+        await until(lambda: self.driver._timer.armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
         await asyncio.sleep(0)
 
     async def end(self) -> None:
