@@ -97,7 +97,7 @@ CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRan
 # What is above these limits still.
 STILL_LARGE: Final = {
     *("core.attempt.Attempt", "core.retrying.Retrying", "link.handshake.Handshake"),
-    *("notifications.subscription.Listening", "runtime.store_worker.StoreWorker", "session.records.SessionRecord"),
+    *("notifications.subscription.Listening", "session.records.SessionRecord"),
     "session.session.Session",
 }
 STILL_HEIRS: Final = {

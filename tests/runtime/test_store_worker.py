@@ -12,7 +12,7 @@ from stui_supervisor.core.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.core.inputs import Input, Loaded, Saved, SnapshotFailed, StoreSilent
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
-from stui_supervisor.runtime import store_worker
+from stui_supervisor.runtime import store_timers
 from stui_supervisor.runtime.store_worker import StoreWorker
 from stui_supervisor.session.records import Claimed, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -92,7 +92,7 @@ class Slow(MemoryStore):
 
 
 async def test_a_disk_that_does_not_take_a_save_is_told_of_while_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_worker, "STORE_SILENT_S", 0.02)
+    monkeypatch.setattr(store_timers, "STORE_SILENT_S", 0.02)
     fed, store = list[Input](), Slow(MemoryDisk())
     session_id = MemoryStore.claim(store, "default").session_id
     thread = StoreWorker(lambda: store, fed.append)
@@ -100,7 +100,7 @@ async def test_a_disk_that_does_not_take_a_save_is_told_of_while_it_does_not(mon
     await until(lambda: fed == [StoreSilent()])
     store.let_go.set()
     await until(lambda: fed[1:] == [Saved(session_id, MemoryStore.save_context(store, session_id, LOST))])
-    assert (len(fed), thread._silence) == (2, None)  # and none is awaited
+    assert (len(fed), thread._silence.is_waiting) == (2, False)  # and none is awaited
     thread.close()
 
 
@@ -194,7 +194,7 @@ class Living(MemoryStore):
 async def test_a_process_that_has_a_session_shows_again_and_again_that_it_lives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store_worker, "SIGN_OF_LIFE_S", 0.01)
+    monkeypatch.setattr(store_timers, "SIGN_OF_LIFE_S", 0.01)
     store, fed = Living(), list[Input]()
     thread = StoreWorker(lambda: store, fed.append)
     thread.do(Load(1, "default", None))
