@@ -124,10 +124,10 @@ async def test_of_two_that_come_up_in_one_moment_one_is_the_link(transport: ZmqT
     with several(ADDRESSES, waiting, waiting) as endpoint:
         link, listener = transport(endpoint, TIMES), HeardKinds()
         link.open(listener)
-        await until(lambda: [wire.is_connected for wire in link._racing] == [True, True])
+        await until(lambda: [one.is_connected for one in link._race.racing] == [True, True])
         begin.set()
         threading.Event().wait(STAGGER_S)  # the loop stands still until both have greeted
-        await until(lambda: listener.heard and not link._racing)
+        await until(lambda: listener.heard and not link._race.racing)
         await listener.hears_just("opened")
         link.close()
 
