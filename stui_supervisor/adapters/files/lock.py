@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from stui_supervisor.adapters.files.links import is_there
@@ -50,6 +51,15 @@ class SessionLock:
             return False
         self._lock, self._file = lock, files[-1]
         return True
+
+    @contextmanager
+    def held(self, *, wait_s: float = 0) -> Iterator[bool]:
+        """Take it for the ``with`` block, if it can be had; gives what ``take`` says."""
+        is_ours = self.take(wait_s=wait_s)
+        try:
+            yield is_ours
+        finally:
+            self.give_back()
 
     def give_back(self) -> None:
         """Without the lock: nothing."""

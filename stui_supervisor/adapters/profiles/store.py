@@ -249,18 +249,14 @@ class FileProfileStore:
         """Keep every other process out; raises StoreError when one stays in for so long."""
         from stui_supervisor.adapters.files.lock import LockReplaced, SessionLock  # noqa: PLC0415 - as above
 
-        lock = SessionLock(self._lock_path)
         try:
-            is_ours = lock.take(wait_s=wait_s)
+            with SessionLock(self._lock_path).held(wait_s=wait_s) as is_ours:
+                if not is_ours:
+                    raise StoreError("another process holds the profiles", hint="try again in a moment")
+                yield
         except LockReplaced as error:
             what = f"what is at {self._lock_path} is not a file"
             raise StoreError(what, hint="remove it, then try again") from error
-        if not is_ours:
-            raise StoreError("another process holds the profiles", hint="try again in a moment")
-        try:
-            yield
-        finally:
-            lock.give_back()
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from stui_supervisor.adapters.files.file_format import NewerFormat, parse_name
+from stui_supervisor.adapters.files.file_format import parse_name
 from stui_supervisor.adapters.files.links import UnsafeLink, directory_behind_link
 from stui_supervisor.adapters.files.passing_errors import patiently
 from stui_supervisor.adapters.files.private_files import is_out_of_means, refuse_file_above
@@ -53,23 +53,24 @@ def _look_around(root: str) -> SessionListing:
     seen = SessionListing()
     for session_id in _session_ids(root, seen.left_out):
         try:
-            candidate = look(os.path.join(root, session_id), session_id, seen.troubles)
+            candidate, troubles, newer = look(os.path.join(root, session_id), session_id)
         except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
             continue
-        except NewerFormat as error:
-            seen.left_out[session_id] = newer_notice(session_id, str(error))
         except OSError as error:
             if is_out_of_means(error):
                 raise
             seen.left_out[session_id] = left_out_notice(session_id, error)
             seen.troubles.append(error)
+            continue
+        seen.troubles.extend(troubles)
+        if newer is not None:
+            seen.left_out[session_id] = newer_notice(session_id, str(newer))
+        elif candidate is not None:
+            seen.candidates.append(candidate)
         else:
-            if candidate is not None:
-                seen.candidates.append(candidate)
-            else:
-                seen.unreadable.append(session_id)
-                if has_record(os.path.join(root, session_id)):
-                    seen.damaged.append(session_id)
+            seen.unreadable.append(session_id)
+            if has_record(os.path.join(root, session_id)):
+                seen.damaged.append(session_id)
     return seen
 
 

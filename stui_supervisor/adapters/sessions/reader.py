@@ -6,11 +6,11 @@ Nothing here writes; the caller decides what becomes of refused files.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from stui_supervisor.adapters.files.file_format import (
     DamagedFile,
@@ -55,6 +55,18 @@ class Reading(Generic[_T]):
         return [one.error for one in self.refused if one.error is not None]
 
 
+class Look(NamedTuple):
+    """What a look at a session has shown: ``candidate`` is None when there is nothing to go by.
+
+    ``troubles`` are what the disk said of files that it did not give. ``newer`` says that the session is of a later
+    version, and how that shows; it is None otherwise.
+    """
+
+    candidate: Candidate | None = None
+    troubles: Sequence[OSError] = ()
+    newer: NewerFormat | None = None
+
+
 def generations(names: list[str]) -> dict[Kind, list[int]]:
     """The seqs of each kind among a directory's names, highest first."""
     found: dict[Kind, list[int]] = {kind: [] for kind in Kind}
@@ -87,23 +99,34 @@ def last_sign(path: str, header: Header) -> datetime:
     return max(header.saved_at, touched_at)
 
 
-def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | None:
-    """How the session looks from outside, without reading its context; None when there is nothing to go by.
-
-    ``troubles`` gets what the disk said of files that were passed over. Raises NewerFormat when it belongs to a later
-    version.
-    """
+def look(path: str, session_id: str) -> Look:
+    """Look at a session from outside, without reading its context. Raises OSError where nothing can be looked at."""
     for _ in range(_LOOKS):
         found = generations(os.listdir(path))
-        reading = newest_record(path, found[Kind.ENDPOINT])
+        try:
+            reading = newest_record(path, found[Kind.ENDPOINT])
+        except NewerFormat as error:
+            return Look(newer=error)
         if reading.header or reading.refused or not found[Kind.ENDPOINT]:
             break
-    troubles += reading.troubles
-    context = _newest_context_header(path, found[Kind.CONTEXT], troubles)
-    if reading.header is None and context is not None:  # whose work it is, only a whole file says
-        whole = newest_context(path, found[Kind.CONTEXT])
-        troubles += whole.troubles
-        context = whole.header
+    troubles = reading.troubles
+    context: Header | None = None
+    try:
+        for peeked in _peek_at_contexts(path, found[Kind.CONTEXT]):
+            if isinstance(peeked, Header):
+                context = peeked
+                break
+            troubles.append(peeked)
+        if reading.header is None and context is not None:  # whose work it is, only a whole file says
+            whole = newest_context(path, found[Kind.CONTEXT])
+            troubles += whole.troubles
+            context = whole.header
+    except NewerFormat as error:
+        return Look(newer=error, troubles=troubles)
+    return Look(_candidate(path, session_id, reading, context), troubles)
+
+
+def _candidate(path: str, session_id: str, reading: Reading[StoredRecord], context: Header | None) -> Candidate | None:
     headers = [header for header in (reading.header, context) if header is not None]
     if not headers:
         return None
@@ -172,29 +195,24 @@ def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
     return header, body
 
 
-def _newest_context_header(path: str, seqs: list[int], troubles: list[OSError]) -> Header | None:
+def _peek_at_contexts(path: str, seqs: list[int]) -> Iterator[Header | OSError]:
+    """The headers of these contexts, unverified, and what the disk said of those that it did not give."""
     for seq in seqs:
-        header = _peek(path, seq, troubles)
-        if header is not None:
-            return header
-    return None
-
-
-def _peek(path: str, seq: int, troubles: list[OSError]) -> Header | None:
-    """The header of one context, unverified; None when the file is of no use."""
-    file = os.path.join(path, file_name(Kind.CONTEXT, seq))
-    try:
-        header = peek(read_start(file, HEADER_MAX_BYTES))
-    except NewerFormat:
-        return _believe(file)
-    except (DamagedFile, FileNotFoundError):
-        return None
-    except OSError as error:
-        if is_out_of_means(error):
-            raise
-        troubles.append(error)
-        return None
-    return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
+        file = os.path.join(path, file_name(Kind.CONTEXT, seq))
+        try:
+            header = peek(read_start(file, HEADER_MAX_BYTES))
+        except NewerFormat:
+            if (whole := _believe(file)) is not None:
+                yield whole
+        except (DamagedFile, FileNotFoundError):
+            continue
+        except OSError as error:
+            if is_out_of_means(error):
+                raise
+            yield error
+        else:
+            if (header.kind, header.seq) == (Kind.CONTEXT, seq):
+                yield header
 
 
 def _believe(file: str) -> Header | None:

@@ -44,19 +44,16 @@ def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bo
     with suppress(OSError):
         is_linked = not _IS_WINDOWS and is_link(path)
         place = directory_behind_link(path) if is_linked else path  # found once: nothing is removed anywhere else
-        lock = SessionLock(os.path.join(place, LOCK_NAME))
-        if not os.path.isdir(place) or not lock.take():  # a lock may make the directory of a session that is gone
+        if not os.path.isdir(place):  # a lock may make the directory of a session that is gone
             return False
-        try:
-            removable = removable_files(place)
+        with SessionLock(os.path.join(place, LOCK_NAME)).held() as is_ours:
+            removable = removable_files(place) if is_ours else None
             if removable is None:
                 return False
             for name in removable:
                 os.unlink(os.path.join(place, name))
             if not _IS_WINDOWS:
                 _remove_rest(place, is_elsewhere=is_linked)
-        finally:
-            lock.give_back()
         if _IS_WINDOWS:  # which removes no open file
             _remove_rest(place)
         if is_linked:
@@ -94,14 +91,14 @@ def _outlived_files(path: str, saved_before: datetime) -> list[str] | None:
     if ours is None:
         return None
     try:
-        troubles: list[OSError] = []
-        seen = look(path, os.path.basename(path), troubles)
+        seen = look(path, os.path.basename(path))
         for name in ours.saved:
             with suppress(DamagedFile):
                 peek(read_start(os.path.join(path, name), HEADER_MAX_BYTES))
     except NewerFormat:
         return None
-    return ours.all if seen is not None and not troubles and seen.saved_at < saved_before else None
+    candidate = seen.candidate if seen.newer is None and not seen.troubles else None
+    return ours.all if candidate is not None and candidate.saved_at < saved_before else None
 
 
 class _OurFiles(NamedTuple):

@@ -15,7 +15,8 @@ from stui_supervisor.adapters.files.private_files import write_whole
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.sessions.export import EXPORT_MAX_BYTES, decode_export, encode_export
 from stui_supervisor.adapters.sessions.history import SessionHistory, StoredCopy, put_back
-from stui_supervisor.adapters.sessions.store import FileSessionStore, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.commands.stored_state import way_to_run
 from stui_supervisor.cli.console.consent import is_agreed
 from stui_supervisor.cli.console.exit_codes import ExitCode

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stui_supervisor.adapters.host.clock import directories
-from stui_supervisor.adapters.sessions.store import FileSessionStore, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.commands.stored_state import stored_sessions, way_to_run
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import way_out

@@ -10,7 +10,8 @@ from typing import Final
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.host.worker import in_time
 from stui_supervisor.adapters.profiles.store import FileProfileStore
-from stui_supervisor.adapters.sessions.store import FileSessionStore, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.console.hints import command, way_out
 from stui_supervisor.cli.console.terminal import GlobalOptions
 from stui_supervisor.config import DEFAULTS

@@ -16,7 +16,8 @@ import pytest
 from stui_supervisor.adapters.files.file_format import Header, Kind, encode
 from stui_supervisor.adapters.files.lock import SessionLock
 from stui_supervisor.adapters.sessions.codec import encode_record
-from stui_supervisor.adapters.sessions.store import FileSessionStore, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.config import (
     CLAIM_WAIT_S,
     RECORD_MAX_BYTES,
