@@ -12,12 +12,12 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
 from stui_supervisor.adapters.files.file_format import DamagedFile
-from stui_supervisor.adapters.files.flushing import flush
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link, is_ours, is_there
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
@@ -33,6 +33,9 @@ _READ: Final = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0) 
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
 _BLOCK_BYTES: Final = 65_536  # what the allocator gives without asking the system
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
+
+# What systems and network shares answer to a request that they do not know.
+_UNKNOWN_CALL: Final = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
 _ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
 _NO_LOCKS: Final = "there are no locks, as in some network folders: use a local disk, " + _ELSEWHERE
@@ -157,6 +160,27 @@ def write_whole(directory: str, name: str, parts: tuple[bytes, ...]) -> None:
             os.unlink(temporary)
         raise
     _flush_directory(directory)
+
+
+def flush(descriptor: int) -> None:
+    """Return when the file, or the directory, is on the disk; raises OSError.
+
+    On macOS fsync(2) leaves it in the cache of the drive and points to F_FULLFSYNC of fcntl(2), which empties that
+    too. A file system that does not know it did nothing yet, so the fsync that follows is the first one.
+    """
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        full = getattr(fcntl, "F_FULLFSYNC", None)
+        if full is not None:
+            try:
+                fcntl.fcntl(descriptor, full)
+            except OSError as error:
+                if error.errno not in _UNKNOWN_CALL:
+                    raise
+            else:
+                return
+    os.fsync(descriptor)
 
 
 def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:

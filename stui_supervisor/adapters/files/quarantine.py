@@ -8,44 +8,20 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from stui_supervisor.adapters.files.file_format import (
-    DamagedFile,
-    Kind,
-    parse_name,
-)
+from stui_supervisor.adapters.files.file_format import DamagedFile
+from stui_supervisor.adapters.files.notices import set_aside_notice, unusable_notice
 from stui_supervisor.adapters.files.private_files import (
     make_private_directory,
     read_regular,
     write_whole,
 )
+from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import StoreNotice
-from stui_supervisor.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
-NOTHING_USABLE: Final = "nothing of its work can be used"
-
-
-class RefusedFile(NamedTuple):
-    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
-
-    ``error`` is what the disk said where it gave nothing; the next try may go well.
-    """
-
-    name: str
-    reason: str
-    is_movable: bool
-    error: OSError | None = None
-
-
-class UsedParts(NamedTuple):
-    """What of a session could be used all the same: when its work and its record were saved; None for nothing."""
-
-    work_at: datetime | None
-    record_at: datetime | None
 
 
 def set_aside(
@@ -57,21 +33,10 @@ def set_aside(
     """
     notices: list[StoreNotice] = []
     if damaged := [file for file in refused if file.is_movable]:
-        message = f"{_what(session_id, damaged)}. {_kept(root, session_id, damaged, at)}. {_outcome(damaged, used)}"
-        notices.append(StoreNotice(code=ProblemCode.DAMAGED_FILE, message=message, hint=_hint(used)))
+        notices.append(set_aside_notice(session_id, damaged, used, kept=_kept(root, session_id, damaged, at)))
     if left := [file for file in refused if not file.is_movable]:
-        hint = "see that the file belongs to you and that this version is not older than the one that wrote it"
-        notices.append(StoreNotice(code=ProblemCode.UNUSABLE_FILE, message=_left(session_id, left, used), hint=hint))
+        notices.append(unusable_notice(session_id, left, used))
     return notices
-
-
-def leave(session_id: str, refused: Sequence[RefusedFile], used: UsedParts) -> list[StoreNotice]:
-    """Tell of damaged files in a session that is not ours to change."""
-    if not refused:
-        return []
-    is_damage = all(file.is_movable for file in refused)
-    code = ProblemCode.DAMAGED_FILE if is_damage else ProblemCode.UNUSABLE_FILE
-    return [StoreNotice(code=code, message=_left(session_id, refused, used), hint=_hint(used))]
 
 
 def keep(root: str, file: str, at: datetime) -> str:
@@ -124,38 +89,6 @@ def _kept(root: str, session_id: str, damaged: Sequence[RefusedFile], at: dateti
             reasons.append(f"{file.name} could not be set aside ({error.strerror})")
     kept = "It is kept as " if len(places) == 1 else f"They are kept in {os.path.join(root, DIRECTORY_NAME)}"
     return ", and ".join([*([f"{kept}{places[0]}" if len(places) == 1 else kept] if places else []), *reasons])
-
-
-def _left(session_id: str, refused: Sequence[RefusedFile], used: UsedParts) -> str:
-    stays = "It stays where it is" if len(refused) == 1 else "They stay where they are"
-    return f"{_what(session_id, refused)}. {stays}. {_outcome(refused, used)}"
-
-
-def _what(session_id: str, refused: Sequence[RefusedFile]) -> str:
-    files = ", ".join(f"{file.name} ({file.reason})" for file in refused)
-    return f"{files} of session {session_id} cannot be used"
-
-
-def _outcome(refused: Sequence[RefusedFile], used: UsedParts) -> str:
-    """What that means for whoever works here."""
-    kinds = {parsed[0] for file in refused if (parsed := parse_name(file.name)) is not None}
-    parts: list[str] = []
-    if Kind.CONTEXT in kinds:
-        parts.append(_older("copy of the work", used.work_at) or NOTHING_USABLE)
-    if Kind.ENDPOINT in kinds:
-        parts.append(_older("note of the link", used.record_at) or "what was known of the link is gone")
-    said = ", and ".join(parts)
-    return said[:1].upper() + said[1:]
-
-
-def _older(what: str, saved_at: datetime | None) -> str:
-    return "" if saved_at is None else f"an older {what} is used, saved at {at_time(saved_at)}"
-
-
-def _hint(used: UsedParts) -> str:
-    if used.work_at is None:
-        return "see whether another copy is listed by: sessions list; if this happens again, check the disk"
-    return "look at what you worked on last; if this happens again, check the disk"
 
 
 def _forget_oldest(directory: str, *, but: str) -> None:

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from stui_supervisor.adapters.files.notices import unwritable_log_notice
 from stui_supervisor.adapters.host.worker import Worker
 from stui_supervisor.adapters.journal.lines import Line, LineDigest, LineName, stamp
 from stui_supervisor.adapters.journal.rotated_file import RotatedFile, abandoned, remove_outlived
@@ -38,7 +39,6 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.events import Beside, Event, Notification, RequestFinished, Transition
 from stui_supervisor.machine.states import Outcome, State
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.security.redaction import redact
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import StoreNotice
@@ -324,11 +324,7 @@ class _JournalWriter:
         self._note_problem(error)
 
     def _note_problem(self, error: Exception) -> None:
-        self.problem = self.problem or StoreNotice(
-            code=ProblemCode.JOURNAL_UNWRITABLE,
-            message=f"the log in {self._logs} cannot be written: {error}",
-            hint="make room or mend the rights of that directory; supervision goes on without a log",
-        )
+        self.problem = self.problem or unwritable_log_notice(self._logs, error)
 
 
 class _Run:

@@ -29,6 +29,7 @@ from stui_supervisor.adapters.files.file_format import (
     is_of_ours,
 )
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link
+from stui_supervisor.adapters.files.notices import salvaged_notice
 from stui_supervisor.adapters.files.private_files import (
     TEMPORARY_SUFFIX,
     make_private_directory,
@@ -47,7 +48,6 @@ from stui_supervisor.adapters.profiles.codec import (
 )
 from stui_supervisor.config import HEADER_MAX_BYTES, PROFILES_MAX_BYTES, PROFILES_WAIT_S, RECENT_WAIT_S
 from stui_supervisor.errors import StoreError
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import StoreNotice
 
@@ -91,10 +91,9 @@ class FileProfileStore:
         """See ports.ProfileStore."""
         with self.errors("read the profiles"):
             content = self.look()
-            profile = self._known(content, name)
-            return profile or Profile(name=name), () if content.seq or not content.doubt else (
-                self._notice(content, name),
-            )
+            profile = self._known(content, name) or Profile(name=name)
+            is_salvaged = content.doubt and not content.seq
+            return profile, (salvaged_notice(content.doubt, name, self._confirm),) if is_salvaged else ()
 
     def read_all(self) -> tuple[Mapping[str, Profile], StoreError | None]:
         """Every profile that is known by its name, and why there may be others."""
@@ -221,13 +220,6 @@ class FileProfileStore:
     def _unknown(self, content: Content, name: str | None = None) -> StoreError:
         way = self._confirm if name is None else f"{self._confirm} {name}"
         return StoreError(content.doubt, hint=f"put it back as it was, or decide what holds from now on with: {way}")
-
-    def _notice(self, content: Content, name: str) -> StoreNotice:
-        return StoreNotice(
-            code=ProblemCode.DAMAGED_FILE,
-            message=f"{content.doubt}; what is settled for the profile {name} could still be read",
-            hint=f"see that it is as you want it, then have the file mended with: {self._confirm}",
-        )
 
     def _make_room_for_backup(self) -> None:
         """A rename goes over anything but a directory."""

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from stui_supervisor.adapters.files.file_format import DamagedFile, Header, Kind, NewerFormat, decode, file_name
+from stui_supervisor.adapters.files.notices import as_error, newer_notice
 from stui_supervisor.adapters.files.private_files import read_regular, store_errors
 from stui_supervisor.adapters.sessions.codec import StoredContext, decode_context
-from stui_supervisor.adapters.sessions.notices import as_error, newer_notice
 from stui_supervisor.adapters.sessions.reader import generations, newest_context, newest_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES
 from stui_supervisor.context.context import Context, Section

@@ -14,9 +14,9 @@ from typing import Final
 
 from stui_supervisor.adapters.files.file_format import parse_name
 from stui_supervisor.adapters.files.links import UnsafeLink, directory_behind_link
+from stui_supervisor.adapters.files.notices import left_out_notice, newer_notice
 from stui_supervisor.adapters.files.passing_errors import patiently
 from stui_supervisor.adapters.files.private_files import is_out_of_means, refuse_file_above
-from stui_supervisor.adapters.sessions.notices import left_out_notice, newer_notice
 from stui_supervisor.adapters.sessions.reader import has_record, look
 from stui_supervisor.session.claim_order import Candidate
 from stui_supervisor.session.records import StoreNotice

@@ -22,7 +22,7 @@ from stui_supervisor.adapters.files.file_format import Header, Kind, encode, fil
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
 from stui_supervisor.adapters.files.lock import LOCK_NAME, LockReplaced, SessionLock
 from stui_supervisor.adapters.files.private_files import make_private_directory, write_whole
-from stui_supervisor.adapters.files.quarantine import RefusedFile, UsedParts
+from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.adapters.sessions.codec import StoredContext, encode_context, encode_record
 from stui_supervisor.adapters.sessions.numbers import bring_down
 from stui_supervisor.adapters.sessions.pruning import Pruning, cut_off

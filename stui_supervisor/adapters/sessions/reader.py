@@ -24,7 +24,7 @@ from stui_supervisor.adapters.files.file_format import (
 )
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import is_out_of_means, read_regular, read_start
-from stui_supervisor.adapters.files.quarantine import RefusedFile
+from stui_supervisor.adapters.files.refused import RefusedFile
 from stui_supervisor.adapters.sessions.codec import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.session.claim_order import Candidate

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from stui_supervisor.adapters.files.file_format import NewerFormat
 from stui_supervisor.adapters.files.lock import LockReplaced
+from stui_supervisor.adapters.files.notices import borrowed_notice, left_out_notice, replaced_notice
 from stui_supervisor.adapters.files.passing_errors import may_pass, patiently
 from stui_supervisor.adapters.files.private_files import is_out_of_means, is_read_only, make_private_directory
-from stui_supervisor.adapters.files.quarantine import leave, set_aside
-from stui_supervisor.adapters.sessions.notices import left_out_notice, replaced_notice
+from stui_supervisor.adapters.files.quarantine import set_aside
 from stui_supervisor.adapters.sessions.owned_session import OwnedSession
 from stui_supervisor.adapters.sessions.removal import remove_made_in_vain
 from stui_supervisor.config import CLAIMS_PUT_OFF
@@ -67,10 +67,10 @@ class SessionTaker:
                 if may_pass(error):
                     notices.append(left_out_notice(session_id, error))
             return None
-        if session.read_only is not None:
-            notices += leave(session_id, refused, session.used)
-        else:
+        if session.read_only is None:
             notices += set_aside(self._root, session_id, refused, session.used, self._utc())
+        elif refused:
+            notices.append(borrowed_notice(session_id, refused, session.used))
         return session
 
     def take_new(self, session_id: str, profile: str) -> OwnedSession:

@@ -14,6 +14,13 @@ from pathlib import Path
 
 from stui_supervisor.adapters.files.directory_check import open_to_others, refuse_foreign
 from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
+from stui_supervisor.adapters.files.notices import (
+    as_error,
+    lost,
+    newer_notice,
+    read_only_notice,
+    taken_notice,
+)
 from stui_supervisor.adapters.files.passing_errors import patiently
 from stui_supervisor.adapters.files.private_files import (
     make_private_directory,
@@ -22,13 +29,6 @@ from stui_supervisor.adapters.files.private_files import (
 from stui_supervisor.adapters.sessions.claim_lock import ClaimLock
 from stui_supervisor.adapters.sessions.codec import StoredContext
 from stui_supervisor.adapters.sessions.listing import SessionListing, look_around
-from stui_supervisor.adapters.sessions.notices import (
-    as_error,
-    lost,
-    newer_notice,
-    read_only_notice,
-    taken_notice,
-)
 from stui_supervisor.adapters.sessions.order import SessionOrder
 from stui_supervisor.adapters.sessions.owned_session import OwnedSession, SessionTakenOver
 from stui_supervisor.adapters.sessions.reader import has_files, look

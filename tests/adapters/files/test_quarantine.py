@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.files.quarantine import RefusedFile, UsedParts, keep, leave, set_aside
+from stui_supervisor.adapters.files.notices import borrowed_notice
+from stui_supervisor.adapters.files.quarantine import keep, set_aside
+from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.session.records import StoreNotice
 
@@ -41,7 +43,7 @@ def outcome_of(notices: list[StoreNotice]) -> list[tuple[str, str]]:
 def test_what_a_damage_means_is_said_once_whatever_it_was(
     is_ours: bool, refused: list[RefusedFile], used: UsedParts, outcome: str, tmp_path: Path
 ) -> None:
-    notices = set_aside(str(tmp_path), "s", refused, used, AT) if is_ours else leave("s", refused, used)
+    notices = set_aside(str(tmp_path), "s", refused, used, AT) if is_ours else [borrowed_notice("s", refused, used)]
     assert outcome_of(notices) == [("damaged_file", outcome)]
     assert all(file.name in notices[0].message and file.reason in notices[0].message for file in refused)
 
@@ -50,7 +52,6 @@ def test_what_cannot_be_moved_stays_and_is_told_beside_what_was(tmp_path: Path) 
     older = "An older copy of the work is used, saved at 2026-01-02 03:04:05 UTC"
     notices = set_aside(str(tmp_path), "s", [FOREIGN, CONTEXT], UsedParts(AT, AT), AT)
     assert outcome_of(notices) == [("damaged_file", older), ("unusable_file", older)]
-    assert leave("s", [], UsedParts(AT, AT)) == []
 
 
 def test_what_is_set_aside_last_stays_though_the_clock_was_put_back(tmp_path: Path) -> None:
