@@ -63,10 +63,9 @@ class Keyring:
 class Adapters:
     """The adapters of one run.
 
-    ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
-    Without ``make_subscription`` nobody hears notifications; without ``make_lookout`` nobody looks whether
-    somebody listens.
-    ``place`` is where the sessions are, None without a disk.
+    ``open_store`` and ``open_profiles`` are called in a thread of their own; ``close`` gives back what the links share.
+    Without ``make_subscription`` there are no notifications, without ``make_lookout`` nobody looks whether a backend
+    listens. ``place`` is the directory of the sessions, None without a disk.
     """
 
     clock: Clock
@@ -94,41 +93,39 @@ def assemble(
     ``used`` are the sessions of the object's earlier runs, which those of this run join.
     """
     transport = _Transport()
-    make_link = transport if link is None else without_keys(link)
-    subscribe = transport.subscription if link is None else None
-    lookout = _lookout if link is None else None
     keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
+    is_zmq = link is None
+
+    def put_together(
+        open_store: Callable[[], SessionStore],
+        open_profiles: Callable[[], ProfileStore],
+        journal: Journal | None = None,
+        place: str | None = None,
+    ) -> Adapters:
+        return Adapters(
+            clock=SystemClock(),
+            make_link=transport if link is None else without_keys(link),
+            open_store=open_store,
+            open_profiles=open_profiles,
+            journal=journal,
+            keyring=keyring,
+            close=transport.close,
+            network=HostNetwork(),
+            make_subscription=transport.subscription if is_zmq else None,
+            make_lookout=_lookout if is_zmq else None,
+            place=place,
+        )
+
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error, is_named=is_home_named(home))
-        return Adapters(
-            SystemClock(),
-            make_link,
-            lambda: no_disk,
-            lambda: no_disk,
-            None,
-            keyring,
-            transport.close,
-            HostNetwork(),
-            subscribe,
-            lookout,
-        )
-    journal = None
-    if settings.journal:
-        from stui_supervisor.adapters.journal.journal import StructlogJournal  # noqa: PLC0415  # can be off
-
-        journal = StructlogJournal(
-            places.logs,
-            settings,
-            secrets=lambda: tuple(keyring.in_use),
-            libzmq=_version_of_libzmq if link is None else lambda: None,
-        )
+        return put_together(lambda: no_disk, lambda: no_disk)
 
     def open_store() -> SessionStore:
         from stui_supervisor.adapters.sessions.store import FileSessionStore  # noqa: PLC0415  # off the loop
 
-        if link is None:
+        if is_zmq:
             from stui_supervisor.adapters.zmq import link as zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
 
         return FileSessionStore(places.sessions_root, used=used)
@@ -142,19 +139,18 @@ def assemble(
 
         return FileProfileStore(places.profiles, confirm=advised("profiles", "confirm", home=home))
 
-    return Adapters(
-        SystemClock(),
-        make_link,
-        open_store,
-        open_profiles,
-        journal,
-        keyring,
-        transport.close,
-        HostNetwork(),
-        subscribe,
-        lookout,
-        os.path.normpath(places.sessions_root),  # resolving would read the disk
-    )
+    journal = None
+    if settings.journal:
+        from stui_supervisor.adapters.journal.journal import StructlogJournal  # noqa: PLC0415  # can be off
+
+        journal = StructlogJournal(
+            places.logs,
+            settings,
+            secrets=lambda: tuple(keyring.in_use),
+            libzmq=_version_of_libzmq if is_zmq else lambda: None,
+        )
+    place = os.path.normpath(places.sessions_root)  # resolving would read the disk
+    return put_together(open_store, open_profiles, journal, place)
 
 
 def _version_of_libzmq() -> str:
