@@ -28,7 +28,7 @@ class Announcer:
             journal.begin(core.profile, clock.utc(), clock.elapsed_s())
 
     def tell(self, effect: Announce) -> None:
-        """Carry out Announce."""
+        """Hand the event to the observers, unless it is for the journal alone, and to the journal."""
         event = effect.event
         if not isinstance(event, JournalOnly):
             self._observers.tell(event, effect.size_bytes)
@@ -70,7 +70,7 @@ class Announcer:
         return None if journal is None else partial(journal.close, self._clock.utc())
 
     def _beside(self, event: Event) -> Beside:
-        """What the journal says beside an event; the most of it only of a change of the state, which is rare."""
+        """What the journal writes beside an event; most of it only for a change of the state, which is rare."""
         if self._core.is_running:  # at its end it has given the session back
             self._session_told = self._core.session.id
         link, session = self._core.link, self._session_told

@@ -90,7 +90,7 @@ def assemble(
 ) -> Adapters:
     """The adapters for the running event loop. Never fails because a directory is missing.
 
-    ``used`` are the sessions of the object's earlier runs, which those of this run join.
+    ``used`` are the ids of the sessions that this supervisor has used in earlier runs; those of this run are added.
     """
     transport = _Transport()
     keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
@@ -154,16 +154,16 @@ def assemble(
 
 
 def _version_of_libzmq() -> str:
-    """Called in a thread, which may have to wait for the import."""
+    """Call it in a thread: the import may take long."""
     import zmq  # noqa: PLC0415  # off the loop
 
     return zmq.zmq_version()
 
 
 def without_keys(link: LinkFactory) -> MakeLink:
-    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead.
+    """Make links with the program's own factory, which takes no keys: an endpoint that needs some is refused.
 
-    Where ``localhost`` leads to and whose an IPC socket is, the program sees to itself.
+    Where ``localhost`` leads to, and whose process listens at an IPC socket, is the program's own concern then.
     """
 
     def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, _trust: Trust = ANYONE, /) -> Link:
@@ -216,9 +216,9 @@ class _Transport:
 
 
 class NoDisk:
-    """The stores of a machine that has no place for them: every call that needs one says why.
+    """The stores of a machine without a usable directory: every call that needs one raises why there is none.
 
-    Where no place was named, there is none for profiles either; one that ``is_named`` may hold some all the same.
+    Reading a profile raises only where the user has named a directory (``is_named``), which may hold some.
     """
 
     def __init__(self, error: StoreError, *, is_named: bool = False) -> None:
@@ -252,7 +252,7 @@ class NoDisk:
         """Nothing was claimed."""
 
     def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
-        """Where there is no place for profiles, none is settled."""
+        """An empty profile; raises StoreError where the user has named a directory."""
         if self._is_named:
             raise self._error
         return Profile(name=name), ()

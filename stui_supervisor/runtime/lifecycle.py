@@ -59,11 +59,12 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 class Lifecycle:
     """Begins runs and ends them.
 
-    One that nobody ends is ended here, with a ResourceWarning: when its supervisor is let go of, and where its event
-    loop has ended, as soon as another run begins in this process or that ends. ``described`` says whose it is.
+    A run that nobody stops is ended here, with a ResourceWarning: when its supervisor is garbage-collected; and, where
+    its event loop has ended, when another run begins in this process or the process ends. ``described`` names the
+    supervisor in that warning.
 
-    ``driver`` is that of the present run, None between two and while a run ends. ``observers`` are those of the present
-    run, or of the next: who comes while a run ends has nothing to do with it.
+    ``driver`` is that of the present run, None between two runs and while one ends. ``observers`` are those of the
+    present run, or of the next one: a caller that arrives while a run ends belongs to the next run.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Lifecycle:
 
     @property
     def is_elsewhere(self) -> bool:
-        """True where the run's event loop, or before it any at all, is not the one that runs."""
+        """True unless the event loop that runs here is that of the run; before a run, unless one runs at all."""
         running = running_loop()
         return running is None or (self._owner is not None and running is not self._owner.loop)
 
@@ -146,12 +147,12 @@ class Lifecycle:
             warnings.warn(f"{who} was never stopped", ResourceWarning, stacklevel=3)
 
     def let_go_if_left(self) -> None:
-        """The same where the event loop has ended."""
+        """As ``let_go``, if the event loop of the run has ended."""
         if self.driver is not None and self._owner is not None and self._owner.loop.is_closed():
             self.let_go(self._described())
 
     def let_go_at_exit(self) -> None:
-        """The same where the program ends."""
+        """As ``let_go``, because the program ends."""
         if self.driver is not None:
             self.let_go(self._described(), at_exit=True)
 
@@ -173,14 +174,14 @@ class Lifecycle:
                 driver.release(wait_s)
 
     async def _ended(self) -> None:
-        """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
+        """Wait for the stop that is under way, if there is one. What an earlier one raised, its own caller got."""
         if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
         elif self._leaving is not None:
             await asyncio.sleep(0)  # its task has ended in this turn, and is followed by what releases everything
 
     def _over(self, driver: Driver, observers: Observers) -> None:
-        """Also after a task that was cancelled before its first step."""
+        """The run has ended, even if the task that was to end it was cancelled before its first step."""
         try:
             driver.release()
         finally:
@@ -198,7 +199,7 @@ def end_what_was_left() -> None:
 
 
 def _tend_to_the_end(lifecycle: Lifecycle) -> None:
-    """See to it that a run is ended where the program ends without doing so."""
+    """Have the run ended at the exit of the program, if it is not ended before."""
     if not _begun:
         atexit.unregister(_end_at_exit)
         atexit.register(_end_at_exit)

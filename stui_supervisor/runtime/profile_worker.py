@@ -1,4 +1,4 @@
-"""The profiles behind a thread of their own, so that one that cannot be read holds up no session, and no session it."""
+"""Reads and changes profiles in a thread of its own, so that a slow profile holds up no session, and vice versa."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ProfileWorker:
         await self._worker.ended()
 
     def close(self) -> None:
-        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
+        """Let the thread end. One that hangs is left alone, and what it answers later is dropped."""
         self._closed = True
         self.watch.close()
         self._worker.close()

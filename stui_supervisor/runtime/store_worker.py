@@ -1,6 +1,6 @@
-"""The session store behind a thread of its own: calls go in, in order; answers come back as inputs of the core.
+"""Calls the session store in a thread of its own, one call after the other; the answers are inputs of the core.
 
-Only a claim may be overtaken: it waits for the supervisors of this process that are leaving.
+Only a claim may be overtaken: it waits for the supervisors of this process that are just stopping.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from stui_supervisor.runtime.store_timers import SignOfLife, SilenceWatch
 
 
 class StoreWorker:
-    """Carries out what concerns sessions, one after the other, off the loop.
+    """Carries out Load, Save, SaveSnapshot and Release.
 
-    ``place`` is where the sessions are; None for a store that no other supervisor of this process uses.
+    ``place`` is the directory of the sessions; None for a store that no other supervisor of this process uses.
     """
 
     def __init__(
@@ -60,27 +60,27 @@ class StoreWorker:
         self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
 
     def leave(self, profile: str) -> None:
-        """The supervisor ends: its sessions are given back last, and who starts in this process waits for that."""
+        """The supervisor stops: its sessions are released last, and one that starts meanwhile waits for that."""
         self._is_leaving = True
         self._sign.close()
         if self._place is not None and self._departure is None:
             self._departure = Departure(self._place, profile, self._loop, self._post_end)
 
     async def drained(self) -> None:
-        """Wait until every call has been answered, and its answer has led to no other; but see ``leave``."""
+        """Wait until every call has been answered and no answer has led to another call; releases come at ``close``."""
         await self._idle.wait()
 
     async def rest(self) -> None:
-        """Wait until it is drained and the thread has ended, which may begin again."""
+        """Wait until every call has been answered and the thread has ended; a call meanwhile begins that anew."""
         await self._idle.wait()
         while self._worker.has_thread:
             await self._worker.ended()
             await self._idle.wait()
 
     def close(self, wait_s: float = 0.0) -> None:
-        """Give everything back, and wait so long for it.
+        """Release the sessions, and wait up to ``wait_s`` seconds for that.
 
-        A thread that hangs is left to itself: what it answers concerns nobody any more.
+        A thread that hangs is left alone, and what it answers later is dropped.
         """
         self._closed = True
         self._silence.close()
@@ -93,7 +93,7 @@ class StoreWorker:
         self._worker.close(wait_s)
 
     def _leaving(self, claim: Load) -> list[Departure]:
-        """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
+        """The stops that a claim waits for; a supervisor that stops waits for none, as those may wait for it."""
         needs_none = claim.is_new or self._place is None or self._departure is not None
         return [] if needs_none else leaving(claim.profile)
 
@@ -106,7 +106,7 @@ class StoreWorker:
                 self._loop.call_soon(self._answered, failed(effect, no_thread))
 
     def _give_back(self) -> None:
-        """Until now a change was still written. An unlocking takes no time where the disk has answered everything."""
+        """Release the sessions: at once where the thread has ended, as that does not block then, else in the thread."""
         while self._to_release:
             release = self._to_release.popitem()[1]
             if self._idle.is_set() and not self._worker.has_thread:
@@ -115,7 +115,7 @@ class StoreWorker:
                 self._post(release, [])
 
     def _post_end(self, departure: Departure) -> None:
-        """What was asked for before is done first, however long it takes."""
+        """Say that the stop is over, once the thread has done all that it was asked for before."""
         self._give_back()
         if self._is_end_posted:  # the thread says so when it gets there
             return

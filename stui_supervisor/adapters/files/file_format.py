@@ -188,12 +188,12 @@ def _header(fields: dict[str, Any]) -> Header:
 
 
 def checked_turn(value: object) -> int:
-    """A turn as it may be believed; 0 is before all others."""
+    """The turn that a file names, or 0, which is before all others, when that cannot be one."""
     return value if type(value) is int and 0 < value <= TURN_MAX else 0
 
 
 def _moment(text: str) -> datetime:
-    """Raises ValueError without a zone, and OverflowError for a time that UTC has not."""
+    """A time as stored. Raises ValueError without a time zone, OverflowError for a time that does not exist in UTC."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")

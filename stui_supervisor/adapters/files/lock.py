@@ -62,7 +62,7 @@ class SessionLock:
             self.give_back()
 
     def give_back(self) -> None:
-        """Without the lock: nothing."""
+        """Let another process take it; does nothing without the lock."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -104,7 +104,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _is_seen_held(path: str) -> bool:
-    """Ask with the right to read alone, which a disk that is read-only leaves us."""
+    """Ask without the right to write, as on a disk that is read-only."""
     if sys.platform == "win32":
         return False
     import fcntl  # noqa: PLC0415 - not on Windows

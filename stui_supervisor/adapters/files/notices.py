@@ -66,7 +66,7 @@ def unwritable_log_notice(logs: Path, error: Exception) -> StoreNotice:
 
 
 def read_only_notice(session_id: str, error: OSError) -> StoreNotice:
-    """The session is borrowed."""
+    """The session was restored, and nothing can be saved there now."""
     return StoreNotice(
         code=ProblemCode.READ_ONLY,
         message=f"session {session_id} was restored, but nothing can be saved there ({error.strerror})",
@@ -110,7 +110,7 @@ def lost(doing: str, path: str, error: OSError) -> SessionLost:
 
 
 def as_error(notice: StoreNotice) -> StoreError:
-    """The same for a command, which cannot go on without that session."""
+    """The notice as an error, for a command that cannot go on without that session."""
     return StoreError(notice.message, hint=notice.hint)
 
 
@@ -134,7 +134,7 @@ def _what(session_id: str, refused: Sequence[RefusedFile]) -> str:
 
 
 def _outcome(refused: Sequence[RefusedFile], used: UsedParts) -> str:
-    """What that means for whoever works here."""
+    """What is used in place of the refused files."""
     kinds = {parsed[0] for file in refused if (parsed := parse_name(file.name)) is not None}
     parts: list[str] = []
     if Kind.CONTEXT in kinds:

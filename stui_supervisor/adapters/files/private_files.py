@@ -198,7 +198,7 @@ def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
 
 
 def _reads_back(descriptor: int, part: bytes) -> bool:
-    """Compared by blocks: a second copy of a megabyte costs more than reading it."""
+    """True when the file goes on with ``part``; compared by blocks, as a second copy of it would cost more."""
     position = 0
     while position < len(part):
         block = os.read(descriptor, min(_BLOCK_BYTES, len(part) - position))

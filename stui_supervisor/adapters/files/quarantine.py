@@ -54,7 +54,7 @@ def keep(root: str, file: str, at: datetime) -> str:
 
 
 def _bring_from_another_disk(file: str, directory: str, name: str) -> None:
-    """A session's directory may be there, with a link in its place."""
+    """Copy the file and remove it: a session's directory may be a link to another disk, where no rename leads."""
     try:
         content = read_regular(file, CONTEXT_FILE_MAX_BYTES)
     except DamagedFile as error:
@@ -92,7 +92,7 @@ def _kept(root: str, session_id: str, damaged: Sequence[RefusedFile], at: dateti
 
 
 def _forget_oldest(directory: str, *, but: str) -> None:
-    """By their names, which begin with a time; the last one stays though the clock may have been put back."""
+    """Remove all but the newest few, by the time in their names; ``but`` stays though the clock was put back."""
     with suppress(OSError):
         older = sorted((name for name in os.listdir(directory) if name != but), reverse=True)
         for name in older[QUARANTINE_MAX_FILES - 1 :]:

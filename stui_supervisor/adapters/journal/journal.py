@@ -172,7 +172,7 @@ class StructlogJournal:
 
 
 class _JournalWriter:
-    """The journal's part that may block and fail; all but ``problem`` belongs to the worker's thread.
+    """Writes the file, which may block and fail; everything but ``problem`` is for the worker's thread alone.
 
     ``except Exception`` is right here: whatever is wrong with a disk, a library or one event, the
     thread goes on with the next one and the link never hears of it. What is lost is counted.
@@ -218,7 +218,7 @@ class _JournalWriter:
             self._write(self._run, lines)
 
     def lives(self, at: datetime) -> None:
-        """Nothing where a line says so already."""
+        """Set the time of the file, unless a line of the same moment shows already that the run lives."""
         if self._file is not None and at.timestamp() > self._written_at:
             self._written_at = at.timestamp()
             with suppress(OSError):
@@ -344,7 +344,7 @@ class _Run:
 
     @property
     def name(self) -> str:
-        """That of its file, which later runs of this process and profile go on with."""
+        """The name of its file; later runs of this process and profile go on with that file."""
         return f"{self.profile_in_names}-{self.process}"
 
 

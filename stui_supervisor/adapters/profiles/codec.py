@@ -79,7 +79,7 @@ def salvage_profiles(content: bytes) -> dict[str, Profile]:
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:
-    """Its known keys, as they are stored."""
+    """The known keys of a profile, as they are stored."""
     return {**{key: getattr(profile, key) for key in _KEYS}, "server_keys": dict(profile.server_keys)}
 
 

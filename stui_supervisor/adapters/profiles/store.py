@@ -222,7 +222,7 @@ class FileProfileStore:
         return StoreError(content.doubt, hint=f"put it back as it was, or decide what holds from now on with: {way}")
 
     def _make_room_for_backup(self) -> None:
-        """A rename goes over anything but a directory."""
+        """Move a directory out of the place of the backup: a rename replaces anything else."""
         path = self.path(self.backup_name)
         if os.path.isdir(path) and not is_link(path):
             from stui_supervisor.adapters.files.quarantine import keep  # noqa: PLC0415 - as above

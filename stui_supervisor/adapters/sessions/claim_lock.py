@@ -31,7 +31,7 @@ class ClaimLock:
 
     @contextmanager
     def held(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:
-        """Gives True when no other process can be in here too; who is inside already stays so."""
+        """Gives True when no other process can be in here too. Inside another ``held`` it gives what that one gave."""
         if self._is_inside is not None:
             yield self._is_inside
             return

@@ -78,7 +78,7 @@ class StoredRecord(NamedTuple):
 
 
 def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
-    """Raises ValueError or TypeError when something in the record is not JSON."""
+    """The body of the file. Raises ValueError or TypeError when something in the record is not JSON."""
     status = dict(record.status)
     if record.image is not None and _size(record.image_id) > IMAGE_TEXT_MAX_BYTES:
         if status.get("image_id") == record.image_id:
@@ -101,7 +101,7 @@ def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
 
 
 def decode_stored_record(body: bytes) -> StoredRecord:
-    """Raises DamagedFile when it is not a record."""
+    """Read the body of a record. Raises DamagedFile when it is none."""
     values = json_object(body)
     turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
@@ -162,12 +162,12 @@ def encode_context(stored: StoredContext) -> bytes:
 
 
 def decode_context(body: bytes) -> StoredContext:
-    """Raises DamagedFile when it is not a context."""
+    """Read the body of a context. Raises DamagedFile when it is none."""
     return context_of(json_object(body))
 
 
 def context_of(values: dict[str, Any]) -> StoredContext:
-    """The same of JSON that is read already; takes ``sections`` out of it."""
+    """The context in JSON that is decoded already; takes ``sections`` out of it. Raises DamagedFile."""
     parts = values.pop("sections", None)
     if not isinstance(parts, dict):
         raise DamagedFile("it is not a context")
@@ -226,7 +226,7 @@ def _known(part: dict[str, Any]) -> tuple[int, ...]:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Raises DamagedFile when it is not the JSON of an object."""
+    """Decode the JSON of an object. Raises DamagedFile when it is none."""
     try:
         values = exact_json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):

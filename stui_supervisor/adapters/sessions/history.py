@@ -95,4 +95,4 @@ def put_back(current: Mapping[str, Section], copy: Mapping[str, Section], name: 
 
 
 def _nobody() -> None:
-    """Nobody is told of changes."""
+    """A copy that is looked at tells nobody of changes."""

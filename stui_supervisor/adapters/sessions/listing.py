@@ -1,4 +1,4 @@
-"""Which sessions there are below a root, and which of them have to be left out, with the reason for their user.
+"""Which sessions there are below a root, and which of them have to be left out, with a notice that says why.
 
 The directory of a session may be elsewhere, with a link in its place; files/links.py says where that is followed.
 Not on Windows, where a link in that place is not looked at.

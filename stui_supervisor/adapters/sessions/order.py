@@ -41,10 +41,10 @@ class _Order(NamedTuple):
 
 
 class OrderedSessions(Protocol):
-    """Those that are put in order."""
+    """What the order needs of the store of the sessions."""
 
     def alone(self) -> AbstractContextManager[Any]:
-        """Other processes are kept out for a moment."""
+        """Keep other processes out of the ``with`` block."""
 
     def all_turns(self) -> Iterable[int]:
         """The turns that the sessions have on the disk. May raise OSError."""
@@ -61,7 +61,7 @@ class SessionOrder:
         self._last: tuple[bytes, _Order | None] = (b"", None)
 
     def saw(self, turns: Iterable[int]) -> None:
-        """These are on the disk."""
+        """These turns were found on the disk."""
         self._highest = max(self._highest, *turns, 0)
 
     def turn_of(self, session_id: str, turn: int, sessions: OrderedSessions) -> int:
@@ -94,7 +94,7 @@ class SessionOrder:
         self._put(order.choosing(profile, session_id))
 
     def _look(self) -> tuple[_Order | None, bool]:
-        """What is known of it, and whether it may be written anew."""
+        """What is stored, and whether it may be written over."""
         try:
             return self._read(), True
         except OSError:
@@ -118,12 +118,12 @@ class SessionOrder:
         return self._last[1]
 
     def _put(self, order: _Order) -> None:
-        """Whole and on the disk, through a link in its place."""
+        """Write it whole and flushed, through a link in its place."""
         path = behind_link(self._path) if is_link(self._path) else self._path
         write_whole(*os.path.split(path), (_encoded(order),))
 
     def _write(self, order: _Order) -> None:
-        """Whole, but not flushed: a power cut costs a look at the sessions."""
+        """Write it whole, but not flushed: after a power cut it is put together again from the sessions."""
         if is_link(self._path):  # a temporary file with a fixed name is for our own directory only
             self._put(order)
             return

@@ -67,7 +67,7 @@ class OwnedSession:
         self._context_image: Identity | None = None
         self._lock = SessionLock(os.path.join(path, LOCK_NAME))
         self._next_seq = dict.fromkeys(Kind, 1)
-        self._tidying = Pruning(path)
+        self._pruning = Pruning(path)
         self.read_only: OSError | None = None
         self.last_sign: datetime | None = None
         self.used = UsedParts(None, None)
@@ -88,7 +88,7 @@ class OwnedSession:
         return True
 
     def sign_of_life(self, at: datetime) -> None:
-        """Set the time of the newest record, which costs no write of ours; nothing where it may not be ours."""
+        """Set the time of the newest record's file, cheaper than a save; nothing if another process wrote it."""
         seq, mark = self._newest.get(Kind.ENDPOINT, (0, None))
         if self.read_only is None and mark is not None and mark == self._mark(Kind.ENDPOINT, seq):
             os.utime(os.path.join(self.path, file_name(Kind.ENDPOINT, seq)), (at.timestamp(), at.timestamp()))
@@ -112,7 +112,7 @@ class OwnedSession:
         work_at, record_at = (header.saved_at if header else None for header in (context.header, record.header))
         self.used, self.is_older_copy = UsedParts(work_at, record_at), bool(context.refused and context.header)
         # What looks like a later version's file is never rotated away.
-        self._tidying.spared |= {file.name for file in refused if not file.is_movable}
+        self._pruning.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
             self.record, self.turn = record.value
         if record.header is not None:
@@ -198,9 +198,9 @@ class OwnedSession:
         if not self._lock.is_in_place():  # who took it meanwhile may not have seen this file
             self._take_again()
         self._write_what_is_missing(header)
-        self._tidying.written(header, _size(parts))
+        self._pruning.written(header, _size(parts))
         with suppress(OSError):  # the save is done; what is left over goes with the next one
-            self._tidying.tidy(header.kind, seqs, self._cut_off)
+            self._pruning.tidy(header.kind, seqs, self._cut_off)
 
     def _note(self, header: Header) -> None:
         """Remember the newest file of its kind, to know it again."""
@@ -258,7 +258,7 @@ class OwnedSession:
         return all(now is None or now == mark for mark, now in marks)
 
     def _mark(self, kind: Kind, seq: int) -> _Mark | None:
-        """By which a file is known again; None where there is none."""
+        """What identifies the content of a file; None where there is no file."""
         with suppress(OSError):
             status = os.lstat(os.path.join(self.path, file_name(kind, seq)))
             return status.st_ino, status.st_mtime_ns, status.st_size

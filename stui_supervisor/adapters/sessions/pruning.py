@@ -28,7 +28,7 @@ class Pruning:
         self.spared: set[str] = set()
 
     def written(self, header: Header, size_bytes: int) -> None:
-        """A new file is in place."""
+        """Take note of a new file."""
         if header.kind is not Kind.ENDPOINT:
             self._copies[header.kind][header.seq] = _copy(header, size_bytes)
 

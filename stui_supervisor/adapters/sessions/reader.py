@@ -51,7 +51,7 @@ class Reading(Generic[_T]):
 
     @property
     def troubles(self) -> list[OSError]:
-        """What the disk said of those that it did not give."""
+        """The errors of those that the disk did not give."""
         return [one.error for one in self.refused if one.error is not None]
 
 
@@ -216,7 +216,7 @@ def _peek_at_contexts(path: str, seqs: list[int]) -> Iterator[Header | OSError]:
 
 
 def _believe(file: str) -> Header | None:
-    """Raises NewerFormat when the file is whole; a flipped bit in its header is no later version."""
+    """Read the whole file, as a flipped bit in its header is no later version. Raises NewerFormat if it is one."""
     try:
         return decode(read_regular(file, CONTEXT_FILE_MAX_BYTES))[0]
     except (DamagedFile, OSError):

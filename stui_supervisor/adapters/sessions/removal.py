@@ -74,7 +74,7 @@ def _remove_rest(path: str, *, is_elsewhere: bool = False) -> None:
 
 
 def _worthless_files(path: str) -> list[str] | None:
-    """All files but the lock, in an order in which a crash leaves a session; None when there is one worth keeping."""
+    """All files but the lock, the record last, so that a crash leaves a session; None when one is worth keeping."""
     ours = _our_files(path, Kind.CONTEXT, Kind.ENDPOINT)
     if ours is None:
         return None

@@ -297,11 +297,11 @@ class FileSessionStore:
         )
 
     def _not_after_now(self, at: datetime | None) -> datetime | None:
-        """The clock, or whoever copied the file, may have set another time."""
+        """The earlier of ``at`` and now: a clock that was set, or a copied file, may show a time to come."""
         return None if at is None else min(at, self._utc())
 
     def _clean_up_one(self) -> None:
-        """Of what nobody has used for long, one session goes with a save: a start has no time for that."""
+        """With each save remove one session that nobody has used for long; a start has no time for that."""
         if not self._outlived:
             return
         with suppress(OSError), self._claim_lock.held(wait_s=0) as is_alone:
@@ -318,7 +318,7 @@ class FileSessionStore:
         ]
 
     def _remove_needless(self, seen: SessionListing, profile: str) -> None:
-        """Keep so many sessions without work; those without any file help nobody."""
+        """Remove sessions without work, but for EMPTY_SESSIONS_KEPT of the profile, and those without a usable file."""
         free = 0
         needless = list(seen.unreadable)
         for candidate in newest_first(seen.candidates):

@@ -48,7 +48,7 @@ class Intake:
     """Watches one connection from ``watch`` until ``close``; ``overrun`` is told once why it has to end.
 
     ``is_whole`` is asked whether libzmq has a whole message for us. ``in_clear``: nothing is encrypted.
-    With ``rests`` nothing comes but what is expected, and heartbeats.
+    With ``rests`` nothing is to come but replies and heartbeats, so that it looks only while a reply is awaited.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Intake:
         self._uncounted: _UncountedMessage | None = None
 
     def expect(self) -> None:
-        """Something is to come."""
+        """A request was sent: watch until its reply has come."""
         self._is_expecting = True
         if not self._is_watched and self._timer is None and not self._has_ended:
             self.watch()
@@ -100,11 +100,11 @@ class Intake:
         self._readiness.watch(self._connection.fileno(), self._arrives)
 
     def handshake_ended(self) -> None:
-        """What comes from now on is messages."""
+        """The handshake is over: from now on the limit is that of messages."""
         self._max_bytes = UNFINISHED_MAX_BYTES
 
     def message_came(self) -> None:
-        """What comes from now on belongs to the next one."""
+        """A whole message has come: what comes from now on belongs to the next one."""
         self._is_expecting = False
         self._uncounted = None
         if self._path is not None:
@@ -139,7 +139,7 @@ class Intake:
             self._timer = asyncio.get_running_loop().call_later(INTAKE_LOOK_S, self._look)
 
     def _judge(self) -> bool:
-        """True when nothing is there just now."""
+        """End the connection if what comes is no message; True when nothing waits to be read."""
         if self._is_whole():
             self.message_came()
             return True

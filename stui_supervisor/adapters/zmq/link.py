@@ -37,7 +37,7 @@ class ZmqLink(ZmqConnection[LinkListener]):
         return self._socket.look() if self._socket is not None else None
 
     def knock(self) -> None:
-        """See ports.Link; knocks while one is under way are one."""
+        """See ports.Link. Does nothing while an earlier knock is under way."""
         if self._socket is not None and (self._knocking is None or self._knocking.done()):
             self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
 

@@ -32,7 +32,7 @@ class SharedLookout:
         self._seen: Callable[[Endpoint, bool | None], None] | None = None
 
     def watch(self, endpoints: Sequence[Endpoint], seen: Callable[[Endpoint, bool | None], None]) -> None:
-        """Look at these many times a second, in place of those before."""
+        """From now on look at these endpoints, several times a second, and at no others; ``seen`` is told."""
         self._leave(endpoint for endpoint in tuple(self._posts) if endpoint not in endpoints)
         self._seen = seen
         shared = _POSTS.setdefault(self._loop, {})
@@ -51,7 +51,7 @@ class SharedLookout:
         self._seen = None
 
     def told(self, post: _Post, *, is_listening: bool | None) -> None:
-        """What one of the posts has seen; nothing from one that was left meanwhile."""
+        """One of the posts tells what it has seen; ignored when this lookout has left it meanwhile."""
         if self._posts.get(post.endpoint) is not post or self._seen is None:
             return
         if is_listening is not False:

@@ -146,7 +146,7 @@ class MonitoredSocket:
         return True
 
     def keep_fewer(self, messages: int) -> None:
-        """Let libzmq hold no more for us than so many, from now on."""
+        """From now on libzmq queues no more than so many messages for us."""
         if not self.is_closed:
             self._socket.setsockopt(zmq.RCVHWM, messages)
 
@@ -198,7 +198,7 @@ class MonitoredSocket:
         return None
 
     def _drain_later(self) -> None:
-        """In the next turn of the loop, once: however many ask for it, a turn is no longer for that."""
+        """Read in the next turn of the loop; once, however often it is asked for."""
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._drain_now)
@@ -254,7 +254,7 @@ class MonitoredSocket:
 
     @property
     def received_bytes(self) -> int | None:
-        """What has come so far; 0 where no kernel tells, and None where it was asked when all was over already."""
+        """What has come so far; 0 where no kernel counts it, None where the connection ended before a look."""
         is_counted = self._view is not None and self._view.tcp is not None
         if not is_counted and (sys.platform != "linux" or not self._plan.endpoint.port):
             return 0
@@ -267,7 +267,7 @@ class MonitoredSocket:
         return self._view.peer_user()
 
     def read(self) -> None:
-        """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
+        """Hand on what has come and what comes. To be called once the listener knows that the connection is up."""
         if not self.is_closed:
             self._is_read = True
             self._plan.readiness.watch(self._descriptors[0], self._arrives)
@@ -302,7 +302,7 @@ class MonitoredSocket:
         self._intake.watch()
 
     def _has_input(self, source: zmq.Socket[bytes]) -> bool:
-        """Not in a forked child, where each call of libzmq's would wait for ever."""
+        """True when the socket can be read. Never in a forked child, where a call of libzmq would block for ever."""
         return not self._plan.readiness.is_of_parent and bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
 
     def _fail(self, failure: Failure) -> None:

@@ -22,7 +22,7 @@ class Targets(NamedTuple):
 
 
 async def find_targets(plan: ConnectionPlan) -> Targets | Failure:
-    """Every address that may be the other end's; a Failure where none can be trusted. Raises OSError as a resolver."""
+    """The addresses to try; a Failure where none can be trusted. Raises OSError when the name is not resolved."""
     if plan.endpoint.scheme == "ipc":
         users = await _trusted_users(plan.trust.ipc_owner)
         if isinstance(users, Failure):
