@@ -25,8 +25,8 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
 from stui_supervisor.requests.request_queue import Request, new_request
-from stui_supervisor.runtime.lifecycle import START, Runs
-from stui_supervisor.runtime.observers import Audience, EventStream, refuse
+from stui_supervisor.runtime.lifecycle import START, Lifecycle
+from stui_supervisor.runtime.observers import EventStream, Observers, refuse
 from stui_supervisor.wire.dialects import Operation
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Supervisor:
         self._link = link
         self._clock = SystemClock()
         there = _Weakly(self)  # what runs must not keep alive an object that nobody has any more
-        self._runs = Runs(there.make_driver, lambda: repr(there()))
+        self._lifecycle = Lifecycle(there.make_driver, lambda: repr(there()))
         self._pid = os.getpid()
         self._writer = _new_writer()
         self._context = Context(self._writer, there.context_changed, there.check)
@@ -95,7 +95,7 @@ class Supervisor:
         under way is waited for first, which takes less than a second.
         """
         self._check()
-        await self._runs.start(inputs.Start(self._endpoint))
+        await self._lifecycle.start(inputs.Start(self._endpoint))
 
     async def stop(self) -> None:
         """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
@@ -104,7 +104,7 @@ class Supervisor:
         waiting callers get SupervisorError. It goes on by itself when it is cancelled, and a second call waits for the
         first one's end.
         """
-        await self._runs.stop()
+        await self._lifecycle.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -164,22 +164,24 @@ class Supervisor:
             wanted = {State(state) for state in states}
         except ValueError as error:
             raise ConfigurationError(str(error), hint=f"states are {', '.join(State)}") from error
-        return self._wait_later(wanted, timeout) if self._runs.is_elsewhere else self._wait_from_now(wanted, timeout)
+        return (
+            self._wait_later(wanted, timeout) if self._lifecycle.is_elsewhere else self._wait_from_now(wanted, timeout)
+        )
 
     async def _wait_later(self, wanted: AbstractSet[State], timeout_s: float | None) -> State:
         return await self._wait_from_now(wanted, timeout_s)
 
     def _wait_from_now(self, wanted: AbstractSet[State], timeout_s: float | None) -> Coroutine[Any, Any, State]:
         self._check()
-        audience = self._runs.audience
-        future = audience.wait(wanted)
-        if self.state in wanted and (self.state is State.DISCONNECTED or not self._runs.has_stopped):
+        observers = self._lifecycle.observers
+        future = observers.wait(wanted)
+        if self.state in wanted and (self.state is State.DISCONNECTED or not self._lifecycle.has_stopped):
             future.set_result(self.state)
         elif self._core.rejection is not None and State.DISCONNECTED not in wanted:
             refuse(future, self._core.rejection)
-        elif self._runs.has_stopped:
+        elif self._lifecycle.has_stopped:
             refuse(future, SupervisorError("the supervisor was stopped", hint=START))
-        return self._within(audience, future, timeout_s)
+        return self._within(observers, future, timeout_s)
 
     def events(self) -> EventStream:
         """What happens from this call on, as an asynchronous iterator that ends at stop.
@@ -187,7 +189,7 @@ class Supervisor:
         Taken after a stop, it ends at once unless it is started again before the first event is asked for.
         """
         self._check()
-        return self._runs.audience.subscribe()
+        return self._lifecycle.observers.subscribe()
 
     # The work
 
@@ -201,7 +203,7 @@ class Supervisor:
         if not self._settings.keeps_session:
             raise StoreError("this supervisor keeps no session", hint="leave out Settings.keeps_session")
         self._check()
-        driver = self._runs.driver
+        driver = self._lifecycle.driver
         if driver is None:
             raise StoreError("the supervisor is not running", hint=START)
         await driver.save()
@@ -226,7 +228,7 @@ class Supervisor:
         when another one answers, and what names an object or a session when its process may be gone.
         """
         self._check()
-        driver, request = self._runs.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
+        driver, request = self._lifecycle.driver, self._new_request(command, parameters, timeout, repeatable=repeatable)
         if driver is None:
             raise NotSent("the supervisor is not running", hint=START, request_id=request.message_id)
         future = driver.submit(request)
@@ -246,24 +248,24 @@ class Supervisor:
 
     # Inside
 
-    def _make_driver(self, audience: Audience) -> Driver:
+    def _make_driver(self, observers: Observers) -> Driver:
         from stui_supervisor.runtime.assembly import assemble  # noqa: PLC0415  # as above
         from stui_supervisor.runtime.driver import Driver  # noqa: PLC0415  # importing this package stays cheap
 
-        outside = assemble(self._settings, self._home, self._credentials, self._link, self._used)
-        return Driver(self._core, self._settings, outside, audience)
+        adapters = assemble(self._settings, self._home, self._credentials, self._link, self._used)
+        return Driver(self._core, self._settings, adapters, observers)
 
     def __del__(self) -> None:
         """As an open file does: it is ended, and a ResourceWarning says that nobody has."""
         if hasattr(self, "_core"):  # what was refused has none
-            self._runs.let_go(repr(self))
+            self._lifecycle.let_go(repr(self))
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self._core.endpoint or 'no endpoint'}>"  # also while the program ends
 
     def _check(self) -> None:
         """Raises SupervisorError elsewhere than where it runs. Made before a fork, it is the child's that starts it."""
-        self._runs.check()
+        self._lifecycle.check()
         pid = os.getpid()
         if pid != self._pid:
             self._pid, self._writer = pid, _new_writer()
@@ -273,20 +275,20 @@ class Supervisor:
 
     def _running(self) -> Driver:
         self._check()
-        driver = self._runs.driver
+        driver = self._lifecycle.driver
         if driver is None:
             raise SupervisorError("the supervisor is not running", hint=START)
         return driver
 
     def _context_changed(self) -> None:
         event = inputs.ContextChanged()
-        if not self._runs.tell(event):
+        if not self._lifecycle.tell(event):
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 
-    async def _within(self, audience: Audience, future: asyncio.Future[State], timeout_s: float | None) -> State:
+    async def _within(self, observers: Observers, future: asyncio.Future[State], timeout_s: float | None) -> State:
         try:
             async with asyncio.timeout(timeout_s):
-                return await audience.awaited(future)
+                return await observers.awaited(future)
         except TimeoutError:
             trouble = self._core.status(self._now()).last_error
             raise TimeoutError(f"still {self.state}" + (f": {trouble}" if trouble else "")) from None
@@ -308,8 +310,8 @@ class _Weakly:
             raise SupervisorError("the supervisor of this context is gone", hint=hint)
         return supervisor
 
-    def make_driver(self, audience: Audience) -> Driver:
-        return self()._make_driver(audience)  # noqa: SLF001  # it stands for the object itself
+    def make_driver(self, observers: Observers) -> Driver:
+        return self()._make_driver(observers)  # noqa: SLF001  # it stands for the object itself
 
     def context_changed(self) -> None:
         self()._context_changed()  # noqa: SLF001  # as above

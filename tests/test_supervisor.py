@@ -30,7 +30,7 @@ from stui_supervisor import (
     Transition,
     Trigger,
 )
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import FakePeer, MemoryCredentials, Reach
@@ -122,7 +122,7 @@ async def test_a_wait_that_is_given_up_before_it_has_begun_leaves_nothing(
         tasks.clear()
         del task
         gc.collect()
-        assert dict(there.supervisor._runs.audience._waiting) == {}
+        assert dict(there.supervisor._lifecycle.observers._waiting) == {}
         begun = there.supervisor.wait_for(State.RECOVERING)
         await there.supervisor.stop()
         begun.close()  # a coroutine that was kept, and never ran
@@ -462,7 +462,7 @@ async def test_parameters_that_change_while_the_request_waits_are_not_sent(tmp_p
 async def test_disconnect_returns_with_the_wish_on_disk_and_without_a_disk_too(tmp_path: Path) -> None:
     async with scene(State.CONNECTED, tmp_path) as there:
         await there.supervisor.disconnect()
-        (stored,) = SessionFiles(tmp_path / "sessions").read_newest()
+        (stored,) = FileSessionStore(tmp_path / "sessions").read_newest()
         assert stored.record.wanted is False
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sessions").write_text("")  # in the way

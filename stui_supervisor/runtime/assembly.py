@@ -60,13 +60,12 @@ class Keyring:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class Adapters:
     """The adapters of one run.
 
-    ``open_store`` and ``open_profiles`` run in a thread of each; ``close`` lets go of what links share.
-    Without ``make_subscription`` nobody hears notifications; without ``make_lookout`` nobody looks whether
-    somebody listens.
-    ``place`` is where the sessions are, None without a disk.
+    ``open_store`` and ``open_profiles`` are called in a thread of their own; ``close`` gives back what the links share.
+    Without ``make_subscription`` there are no notifications, without ``make_lookout`` nobody looks whether a backend
+    listens. ``place`` is the directory of the sessions, None without a disk.
     """
 
     clock: Clock
@@ -88,32 +87,58 @@ def assemble(
     credentials: Credentials | None,
     link: LinkFactory | None,
     used: set[str] | None = None,
-) -> Outside:
+) -> Adapters:
     """The adapters for the running event loop. Never fails because a directory is missing.
 
-    ``used`` are the sessions of the object's earlier runs, which those of this run join.
+    ``used`` are the ids of the sessions that this supervisor has used in earlier runs; those of this run are added.
     """
     transport = _Transport()
-    make_link = transport if link is None else without_keys(link)
-    subscribe = transport.subscription if link is None else None
-    lookout = _lookout if link is None else None
     keyring = Keyring(credentials or KeyringCredentials(), KeyringClientKeys())
+    is_zmq = link is None
+
+    def put_together(
+        open_store: Callable[[], SessionStore],
+        open_profiles: Callable[[], ProfileStore],
+        journal: Journal | None = None,
+        place: str | None = None,
+    ) -> Adapters:
+        return Adapters(
+            clock=SystemClock(),
+            make_link=transport if link is None else without_keys(link),
+            open_store=open_store,
+            open_profiles=open_profiles,
+            journal=journal,
+            keyring=keyring,
+            close=transport.close,
+            network=HostNetwork(),
+            make_subscription=transport.subscription if is_zmq else None,
+            make_lookout=_lookout if is_zmq else None,
+            place=place,
+        )
+
     try:
         places = directories(home)
     except StoreError as error:
         no_disk = NoDisk(error, is_named=is_home_named(home))
-        return Outside(
-            SystemClock(),
-            make_link,
-            lambda: no_disk,
-            lambda: no_disk,
-            None,
-            keyring,
-            transport.close,
-            HostNetwork(),
-            subscribe,
-            lookout,
-        )
+        return put_together(lambda: no_disk, lambda: no_disk)
+
+    def open_store() -> SessionStore:
+        from stui_supervisor.adapters.sessions.store import FileSessionStore  # noqa: PLC0415  # off the loop
+
+        if is_zmq:
+            from stui_supervisor.adapters.zmq import link as zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
+
+        return FileSessionStore(places.sessions_root, used=used)
+
+    def open_profiles() -> ProfileStore:
+        from stui_supervisor.adapters.profiles.store import FileProfileStore  # noqa: PLC0415  # off the loop
+
+        if home is None:
+            return FileProfileStore(places.profiles)
+        from stui_supervisor.adapters.host.command_lines import advised  # noqa: PLC0415  # off the loop
+
+        return FileProfileStore(places.profiles, confirm=advised("profiles", "confirm", home=home))
+
     journal = None
     if settings.journal:
         from stui_supervisor.adapters.journal.journal import StructlogJournal  # noqa: PLC0415  # can be off
@@ -122,52 +147,23 @@ def assemble(
             places.logs,
             settings,
             secrets=lambda: tuple(keyring.in_use),
-            libzmq=_version_of_libzmq if link is None else lambda: None,
+            libzmq=_version_of_libzmq if is_zmq else lambda: None,
         )
-
-    def open_store() -> SessionStore:
-        from stui_supervisor.adapters.sessions.store import SessionFiles  # noqa: PLC0415  # off the loop
-
-        if link is None:
-            from stui_supervisor.adapters.zmq import link as zmq_link  # noqa: F401, PLC0415  # the loop finds it imported
-
-        return SessionFiles(places.sessions_root, used=used)
-
-    def open_profiles() -> ProfileStore:
-        from stui_supervisor.adapters.profiles.store import ProfileFile  # noqa: PLC0415  # off the loop
-
-        if home is None:
-            return ProfileFile(places.profiles)
-        from stui_supervisor.adapters.host.command_lines import advised  # noqa: PLC0415  # off the loop
-
-        return ProfileFile(places.profiles, confirm=advised("profiles", "confirm", home=home))
-
-    return Outside(
-        SystemClock(),
-        make_link,
-        open_store,
-        open_profiles,
-        journal,
-        keyring,
-        transport.close,
-        HostNetwork(),
-        subscribe,
-        lookout,
-        os.path.normpath(places.sessions_root),  # resolving would read the disk
-    )
+    place = os.path.normpath(places.sessions_root)  # resolving would read the disk
+    return put_together(open_store, open_profiles, journal, place)
 
 
 def _version_of_libzmq() -> str:
-    """Called in a thread, which may have to wait for the import."""
+    """Call it in a thread: the import may take long."""
     import zmq  # noqa: PLC0415  # off the loop
 
     return zmq.zmq_version()
 
 
 def without_keys(link: LinkFactory) -> MakeLink:
-    """Links of the program's own. They cannot be given keys, and nothing that needs some goes in the clear instead.
+    """Make links with the program's own factory, which takes no keys: an endpoint that needs some is refused.
 
-    Where ``localhost`` leads to and whose an IPC socket is, the program sees to itself.
+    Where ``localhost`` leads to, and whose process listens at an IPC socket, is the program's own concern then.
     """
 
     def make_link(endpoint: Endpoint, times: LinkTimes, curve: CurveKeys | None, _trust: Trust = ANYONE, /) -> Link:
@@ -220,9 +216,9 @@ class _Transport:
 
 
 class NoDisk:
-    """The stores of a machine that has no place for them: every call that needs one says why.
+    """The stores of a machine without a usable directory: every call that needs one raises why there is none.
 
-    Where no place was named, there is none for profiles either; one that ``is_named`` may hold some all the same.
+    Reading a profile raises only where the user has named a directory (``is_named``), which may hold some.
     """
 
     def __init__(self, error: StoreError, *, is_named: bool = False) -> None:
@@ -256,7 +252,7 @@ class NoDisk:
         """Nothing was claimed."""
 
     def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
-        """Where there is no place for profiles, none is settled."""
+        """An empty profile; raises StoreError where the user has named a directory."""
         if self._is_named:
             raise self._error
         return Profile(name=name), ()

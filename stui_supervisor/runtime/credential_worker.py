@@ -1,4 +1,4 @@
-"""The keyring behind its own thread: one question at a time goes in, answers come back as inputs of the core."""
+"""Reads the keyring in a thread of its own: one question at a time; the answers are inputs of the core."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from stui_supervisor.security.secret import Secret
 _HINT: Final = "look at where it comes from: the program, or STUI_TOKEN"
 
 
-class CredentialThread:
-    """Carries out ReadCredential. The core stops waiting by itself, so a keyring that hangs is not asked on top."""
+class CredentialWorker:
+    """Carries out ReadCredential. While the keyring hangs it is not asked again; the core stops waiting by itself."""
 
     def __init__(self, keyring: Keyring, feed: Callable[[Input], None]) -> None:
         self._keyring = keyring
@@ -43,7 +43,7 @@ class CredentialThread:
                 self._loop.call_soon(self._answered, effect, inputs.CredentialFailed(effect.link, no_thread))
 
     def close(self) -> None:
-        """Let the thread end. One that hangs is left to itself: what it answers later concerns nobody any more."""
+        """Let the thread end. One that hangs is left alone, and what it answers later is dropped."""
         self._is_closed = True
         self._worker.close()
 

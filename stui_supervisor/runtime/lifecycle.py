@@ -15,7 +15,7 @@ from weakref import WeakSet
 from stui_supervisor.config import STOP_TIMEOUT_S
 from stui_supervisor.core import inputs
 from stui_supervisor.errors import SupervisorError
-from stui_supervisor.runtime.observers import Audience
+from stui_supervisor.runtime.observers import Observers
 
 if TYPE_CHECKING:
     from stui_supervisor.runtime.driver import Driver
@@ -56,18 +56,19 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class Runs:
+class Lifecycle:
     """Begins runs and ends them.
 
-    One that nobody ends is ended here, with a ResourceWarning: when its supervisor is let go of, and where its event
-    loop has ended, as soon as another run begins in this process or that ends. ``described`` says whose it is.
+    A run that nobody stops is ended here, with a ResourceWarning: when its supervisor is garbage-collected; and, where
+    its event loop has ended, when another run begins in this process or the process ends. ``described`` names the
+    supervisor in that warning.
 
-    ``driver`` is that of the present run, None between two and while a run ends. ``audience`` is that of the present
-    run, or of the next: who comes while a run ends has nothing to do with it.
+    ``driver`` is that of the present run, None between two runs and while one ends. ``observers`` are those of the
+    present run, or of the next one: a caller that arrives while a run ends belongs to the next run.
     """
 
     def __init__(
-        self, make_driver: Callable[[Audience], Driver], described: Callable[[], str] = lambda: "a supervisor"
+        self, make_driver: Callable[[Observers], Driver], described: Callable[[], str] = lambda: "a supervisor"
     ) -> None:
         self._make_driver = make_driver
         self._described = described
@@ -76,7 +77,7 @@ class Runs:
         self._leaving: Driver | None = None
         self._stops = 0
         self.driver: Driver | None = None
-        self.audience = Audience(self.check)
+        self.observers = Observers(self.check)
 
     @property
     def has_stopped(self) -> bool:
@@ -95,7 +96,7 @@ class Runs:
 
     @property
     def is_elsewhere(self) -> bool:
-        """True where the run's event loop, or before it any at all, is not the one that runs."""
+        """True unless the event loop that runs here is that of the run; before a run, unless one runs at all."""
         running = running_loop()
         return running is None or (self._owner is not None and running is not self._owner.loop)
 
@@ -115,9 +116,9 @@ class Runs:
         await self._ended()
         end_what_was_left()
         if self.driver is None and self._stops == stops:  # a stop that was called later than this start wins
-            self.driver = self._make_driver(self.audience)
+            self.driver = self._make_driver(self.observers)
             self._owner = Owner(asyncio.get_running_loop(), threading.get_ident(), os.getpid())
-            self.audience.begin()
+            self.observers.begin()
             _tend_to_the_end(self)
             self.driver.feed(event)
 
@@ -146,23 +147,23 @@ class Runs:
             warnings.warn(f"{who} was never stopped", ResourceWarning, stacklevel=3)
 
     def let_go_if_left(self) -> None:
-        """The same where the event loop has ended."""
+        """As ``let_go``, if the event loop of the run has ended."""
         if self.driver is not None and self._owner is not None and self._owner.loop.is_closed():
             self.let_go(self._described())
 
     def let_go_at_exit(self) -> None:
-        """The same where the program ends."""
+        """As ``let_go``, because the program ends."""
         if self.driver is not None:
             self.let_go(self._described(), at_exit=True)
 
     def _begin_to_end(self, driver: Driver) -> None:
-        audience, self.audience = self.audience, Audience(self.check, between_runs=True)
+        observers, self.observers = self.observers, Observers(self.check, between_runs=True)
         self._leaving = driver
         try:
             driver.leave()
         finally:  # a mistake in the core is told, and leaves nothing behind all the same
             self._ending = asyncio.create_task(driver.close(), name="stui-stop")
-            self._ending.add_done_callback(lambda _: self._over(driver, audience))
+            self._ending.add_done_callback(lambda _: self._over(driver, observers))
 
     def _abandon(self, driver: Driver, wait_s: float) -> None:
         """Without an event loop: what was changed last is saved, and the session given back, by a thread."""
@@ -173,38 +174,38 @@ class Runs:
                 driver.release(wait_s)
 
     async def _ended(self) -> None:
-        """Wait for the stop that is under way; how an earlier one ended, its own caller was told."""
+        """Wait for the stop that is under way, if there is one. What an earlier one raised, its own caller got."""
         if self._ending is not None and not self._ending.done():
             await asyncio.shield(self._ending)
         elif self._leaving is not None:
             await asyncio.sleep(0)  # its task has ended in this turn, and is followed by what releases everything
 
-    def _over(self, driver: Driver, audience: Audience) -> None:
-        """Also after a task that was cancelled before its first step."""
+    def _over(self, driver: Driver, observers: Observers) -> None:
+        """The run has ended, even if the task that was to end it was cancelled before its first step."""
         try:
             driver.release()
         finally:
             self._owner = self._leaving = None
-            audience.close(SupervisorError("the supervisor was stopped", hint=START))
+            observers.close(SupervisorError("the supervisor was stopped", hint=START))
 
 
-_begun: WeakSet[Runs] = WeakSet()
+_begun: WeakSet[Lifecycle] = WeakSet()
 
 
 def end_what_was_left() -> None:
     """End the runs of this process whose event loops have ended without them."""
-    for runs in list(_begun):
-        runs.let_go_if_left()
+    for lifecycle in list(_begun):
+        lifecycle.let_go_if_left()
 
 
-def _tend_to_the_end(runs: Runs) -> None:
-    """See to it that a run is ended where the program ends without doing so."""
+def _tend_to_the_end(lifecycle: Lifecycle) -> None:
+    """Have the run ended at the exit of the program, if it is not ended before."""
     if not _begun:
         atexit.unregister(_end_at_exit)
         atexit.register(_end_at_exit)
-    _begun.add(runs)
+    _begun.add(lifecycle)
 
 
 def _end_at_exit() -> None:
-    for runs in list(_begun):
-        runs.let_go_at_exit()
+    for lifecycle in list(_begun):
+        lifecycle.let_go_at_exit()

@@ -1,4 +1,4 @@
-"""Who listens to a supervisor: readers of its events, and callers who wait for a state."""
+"""Those who listen to a supervisor: readers of its events, and callers who wait for a state."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from stui_supervisor.machine.states import State
 class EventStream(AsyncIterator[Event]):
     """The events since the subscription, in order; ends when the supervisor stops.
 
-    A reader that lags behind loses the oldest events and is told how many. One that is ``between_runs`` is at its end
-    too, unless a run begins before it is read. ``check`` refuses who reads it elsewhere than where it is filled.
+    A reader that lags behind loses the oldest events and is told how many. A stream that was made ``between_runs`` ends
+    at once, unless a run begins before it is read. ``check`` raises SupervisorError where it must not be read.
     """
 
     def __init__(self, check: Callable[[], None] = lambda: None, *, between_runs: bool = False) -> None:
@@ -33,7 +33,7 @@ class EventStream(AsyncIterator[Event]):
         self._told_end = False
 
     def begin(self) -> None:
-        """A run begins. A reader that was told of the end stays there."""
+        """A run begins: a stream whose reader has not been told of its end goes on."""
         self._ended = self._told_end
 
     def put(self, event: Event, size_bytes: int = 0) -> None:
@@ -74,10 +74,10 @@ class EventStream(AsyncIterator[Event]):
         return self._take()
 
 
-class Audience:
-    """The open event streams and the callers of ``wait_for`` of one run; before it, who comes for it or in vain.
+class Observers:
+    """The event streams and waiting callers of one run. Between two runs it collects those for the next.
 
-    ``check`` raises SupervisorError for who reads a stream elsewhere.
+    ``check`` raises SupervisorError when a stream is read in another event loop or process than that of the run.
     """
 
     def __init__(self, check: Callable[[], None] = lambda: None, *, between_runs: bool = False) -> None:
@@ -112,7 +112,7 @@ class Audience:
         return future
 
     async def awaited(self, future: asyncio.Future[State]) -> State:
-        """Its outcome."""
+        """Wait for the outcome of a future that ``wait`` gave."""
         self._awaited.add(future)
         try:
             return await future
@@ -120,14 +120,14 @@ class Audience:
             self._awaited.discard(future)
 
     def tell(self, event: Event, size_bytes: int = 0) -> None:
-        """Give an event, which takes about so much memory, to every reader."""
+        """Give every reader an event; ``size_bytes`` is about what it takes in memory, if that may be much."""
         for reference in self._streams.copy():  # a reader may leave meanwhile
             stream = reference()
             if stream is not None:
                 stream.put(event, size_bytes)
 
     def entered(self, state: State, error: SupervisorError | None) -> None:
-        """Wake who waited for this state; others too when ``error`` says that waiting is in vain."""
+        """Wake the callers who wait for this state; all others get the ``error``, if any: they wait in vain."""
         for future, states in list(self._waiting.items()):
             if future.done():
                 continue
@@ -149,6 +149,6 @@ class Audience:
 
 
 def refuse(future: asyncio.Future[State], error: SupervisorError) -> None:
-    """End a wait with an error. It is no mistake to have given it up before: nobody need look at it."""
+    """End a wait with an error, without a warning where the caller has given up and never asks for it."""
     future.set_exception(error)
     future.exception()

@@ -1,6 +1,6 @@
-"""The session store behind a thread of its own: calls go in, in order; answers come back as inputs of the core.
+"""Calls the session store in a thread of its own, one call after the other; the answers are inputs of the core.
 
-Only a claim may be overtaken: it waits for the supervisors of this process that are leaving.
+Only a claim may be overtaken: it waits for the supervisors of this process that are just stopping.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Callable
 
 from stui_supervisor.adapters.host.departing import Departure, leaving
 from stui_supervisor.adapters.host.worker import Worker
-from stui_supervisor.config import LEAVING_LOOK_S, SIGN_OF_LIFE_S, STORE_SILENT_S
+from stui_supervisor.config import LEAVING_LOOK_S
 from stui_supervisor.core import inputs
-from stui_supervisor.core.effects import Load, Release, Save, SaveSnapshot
+from stui_supervisor.core.effects import Load, Release, Save
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import StoreError
 from stui_supervisor.ports import SessionStore
+from stui_supervisor.runtime.store_calls import StoreCalls, StoreEffect, failed
+from stui_supervisor.runtime.store_timers import SignOfLife, SilenceWatch
 
-_StoreEffect = Load | Save | SaveSnapshot | Release
 
+class StoreWorker:
+    """Carries out Load, Save, SaveSnapshot and Release.
 
-class StoreThread:
-    """Carries out what concerns sessions, one after the other, off the loop.
-
-    ``place`` is where the sessions are; None for a store that no other supervisor of this process uses.
+    ``place`` is the directory of the sessions; None for a store that no other supervisor of this process uses.
     """
 
     def __init__(
@@ -33,25 +33,22 @@ class StoreThread:
         feed: Callable[[Input], None],
         place: str | None = None,
     ) -> None:
-        self._open_store = open_store
-        self._store: SessionStore | None = None
+        self._calls = StoreCalls(open_store)
         self._feed = feed
         self._place = place
         self._departure: Departure | None = None
         self._look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._worker = Worker("stui-store")
+        self._silence = SilenceWatch(feed)
+        self._sign = SignOfLife(self._worker, self._calls.sign_of_life)
         self._pending = 0
-        self._saves = 0
-        self._silence: asyncio.TimerHandle | None = None
-        self._sign: asyncio.TimerHandle | None = None
-        self._is_sign_under_way = False
         self._is_leaving = self._is_end_posted = self._closed = False
         self._to_release: dict[str, Release] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def do(self, effect: _StoreEffect) -> None:
+    def do(self, effect: StoreEffect) -> None:
         """Queue one call."""
         if self._is_leaving and isinstance(effect, Release):
             self._to_release[effect.session_id] = effect
@@ -59,95 +56,66 @@ class StoreThread:
         self._pending += 1
         self._idle.clear()
         if isinstance(effect, Save):
-            self._saves += 1
-            self._listen_for_silence()
+            self._silence.asked()
         self._post(effect, self._leaving(effect) if isinstance(effect, Load) else [])
 
     def leave(self, profile: str) -> None:
-        """The supervisor ends: its sessions are given back last, and who starts in this process waits for that."""
+        """The supervisor stops: its sessions are released last, and one that starts meanwhile waits for that."""
         self._is_leaving = True
+        self._sign.close()
         if self._place is not None and self._departure is None:
             self._departure = Departure(self._place, profile, self._loop, self._post_end)
 
     async def drained(self) -> None:
-        """Wait until every call has been answered, and its answer has led to no other; but see ``leave``."""
+        """Wait until every call has been answered and no answer has led to another call; releases come at ``close``."""
         await self._idle.wait()
 
     async def rest(self) -> None:
-        """Wait until it is drained and the thread has ended, which may begin again."""
+        """Wait until every call has been answered and the thread has ended; a call meanwhile begins that anew."""
         await self._idle.wait()
         while self._worker.has_thread:
             await self._worker.ended()
             await self._idle.wait()
 
     def close(self, wait_s: float = 0.0) -> None:
-        """Give everything back, and wait so long for it.
+        """Release the sessions, and wait up to ``wait_s`` seconds for that.
 
-        A thread that hangs is left to itself: what it answers concerns nobody any more.
+        A thread that hangs is left alone, and what it answers later is dropped.
         """
         self._closed = True
-        for timer in (self._look, self._silence, self._sign):
-            if timer is not None:
-                timer.cancel()
+        self._silence.close()
+        self._sign.close()
+        if self._look is not None:
+            self._look.cancel()
         self._give_back()
         if self._departure is not None:
             self._post_end(self._departure)
         self._worker.close(wait_s)
 
     def _leaving(self, claim: Load) -> list[Departure]:
-        """Who is waited for by a claim; who leaves waits for no others, which may be waiting for it."""
+        """The stops that a claim waits for; a supervisor that stops waits for none, as those may wait for it."""
         needs_none = claim.is_new or self._place is None or self._departure is not None
         return [] if needs_none else leaving(claim.profile)
 
-    def _post(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
+    def _post(self, effect: StoreEffect, awaited: list[Departure]) -> None:
         try:
             self._worker.post(lambda: self._run(effect, awaited))
         except RuntimeError as error:
             no_thread = StoreError(f"no thread to be had for the disk: {error}")
             with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon(self._answered, _failed(effect, no_thread))
-
-    def _listen_for_silence(self) -> None:
-        """Tell when no save is answered for long; each answer begins that anew."""
-        if self._silence is not None:
-            self._silence.cancel()
-        wanted = self._saves and not self._closed and not self._loop.is_closed()
-        self._silence = self._loop.call_later(STORE_SILENT_S, self._feed, inputs.StoreSilent()) if wanted else None
-
-    def _show_life_later(self) -> None:
-        """Set a time on the disk now and then, for who asks once this process was killed."""
-        if self._sign is not None:
-            self._sign.cancel()
-        self._sign = None if self._closed else self._loop.call_later(SIGN_OF_LIFE_S, self._show_life)
-
-    def _show_life(self) -> None:
-        self._show_life_later()
-        if self._is_sign_under_way or self._is_leaving:  # a disk that hangs gets no heap of them
-            return
-        self._is_sign_under_way = True
-        try:
-            self._worker.post(self._sign_of_life)
-        except RuntimeError:  # no thread to be had; the next one may tell
-            self._is_sign_under_way = False
-
-    def _sign_of_life(self) -> None:
-        """Runs in the thread."""
-        with contextlib.suppress(Exception):  # what is wrong with a store is told where it is to save
-            if self._store is not None:
-                self._store.sign_of_life()
-        self._is_sign_under_way = False
+                self._loop.call_soon(self._answered, failed(effect, no_thread))
 
     def _give_back(self) -> None:
-        """Until now a change was still written. An unlocking takes no time where the disk has answered everything."""
+        """Release the sessions: at once where the thread has ended, as that does not block then, else in the thread."""
         while self._to_release:
             release = self._to_release.popitem()[1]
             if self._idle.is_set() and not self._worker.has_thread:
-                self._call(release)
+                self._calls.answer(release)
             else:
                 self._post(release, [])
 
     def _post_end(self, departure: Departure) -> None:
-        """What was asked for before is done first, however long it takes."""
+        """Say that the stop is over, once the thread has done all that it was asked for before."""
         self._give_back()
         if self._is_end_posted:  # the thread says so when it gets there
             return
@@ -160,11 +128,11 @@ class StoreThread:
         except RuntimeError:
             departure.over()
 
-    def _post_later(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
+    def _post_later(self, effect: StoreEffect, awaited: list[Departure]) -> None:
         if not self._closed:
             self._look = self._loop.call_later(LEAVING_LOOK_S, self._post, effect, awaited)
 
-    def _run(self, effect: _StoreEffect, awaited: list[Departure]) -> None:
+    def _run(self, effect: StoreEffect, awaited: list[Departure]) -> None:
         """Runs in the thread."""
         place = self._place or ""
         awaited = [departure for departure in awaited if departure.look_from(place)]
@@ -172,10 +140,10 @@ class StoreThread:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._post_later, effect, awaited)
             return
-        answer = self._call(effect)
+        answer = self._calls.answer(effect)
         if self._closed:
             if isinstance(answer, inputs.Loaded):
-                self._call(Release(answer.claimed.session_id))
+                self._calls.answer(Release(answer.claimed.session_id))
             return
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._answered, answer)
@@ -185,46 +153,12 @@ class StoreThread:
         if self._closed:
             return
         if isinstance(answer, inputs.Loaded):
-            self._show_life_later()
+            self._sign.begin()
         if isinstance(answer, inputs.Saved | inputs.SaveFailed):
-            self._saves -= 1
-            self._listen_for_silence()
+            self._silence.answered()
         try:
             if answer is not None:
                 self._feed(answer)
         finally:
             if not self._pending:
                 self._idle.set()
-
-    def _call(self, effect: _StoreEffect) -> Input | None:
-        try:
-            store = self._store = self._store or self._open_store()
-            match effect:
-                case Load(load, profile, image, is_new):
-                    claim = store.claim_new if is_new else store.claim
-                    return inputs.Loaded(load, claim(profile, image))
-                case Save(session_id, record, sections):
-                    store.save_record(session_id, record)
-                    saved = None if sections is None else store.save_context(session_id, sections)
-                    return inputs.Saved(session_id, saved)
-                case SaveSnapshot(session_id, sections):
-                    store.save_snapshot(session_id, sections)
-                case Release(session_id):
-                    store.release(session_id)
-        except StoreError as error:
-            return _failed(effect, error)
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with a store, the supervision goes on in memory
-            return _failed(effect, StoreError(f"the session store failed: {type(error).__name__}: {error}"))
-        return None
-
-
-def _failed(effect: _StoreEffect, error: StoreError) -> Input | None:
-    match effect:
-        case Load(load):
-            return inputs.LoadFailed(load, error)
-        case Save(session_id):
-            return inputs.SaveFailed(session_id, error)
-        case SaveSnapshot(session_id, sections):
-            return inputs.SnapshotFailed(error, session_id, sections)
-        case _:  # a session is given back all the same
-            return None

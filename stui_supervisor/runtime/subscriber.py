@@ -27,7 +27,7 @@ class Subscriber:
             self._begin(effect)
 
     def look(self, effect: LookAtSubscription) -> None:
-        """Look at the present subscription."""
+        """Ask how much has come over the present subscription; SubscriptionSeen tells."""
         try:
             received_bytes = self._subscription.look() if self._subscription is not None else None
         except Exception:  # noqa: BLE001  # as below: it says nothing then

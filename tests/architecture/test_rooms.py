@@ -97,10 +97,6 @@ PURE_EXTRAS: Final = {
 }
 CLOCKS_AND_LOTS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "SystemRandom"}
 
-# What is above these limits still.
-STILL_LARGE: Final = {
-    *("runtime.driver.Driver", "runtime.store_worker.StoreThread"),
-}
 MODULES_MAX: Final = {"cli.commands": 25}
 MODULES_MAX_ELSEWHERE: Final = 20
 ATTRIBUTES_MAX: Final = {"core": 12, **dict.fromkeys(PURE.keys() - {"core"}, 15), "runtime": 15}
@@ -197,7 +193,7 @@ def test_no_class_keeps_more_than_a_reader_can_keep_in_mind() -> None:
         for each in classes(module)
         if len(attributes(each)) > ATTRIBUTES_MAX.get(room_of(module), 99)
     }
-    assert large.keys() == STILL_LARGE
+    assert large == {}
 
 
 def test_no_class_of_a_pure_room_inherits_behaviour_from_one_of_ours() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from stui_supervisor.adapters.host.clock import directories
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.cli.console.event_lines import event_line
 from stui_supervisor.cli.console.terminal import Terminal
 from stui_supervisor.cli.demo.narrator import Narrator
@@ -90,7 +90,7 @@ def ran(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ran:
 def leave(home: Path, endpoint: str) -> str:
     """A session and a profile whose texts are all hostile; the session's id."""
     places = directories(home)
-    files = SessionFiles(places.sessions_root)
+    files = FileSessionStore(places.sessions_root)
     session_id = files.claim("default").session_id
     status = {"state": "connected", "image_id": NAME, "session_id": NAME, "last_error": NAME, "dialect": NAME}
     record = SessionRecord(
@@ -100,7 +100,7 @@ def leave(home: Path, endpoint: str) -> str:
     files.save_context(session_id, {NAME: Section(json.dumps(NAME).encode(), 1, "me")})
     files.release(session_id)
     profile = Profile(name="default", endpoints=(NAME,), recent=(NAME,), topics=(NAME,), pin_image=NAME)
-    ProfileFile(places.profiles).change("default", lambda _known: profile)
+    FileProfileStore(places.profiles).change("default", lambda _known: profile)
     return session_id
 
 

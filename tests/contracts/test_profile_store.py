@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import MemoryProfiles
@@ -21,7 +21,7 @@ A, B = "tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"
 def process(request: pytest.FixtureRequest, tmp_path: Path) -> Process:
     """Each call is a new process on the same disk."""
     profiles = MemoryProfiles()
-    return lambda: ProfileFile(tmp_path / "profiles.json") if request.param == "file" else profiles
+    return lambda: FileProfileStore(tmp_path / "profiles.json") if request.param == "file" else profiles
 
 
 def test_a_profile_that_nobody_has_set_up_has_the_defaults(process: Process) -> None:

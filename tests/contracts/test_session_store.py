@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.backend_session import BackendSession
@@ -45,7 +45,7 @@ def process(request: pytest.FixtureRequest, tmp_path: Path) -> Process:
     alive: list[SessionStore] = []
 
     def start() -> SessionStore:
-        alive.append(SessionFiles(tmp_path / "sessions") if request.param == "files" else MemoryStore(disk))
+        alive.append(FileSessionStore(tmp_path / "sessions") if request.param == "files" else MemoryStore(disk))
         return alive[-1]
 
     return start
@@ -278,7 +278,7 @@ class ProcessesOnFiles(Processes):
 
     def make_stores(self) -> list[SessionStore]:
         self.disk_path = tempfile.mkdtemp()
-        return [SessionFiles(self.disk_path), SessionFiles(self.disk_path)]
+        return [FileSessionStore(self.disk_path), FileSessionStore(self.disk_path)]
 
     def teardown(self) -> None:
         for store, owned in zip(self.stores, self.owned, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stui_supervisor.adapters.journal.lines import Digest, LineName
+from stui_supervisor.adapters.journal.lines import LineDigest, LineName
 from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Announce, CloseLink, Effect, LookAtPath, OpenLink, ReadCredential, Send
 from stui_supervisor.core.inputs import Input
@@ -274,7 +274,7 @@ def test_a_move_that_has_to_wait_its_turn_leaves_nothing_armed_when_no_link_is_w
 
 
 def test_a_day_without_a_backend_with_sleeps_and_changes_takes_few_lines() -> None:
-    world, digest = World(), Digest()
+    world, digest = World(), LineDigest()
     world.start(FAR)
     world.loaded(stored())
     effects: list[Effect] = []

@@ -7,8 +7,8 @@ import pytest
 
 from stui_supervisor.adapters.journal.journal import StructlogJournal
 from stui_supervisor.adapters.keyring.credentials import KeyringCredentials
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.adapters.zmq import context as zmq_context
 from stui_supervisor.adapters.zmq.link import ZmqLink
 from stui_supervisor.adapters.zmq.subscription import ZmqSubscription
@@ -28,42 +28,42 @@ TIMES = LinkTimes(1.0, 10.0, 45.0)
 
 
 async def test_by_default_it_is_zeromq_files_and_a_log_and_none_is_touched_yet(tmp_path: Path) -> None:
-    outside = assemble(Settings(), tmp_path / "home", None, None)
-    assert isinstance(outside.make_link(ENDPOINT, TIMES, None), ZmqLink)
-    assert outside.make_subscription is not None
-    assert isinstance(outside.make_subscription(ENDPOINT, (), TIMES), ZmqSubscription)
-    assert isinstance(outside.open_store(), SessionFiles)
-    assert isinstance(outside.open_profiles(), ProfileFile)
-    assert isinstance(outside.journal, StructlogJournal)
-    assert isinstance(outside.keyring.credentials, KeyringCredentials)
+    adapters = assemble(Settings(), tmp_path / "home", None, None)
+    assert isinstance(adapters.make_link(ENDPOINT, TIMES, None), ZmqLink)
+    assert adapters.make_subscription is not None
+    assert isinstance(adapters.make_subscription(ENDPOINT, (), TIMES), ZmqSubscription)
+    assert isinstance(adapters.open_store(), FileSessionStore)
+    assert isinstance(adapters.open_profiles(), FileProfileStore)
+    assert isinstance(adapters.journal, StructlogJournal)
+    assert isinstance(adapters.keyring.credentials, KeyringCredentials)
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # instant
-    outside.close()
-    outside.close()
+    adapters.close()
+    adapters.close()
     assert zmq_context._context is None
 
 
 async def test_a_link_of_ones_own_starts_no_zeromq(tmp_path: Path) -> None:
     peer = FakePeer(lambda _body: None)
-    outside = assemble(Settings(), tmp_path, None, peer)
-    assert outside.make_link(ENDPOINT, TIMES, None) is peer.links[0]
-    assert outside.make_subscription is None
+    adapters = assemble(Settings(), tmp_path, None, peer)
+    assert adapters.make_link(ENDPOINT, TIMES, None) is peer.links[0]
+    assert adapters.make_subscription is None
     assert zmq_context._context is None
-    outside.close()
+    adapters.close()
 
 
 async def test_a_link_of_ones_own_is_not_made_in_the_clear_where_a_key_is_pinned(tmp_path: Path) -> None:
     peer = FakePeer(lambda _body: None)
-    outside = assemble(Settings(), tmp_path, None, peer)
+    adapters = assemble(Settings(), tmp_path, None, peer)
     with pytest.raises(ConfigurationError, match="a key is pinned"):
-        outside.make_link(ENDPOINT, TIMES, CurveKeys("server", "public", Secret("secret")))
+        adapters.make_link(ENDPOINT, TIMES, CurveKeys("server", "public", Secret("secret")))
     assert peer.links == []
-    outside.close()
+    adapters.close()
 
 
 async def test_the_log_can_be_left_out(tmp_path: Path) -> None:
-    outside = assemble(Settings(journal=False), tmp_path, None, None)
-    assert outside.journal is None
-    outside.close()
+    adapters = assemble(Settings(journal=False), tmp_path, None, None)
+    assert adapters.journal is None
+    adapters.close()
 
 
 async def test_where_no_place_was_named_and_there_is_none_no_profile_is_settled(
@@ -74,16 +74,16 @@ async def test_where_no_place_was_named_and_there_is_none_no_profile_is_settled(
 
     monkeypatch.delenv("STUI_SUPERVISOR_HOME", raising=False)
     monkeypatch.setattr("stui_supervisor.adapters.host.clock._of_the_platform", nowhere)
-    outside = assemble(Settings(), None, None, None)
-    assert outside.open_profiles().read("work") == (Profile(name="work"), ())
-    outside.close()
+    adapters = assemble(Settings(), None, None, None)
+    assert adapters.open_profiles().read("work") == (Profile(name="work"), ())
+    adapters.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems has an account a name and a home")
 async def test_without_any_place_for_files_every_call_of_the_stores_says_so() -> None:
-    outside = assemble(Settings(), "~no-such-account-here/home", None, None)
-    store, profiles = outside.open_store(), outside.open_profiles()
-    assert outside.journal is None
+    adapters = assemble(Settings(), "~no-such-account-here/home", None, None)
+    store, profiles = adapters.open_store(), adapters.open_profiles()
+    assert adapters.journal is None
     for call in (
         lambda: store.claim("default"),
         lambda: store.save_record("s", SessionRecord(profile="default")),
@@ -94,4 +94,4 @@ async def test_without_any_place_for_files_every_call_of_the_stores_says_so() ->
         with pytest.raises(StoreError, match="there is no directory for sessions and logs"):
             call()
     store.release("s")
-    outside.close()
+    adapters.close()

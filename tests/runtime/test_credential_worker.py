@@ -15,7 +15,7 @@ from stui_supervisor.core.inputs import CredentialFailed, CredentialRead, Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import CredentialError
 from stui_supervisor.runtime.assembly import Keyring
-from stui_supervisor.runtime.credential_worker import CredentialThread
+from stui_supervisor.runtime.credential_worker import CredentialWorker
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.testing import MemoryCredentials
 from tests.support.files.keyring_backends import InMemory
@@ -48,7 +48,7 @@ def keyring(credentials: MemoryCredentials) -> Keyring:
 
 async def test_each_question_is_answered_with_what_it_asked_for() -> None:
     fed, source = list[Input](), keyring(MemoryCredentials())
-    thread = CredentialThread(source, fed.append)
+    thread = CredentialWorker(source, fed.append)
     curve = source.client_keys.read(HERE, SERVER)
     for effect, answer in (
         (ReadCredential(1, HERE), CredentialRead(1, TOKEN, "keyring")),
@@ -63,7 +63,7 @@ async def test_each_question_is_answered_with_what_it_asked_for() -> None:
 
 async def test_what_was_read_is_known_to_the_log_as_a_secret() -> None:
     fed, source = list[Input](), keyring(MemoryCredentials())
-    thread = CredentialThread(source, fed.append)
+    thread = CredentialWorker(source, fed.append)
     thread.ask(ReadCredential(1, HERE, server_key=SERVER))
     await until(lambda: fed)
     assert list(source.in_use) == [TOKEN, source.client_keys.read(HERE, SERVER).secret]
@@ -73,7 +73,7 @@ async def test_what_was_read_is_known_to_the_log_as_a_secret() -> None:
 async def test_errors_come_as_answers() -> None:
     fed, credentials = list[Input](), MemoryCredentials()
     credentials.failure = CredentialError("it is locked", hint="unlock it")
-    thread = CredentialThread(keyring(credentials), fed.append)
+    thread = CredentialWorker(keyring(credentials), fed.append)
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: fed)
     assert fed == [CredentialFailed(1, credentials.failure)]
@@ -95,7 +95,7 @@ class Odd(MemoryCredentials):
 
 async def asked(credentials: Odd) -> Input:
     fed = list[Input]()
-    thread = CredentialThread(keyring(credentials), fed.append)
+    thread = CredentialWorker(keyring(credentials), fed.append)
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: fed)
     thread.close()
@@ -134,7 +134,7 @@ class Unspeakable(Exception):
 @pytest.mark.parametrize("error", [Unspeakable(), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
 async def test_whatever_credentials_raise_is_an_answer_and_they_are_asked_again(error: BaseException) -> None:
     fed, odd = list[Input](), Odd(TOKEN, error)
-    thread = CredentialThread(keyring(odd), fed.append)
+    thread = CredentialWorker(keyring(odd), fed.append)
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: fed)
     (failed,) = fed
@@ -149,7 +149,7 @@ async def test_whatever_credentials_raise_is_an_answer_and_they_are_asked_again(
 
 async def test_a_slow_keyring_is_not_asked_on_top_and_the_latest_attempt_gets_an_answer_of_its_own() -> None:
     fed, slow = list[Input](), Slow()
-    thread = CredentialThread(keyring(slow), fed.append)
+    thread = CredentialWorker(keyring(slow), fed.append)
     for link in (1, 2, 3):
         thread.ask(ReadCredential(link, HERE))
     await until(lambda: slow.reads)
@@ -164,7 +164,7 @@ async def test_a_slow_keyring_is_not_asked_on_top_and_the_latest_attempt_gets_an
 
 async def test_the_thread_of_a_keyring_that_hangs_is_left_to_itself() -> None:
     slow = Slow()
-    thread = CredentialThread(keyring(slow), list[Input]().append)
+    thread = CredentialWorker(keyring(slow), list[Input]().append)
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: slow.reads)
     thread.close()
@@ -175,7 +175,7 @@ async def test_the_thread_of_a_keyring_that_hangs_is_left_to_itself() -> None:
 
 async def test_what_a_keyring_answers_after_the_end_is_told_nobody() -> None:
     fed, slow = list[Input](), Slow()
-    thread = CredentialThread(keyring(slow), fed.append)
+    thread = CredentialWorker(keyring(slow), fed.append)
     thread.ask(ReadCredential(1, HERE))
     await until(lambda: slow.reads)
     thread.close()
@@ -187,7 +187,7 @@ async def test_what_a_keyring_answers_after_the_end_is_told_nobody() -> None:
 
 async def test_a_keyring_that_answers_after_the_end_is_asked_nothing_more_and_its_thread_ends() -> None:
     fed, slow = list[Input](), Slow()
-    thread = CredentialThread(keyring(slow), fed.append)
+    thread = CredentialWorker(keyring(slow), fed.append)
     for link in (1, 2):
         thread.ask(ReadCredential(link, HERE))
     await until(lambda: slow.reads)

@@ -137,12 +137,12 @@ async def test_a_driver_that_has_ended_is_woken_by_nothing_though_its_core_has_s
 async def test_a_deadline_before_the_one_that_is_armed_is_armed_instead() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
-        await until(lambda: one.driver._armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
+        await until(lambda: one.driver._timer.armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
         one.peer.answer = lambda _: None
         asked = request(now=one.driver.now(), timeout=0.05)
         ending = one.driver.submit(asked)
         await asyncio.sleep(0)
-        assert one.driver._armed_for == asked.deadline
+        assert one.driver._timer.armed_for == asked.deadline
         with pytest.raises(OutcomeUnknown):
             await ending
 
@@ -184,12 +184,12 @@ async def test_the_journal_hears_that_the_program_lives_for_as_long_as_a_link_is
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
         for lived in (1, 2):
-            one.driver._ring()
-            one.driver._ring()
+            one.driver._timer.ring()
+            one.driver._timer.ring()
             assert one.diary.lived == lived
             one.clock.hurries_s += JOURNAL_ALIVE_S
         await one.end()
-        one.driver._ring()
+        one.driver._timer.ring()
         assert one.diary.lived == 2
 
 
@@ -430,7 +430,7 @@ async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
         one.diary.problem = Notice(code=ProblemCode.JOURNAL_UNWRITABLE, message="no room", hint="make some")
         told = await next_of(one.stream, Problem)
         assert (told.code, told.message, told.hint) == ("journal_unwritable", "no room", "make some")
-        one.driver._ring()
+        one.driver._timer.ring()
         assert queued(one.stream) == []
 
 
@@ -448,7 +448,7 @@ async def test_a_sleep_is_noticed_soon_after_waking_or_with_a_request_and_the_im
             assert one.asides
             await answer
             await next_of(one.stream, RequestFinished)
-        assert one.driver._armed_for - one.clock.monotonic() <= SLEEP_LOOK_S
+        assert one.driver._timer.armed_for - one.clock.monotonic() <= SLEEP_LOOK_S
         await until(lambda: one.asides)
         assert one.asides == [MachineWoke(at=one.asides[0].at, slept_s=28_800.0)]
         assert (len(one.image.asked("ping")), queued(one.stream)) == (asked + 1, [])
@@ -466,13 +466,13 @@ async def test_what_is_slept_while_no_link_is_wanted_is_nothing() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
         one.driver.feed(inputs.Disconnect())
-        await until(lambda: one.driver._timer is None)
+        await until(lambda: not one.driver._timer.is_armed)
         one.clock.slept_s = 28_800.0
         one.driver.feed(inputs.Connect(ENDPOINT))
-        one.driver._ring()
+        one.driver._timer.ring()
         assert one.asides == []
         one.clock.slept_s += 60.0
-        one.driver._ring()
+        one.driver._timer.ring()
         assert one.asides == [MachineWoke(at=one.asides[0].at, slept_s=60.0)]
 
 

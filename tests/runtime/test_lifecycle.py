@@ -15,7 +15,7 @@ from stui_supervisor import ContextSaved, State, Supervisor, SupervisorError
 from stui_supervisor.config import LAST_PUSH_S
 from stui_supervisor.core.inputs import ContextChanged, Start, Stop
 from stui_supervisor.runtime.driver import Driver
-from stui_supervisor.runtime.lifecycle import Runs
+from stui_supervisor.runtime.lifecycle import Lifecycle
 from stui_supervisor.testing import FakePeer
 from tests.support.processes.embedded_image import EmbeddedImage
 from tests.support.programs.driver_life import ENDPOINT, life
@@ -164,9 +164,9 @@ async def test_events_that_were_asked_for_while_a_run_ends_are_those_of_the_next
 async def ending(there: Scene) -> asyncio.Task[None]:
     """A stop whose task is done, in the very turn in which nothing is given back yet."""
     stop = asyncio.create_task(there.supervisor.stop())
-    runs = there.supervisor._runs
+    lifecycle = there.supervisor._lifecycle
     async with asyncio.timeout(LIMIT_S):
-        while runs._ending is None or not runs._ending.done():  # noqa: ASYNC110  # the very turn is wanted
+        while lifecycle._ending is None or not lifecycle._ending.done():  # noqa: ASYNC110  # the very turn is wanted
             await asyncio.sleep(0)
     return stop
 
@@ -200,20 +200,20 @@ async def test_a_second_stop_in_that_turn_returns_when_everything_is_given_back(
 
 async def test_what_is_changed_while_a_run_ends_is_told_to_its_driver_which_carries_out_what_follows() -> None:
     async with life() as one:
-        runs = Runs(lambda _audience: one.driver)
-        await runs.start(Start(ENDPOINT))
+        lifecycle = Lifecycle(lambda _observers: one.driver)
+        await lifecycle.start(Start(ENDPOINT))
         await one.rest()
         one.image.silent = True
         one.core.session.context["workspaces"] = 1
-        stop = asyncio.create_task(runs.stop())
+        stop = asyncio.create_task(lifecycle.stop())
         await asyncio.sleep(0)
         one.clock.hurries_s = LAST_PUSH_S
-        assert runs.tell(ContextChanged())
+        assert lifecycle.tell(ContextChanged())
         assert not one.core.is_running
         assert not one.peer.links[-1].send(b"late", b"{}")
         await stop
         assert [session.owner for session in one.disk.sessions.values()] == [None]
-        assert not runs.tell(ContextChanged())
+        assert not lifecycle.tell(ContextChanged())
 
 
 def test_a_stop_that_is_cancelled_with_everything_else_before_its_first_turn_leaves_no_thread(tmp_path: Path) -> None:
@@ -233,13 +233,13 @@ def test_a_stop_that_is_cancelled_with_everything_else_before_its_first_turn_lea
 
 async def test_a_mistake_in_the_core_at_the_stop_is_told_and_everything_ends_all_the_same() -> None:
     async with life(start=False) as one:
-        runs = Runs(lambda _audience: one.driver)
-        await runs.start(Start(ENDPOINT))
+        lifecycle = Lifecycle(lambda _observers: one.driver)
+        await lifecycle.start(Start(ENDPOINT))
         one.core.mistake = Stop()
         await entering(one.stream, State.CONNECTED)
         with pytest.raises(ZeroDivisionError):
-            await runs.stop()
-        await runs.stop()
+            await lifecycle.stop()
+        await lifecycle.stop()
         assert one.given_back == ["all"]
         assert not one.peer.links[-1].send(b"late", b"{}")
 
@@ -349,8 +349,8 @@ def test_a_start_that_fails_is_tied_to_no_event_loop() -> None:
 
     async def fails() -> None:
         with pytest.raises(ZeroDivisionError):
-            await runs.start(Start(ENDPOINT))
+            await lifecycle.start(Start(ENDPOINT))
 
-    runs = Runs(broken)
+    lifecycle = Lifecycle(broken)
     for _ in range(2):
         asyncio.run(fails())

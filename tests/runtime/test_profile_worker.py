@@ -13,8 +13,8 @@ from stui_supervisor.core.inputs import Input, ProfileChanged, ProfileFailed, Pr
 from stui_supervisor.errors import StoreError
 from stui_supervisor.ports import ProfileStore
 from stui_supervisor.profile import Profile
-from stui_supervisor.runtime import profile_worker as profile_thread
-from stui_supervisor.runtime.profile_worker import ProfileThread
+from stui_supervisor.runtime import profile_worker
+from stui_supervisor.runtime.profile_worker import ProfileWorker
 from stui_supervisor.testing import MemoryProfiles
 from tests.support.programs.watching import until
 
@@ -29,7 +29,8 @@ class Life:
 
     def __init__(self, open_profiles: Callable[[], ProfileStore]) -> None:
         self.fed: asyncio.Queue[Input] = asyncio.Queue()
-        self.thread = ProfileThread(open_profiles, self.fed.put_nowait)
+        self.hear: Callable[[Input], None] = self.fed.put_nowait
+        self.thread = ProfileWorker(open_profiles, lambda event: self.hear(event))  # noqa: PLW0108  # a test replaces it
 
     async def next(self) -> Input:
         async with asyncio.timeout(LIMIT_S):
@@ -44,7 +45,7 @@ class Life:
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_thread, "PROFILE_LOOK_S", LOOK_S)
+    monkeypatch.setattr(profile_worker, "PROFILE_LOOK_S", LOOK_S)
 
 
 async def test_a_profile_is_read_and_a_link_that_is_noted_has_no_answer() -> None:
@@ -97,7 +98,7 @@ async def test_a_change_is_told_once(is_read_first: bool) -> None:
     if is_read_first:
         life.thread.do(ReadProfile(1, "work"))
         assert isinstance(await life.next(), inputs.ProfileRead)
-    life.thread.watch()
+    life.thread.watch.begin()
     await life.nothing_comes()
     profiles.profiles["work"] = Profile(name="work", pin_image="one")
     assert await life.next() == ProfileChanged()
@@ -108,14 +109,14 @@ async def test_a_change_is_told_once(is_read_first: bool) -> None:
 async def test_without_a_wish_for_a_link_nobody_looks_until_there_is_one_again() -> None:
     profiles = MemoryProfiles()
     life = Life(lambda: profiles)
-    life.thread.watch()
+    life.thread.watch.begin()
     life.thread.do(ReadProfile(1, "work"))
     await life.next()
-    life.thread.look_away()
+    life.thread.watch.end()
     profiles.profiles["work"] = Profile(name="work", pin_image="one")
     await life.nothing_comes()
     assert life.thread._worker._thread is None
-    life.thread.watch()
+    life.thread.watch.begin()
     assert await life.next() == ProfileChanged()
     life.thread.close()
 
@@ -130,7 +131,7 @@ async def test_what_could_not_be_read_is_read_again_at_the_next_look_though_nobo
     life.thread.do(ReadProfile(2, "work"))
     assert await life.next() == ProfileFailed(2, FULL)
     profiles.failure = None
-    life.thread.watch()
+    life.thread.watch.begin()
     assert await life.next() == ProfileChanged()
     life.thread.close()
 
@@ -141,7 +142,7 @@ async def test_before_a_new_link_what_has_changed_is_told_and_read() -> None:
     life.thread.do(ReadProfile(1, "work"))
     await life.next()
     gone_on = asyncio.Event()
-    life.thread.look_first(gone_on.set)
+    life.thread.watch.before_link(gone_on.set)
     async with asyncio.timeout(LIMIT_S):
         await gone_on.wait()
     assert life.fed.empty()
@@ -153,9 +154,9 @@ async def test_before_a_new_link_what_has_changed_is_told_and_read() -> None:
         if event == ProfileChanged():
             life.thread.do(ReadProfile(2, "work"))
 
-    life.thread._feed = hear
+    life.hear = hear
     gone_on.clear()
-    life.thread.look_first(gone_on.set)
+    life.thread.watch.before_link(gone_on.set)
     async with asyncio.timeout(LIMIT_S):
         await gone_on.wait()
     assert heard == [ProfileChanged(), ProfileRead(2, Profile(name="work", pin_image="one"), ())]
@@ -172,7 +173,7 @@ async def test_a_new_link_does_not_wait_for_a_look_that_hangs() -> None:
     life, gone_on = Life(Hanging), list[float]()
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     began = loop.time()
-    life.thread.look_first(lambda: gone_on.append(loop.time() - began))
+    life.thread.watch.before_link(lambda: gone_on.append(loop.time() - began))
     await until(lambda: gone_on)
     let_go.set()
     life.thread._worker.post(lambda: loop.call_soon_threadsafe(ended.set))  # behind the look that hung
@@ -194,7 +195,7 @@ async def test_a_profile_that_hangs_is_not_asked_on_top_and_holds_up_no_end() ->
 
     life = Life(Hanging)
     life.thread.do(ReadProfile(1, "work"))
-    life.thread.watch()
+    life.thread.watch.begin()
     hanging = life.thread._worker._thread
     assert hanging is not None
     life.thread.close()

@@ -12,8 +12,8 @@ from stui_supervisor.core.effects import Load, Release, Save, SaveSnapshot
 from stui_supervisor.core.inputs import Input, Loaded, Saved, SnapshotFailed, StoreSilent
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
-from stui_supervisor.runtime import store_worker as store_thread
-from stui_supervisor.runtime.store_worker import StoreThread
+from stui_supervisor.runtime import store_timers
+from stui_supervisor.runtime.store_worker import StoreWorker
 from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.support.programs.watching import until
@@ -25,7 +25,7 @@ FULL = StoreError("the disk is full", hint="make room")
 
 async def answers(store: MemoryStore, *calls: SaveSnapshot | Release) -> list[Input]:
     fed = list[Input]()
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreWorker(lambda: store, fed.append)
     for call in calls:
         thread.do(call)
     async with asyncio.timeout(LIMIT_S):
@@ -53,7 +53,7 @@ async def test_who_leaves_gives_a_session_back_after_whatever_is_saved_until_the
     store = MemoryStore(MemoryDisk())
     record, session_id = SessionRecord(profile="default"), store.claim("default").session_id
     fed = list[Input]()
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreWorker(lambda: store, fed.append)
     thread.leave("default")
     thread.do(Release(session_id))
     async with asyncio.timeout(LIMIT_S):
@@ -92,22 +92,22 @@ class Slow(MemoryStore):
 
 
 async def test_a_disk_that_does_not_take_a_save_is_told_of_while_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_thread, "STORE_SILENT_S", 0.02)
+    monkeypatch.setattr(store_timers, "STORE_SILENT_S", 0.02)
     fed, store = list[Input](), Slow(MemoryDisk())
     session_id = MemoryStore.claim(store, "default").session_id
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreWorker(lambda: store, fed.append)
     thread.do(Save(session_id, SessionRecord(profile="default"), LOST))
     await until(lambda: fed == [StoreSilent()])
     store.let_go.set()
     await until(lambda: fed[1:] == [Saved(session_id, MemoryStore.save_context(store, session_id, LOST))])
-    assert (len(fed), thread._silence) == (2, None)  # and none is awaited
+    assert (len(fed), thread._silence.is_waiting) == (2, False)  # and none is awaited
     thread.close()
 
 
 async def test_a_session_that_is_claimed_after_the_end_is_given_back() -> None:
     disk, fed = MemoryDisk(), list[Input]()
     store = Slow(disk)
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreWorker(lambda: store, fed.append)
     thread.do(Load(1, "default", None))
     await until(store.is_reached.is_set)
     thread.close()
@@ -120,11 +120,11 @@ async def test_a_session_that_is_claimed_after_the_end_is_given_back() -> None:
 # Another supervisor of this process
 
 
-def session_being_saved(disk: MemoryDisk, place: str) -> tuple[StoreThread, Slow, str]:
+def session_being_saved(disk: MemoryDisk, place: str) -> tuple[StoreWorker, Slow, str]:
     """A supervisor that leaves: its last save is under way, and nobody waits for the end of it any more."""
     store = Slow(disk)
     session_id = MemoryStore.claim(store, "default").session_id
-    old = StoreThread(lambda: store, lambda _: None, place)
+    old = StoreWorker(lambda: store, lambda _: None, place)
     old.leave("default")
     old.do(Save(session_id, SessionRecord(profile="default"), LOST))
     old.do(Release(session_id))
@@ -135,7 +135,7 @@ def session_being_saved(disk: MemoryDisk, place: str) -> tuple[StoreThread, Slow
 async def test_a_claim_waits_for_the_last_save_of_a_supervisor_that_leaves_and_other_calls_do_not() -> None:
     disk, fed = MemoryDisk(), list[Input]()
     _, store, session_id = session_being_saved(disk, "/place")
-    thread = StoreThread(lambda: MemoryStore(disk), fed.append, "/place")
+    thread = StoreWorker(lambda: MemoryStore(disk), fed.append, "/place")
     thread.do(Load(1, "default", None))
     for number in range(1, 20):
         thread.do(SaveSnapshot("unclaimed", LOST))
@@ -153,7 +153,7 @@ async def test_a_claim_waits_for_the_last_save_of_a_supervisor_that_leaves_and_o
 async def test_a_claim_of_another_profile_or_place_waits_for_nobody(place: str | None, profile: str) -> None:
     disk, fed = MemoryDisk(), list[Input]()
     _, store, session_id = session_being_saved(disk, "/place")
-    thread = StoreThread(lambda: MemoryStore(disk), fed.append, place)
+    thread = StoreWorker(lambda: MemoryStore(disk), fed.append, place)
     thread.do(Load(1, profile, None))
     async with asyncio.timeout(LIMIT_S):
         await thread.drained()
@@ -166,7 +166,7 @@ async def test_a_claim_of_another_profile_or_place_waits_for_nobody(place: str |
 async def test_two_that_leave_do_not_wait_for_each_other() -> None:
     disk = MemoryDisk()
     answers = [list[Input](), list[Input]()]
-    threads = [StoreThread(lambda: MemoryStore(disk), fed.append, "/place") for fed in answers]
+    threads = [StoreWorker(lambda: MemoryStore(disk), fed.append, "/place") for fed in answers]
     for thread in threads:
         thread.leave("default")
     for thread in threads:
@@ -194,9 +194,9 @@ class Living(MemoryStore):
 async def test_a_process_that_has_a_session_shows_again_and_again_that_it_lives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(store_thread, "SIGN_OF_LIFE_S", 0.01)
+    monkeypatch.setattr(store_timers, "SIGN_OF_LIFE_S", 0.01)
     store, fed = Living(), list[Input]()
-    thread = StoreThread(lambda: store, fed.append)
+    thread = StoreWorker(lambda: store, fed.append)
     thread.do(Load(1, "default", None))
     await until(lambda: store.signs > 2)
     thread.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
 from tests.support.processes.backend_process import BackendProcess
@@ -50,7 +50,9 @@ def went_by(home: Path, curve_secret_file: Path | None = None, **settled: Any) -
     with namespace() as run, BackendProcess(served, before=run) as backend:
         if backend.curve_key:
             settled["server_keys"] = {backend.endpoint: backend.curve_key}
-        ProfileFile(home / "profiles.json").change("default", lambda _: replace(Profile(name="default"), **settled))
+        FileProfileStore(home / "profiles.json").change(
+            "default", lambda _: replace(Profile(name="default"), **settled)
+        )
         client = subprocess.run(
             [*run, sys.executable, "-m", "tests.support.networks.clear_text_client", backend.endpoint, home, TOKEN],
             check=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from stui_supervisor import BackendVerdict, State
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from tests.support.processes.backend_process import BackendProcess
 from tests.support.processes.client_process import ClientProcess
@@ -87,7 +87,7 @@ def test_a_wish_survives_a_kill_right_after_the_disconnect_that_returned(tmp_pat
             client.tell("disconnect")
             client.hears("disconnected")
             client.kill()
-        (stored,) = SessionFiles(tmp_path / "home" / "sessions").read_newest()
+        (stored,) = FileSessionStore(tmp_path / "home" / "sessions").read_newest()
         assert stored.record.wanted is False
         with ClientProcess(tmp_path / "home") as client:
             left = client.enters(State.DISCONNECTED)

@@ -18,7 +18,7 @@ import zmq
 import zmq.asyncio
 
 from stui_supervisor import State, Supervisor
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import DEFAULTS, RECORD_MAX_BYTES
 from tests.support.core.world import HERE, World
 from tests.support.processes.backend_process import BackendProcess
@@ -91,7 +91,7 @@ async def test_a_request_costs_little_more_than_on_a_bare_socket(
 def test_a_save_costs_at_most_twice_the_system_calls_it_is_made_of(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    store = SessionFiles(tmp_path / "sessions")
+    store = FileSessionStore(tmp_path / "sessions")
     claimed = store.claim("default")
     record = replace(claimed.record, status={"last_error": "x" * 3_000})  # a page, as much as a record may have
     content = b"x" * RECORD_MAX_BYTES

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import ClaimedSession, SessionRecord
@@ -127,7 +127,7 @@ def cases(sizes: dict[str, int]) -> Iterator[Case]:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("template") / "sessions"
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("default").session_id
     files.save_record(session_id, RECORD)
     for sections in (OLD, MIDDLE, NEW):
@@ -137,7 +137,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def timed_claim(files: SessionFiles) -> ClaimedSession:
+def timed_claim(files: FileSessionStore) -> ClaimedSession:
     began = time.monotonic()
     claimed = files.claim("default")
     assert time.monotonic() - began < START_LIMIT_S
@@ -155,7 +155,7 @@ def check(template: Path, case: Case) -> None:
         whole = [sections for file, sections in CONTEXTS.items() if file not in spoilt]
         is_known = any(file not in spoilt for file in RECORDS)
 
-        files = SessionFiles(root)
+        files = FileSessionStore(root)
         claimed = timed_claim(files)
         if whole or is_known:
             assert claimed.session_id == directory.name
@@ -196,7 +196,7 @@ def test_an_odd_thing_in_any_other_place_holds_up_no_start(template: Path, what:
         (directory,) = (path for path in root.iterdir() if path.is_dir())
         (directory / "context.3.json").write_bytes(b"damaged")
         instead(ODD_THINGS[what])((directory / place).resolve())
-        files = SessionFiles(root)
+        files = FileSessionStore(root)
         claimed = timed_claim(files)
         files.save_context(claimed.session_id, LATER)
         files.release(claimed.session_id)
@@ -212,7 +212,7 @@ def test_a_name_that_this_program_never_gives_is_not_read_and_not_removed(templa
         shutil.copytree(template, root)
         (directory,) = (path for path in root.iterdir() if path.is_dir())
         shutil.copy(directory / "context.1.json", directory / name)
-        files = SessionFiles(root)
+        files = FileSessionStore(root)
         claimed = files.claim("default")
         for _ in range(5):
             files.save_context(claimed.session_id, LATER)
@@ -226,5 +226,5 @@ def test_the_same_content_under_two_numbers_is_used_once_and_the_copy_is_told(te
         shutil.copytree(template, root)
         (directory,) = (path for path in root.iterdir() if path.is_dir())
         shutil.copy(directory / "context.1.json", directory / "context.7.json")
-        claimed = SessionFiles(root).claim("default")
+        claimed = FileSessionStore(root).claim("default")
         assert (claimed.sections, [notice.code for notice in claimed.notices]) == (NEW, ["damaged_file"])

@@ -138,8 +138,8 @@ async def story(requests: int, tmp_path: Path, *, with_sessions: bool) -> None:
         # What the last fault did to the link may show only now.
         assert (await supervisor.request("evaluate", {"code": "3 + 4"}, repeatable=True))["result"] == "7"
         assert supervisor.status().waiting_requests == 0
-        assert supervisor._runs.driver is not None
-        assert supervisor._runs.driver._replies == {}
+        assert supervisor._lifecycle.driver is not None
+        assert supervisor._lifecycle.driver._callers.replies == {}
         await supervisor.stop()
         with PlainClient(backend.endpoint) as last:  # what older connections brought has run before it
             for _ in range(3):

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 
 # The claim makes two directories and writes a record: the first save of a context begins with the fifth flush.
 SAVER = """
 import os, sys
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 
-files = SessionFiles(sys.argv[1])
+files = FileSessionStore(sys.argv[1])
 try:
     claimed = files.claim("default")
 except StoreError:
@@ -74,7 +74,7 @@ def test_a_refused_call_costs_only_its_own_save(tmp_path: Path, call: str, when:
     root = tmp_path / "sessions"
     printed, _ = run(root, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")
     assert printed == said
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.sections, claimed.notices) == ({"x": Section(b"3", 3, "me")}, ())
     assert not list(root.rglob("*.tmp"))
 
@@ -85,7 +85,7 @@ def test_a_disk_that_never_flushes_again_keeps_what_it_has(tmp_path: Path, error
     root = tmp_path / "sessions"
     printed, _ = run(root, "-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=7+")
     assert [line[0] for line in printed.splitlines()] == ["2", "3"]
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.sections, claimed.notices) == ({"x": Section(b"1", 1, "me")}, ())
 
 
@@ -127,7 +127,7 @@ def test_whatever_the_system_does_to_one_call_the_next_start_saves(tmp_path: Pat
             root = tmp_path / f"{call} {nth}"
             inject = f"inject={call}:{how}:when={nth}"
             run(root, "-e", f"trace={call}", "-e", inject, ends_with=-9 if "KILL" in how else 0)
-            files = SessionFiles(root)
+            files = FileSessionStore(root)
             claimed = files.claim("default")
             assert dict(claimed.sections) in [
                 {},

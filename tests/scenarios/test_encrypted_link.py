@@ -13,7 +13,7 @@ import zmq
 
 from stui_supervisor import BackendError, KeyRefused, Notification, State, Supervisor
 from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.profile import Profile
@@ -36,7 +36,7 @@ def system_keyring() -> Iterator[InMemory]:
 
 
 def settle(home: Path, **settled: object) -> None:
-    ProfileFile(home / "profiles.json").change(
+    FileProfileStore(home / "profiles.json").change(
         "default",
         lambda known: replace(known or Profile(name="default"), **settled),  # type: ignore[arg-type]
     )

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stui_supervisor.adapters.sessions.history import SessionArchive
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.history import SessionHistory
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
@@ -47,7 +47,7 @@ class Fault(NamedTuple):
 class Run:
     """What a program did with the store; ``possible`` is what the session it owns may hold by what it was told."""
 
-    files: SessionFiles
+    files: FileSessionStore
     session_id: str = ""
     possible: list[Mapping[str, Section]] = field(default_factory=list)
 
@@ -83,13 +83,13 @@ class Run:
             self.files.left_out()
         for session in sessions:
             with suppress(StoreError):
-                archive = SessionArchive(self.files._root, session.session_id)
+                archive = SessionHistory(self.files._root, session.session_id)
                 archive.content()
                 archive.copies()
         with suppress(StoreError):
             self.files.prune(None, 30)
         with suppress(StoreError):
-            record, stored_context = SessionRecord(profile="other"), SessionArchive(self.files._root, USED).content()[1]
+            record, stored_context = SessionRecord(profile="other"), SessionHistory(self.files._root, USED).content()[1]
             self.files.begin_with(record, stored_context)
         with suppress(StoreError):
             self.owns(self.files.claim_this(USED))
@@ -106,7 +106,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("template") / "sessions"
     for session_id, clock in ((OUTLIVED, lambda: EPOCH), (USED, Hours())):
         stored(root, OLD).rename(root / session_id)
-        files = SessionFiles(root, clock)
+        files = FileSessionStore(root, clock)
         files.claim_this(session_id)
         for number in range(8):
             files.save_context(session_id, NEW if number == 7 else OLD)
@@ -153,7 +153,7 @@ def calls_of(template: Path, name: str) -> list[str]:
     """The calls that the program makes when nothing is refused."""
     noting = Refusing()
     with home(template, name) as root:
-        run = Run(SessionFiles(root, lambda: NOW))
+        run = Run(FileSessionStore(root, lambda: NOW))
         with intercepted(noting):
             PROGRAMS[name](run)
         run.files.release(run.session_id)
@@ -162,7 +162,7 @@ def calls_of(template: Path, name: str) -> list[str]:
 
 def check(template: Path, name: str, fault: Fault) -> None:
     with home(template, name) as root:
-        run = Run(SessionFiles(root, lambda: NOW))
+        run = Run(FileSessionStore(root, lambda: NOW))
         before = open_descriptors()
         began = time.monotonic()
         with intercepted(Refusing(*fault)):
@@ -178,7 +178,7 @@ def check(template: Path, name: str, fault: Fault) -> None:
 
 
 def check_next_start(root: Path, used_before: str) -> None:
-    files = SessionFiles(root, lambda: NOW)
+    files = FileSessionStore(root, lambda: NOW)
     claimed = files.claim("default")
     files.save_context(claimed.session_id, LATER)
     files.save_record(claimed.session_id, RECORD)
@@ -193,7 +193,7 @@ def check_next_start(root: Path, used_before: str) -> None:
 
 
 def held(root: Path, session_id: str) -> Mapping[str, Section]:
-    return SessionArchive(str(root), session_id).content()[1].sections
+    return SessionHistory(str(root), session_id).content()[1].sections
 
 
 def open_descriptors() -> int:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from stui_supervisor.adapters.sessions.export import decode_export
-from stui_supervisor.adapters.sessions.history import SessionArchive
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.history import SessionHistory
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.session.records import SessionRecord
@@ -50,10 +50,10 @@ def parts(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_format_1_0_is_read_as_it_was_written(tmp_path: Path) -> None:
-    claimed = SessionFiles(home(tmp_path, "1.0")).claim("default")
+    claimed = FileSessionStore(home(tmp_path, "1.0")).claim("default")
     assert (claimed.session_id, claimed.record, claimed.notices) == (SESSION, RECORD, ())
     assert claimed.sections == {"workspaces": WORKSPACES, "closed": CLOSED}
-    assert SessionArchive(str(tmp_path), SESSION).sections_of("snapshot.1") == {"workspaces": EARLIER}
+    assert SessionHistory(str(tmp_path), SESSION).sections_of("snapshot.1") == {"workspaces": EARLIER}
 
 
 def test_an_exported_session_of_format_1_0_is_read_as_it_was_written() -> None:
@@ -69,7 +69,7 @@ def test_an_exported_session_of_format_1_0_is_read_as_it_was_written() -> None:
 
 
 def test_a_later_minor_is_used_and_all_that_it_added_is_there_when_it_comes_back(tmp_path: Path) -> None:
-    files = SessionFiles(home(tmp_path, "1.7"))
+    files = FileSessionStore(home(tmp_path, "1.7"))
     claimed = files.claim("default")
     added = {"tags": ["a", "b"], "later": {"deep": [1]}}
     assert (claimed.session_id, claimed.notices, claimed.record.extra) == (SESSION, (), added)
@@ -89,7 +89,7 @@ def test_a_later_minor_is_used_and_all_that_it_added_is_there_when_it_comes_back
 
 def test_a_later_major_is_left_byte_for_byte_and_told_and_work_goes_on_beside_it(tmp_path: Path) -> None:
     before = contents(home(tmp_path, "2.0") / SESSION)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     for _ in range(2):
         claimed = files.claim("default")
         assert (claimed.session_id != SESSION, codes_of(claimed.notices)) == (True, ["newer_format"])
@@ -110,7 +110,7 @@ def test_one_file_of_a_later_major_is_enough_to_leave_a_session_alone(tmp_path: 
     fields = json.loads(content.partition(b"\n")[0])
     (tmp_path / SESSION / later).write_bytes(sealed({**fields, "seq": 9}, content.partition(b"\n")[2]))
     before = contents(tmp_path / SESSION)
-    assert codes_of(SessionFiles(tmp_path).claim("default").notices) == ["newer_format"]
+    assert codes_of(FileSessionStore(tmp_path).claim("default").notices) == ["newer_format"]
     assert contents(tmp_path / SESSION) == before
 
 
@@ -119,6 +119,6 @@ def test_a_file_that_claims_an_older_major_was_never_written_by_us_and_is_set_as
     header, body = (tmp_path / SESSION / "context.2.json").read_bytes().split(b"\n", 1)
     content = sealed({**json.loads(header), "major": 0, "seq": 3}, body)
     (tmp_path / SESSION / "context.3.json").write_bytes(content)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.sections["workspaces"], codes_of(claimed.notices)) == (WORKSPACES, ["damaged_file"])
     assert [path.read_bytes() for path in (tmp_path / "quarantine").iterdir()] == [content]

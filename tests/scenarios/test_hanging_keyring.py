@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.profile import Profile
 from tests.support.processes.backend_process import BackendProcess
 
@@ -36,7 +36,7 @@ def life(home: Path, endpoint: str) -> tuple[dict[str, Any], float]:
 def test_start_status_stop_and_the_end_are_as_quick_as_without_a_keyring(tmp_path: Path) -> None:
     with BackendProcess() as backend:
         without, its_end_s = life(tmp_path / "without", backend.endpoint)
-        ProfileFile(tmp_path / "hanging" / "profiles.json").change(
+        FileProfileStore(tmp_path / "hanging" / "profiles.json").change(
             "default", lambda _: Profile(name="default", uses_token=True)
         )
         hanging, end_s = life(tmp_path / "hanging", backend.endpoint)

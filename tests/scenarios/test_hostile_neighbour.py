@@ -16,8 +16,8 @@ from tempfile import gettempdir
 import pytest
 
 from stui_supervisor import Supervisor
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 from stui_supervisor.testing import FakePeer
@@ -34,12 +34,12 @@ NEIGHBOUR, US = 12_345, 54_321
 MADE = re.compile(r'(open|openat|mkdir|mkdirat)\((?:AT_FDCWD, )?"([^"]*)", (?:([A-Z_|]+), )?(0\d*)\) += \d')
 AS_US = f"""
 import json, os, sys, uuid, filelock
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.errors import StoreError
 os.chdir(sys.argv[1])
 os.setgid({US})
 os.setuid({US})
-files = SessionFiles("sessions")
+files = FileSessionStore("sessions")
 try:
     claimed = files.claim("default")
     files.save_context(claimed.session_id, claimed.sections)
@@ -129,7 +129,7 @@ def test_a_file_that_a_neighbour_has_planted_among_ours_is_told_and_left(home: P
     shutil.copy(ours / "context.2.json", planted)
     given_to(NEIGHBOUR, planted)
     planted.chmod(0o644)
-    record = next(iter(SessionFiles(home / "sessions").read_newest()))
+    record = next(iter(FileSessionStore(home / "sessions").read_newest()))
     assert record.session_id == ours.name
     assert as_us(home) == [False, 1, ["unusable_file"]]
     assert planted.exists()
@@ -171,7 +171,7 @@ def test_a_session_behind_a_link_is_used_when_the_link_and_the_directory_are_our
     assert as_us(home) == found
     saved = {"context.1.json", "context.2.json"} if whose == "nothing" else {"context.1.json"}
     assert {name for name in contents(target) if name.startswith("context")} == saved
-    assert bool(SessionFiles(home / "sessions").left_out()) is (whose != "nothing")  # for root it is the same
+    assert bool(FileSessionStore(home / "sessions").left_out()) is (whose != "nothing")  # for root it is the same
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_home_that_everybody_may_change_is_used_and_told(mode: int, is_told: b
     home = tmp_path / "home"
     (home / "sessions").mkdir(parents=True)
     home.chmod(mode)
-    notices = SessionFiles(home / "sessions").claim("default").notices
+    notices = FileSessionStore(home / "sessions").claim("default").notices
     told = [("shared_directory", f"take that right away: chmod o-w {home}")] if is_told else []
     assert [(notice.code, notice.hint) for notice in notices] == told
 
@@ -198,12 +198,12 @@ async def lives(home: Path) -> None:
 
 
 def changes_a_profile(home: Path) -> None:
-    ProfileFile(home / "profiles.json").change("default", lambda _known: Profile(name="default", favourite=True))
+    FileProfileStore(home / "profiles.json").change("default", lambda _known: Profile(name="default", favourite=True))
 
 
 def changes_a_profile_twice(home: Path) -> None:
     changes_a_profile(home)
-    ProfileFile(home / "profiles.json").change("default", lambda _known: Profile(name="default"))
+    FileProfileStore(home / "profiles.json").change("default", lambda _known: Profile(name="default"))
 
 
 async def test_links_in_the_place_of_locks_and_logs_are_not_followed(tmp_path: Path) -> None:
@@ -246,6 +246,6 @@ def test_a_link_in_the_place_of_the_quarantine_is_not_followed(tmp_path: Path) -
     session = stored(tmp_path / "sessions", OLD, NEW)
     (tmp_path / "sessions" / "quarantine").symlink_to(tmp_path / "victim")
     (session / "context.2.json").write_bytes(b"damaged")
-    claimed = SessionFiles(tmp_path / "sessions").claim("default")
+    claimed = FileSessionStore(tmp_path / "sessions").claim("default")
     assert claimed.sections == OLD
     assert list((tmp_path / "victim").iterdir()) == []

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from tests.support.files.scratch import scratch
 from tests.support.programs.killed_program import endpoint, sections
 
@@ -63,7 +63,7 @@ def check(root: Path, orders: list[str]) -> None:
             acknowledged = {word: int(number) for word, number in said if word != "owned"}
             saved = max(saved, acknowledged.get("context", 0))
 
-            files = SessionFiles(root)
+            files = FileSessionStore(root)
             claimed = files.claim("default")
             files.release(claimed.session_id)
             assert claimed.notices == ()
@@ -100,7 +100,7 @@ def test_five_thousand_kills_on_a_real_disk_leave_every_acknowledged_save_whole(
 
 
 def test_the_session_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     with saver(tmp_path) as process:
         assert process.stdout is not None
         owned = process.stdout.readline().split()[1]
@@ -116,7 +116,7 @@ def test_the_session_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None
 
 
 def test_a_session_that_is_being_saved_is_always_in_the_listing(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     with saver(tmp_path) as process:
         assert process.stdout is not None
         owned = process.stdout.readline().split()[1]

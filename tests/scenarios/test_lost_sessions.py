@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stui_supervisor import SessionSwitched, State, StoreError
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from tests.support.files.stored_files import posix
 from tests.support.programs.scenes import Scene, scene
@@ -24,7 +24,7 @@ async def taken_over(there: Scene, root: Path) -> str:
     await there.supervisor.save()
     session_id = there.supervisor.status().session_id or ""
     (root / session_id / "lock").unlink()
-    other = SessionFiles(root)
+    other = FileSessionStore(root)
     assert other.claim("default").session_id == session_id
     other.save_context(session_id, OTHERS)
     other.release(session_id)
@@ -32,7 +32,7 @@ async def taken_over(there: Scene, root: Path) -> str:
 
 
 def stored_work(root: Path) -> dict[str, bytes | None]:
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     claimed = [files.claim("default") for _ in list(files.read_newest())]
     for one in claimed:
         files.release(one.session_id)

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionRecord
 
 CLAIMER = """
 import sys
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 
 print("ready", flush=True)
 sys.stdin.readline()
-files = SessionFiles(sys.argv[1])
+files = FileSessionStore(sys.argv[1])
 claimed = files.claim("default")
 had_work = "old" in claimed.sections
 for number in range(1, int(sys.argv[3]) + 1):
@@ -35,7 +35,7 @@ MANY = pytest.mark.parametrize(("processes", "updates"), [(6, 25), pytest.param(
 
 @MANY
 def test_each_gets_a_session_of_its_own_and_one_gets_the_work(tmp_path: Path, processes: int, updates: int) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_record(session_id, SessionRecord(profile="default", endpoint="tcp://127.0.0.1:5555"))
     files.save_context(session_id, {"old": Section(b"1", 1, "me")})
@@ -76,10 +76,10 @@ def test_each_gets_a_session_of_its_own_and_one_gets_the_work(tmp_path: Path, pr
 
 HANDING_ON = """
 import sys
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 
-files = SessionFiles(sys.argv[1])
+files = FileSessionStore(sys.argv[1])
 for _ in range(int(sys.argv[3])):
     claimed = files.claim("default")
     sections = dict(claimed.sections)
@@ -101,7 +101,7 @@ def test_sessions_that_go_from_hand_to_hand_keep_every_update(tmp_path: Path, pr
             for name in names
         ]
         assert [process.wait(timeout=240) for process in running] == [0] * processes
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     stored = [files.claim("default") for _ in list(files.read_newest())]
     counted = {
         name: sum(int(claimed.sections[name].value or b"0") for claimed in stored if name in claimed.sections)

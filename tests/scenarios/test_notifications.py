@@ -26,7 +26,7 @@ from stui_supervisor import (
     Supervisor,
     Transition,
 )
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import NOTIFICATIONS_QUEUE_LENGTH
 from stui_supervisor.profile import Profile
@@ -250,7 +250,7 @@ async def test_over_another_way_to_the_same_image_the_gap_is_told(tmp_path: Path
     with Publisher() as first, Publisher() as second, ScriptedServer(image(second)) as there:
         with ScriptedServer(image(first)) as here:
             profile = Profile(name="default", endpoints=(here.endpoint, there.endpoint), failover=True)
-            ProfileFile(tmp_path / "profiles.json").change("default", lambda _: profile)
+            FileProfileStore(tmp_path / "profiles.json").change("default", lambda _: profile)
             supervisor = Supervisor(home=tmp_path)
             stream = supervisor.events()
             await supervisor.start()

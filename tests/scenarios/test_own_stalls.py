@@ -44,6 +44,6 @@ def knows_heartbeats(supervisor: Supervisor) -> bool:
 
 def stand_still_before_the_next_look(supervisor: Supervisor) -> None:
     """Block the loop so that its timer rings, ten seconds late, before any socket is read."""
-    assert supervisor._runs.driver is not None
+    assert supervisor._lifecycle.driver is not None
     loop = asyncio.get_running_loop()
-    loop.call_at(supervisor._runs.driver._armed_for - 0.0005, time.sleep, STALLED_S)
+    loop.call_at(supervisor._lifecycle.driver._timer.armed_for - 0.0005, time.sleep, STALLED_S)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from tests.support.files.crash_states import PowerCuts
 from tests.support.files.intercepted import intercepted
@@ -36,7 +36,7 @@ def recorded(base: Path) -> PowerCuts:
     clock = Minutes()
     with intercepted(cuts):
         for begin in (1, 6):
-            files = SessionFiles(base / "home" / "sessions", clock)
+            files = FileSessionStore(base / "home" / "sessions", clock)
             session_id = files.claim("default").session_id
             for number in range(begin, begin + 5):
                 files.save_record(session_id, RECORD)
@@ -68,7 +68,7 @@ def test_every_state_that_a_power_cut_may_leave_loads_what_was_acknowledged_or_t
             seen.add(state)
             with scratch() as base:
                 make(tree, base)
-                claimed = SessionFiles(base / "home" / "sessions", lambda: EPOCH).claim("default")
+                claimed = FileSessionStore(base / "home" / "sessions", lambda: EPOCH).claim("default")
                 assert (claimed.sections, claimed.notices) in [
                     (sections, ()) for sections in SAVES[moment.acknowledged : moment.acknowledged + 2]
                 ]

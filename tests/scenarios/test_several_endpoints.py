@@ -18,7 +18,7 @@ from stui_supervisor import (
     Supervisor,
 )
 from stui_supervisor.adapters.profiles.repair import confirm
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.profile import Profile
 from tests.support.processes.backend_process import BackendProcess
@@ -32,11 +32,11 @@ def backend(image_id: str = "one") -> BackendProcess:
 
 
 def settle(home: Path, profile: Profile) -> None:
-    ProfileFile(home / "profiles.json").change(profile.name, lambda _: profile)
+    FileProfileStore(home / "profiles.json").change(profile.name, lambda _: profile)
 
 
 def recent(home: Path) -> tuple[str, ...]:
-    return ProfileFile(home / "profiles.json").read("work")[0].recent
+    return FileProfileStore(home / "profiles.json").read("work")[0].recent
 
 
 def work(*backends: BackendProcess, failover: bool = False, pin_image: str | None = None) -> Profile:
@@ -143,6 +143,6 @@ async def test_a_broken_profile_file_keeps_the_link_away_until_a_person_has_deci
     async with backend() as server, Supervisor(server.endpoint, profile="work", home=tmp_path) as supervisor:
         await supervisor.wait_for(State.RECOVERING, timeout=LIMIT_S)
         assert supervisor.status().failure == "profile_not_readable"
-        confirm(ProfileFile(tmp_path / "profiles.json"), "work")
+        confirm(FileProfileStore(tmp_path / "profiles.json"), "work")
         assert await connected(supervisor) == server.endpoint
         await until(lambda: recent(tmp_path) == (server.endpoint,))

@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 
 PROCESSES = 16
 UPDATES = 100
@@ -15,10 +15,10 @@ READS = 200
 WRITER = f"""
 import sys
 from pathlib import Path
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.profile import Profile
 
-file, name = ProfileFile(Path(sys.argv[1])), sys.argv[2]
+file, name = FileProfileStore(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(1, {UPDATES} + 1):
@@ -51,10 +51,10 @@ def test_nothing_is_lost_of_what_sixteen_processes_write_and_no_reader_sees_half
         for orders, _ in pipes:
             orders.write("go\n")
             orders.flush()
-        told = [doubt for _ in range(READS) if (doubt := ProfileFile(path).read_all()[1])]
+        told = [doubt for _ in range(READS) if (doubt := FileProfileStore(path).read_all()[1])]
         assert [process.wait() for process in processes] == [0] * PROCESSES
 
-    profiles, doubt = ProfileFile(path).read_all()
+    profiles, doubt = FileProfileStore(path).read_all()
     assert (told, doubt, set(profiles)) == ([], None, {*names, "shared"})
     assert {profiles[name].pin_image for name in names} == {str(UPDATES)}
     assert {name: profiles["shared"].topics.count(name) for name in names} == dict.fromkeys(names, UPDATES)

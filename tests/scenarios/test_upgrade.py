@@ -12,8 +12,8 @@ import zmq
 
 from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
 from stui_supervisor.adapters.keyring.items import SERVICE, KeyringItems
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import NoteLink, OpenLink, ReadCredential, Save
 from stui_supervisor.endpoint import Endpoint
@@ -55,11 +55,11 @@ class Home:
 
     def start(self, profile: str) -> tuple[World, list[Any]]:
         """What a start of this profile does until the disk has answered."""
-        found, notices = ProfileFile(self.path / "profiles.json").read(profile)
+        found, notices = FileProfileStore(self.path / "profiles.json").read(profile)
         assert notices == ()
         world = World(profile=found)
         world.start()
-        claimed = SessionFiles(self.path / "sessions").claim(profile)
+        claimed = FileSessionStore(self.path / "sessions").claim(profile)
         assert (claimed.fresh, claimed.notices) == (False, ())
         return world, world.loaded(claimed)
 
@@ -106,7 +106,7 @@ def test_what_was_found_is_written_under_the_one_spelling(profile: str, home: Ho
     effects = world.link(world.record.image_id)
     assert world.state is State.CONNECTED
     assert only(Save, effects)[-1].record.endpoint == new
-    file = ProfileFile(home.path / "profiles.json")
+    file = FileProfileStore(home.path / "profiles.json")
     for link in only(NoteLink, effects):
         file.note_link(link.profile, link.endpoint, wanted=link.wanted, stored_as=link.stored_as)
     after, _ = file.read(profile)
@@ -128,7 +128,7 @@ def test_a_relative_path_waits_and_takes_everything_over_when_it_is_named_where_
     assert opened.curve.secret == Secret(home.own_key("ipc://stui.sock"))
     assert dict(world.context) == {"work": {"of": "relative"}}
     (link,) = only(NoteLink, world.link("image of relative"))
-    file = ProfileFile(home.path / "profiles.json")
+    file = FileProfileStore(home.path / "profiles.json")
     file.note_link(link.profile, link.endpoint, wanted=link.wanted, stored_as=link.stored_as)
     after, _ = file.read("relative")
     assert (after.recent, after.endpoints, after.server_keys) == (

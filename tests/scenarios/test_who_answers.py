@@ -17,7 +17,7 @@ from stui_supervisor import (
     State,
     Supervisor,
 )
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.profile import Profile
 from tests.support.processes.strange_servers import Frames, ScriptedServer, failure, success
 from tests.support.programs.watching import LIMIT_S, next_of, until
@@ -129,7 +129,7 @@ async def test_what_waits_for_one_image_does_not_run_in_another(keeps_session: b
 async def test_a_pinned_profile_takes_no_other_image_whatever_its_name(
     image_id: object, pin: str, tmp_path: Path
 ) -> None:
-    ProfileFile(tmp_path / "profiles.json").change("p", lambda _: Profile(name="p", pin_image=pin))
+    FileProfileStore(tmp_path / "profiles.json").change("p", lambda _: Profile(name="p", pin_image=pin))
     image = NumberedImage(image_id)
     with ScriptedServer(image.answer) as server:
         async with Supervisor(server.endpoint, home=tmp_path, profile="p") as supervisor:

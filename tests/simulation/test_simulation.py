@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from stui_supervisor.adapters.journal.lines import Digest
+from stui_supervisor.adapters.journal.lines import LineDigest
 from stui_supervisor.events import Beside
 from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach
@@ -60,7 +60,7 @@ def test_the_same_seed_tells_the_same_story(seed: int) -> None:
 def test_a_day_without_a_backend_is_told_in_few_lines_and_over_at_once(reach: Reach) -> None:
     world = World(0)
     world.live_without_backend(reach, hours=24)
-    digest = Digest()
+    digest = LineDigest()
     lines = [line for event in world.story.events() for line in digest.lines(event, Beside())]
     lines += digest.flush(lines[-1].at)
     assert len(lines) <= LINES_A_DAY

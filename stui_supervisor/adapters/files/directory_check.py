@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Final
 
 from stui_supervisor.adapters.files.links import is_link, is_ours, others_may_write
+from stui_supervisor.adapters.files.notices import shared_directory_notice
 from stui_supervisor.errors import StoreError
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import Notice
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
@@ -41,15 +41,8 @@ def refuse_foreign(directory: str) -> None:
 
 def open_to_others(directory: str) -> list[Notice]:
     """What the user has to know when everybody may change the names in the directory, or in the one around it."""
-    return [
-        Notice(
-            code=ProblemCode.SHARED_DIRECTORY,
-            message=f"every user of this machine can remove what is in {path}",
-            hint=f"take that right away: chmod o-w {path}",
-        )
-        for path in (os.path.dirname(directory), directory)
-        if not _IS_WINDOWS and _is_open(path)
-    ]
+    places = (os.path.dirname(directory), directory)
+    return [shared_directory_notice(path) for path in places if not _IS_WINDOWS and _is_open(path)]
 
 
 def _is_open(directory: str) -> bool:

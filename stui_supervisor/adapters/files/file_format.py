@@ -50,7 +50,7 @@ class Kind(StrEnum):
     PROFILES = "profiles"
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """The file is not what was written; the text says how. ``claims_newer``: its header names a later major."""
 
     def __init__(self, reason: str, *, claims_newer: bool = False) -> None:
@@ -114,28 +114,28 @@ def encode(header: Header, body: bytes) -> bytes:
 
 
 def decode(content: bytes) -> tuple[Header, bytes]:
-    """Header and body of a file that is whole. Raises Damaged or NewerFormat."""
+    """Header and body of a file that is whole. Raises DamagedFile or NewerFormat."""
     line, newline, body = content.partition(b"\n")
     fields = _fields(line)
     later = fields.get("major") != MAJOR and isinstance(fields.get("major"), int) and fields["major"] > MAJOR
     found = _DIGEST.search(line)
     if not newline or found is None or found[1] != _digest(line[: found.start()], body):
-        raise Damaged("its checksum does not match", claims_newer=later)
+        raise DamagedFile("its checksum does not match", claims_newer=later)
     if later:
         raise NewerFormat(f"format {fields['major']}")
     if fields.get("length") != len(body):
-        raise Damaged("its length does not match")
+        raise DamagedFile("its length does not match")
     return _header(fields), body
 
 
 def peek(start: bytes) -> Header:
     """The header at the start of a file, unverified: good for an order, not for a truth.
 
-    Raises Damaged, or NewerFormat when it names a later major; ``decode`` then knows whether that is so.
+    Raises DamagedFile, or NewerFormat when it names a later major; ``decode`` then knows whether that is so.
     """
     line, newline, _ = start.partition(b"\n")
     if not newline:
-        raise Damaged("its first line has no end")
+        raise DamagedFile("its first line has no end")
     fields = _fields(line)
     if isinstance(fields.get("major"), int) and fields["major"] > MAJOR:
         raise NewerFormat(f"format {fields['major']}")
@@ -157,14 +157,14 @@ def _fields(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
-        raise Damaged("its first line is not a header") from None
+        raise DamagedFile("its first line is not a header") from None
     if not isinstance(fields, dict) or fields.get("magic") != MAGIC:
-        raise Damaged("its first line is not a header")
+        raise DamagedFile("its first line is not a header")
     return fields
 
 
 def _header(fields: dict[str, Any]) -> Header:
-    """Raises Damaged for a header of another shape; keys of later minors are ignored."""
+    """Raises DamagedFile for a header of another shape; keys of later minors are ignored."""
     try:
         header = Header(
             kind=Kind(fields["kind"]),
@@ -178,22 +178,22 @@ def _header(fields: dict[str, Any]) -> Header:
             image=Identity.of_canonical(fields.get("image")),
         )
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise Damaged("its header is incomplete") from None
+        raise DamagedFile("its header is incomplete") from None
     numbers = (header.seq, header.live_sections, header.minor, fields.get("major"))
     texts = (header.profile, header.writer)
     right = all(type(number) is int for number in numbers) and all(isinstance(text, str) for text in texts)
     if not right or fields["major"] != MAJOR:
-        raise Damaged("its header has a wrong shape")
+        raise DamagedFile("its header has a wrong shape")
     return header
 
 
 def checked_turn(value: object) -> int:
-    """A turn as it may be believed; 0 is before all others."""
+    """The turn that a file names, or 0, which is before all others, when that cannot be one."""
     return value if type(value) is int and 0 < value <= TURN_MAX else 0
 
 
 def _moment(text: str) -> datetime:
-    """Raises ValueError without a zone, and OverflowError for a time that UTC has not."""
+    """A time as stored. Raises ValueError without a time zone, OverflowError for a time that does not exist in UTC."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")

@@ -24,7 +24,7 @@ class UnsafeLink(OSError):
 
     @classmethod
     def to_directory(cls, reason: str) -> UnsafeLink:
-        """The same where a directory should be."""
+        """The error of a link where a directory should be."""
         return cls(reason, to="directory")
 
 
@@ -86,7 +86,7 @@ def _check_way(link: str, to: str) -> None:
 
 
 def _way(link: str) -> Iterator[str]:
-    """Each directory in which a name is looked up from the link on; that the way ends is known."""
+    """Each directory in which a name is looked up on the way from the link to its target, which is known to exist."""
     at, left = os.path.realpath(os.path.dirname(link)), [os.path.basename(link)]
     is_link_itself = True  # where that is, is our own place
     while left:

@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from stui_supervisor.adapters.files.links import is_there
@@ -51,8 +52,17 @@ class SessionLock:
         self._lock, self._file = lock, files[-1]
         return True
 
+    @contextmanager
+    def held(self, *, wait_s: float = 0) -> Iterator[bool]:
+        """Take it for the ``with`` block, if it can be had; gives what ``take`` says."""
+        is_ours = self.take(wait_s=wait_s)
+        try:
+            yield is_ours
+        finally:
+            self.give_back()
+
     def give_back(self) -> None:
-        """Without the lock: nothing."""
+        """Let another process take it; does nothing without the lock."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -94,7 +104,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _is_seen_held(path: str) -> bool:
-    """Ask with the right to read alone, which a disk that is read-only leaves us."""
+    """Ask without the right to write, as on a disk that is read-only."""
     if sys.platform == "win32":
         return False
     import fcntl  # noqa: PLC0415 - not on Windows

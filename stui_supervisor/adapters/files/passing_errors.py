@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 def patiently(call: Callable[[], _T], troubles: Callable[[_T], object]) -> _T:
-    """The result of the call, which is repeated a few times while it raises what may pass, or has ``troubles``."""
+    """The result of the call, repeated a few times while it raises what may pass, or its result has ``troubles``."""
     try:
         result = call()
     except OSError as error:
@@ -37,6 +37,6 @@ def patiently(call: Callable[[], _T], troubles: Callable[[_T], object]) -> _T:
 
 
 def may_pass(error: BaseException) -> bool:
-    """True for what a disk says of something that may be there; a process without means is waited for elsewhere."""
+    """True for an error of the disk that a later try may not meet; running out of descriptors or memory is none."""
     is_final = isinstance(error, FileNotFoundError | NotADirectoryError | UnsafeLink)
     return isinstance(error, OSError) and not is_final and not is_out_of_means(error)

@@ -12,12 +12,12 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
-from stui_supervisor.adapters.files.file_format import Damaged
-from stui_supervisor.adapters.files.flushing import flush
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link, is_ours, is_there
 from stui_supervisor.config import DENIED_RETRY_S
 from stui_supervisor.errors import StoreError
@@ -33,6 +33,9 @@ _READ: Final = os.O_RDONLY | _NOFOLLOW | _BINARY | getattr(os, "O_NONBLOCK", 0) 
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
 _BLOCK_BYTES: Final = 65_536  # what the allocator gives without asking the system
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}  # this kind of file system cannot flush a directory
+
+# What systems and network shares answer to a request that they do not know.
+_UNKNOWN_CALL: Final = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
 _ELSEWHERE: Final = "or name another directory with home or STUI_SUPERVISOR_HOME"
 _NO_LOCKS: Final = "there are no locks, as in some network folders: use a local disk, " + _ELSEWHERE
@@ -123,13 +126,13 @@ def refuse_file_above(path: str) -> None:
 def read_regular(path: str, max_bytes: int) -> bytes:
     """The content of a regular file that is ours; a link to one is followed (see links.py).
 
-    Raises Damaged for anything else in its place (a directory, a FIFO, a device) and for a
+    Raises DamagedFile for anything else in its place (a directory, a FIFO, a device) and for a
     file that is too long; OSError when it cannot be opened or read. Never waits for a writer.
     """
     with _opened(path) as descriptor:
         status = os.fstat(descriptor)
         if status.st_size > max_bytes:
-            raise Damaged(f"it has {status.st_size:,} bytes, and {max_bytes:,} are allowed")
+            raise DamagedFile(f"it has {status.st_size:,} bytes, and {max_bytes:,} are allowed")
         return _read_all(descriptor, status.st_size)
 
 
@@ -159,6 +162,27 @@ def write_whole(directory: str, name: str, parts: tuple[bytes, ...]) -> None:
     _flush_directory(directory)
 
 
+def flush(descriptor: int) -> None:
+    """Return when the file, or the directory, is on the disk; raises OSError.
+
+    On macOS fsync(2) leaves it in the cache of the drive and points to F_FULLFSYNC of fcntl(2), which empties that
+    too. A file system that does not know it did nothing yet, so the fsync that follows is the first one.
+    """
+    if sys.platform != "win32":
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        full = getattr(fcntl, "F_FULLFSYNC", None)
+        if full is not None:
+            try:
+                fcntl.fcntl(descriptor, full)
+            except OSError as error:
+                if error.errno not in _UNKNOWN_CALL:
+                    raise
+            else:
+                return
+    os.fsync(descriptor)
+
+
 def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
     if hasattr(os, "fchmod"):
         with suppress(OSError):  # file systems without modes refuse
@@ -174,7 +198,7 @@ def _fill(descriptor: int, parts: tuple[bytes, ...]) -> None:
 
 
 def _reads_back(descriptor: int, part: bytes) -> bool:
-    """Compared by blocks: a second copy of a megabyte costs more than reading it."""
+    """True when the file goes on with ``part``; compared by blocks, as a second copy of it would cost more."""
     position = 0
     while position < len(part):
         block = os.read(descriptor, min(_BLOCK_BYTES, len(part) - position))
@@ -202,7 +226,7 @@ def _opened(path: str) -> Iterator[int]:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Damaged("it is not a regular file")
+            raise DamagedFile("it is not a regular file")
         if not _IS_WINDOWS and not is_ours(status):  # there the directory's access list decides
             raise OSError(errno.EPERM, "it belongs to another user")
         yield descriptor
@@ -215,20 +239,20 @@ class _IsLink(OSError):
 
 
 def _open_itself(path: str) -> int:
-    """Opens what is at ``path``; raises _IsLink for a link, Damaged for what no file can be read from."""
+    """Opens what is at ``path``; raises _IsLink for a link, DamagedFile for what no file can be read from."""
     if not _NOFOLLOW:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             raise _IsLink(errno.ELOOP, os.strerror(errno.ELOOP))
         if not stat.S_ISREG(mode):
-            raise Damaged("it is not a regular file")
+            raise DamagedFile("it is not a regular file")
     try:
         return _despite_scanners(lambda: os.open(path, _READ))
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.EMLINK} and is_link(path):
             raise _IsLink(*error.args) from error
         if error.errno in {errno.ELOOP, errno.ENXIO, errno.EMLINK, errno.EISDIR}:
-            raise Damaged("it is not a regular file") from error
+            raise DamagedFile("it is not a regular file") from error
         raise
 
 

@@ -8,68 +8,35 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from stui_supervisor.adapters.files.file_format import (
-    Damaged,
-    Kind,
-    parse_name,
-)
+from stui_supervisor.adapters.files.file_format import DamagedFile
+from stui_supervisor.adapters.files.notices import set_aside_notice, unusable_notice
 from stui_supervisor.adapters.files.private_files import (
     make_private_directory,
     read_regular,
     write_whole,
 )
+from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import Notice
-from stui_supervisor.status.summary import at_time
 
 DIRECTORY_NAME: Final = "quarantine"
-NOTHING_USABLE: Final = "nothing of its work can be used"
 
 
-class Refused(NamedTuple):
-    """A file that could not be used. ``is_movable``: it is damaged beyond doubt, no link, and may be set aside.
-
-    ``error`` is what the disk said where it gave nothing; the next try may go well.
-    """
-
-    name: str
-    reason: str
-    is_movable: bool
-    error: OSError | None = None
-
-
-class InUse(NamedTuple):
-    """What of a session could be used all the same: when its work and its record were saved; None for nothing."""
-
-    work_at: datetime | None
-    record_at: datetime | None
-
-
-def set_aside(root: str, session_id: str, refused: Sequence[Refused], used: InUse, at: datetime) -> list[Notice]:
+def set_aside(
+    root: str, session_id: str, refused: Sequence[RefusedFile], used: UsedParts, at: datetime
+) -> list[Notice]:
     """Move the damaged files out of their session; those that may be of a later version stay. Never raises OSError.
 
     What is left to use is said once for all that were damaged, and once for all that stay.
     """
     notices: list[Notice] = []
     if damaged := [file for file in refused if file.is_movable]:
-        message = f"{_what(session_id, damaged)}. {_kept(root, session_id, damaged, at)}. {_outcome(damaged, used)}"
-        notices.append(Notice(code=ProblemCode.DAMAGED_FILE, message=message, hint=_hint(used)))
+        notices.append(set_aside_notice(session_id, damaged, used, kept=_kept(root, session_id, damaged, at)))
     if left := [file for file in refused if not file.is_movable]:
-        hint = "see that the file belongs to you and that this version is not older than the one that wrote it"
-        notices.append(Notice(code=ProblemCode.UNUSABLE_FILE, message=_left(session_id, left, used), hint=hint))
+        notices.append(unusable_notice(session_id, left, used))
     return notices
-
-
-def leave(session_id: str, refused: Sequence[Refused], used: InUse) -> list[Notice]:
-    """Tell of damaged files in a session that is not ours to change."""
-    if not refused:
-        return []
-    is_damage = all(file.is_movable for file in refused)
-    code = ProblemCode.DAMAGED_FILE if is_damage else ProblemCode.UNUSABLE_FILE
-    return [Notice(code=code, message=_left(session_id, refused, used), hint=_hint(used))]
 
 
 def keep(root: str, file: str, at: datetime) -> str:
@@ -87,10 +54,10 @@ def keep(root: str, file: str, at: datetime) -> str:
 
 
 def _bring_from_another_disk(file: str, directory: str, name: str) -> None:
-    """A session's directory may be there, with a link in its place."""
+    """Copy the file and remove it: a session's directory may be a link to another disk, where no rename leads."""
     try:
         content = read_regular(file, CONTEXT_FILE_MAX_BYTES)
-    except Damaged as error:
+    except DamagedFile as error:
         raise OSError(errno.EXDEV, f"it is on another disk, and {error}") from error
     write_whole(directory, name, (content,))
     os.unlink(file)
@@ -111,7 +78,7 @@ def _place(root: str, file: str, at: datetime) -> tuple[str, str]:
     return directory, f"{at:%Y%m%dT%H%M%S%f}-{file.replace(os.sep, '-')}"
 
 
-def _kept(root: str, session_id: str, damaged: Sequence[Refused], at: datetime) -> str:
+def _kept(root: str, session_id: str, damaged: Sequence[RefusedFile], at: datetime) -> str:
     """Set them aside, and say where they are then."""
     places: list[str] = []
     reasons: list[str] = []
@@ -124,40 +91,8 @@ def _kept(root: str, session_id: str, damaged: Sequence[Refused], at: datetime) 
     return ", and ".join([*([f"{kept}{places[0]}" if len(places) == 1 else kept] if places else []), *reasons])
 
 
-def _left(session_id: str, refused: Sequence[Refused], used: InUse) -> str:
-    stays = "It stays where it is" if len(refused) == 1 else "They stay where they are"
-    return f"{_what(session_id, refused)}. {stays}. {_outcome(refused, used)}"
-
-
-def _what(session_id: str, refused: Sequence[Refused]) -> str:
-    files = ", ".join(f"{file.name} ({file.reason})" for file in refused)
-    return f"{files} of session {session_id} cannot be used"
-
-
-def _outcome(refused: Sequence[Refused], used: InUse) -> str:
-    """What that means for whoever works here."""
-    kinds = {parsed[0] for file in refused if (parsed := parse_name(file.name)) is not None}
-    parts: list[str] = []
-    if Kind.CONTEXT in kinds:
-        parts.append(_older("copy of the work", used.work_at) or NOTHING_USABLE)
-    if Kind.ENDPOINT in kinds:
-        parts.append(_older("note of the link", used.record_at) or "what was known of the link is gone")
-    said = ", and ".join(parts)
-    return said[:1].upper() + said[1:]
-
-
-def _older(what: str, saved_at: datetime | None) -> str:
-    return "" if saved_at is None else f"an older {what} is used, saved at {at_time(saved_at)}"
-
-
-def _hint(used: InUse) -> str:
-    if used.work_at is None:
-        return "see whether another copy is listed by: sessions list; if this happens again, check the disk"
-    return "look at what you worked on last; if this happens again, check the disk"
-
-
 def _forget_oldest(directory: str, *, but: str) -> None:
-    """By their names, which begin with a time; the last one stays though the clock may have been put back."""
+    """Remove all but the newest few, by the time in their names; ``but`` stays though the clock was put back."""
     with suppress(OSError):
         older = sorted((name for name in os.listdir(directory) if name != but), reverse=True)
         for name in older[QUARANTINE_MAX_FILES - 1 :]:

@@ -37,13 +37,13 @@ class Departure:
         _under_way.append(self)
 
     def over(self) -> None:
-        """All is written and given back. Twice is once; from any thread."""
+        """Everything is written and released. May be called from any thread, and more than once."""
         self._is_over = True
         if self in _under_way:
             _under_way.remove(self)
 
     def look_from(self, place: str) -> bool:
-        """Look whether a session at this place may be let go of still. Compares the places on the disk."""
+        """True while it may still release a session at ``place``; reads the disk. Finishes what nobody else will."""
         if self._is_over or self._pid != os.getpid():  # a forked child has the list, and nobody who leaves
             return False
         if self._loop.is_running():

@@ -61,7 +61,7 @@ class HostNetwork:
 
 
 class _Netlink:
-    """What the kernel of Linux says of itself."""
+    """Changes that the kernel of Linux announces by itself (rtnetlink(7))."""
 
     def __init__(self, stirred: Callable[[], None]) -> None:
         self._stirred = stirred
@@ -88,7 +88,7 @@ class _Netlink:
 
 
 class _Looks:
-    """What comparing finds out."""
+    """Changes found by looking every NETWORK_LOOK_S, where the system does not announce them."""
 
     def __init__(self, stirred: Callable[[], None], look: Callable[[], object]) -> None:
         self._stirred = stirred

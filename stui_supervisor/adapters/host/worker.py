@@ -47,17 +47,17 @@ class Worker:
 
     @property
     def has_thread(self) -> bool:
-        """False once it has ended, until the next job."""
+        """True while the thread runs: from a job until it has had none for ``rest_s``, or until ``close``."""
         return self._thread is not None
 
     def close(self, timeout_s: float = 0.0) -> None:
-        """Let the thread end once what was posted is done, and wait so long for it. A later ``post`` starts anew."""
+        """Let the thread end after the posted jobs; wait up to ``timeout_s``. A later ``post`` starts a new one."""
         thread = self._let_go()
         if thread is not None and timeout_s:
             thread.join(timeout_s)
 
     async def ended(self) -> None:
-        """The same for an event loop, which goes on meanwhile; for a thread that has nothing left to do."""
+        """As ``close``, but wait without blocking the event loop; the thread should have nothing left to do."""
         thread = self._let_go()
         if thread is not None:
             await gone(thread)
@@ -90,7 +90,7 @@ class Worker:
 
 
 def in_time(name: str, function: Callable[[], T], limit_s: float) -> T:
-    """What one call gives that may hang, for a caller that has no loop. Raises TimeoutError, and what it raises."""
+    """The result of a call that may hang, for a caller without a loop. Raises TimeoutError, and what the call does."""
     answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
 
     def run() -> None:
@@ -110,7 +110,7 @@ def in_time(name: str, function: Callable[[], T], limit_s: float) -> T:
 
 
 async def gone(thread: threading.Thread) -> None:
-    """Return when the thread has ended, or after THREAD_END_S; it has nothing left to do, and the loop goes on."""
+    """Wait, without blocking the loop, until the thread has ended, or for THREAD_END_S at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(THREAD_END_S):
             while thread.is_alive():  # noqa: ASYNC110  # nobody tells of the very end of a thread

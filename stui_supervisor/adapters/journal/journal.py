@@ -20,8 +20,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from stui_supervisor.adapters.files.notices import unwritable_log_notice
 from stui_supervisor.adapters.host.worker import Worker
-from stui_supervisor.adapters.journal.lines import Digest, Line, LineName, stamp
+from stui_supervisor.adapters.journal.lines import Line, LineDigest, LineName, stamp
 from stui_supervisor.adapters.journal.rotated_file import RotatedFile, abandoned, remove_outlived
 from stui_supervisor.adapters.journal.runs import first_values, is_over, last_run, without_end
 from stui_supervisor.config import (
@@ -38,7 +39,6 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.events import Beside, Event, Notification, RequestFinished, Transition
 from stui_supervisor.machine.states import Outcome, State
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.security.redaction import redact
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import Notice
@@ -57,7 +57,7 @@ _WITHOUT_STRUCTLOG: Final = {LineName.RUN_BEGAN, LineName.RUN_WITHOUT_END}
 _HEAD: Final = ("timestamp", "level", "event", "profile", "session", "link")
 
 
-class _Begun(NamedTuple):
+class _BeginMark(NamedTuple):
     """A mark in the queue: a run begins."""
 
     profile: str
@@ -66,13 +66,13 @@ class _Begun(NamedTuple):
     elapsed_s: float
 
 
-class _Closed(NamedTuple):
+class _CloseMark(NamedTuple):
     """A mark in the queue: the run ends, and the file is let go when all before it is written."""
 
     at: datetime
 
 
-class _Recorded(NamedTuple):
+class _QueuedEvent(NamedTuple):
     event: Event
     beside: Beside
 
@@ -92,9 +92,9 @@ class StructlogJournal:
         secrets: Callable[[], Iterable[Secret]] = tuple[Secret, ...],
         libzmq: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self._scribe = _Scribe(logs, settings, secrets, libzmq)
+        self._scribe = _JournalWriter(logs, settings, secrets, libzmq)
         self._worker = Worker("stui-journal")
-        self._queue: deque[_Begun | _Recorded | _Closed] = deque()
+        self._queue: deque[_BeginMark | _QueuedEvent | _CloseMark] = deque()
         self._dropped = 0
         self._is_told = False
         self._is_open = False
@@ -111,7 +111,7 @@ class StructlogJournal:
 
     def begin(self, profile: str, at: datetime, elapsed_s: float) -> None:
         """A run begins, which is written at once; what follows with its first news, as structlog is slow to import."""
-        self._queue.append(_Begun(profile, _process(os.getpid()), at, elapsed_s))
+        self._queue.append(_BeginMark(profile, _process(os.getpid()), at, elapsed_s))
         self._is_open, self._has_news, self._alive_at = True, False, at
         self._wake()
 
@@ -122,7 +122,7 @@ class StructlogJournal:
         if len(self._queue) >= JOURNAL_QUEUE_LENGTH:
             self._dropped += 1
             return
-        self._queue.append(_Recorded(event, beside))
+        self._queue.append(_QueuedEvent(event, beside))
         is_much = len(self._queue) >= _ROUTINE_MAX
         self._has_news |= is_much or (isinstance(event, Transition) and event.to_state is not State.RESTORING)
         is_due = self._has_news and (is_much or not _is_routine(event))
@@ -139,7 +139,7 @@ class StructlogJournal:
         """Write what is left, for at most a moment, and let go of the file. A later ``begin`` starts anew."""
         if not self._is_open:
             return
-        self._queue.append(_Closed(at))
+        self._queue.append(_CloseMark(at))
         self._is_open = False
         self._wake()
         self._worker.close(JOURNAL_CLOSE_S)
@@ -159,20 +159,20 @@ class StructlogJournal:
         """
         with self._one_drain:
             self._is_awake = False
-            while self._queue and (self._has_news or not self._is_open or isinstance(self._queue[0], _Begun)):
+            while self._queue and (self._has_news or not self._is_open or isinstance(self._queue[0], _BeginMark)):
                 match self._queue.popleft():
-                    case _Begun() as begun:
+                    case _BeginMark() as begun:
                         self._scribe.begin(begun)
-                    case _Recorded(event, beside):
+                    case _QueuedEvent(event, beside):
                         self._scribe.write(event, beside, dropped=self._dropped)
-                    case _Closed(at):
+                    case _CloseMark(at):
                         self._scribe.close(at)
             if self._is_open and self._alive_at is not None:
                 self._scribe.lives(self._alive_at)
 
 
-class _Scribe:
-    """The journal's part that may block and fail; all but ``problem`` belongs to the worker's thread.
+class _JournalWriter:
+    """Writes the file, which may block and fail; everything but ``problem`` is for the worker's thread alone.
 
     ``except Exception`` is right here: whatever is wrong with a disk, a library or one event, the
     thread goes on with the next one and the link never hears of it. What is lost is counted.
@@ -197,7 +197,7 @@ class _Scribe:
         self._lost = 0
         self._written_at = 0.0
 
-    def begin(self, begun: _Begun) -> None:
+    def begin(self, begun: _BeginMark) -> None:
         """The file is made, and earlier runs are told of; where that fails, it is tried again with each line."""
         self._run = _Run(begun)
         try:
@@ -218,7 +218,7 @@ class _Scribe:
             self._write(self._run, lines)
 
     def lives(self, at: datetime) -> None:
-        """Nothing where a line says so already."""
+        """Set the time of the file, unless a line of the same moment shows already that the run lives."""
         if self._file is not None and at.timestamp() > self._written_at:
             self._written_at = at.timestamp()
             with suppress(OSError):
@@ -324,21 +324,17 @@ class _Scribe:
         self._note_problem(error)
 
     def _note_problem(self, error: Exception) -> None:
-        self.problem = self.problem or Notice(
-            code=ProblemCode.JOURNAL_UNWRITABLE,
-            message=f"the log in {self._logs} cannot be written: {error}",
-            hint="make room or mend the rights of that directory; supervision goes on without a log",
-        )
+        self.problem = self.problem or unwritable_log_notice(self._logs, error)
 
 
 class _Run:
     """One run, as the thread that writes it knows it."""
 
-    def __init__(self, begun: _Begun) -> None:
+    def __init__(self, begun: _BeginMark) -> None:
         self.profile = begun.profile
         self.process = begun.process
         self.at = begun.at
-        self.digest = Digest(begun.elapsed_s)
+        self.digest = LineDigest(begun.elapsed_s)
         self.state: str = State.DISCONNECTED  # as the lines written so far say
 
     @property
@@ -348,7 +344,7 @@ class _Run:
 
     @property
     def name(self) -> str:
-        """That of its file, which later runs of this process and profile go on with."""
+        """The name of its file; later runs of this process and profile go on with that file."""
         return f"{self.profile_in_names}-{self.process}"
 
 

@@ -161,7 +161,7 @@ class _Tally:
         return True
 
 
-class Digest:
+class LineDigest:
     """Turns events into lines; knows nothing of files or clocks."""
 
     def __init__(self, began_s: float = 0.0) -> None:
@@ -181,7 +181,7 @@ class Digest:
         return [*self._clock_set_back(line), *self._caused(event, line, kind, beside)]
 
     def flush(self, at: datetime) -> list[Line]:
-        """Everything that was counted and not written, due now; the counting starts anew."""
+        """The lines for everything that was counted and not written yet; the counting starts anew."""
         lines = [line for tally in self._tallies.values() for line in tally.flush(at)]
         self._tallies.clear()
         return lines
@@ -233,7 +233,7 @@ class Digest:
 
 
 def stamp(at: datetime) -> str:
-    """A time as every line has it."""
+    """A time in the form that every line has."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 

@@ -49,7 +49,7 @@ class KeyringCredentials:
         return self._items.put(_token_name(endpoint), token)
 
     def delete(self, endpoint: Endpoint) -> bool:
-        """Keep it no longer, under no name that it may have; False when there was none."""
+        """Remove the token under every name that it may have; False when there was none."""
         own = _token_name(endpoint)
         known = {own: self._items.get(own), **dict(self._of_earlier_versions(endpoint))}
         tokens = {token for token in known.values() if token is not None}
@@ -166,7 +166,7 @@ def _relative_names(endpoint: Endpoint) -> Iterator[str]:
 
 
 def _written_out(address: ipaddress.IPv6Address) -> Iterator[str]:
-    """With any of its zeros left out or none, and with those of each number too."""
+    """The spellings of an IPv6 address: with any run of zeros left out or none, and with leading zeros or without."""
     zone = "" if address.scope_id is None else f"%{address.scope_id}"
     long = ipaddress.IPv6Address(int(address)).exploded.split(":")  # with a zone Python writes none out
     short = [f"{int(number, 16):x}" for number in long]

@@ -40,7 +40,7 @@ class KeyringBackend(Protocol):
         """Keep the text."""
 
     def delete_password(self, service: str, username: str) -> None:
-        """Keep it no longer."""
+        """Remove it."""
 
 
 class KeyringItems:
@@ -72,7 +72,7 @@ class KeyringItems:
             return True
 
     def remove(self, name: str) -> bool:
-        """Keep it no longer; False when there was none."""
+        """Remove the secret; False when there was none."""
         with _library_errors("write"):
             backend = self._backend()
             if not backend.get_password(SERVICE, name):
@@ -85,7 +85,7 @@ class KeyringItems:
         return list(getattr(found, "backends", [found]))
 
     def _backend(self) -> KeyringBackend:
-        """The one to use. Of a chain it is the first that is allowed, so that reading and writing mean the same."""
+        """The backend to use; of a chain the first that is allowed, so that reading and writing mean the same one."""
         members = self._members()
         refusals = [(type(one).__name__, _why_refused(one)) for one in members]
         for one, (_, refusal) in zip(members, refusals, strict=True):
@@ -105,7 +105,7 @@ def _backend_of_this_system() -> KeyringBackend:
 
 
 def _why_refused(backend: KeyringBackend) -> str | None:
-    """What is wrong with it, "" where it stands for none at all; None when nothing is."""
+    """Why a backend cannot be used, "" for one that stands for having none; None when it can."""
     module = type(backend).__module__
     if module == _ABSENT:
         return ""

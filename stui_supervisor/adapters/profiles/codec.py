@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.sessions.codec import json_object
 from stui_supervisor.profile import Profile
 
@@ -53,11 +53,11 @@ def encode_profiles(stored: StoredProfiles) -> bytes:
 
 
 def decode_profiles(body: bytes) -> StoredProfiles:
-    """Read the body of a file that is whole. Raises Damaged when it does not hold profiles."""
+    """Read the body of a file that is whole. Raises DamagedFile when it does not hold profiles."""
     values = json_object(body)
     entries = values.pop("profiles", None)
     if not isinstance(entries, dict):
-        raise Damaged("it does not hold profiles")
+        raise DamagedFile("it does not hold profiles")
     is_complete = values.pop(_UNCONFIRMED, False) is not True
     return StoredProfiles({name: _profile(name, entry) for name, entry in entries.items()}, values, is_complete)
 
@@ -72,14 +72,14 @@ def salvage_profiles(content: bytes) -> dict[str, Profile]:
         try:
             name = match["name"].decode("ascii")
             profile = _profile(name, json_object(b"{%s}}" % match["checked"])[name])
-        except (Damaged, UnicodeDecodeError):
+        except (DamagedFile, UnicodeDecodeError):
             continue
         found[name] = profile if found.get(name, profile) == profile else None
     return {name: profile for name, profile in found.items() if profile is not None}
 
 
 def profile_values(profile: Profile) -> dict[str, Any]:
-    """Its known keys, as they are stored."""
+    """The known keys of a profile, as they are stored."""
     return {**{key: getattr(profile, key) for key in _KEYS}, "server_keys": dict(profile.server_keys)}
 
 
@@ -95,10 +95,10 @@ def _digest(checked: bytes) -> bytes:
 def _profile(name: str, entry: Any) -> Profile:
     """An entry may lack any key: an earlier version did not know it."""
     if not isinstance(entry, dict):
-        raise Damaged("one of its profiles has a wrong shape")
+        raise DamagedFile("one of its profiles has a wrong shape")
     known = {key: entry[key] for key in _KEYS if key in entry}
     if not all(_fits(key, value) for key, value in known.items()):
-        raise Damaged("one of its profiles has a wrong shape")
+        raise DamagedFile("one of its profiles has a wrong shape")
     values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in known.items()}
     extra = {key: value for key, value in entry.items() if key not in _KEYS and key != _CHECKSUM}
     return Profile(name=name, **values, extra=extra)

@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, NewerFormat
+from stui_supervisor.adapters.files.file_format import DamagedFile, NewerFormat
 from stui_supervisor.adapters.files.private_files import read_regular
 from stui_supervisor.adapters.files.quarantine import keep, keep_copy
 from stui_supervisor.adapters.profiles.codec import salvage_profiles
-from stui_supervisor.adapters.profiles.store import Content, ProfileFile
+from stui_supervisor.adapters.profiles.store import Content, FileProfileStore
 from stui_supervisor.config import PROFILES_MAX_BYTES, PROFILES_WAIT_S
 from stui_supervisor.profile import Profile
 
 NOWHERE: Final = ""
 
 
-class Decided(NamedTuple):
+class Decision(NamedTuple):
     """One profile as it holds from now on, and the file it was read from; NOWHERE: nothing is settled for it."""
 
     profile: Profile
     source: str
 
 
-def confirm(file: ProfileFile, name: str | None) -> list[Decided]:
+def confirm(file: FileProfileStore, name: str | None) -> list[Decision]:
     """Write the profiles anew from what can be read, and keep what was there under quarantine; the profiles decided on.
 
     With a ``name`` only that one is decided on: others that cannot be read stay unknown. Nothing is done where nothing
@@ -55,19 +55,19 @@ def _is_in_doubt(content: Content, name: str | None) -> bool:
     return bool(content.doubt) and (not content.seq or name not in content.stored.profiles)
 
 
-def _decided(file: ProfileFile, content: Content, name: str | None) -> list[Decided]:
+def _decided(file: FileProfileStore, content: Content, name: str | None) -> list[Decision]:
     known = content.stored.profiles
-    found = {} if content.seq else {one: Decided(profile, file.name) for one, profile in known.items()}
+    found = {} if content.seq else {one: Decision(profile, file.name) for one, profile in known.items()}
     for trace in _latest_traces(file):
         for one, profile in _readable(file, trace).items():
             if one not in known:
-                found.setdefault(one, Decided(profile, trace))
+                found.setdefault(one, Decision(profile, trace))
     if name is None:
         return list(found.values())
-    return [found.get(name, Decided(Profile(name=name), NOWHERE))]
+    return [found.get(name, Decision(Profile(name=name), NOWHERE))]
 
 
-def _latest_traces(file: ProfileFile) -> list[str]:
+def _latest_traces(file: FileProfileStore) -> list[str]:
     """The backup, and of the copies in quarantine the latest of each file."""
     latest: dict[str, str] = {}
     for trace in file.traces():
@@ -75,23 +75,23 @@ def _latest_traces(file: ProfileFile) -> list[str]:
     return list(latest.values())
 
 
-def _readable(file: ProfileFile, name: str) -> dict[str, Profile]:
-    with suppress(Damaged, NewerFormat, OSError):
+def _readable(file: FileProfileStore, name: str) -> dict[str, Profile]:
+    with suppress(DamagedFile, NewerFormat, OSError):
         raw = read_regular(file.path(name), PROFILES_MAX_BYTES)
         try:
             return dict(file.whole(raw).stored.profiles)
-        except Damaged:
+        except DamagedFile:
             return salvage_profiles(raw)
     return {}
 
 
 @contextmanager
-def _set_aside(file: ProfileFile, content: Content) -> Iterator[None]:
+def _set_aside(file: FileProfileStore, content: Content) -> Iterator[None]:
     """Keep what was there; a link stays, and what it leads to is written over after a copy of it is kept.
 
     When the new one cannot be written, what was there is there again.
     """
-    with suppress(FileNotFoundError, Damaged):
+    with suppress(FileNotFoundError, DamagedFile):
         backup = read_regular(file.path(file.backup_name), PROFILES_MAX_BYTES)
         keep_copy(file.root, file.backup_name, backup, file.utc())
     path, kept = file.path(file.name), None

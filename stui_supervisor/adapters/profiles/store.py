@@ -19,8 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Header, Kind, NewerFormat, decode, encode, is_of_ours
+from stui_supervisor.adapters.files.file_format import (
+    DamagedFile,
+    Header,
+    Kind,
+    NewerFormat,
+    decode,
+    encode,
+    is_of_ours,
+)
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link
+from stui_supervisor.adapters.files.notices import salvaged_notice
 from stui_supervisor.adapters.files.private_files import (
     TEMPORARY_SUFFIX,
     make_private_directory,
@@ -39,7 +48,6 @@ from stui_supervisor.adapters.profiles.codec import (
 )
 from stui_supervisor.config import HEADER_MAX_BYTES, PROFILES_MAX_BYTES, PROFILES_WAIT_S, RECENT_WAIT_S
 from stui_supervisor.errors import StoreError
-from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.session.records import Notice
 
@@ -63,7 +71,7 @@ class Content(NamedTuple):
     doubt: str = ""
 
 
-class ProfileFile:
+class FileProfileStore:
     """The profiles in the file at ``path``; it and its directory are made by the first change.
 
     ``confirm`` is the command by which a person decides. Every method raises StoreError, and nothing else, when the
@@ -83,10 +91,9 @@ class ProfileFile:
         """See ports.ProfileStore."""
         with self.errors("read the profiles"):
             content = self.look()
-            profile = self._known(content, name)
-            return profile or Profile(name=name), () if content.seq or not content.doubt else (
-                self._notice(content, name),
-            )
+            profile = self._known(content, name) or Profile(name=name)
+            is_salvaged = content.doubt and not content.seq
+            return profile, (salvaged_notice(content.doubt, name, self._confirm),) if is_salvaged else ()
 
     def read_all(self) -> tuple[Mapping[str, Profile], StoreError | None]:
         """Every profile that is known by its name, and why there may be others."""
@@ -146,11 +153,11 @@ class ProfileFile:
                 hint = "put it back; what it has settled holds until this program is started again"
                 raise StoreError(f"{self.name} was there and is gone", hint=hint) from None
             return Content(doubt="" if trace is None else f"{self.name} is missing, and there is {trace}")
-        except Damaged as error:
+        except DamagedFile as error:
             return Content(doubt=f"{self.name} is damaged ({error})")
         try:
             content = self.whole(raw)
-        except Damaged as error:
+        except DamagedFile as error:
             return Content(raw, 0, StoredProfiles(salvage_profiles(raw)), f"{self.name} is damaged ({error})")
         if content.stored.is_complete:
             return content
@@ -158,10 +165,10 @@ class ProfileFile:
 
     @staticmethod
     def whole(raw: bytes) -> Content:
-        """A file that is as it was written. Raises Damaged or NewerFormat."""
+        """A file that is as it was written. Raises DamagedFile or NewerFormat."""
         header, body = decode(raw)
         if header.kind is not Kind.PROFILES:
-            raise Damaged("it was written under another name")
+            raise DamagedFile("it was written under another name")
         return Content(raw, header.seq, decode_profiles(body))
 
     def traces(self) -> Iterator[str]:
@@ -214,15 +221,8 @@ class ProfileFile:
         way = self._confirm if name is None else f"{self._confirm} {name}"
         return StoreError(content.doubt, hint=f"put it back as it was, or decide what holds from now on with: {way}")
 
-    def _notice(self, content: Content, name: str) -> Notice:
-        return Notice(
-            code=ProblemCode.DAMAGED_FILE,
-            message=f"{content.doubt}; what is settled for the profile {name} could still be read",
-            hint=f"see that it is as you want it, then have the file mended with: {self._confirm}",
-        )
-
     def _make_room_for_backup(self) -> None:
-        """A rename goes over anything but a directory."""
+        """Move a directory out of the place of the backup: a rename replaces anything else."""
         path = self.path(self.backup_name)
         if os.path.isdir(path) and not is_link(path):
             from stui_supervisor.adapters.files.quarantine import keep  # noqa: PLC0415 - as above
@@ -241,18 +241,14 @@ class ProfileFile:
         """Keep every other process out; raises StoreError when one stays in for so long."""
         from stui_supervisor.adapters.files.lock import LockReplaced, SessionLock  # noqa: PLC0415 - as above
 
-        lock = SessionLock(self._lock_path)
         try:
-            is_ours = lock.take(wait_s=wait_s)
+            with SessionLock(self._lock_path).held(wait_s=wait_s) as is_ours:
+                if not is_ours:
+                    raise StoreError("another process holds the profiles", hint="try again in a moment")
+                yield
         except LockReplaced as error:
             what = f"what is at {self._lock_path} is not a file"
             raise StoreError(what, hint="remove it, then try again") from error
-        if not is_ours:
-            raise StoreError("another process holds the profiles", hint="try again in a moment")
-        try:
-            yield
-        finally:
-            lock.give_back()
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:

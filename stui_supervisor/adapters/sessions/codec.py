@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, NoReturn
 
 from stui_supervisor import exact_json
-from stui_supervisor.adapters.files.file_format import Damaged, checked_turn
+from stui_supervisor.adapters.files.file_format import DamagedFile, checked_turn
 from stui_supervisor.config import (
     IMAGE_TEXT_MAX_BYTES,
     INTEGER_MAX_DIGITS,
@@ -86,7 +86,7 @@ class StoredRecord(NamedTuple):
 
 
 def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
-    """Raises ValueError or TypeError when something in the record is not JSON."""
+    """The body of the file. Raises ValueError or TypeError when something in the record is not JSON."""
     status = dict(record.status)
     if record.image is not None and _size(record.image_id) > IMAGE_TEXT_MAX_BYTES:
         if status.get("image_id") == record.image_id:
@@ -153,7 +153,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def decode_stored_record(body: bytes) -> StoredRecord:
-    """Raises Damaged when it is not a record."""
+    """Read the body of a record. Raises DamagedFile when it is none."""
     values = json_object(body)
     turn = checked_turn(values.pop(_TURN, 0))
     profile, wanted, status = values.get("profile"), values.get("wanted"), values.get("status", _NOTHING)
@@ -161,11 +161,11 @@ def decode_stored_record(body: bytes) -> StoredRecord:
     from_file = values.get("endpoint_from_file", values.get("endpoint") is not None and status == {})
     texts = {name: values.get(name) for name in _RECORD_TEXTS}
     if not isinstance(profile, str) or not isinstance(status, dict):
-        raise Damaged("it is not the record of a session")
+        raise DamagedFile("it is not the record of a session")
     if not isinstance(wanted, bool) or not isinstance(from_file, bool):
-        raise Damaged("it is not the record of a session")
+        raise DamagedFile("it is not the record of a session")
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
-        raise Damaged("it is not the record of a session")
+        raise DamagedFile("it is not the record of a session")
     extra = {name: value for name, value in values.items() if name not in {*_RECORD_KEYS, _SESSION_NUMBER}}
     record = SessionRecord(
         profile=profile,
@@ -211,15 +211,15 @@ def encode_context(stored: StoredContext) -> bytes:
 
 
 def decode_context(body: bytes) -> StoredContext:
-    """Raises Damaged when it is not a context."""
+    """Read the body of a context. Raises DamagedFile when it is none."""
     return context_of(json_object(body))
 
 
 def context_of(values: dict[str, Any]) -> StoredContext:
-    """The same of JSON that is read already; takes ``sections`` out of it."""
+    """The context in JSON that is decoded already; takes ``sections`` out of it. Raises DamagedFile."""
     parts = values.pop("sections", None)
     if not isinstance(parts, dict):
-        raise Damaged("it is not a context")
+        raise DamagedFile("it is not a context")
     sections: dict[str, Section] = {}
     section_extra: dict[str, dict[str, Any]] = {}
     for name, part in parts.items():
@@ -236,15 +236,15 @@ def _members(extra: Mapping[str, Any]) -> bytes:
 
 def _section(name: str, part: Any) -> Section:
     if not is_section_name(name) or not isinstance(part, dict) or not is_tag(part.get("counter"), part.get("writer")):
-        raise Damaged("one of its sections has a wrong shape")
+        raise DamagedFile("one of its sections has a wrong shape")
     if part.get("deleted") is True:
         return Section(None, part["counter"], part["writer"], _known(part))
     if "value" not in part:
-        raise Damaged("one of its sections has a wrong shape")
+        raise DamagedFile("one of its sections has a wrong shape")
     try:
         value = encode_value(part["value"])
     except (ValueError, RecursionError):
-        raise Damaged("one of its sections has a value that cannot be kept") from None
+        raise DamagedFile("one of its sections has a value that cannot be kept") from None
     return Section(
         value,
         part["counter"],
@@ -275,13 +275,13 @@ def _known(part: dict[str, Any]) -> tuple[int, ...]:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Raises Damaged when it is not the JSON of an object."""
+    """Decode the JSON of an object. Raises DamagedFile when it is none."""
     try:
         values = exact_json.loads(body.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise Damaged("its body is not JSON") from None
+        raise DamagedFile("its body is not JSON") from None
     if not isinstance(values, dict):
-        raise Damaged("its body is not a JSON object")
+        raise DamagedFile("its body is not a JSON object")
     return values
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from stui_supervisor import exact_json
 from stui_supervisor._version import __version__
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.sessions.codec import StoredContext, context_of, encode_context
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
@@ -81,7 +81,7 @@ def decode_export(content: bytes) -> tuple[SessionRecord, StoredContext]:
         raise _refused("it has no context")
     try:
         record, stored = _record(values), context_of(context)
-    except Damaged as error:
+    except DamagedFile as error:
         raise _refused(str(error)) from error
     reason = _beyond(stored)
     if reason is not None:
@@ -149,7 +149,7 @@ def _endpoint(values: dict[str, Any]) -> str | None:
 def _text(values: dict[str, Any], name: str) -> str | None:
     text = values.get(name)
     if text is not None and (not isinstance(text, str) or len(text.encode()) > IDENTITY_MAX_BYTES):
-        raise Damaged(f"its {name} is not a text of a usable length")
+        raise DamagedFile(f"its {name} is not a text of a usable length")
     return text
 
 

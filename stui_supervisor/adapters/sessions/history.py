@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Header, Kind, NewerFormat, decode, file_name
+from stui_supervisor.adapters.files.file_format import DamagedFile, Header, Kind, NewerFormat, decode, file_name
+from stui_supervisor.adapters.files.notices import as_error, newer_notice
 from stui_supervisor.adapters.files.private_files import read_regular, store_errors
 from stui_supervisor.adapters.sessions.codec import StoredContext, decode_context
-from stui_supervisor.adapters.sessions.notices import as_error, newer_notice
 from stui_supervisor.adapters.sessions.reader import generations, newest_context, newest_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES
 from stui_supervisor.context.context import Context, Section
@@ -29,7 +29,7 @@ class StoredCopy(NamedTuple):
     problem: str | None
 
 
-class SessionArchive:
+class SessionHistory:
     """What one session holds. Every method raises StoreError when the disk or the format does not allow it."""
 
     def __init__(self, root: str, session_id: str) -> None:
@@ -72,7 +72,7 @@ class SessionArchive:
         try:
             header, body = self._read(file_name(kind, seq))
             decode_context(body)
-        except (Damaged, NewerFormat) as error:
+        except (DamagedFile, NewerFormat) as error:
             return StoredCopy(name, None, size_bytes, 0, str(error))
         except OSError as error:
             return StoredCopy(name, None, size_bytes, 0, error.strerror)
@@ -95,4 +95,4 @@ def put_back(current: Mapping[str, Section], copy: Mapping[str, Section], name: 
 
 
 def _nobody() -> None:
-    """Nobody is told of changes."""
+    """A copy that is looked at tells nobody of changes."""

@@ -1,4 +1,4 @@
-"""Which sessions there are below a root, and which of them have to be left out, with the reason for their user.
+"""Which sessions there are below a root, and which of them have to be left out, with a notice that says why.
 
 The directory of a session may be elsewhere, with a link in its place; files/links.py says where that is followed.
 Not on Windows, where a link in that place is not looked at.
@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from stui_supervisor.adapters.files.file_format import NewerFormat, parse_name
+from stui_supervisor.adapters.files.file_format import parse_name
 from stui_supervisor.adapters.files.links import UnsafeLink, directory_behind_link
+from stui_supervisor.adapters.files.notices import left_out_notice, newer_notice
 from stui_supervisor.adapters.files.passing_errors import patiently
 from stui_supervisor.adapters.files.private_files import is_out_of_means, refuse_file_above
-from stui_supervisor.adapters.sessions.notices import left_out_notice, newer_notice
 from stui_supervisor.adapters.sessions.reader import has_record, look
 from stui_supervisor.session.claim_order import Candidate
 from stui_supervisor.session.records import Notice
@@ -26,7 +26,7 @@ _IS_WINDOWS: Final = os.name == "nt"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SessionListing:
     """What is below the root. ``left_out`` says why, by the id; ``unreadable`` are sessions without any whole file.
 
     ``troubles`` are what the disk said of what it did not give; ``damaged`` are unreadable ones that had a record.
@@ -44,32 +44,33 @@ class Seen:
         return not self.left_out and not self.damaged and all(one.is_whole for one in self.candidates)
 
 
-def look_around(root: str) -> Seen:
+def look_around(root: str) -> SessionListing:
     """Look at every session, patiently. Raises OSError when the root cannot be read; a missing one has no sessions."""
     return patiently(lambda: _look_around(root), lambda seen: seen.troubles)
 
 
-def _look_around(root: str) -> Seen:
-    seen = Seen()
+def _look_around(root: str) -> SessionListing:
+    seen = SessionListing()
     for session_id in _session_ids(root, seen.left_out):
         try:
-            candidate = look(os.path.join(root, session_id), session_id, seen.troubles)
+            candidate, troubles, newer = look(os.path.join(root, session_id), session_id)
         except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
             continue
-        except NewerFormat as error:
-            seen.left_out[session_id] = newer_notice(session_id, str(error))
         except OSError as error:
             if is_out_of_means(error):
                 raise
             seen.left_out[session_id] = left_out_notice(session_id, error)
             seen.troubles.append(error)
+            continue
+        seen.troubles.extend(troubles)
+        if newer is not None:
+            seen.left_out[session_id] = newer_notice(session_id, str(newer))
+        elif candidate is not None:
+            seen.candidates.append(candidate)
         else:
-            if candidate is not None:
-                seen.candidates.append(candidate)
-            else:
-                seen.unreadable.append(session_id)
-                if has_record(os.path.join(root, session_id)):
-                    seen.damaged.append(session_id)
+            seen.unreadable.append(session_id)
+            if has_record(os.path.join(root, session_id)):
+                seen.damaged.append(session_id)
     return seen
 
 

@@ -12,7 +12,7 @@ import os
 from contextlib import suppress
 from datetime import datetime
 
-from stui_supervisor.adapters.files.file_format import Damaged, Kind, NewerFormat, encode, file_name
+from stui_supervisor.adapters.files.file_format import DamagedFile, Kind, NewerFormat, encode, file_name
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import is_out_of_means, write_whole
 from stui_supervisor.adapters.files.quarantine import keep
@@ -35,7 +35,7 @@ def bring_down(path: str, kind: Kind, seqs: list[int], at: datetime) -> None:
             continue
         try:
             header, body = read_generation(path, kind, enormous)
-        except Damaged as damage:
+        except DamagedFile as damage:
             if not damage.claims_newer:
                 with suppress(OSError):  # it hides nothing: what is saved gets a higher number
                     keep(os.path.dirname(path), os.path.join(os.path.basename(path), name), at)

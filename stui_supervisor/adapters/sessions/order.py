@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Final, NamedTuple, Protocol
 
-from stui_supervisor.adapters.files.file_format import Damaged, checked_turn
+from stui_supervisor.adapters.files.file_format import DamagedFile, checked_turn
 from stui_supervisor.adapters.files.links import UnsafeLink, behind_link, is_link
 from stui_supervisor.adapters.files.private_files import read_regular, write_whole
 from stui_supervisor.config import ORDER_MAX_BYTES, PROFILES_CHOSEN_FOR, TURN_MAX
@@ -40,11 +40,11 @@ class _Order(NamedTuple):
         return self._replace(chosen=others if session_id is None else (*others, (profile, session_id)))
 
 
-class Sessions(Protocol):
-    """Those that are put in order."""
+class OrderedSessions(Protocol):
+    """What the order needs of the store of the sessions."""
 
     def alone(self) -> AbstractContextManager[Any]:
-        """Other processes are kept out for a moment."""
+        """Keep other processes out of the ``with`` block."""
 
     def all_turns(self) -> Iterable[int]:
         """The turns that the sessions have on the disk. May raise OSError."""
@@ -61,10 +61,10 @@ class SessionOrder:
         self._last: tuple[bytes, _Order | None] = (b"", None)
 
     def saw(self, turns: Iterable[int]) -> None:
-        """These are on the disk."""
+        """These turns were found on the disk."""
         self._highest = max(self._highest, *turns, 0)
 
-    def turn_of(self, session_id: str, turn: int, sessions: Sessions) -> int:
+    def turn_of(self, session_id: str, turn: int, sessions: OrderedSessions) -> int:
         """The turn of a session that is saved now and had this one. Never raises OSError: an order is a courtesy."""
         order, _ = self._look()
         if order is not None and order.session == session_id and order.turn == turn >= self._highest:
@@ -94,7 +94,7 @@ class SessionOrder:
         self._put(order.choosing(profile, session_id))
 
     def _look(self) -> tuple[_Order | None, bool]:
-        """What is known of it, and whether it may be written anew."""
+        """What is stored, and whether it may be written over."""
         try:
             return self._read(), True
         except OSError:
@@ -109,7 +109,7 @@ class SessionOrder:
             content = read_regular(self._path, ORDER_MAX_BYTES)
         except FileNotFoundError:
             return None
-        except Damaged:
+        except DamagedFile:
             content = b""
         if content != self._last[0]:
             self._last = content, _decoded(content)
@@ -118,12 +118,12 @@ class SessionOrder:
         return self._last[1]
 
     def _put(self, order: _Order) -> None:
-        """Whole and on the disk, through a link in its place."""
+        """Write it whole and flushed, through a link in its place."""
         path = behind_link(self._path) if is_link(self._path) else self._path
         write_whole(*os.path.split(path), (_encoded(order),))
 
     def _write(self, order: _Order) -> None:
-        """Whole, but not flushed: a power cut costs a look at the sessions."""
+        """Write it whole, but not flushed: after a power cut it is put together again from the sessions."""
         if is_link(self._path):  # a temporary file with a fixed name is for our own directory only
             self._put(order)
             return

@@ -22,10 +22,10 @@ from stui_supervisor.adapters.files.file_format import Header, Kind, encode, fil
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
 from stui_supervisor.adapters.files.lock import LOCK_NAME, LockReplaced, SessionLock
 from stui_supervisor.adapters.files.private_files import make_private_directory, write_whole
-from stui_supervisor.adapters.files.quarantine import InUse, Refused
+from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.adapters.sessions.codec import StoredContext, encode_context, encode_record
 from stui_supervisor.adapters.sessions.numbers import bring_down
-from stui_supervisor.adapters.sessions.pruning import Tidying, cut_off
+from stui_supervisor.adapters.sessions.pruning import Pruning, cut_off
 from stui_supervisor.adapters.sessions.reader import generations, last_sign, newest_context, newest_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, RECORD_MAX_BYTES, SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context.context import Section
@@ -45,7 +45,7 @@ _SENTENCES: Final = ("problems", "summary")  # what a status can do without firs
 _Mark = tuple[int, int, int]
 
 
-class TakenOver(OSError):
+class SessionTakenOver(OSError):
     """The session is not ours any more; what is there belongs to somebody else."""
 
     def __init__(self, why: str) -> None:
@@ -56,7 +56,7 @@ class OwnedSession:
     """The files of a session: read once after ``take``, then only written.
 
     ``record`` and ``context`` are what is stored, or was when the directory vanished; ``turn`` goes with what is saved
-    next. ``read_only`` is why it had to be borrowed. Every method may raise OSError, a save TakenOver.
+    next. ``read_only`` is why it had to be borrowed. Every method may raise OSError, a save SessionTakenOver.
     """
 
     def __init__(self, path: str, profile: str) -> None:
@@ -67,10 +67,10 @@ class OwnedSession:
         self._context_image: Identity | None = None
         self._lock = SessionLock(os.path.join(path, LOCK_NAME))
         self._next_seq = dict.fromkeys(Kind, 1)
-        self._tidying = Tidying(path)
+        self._pruning = Pruning(path)
         self.read_only: OSError | None = None
         self.last_sign: datetime | None = None
-        self.used = InUse(None, None)
+        self.used = UsedParts(None, None)
         self.is_older_copy = False
         self._known: dict[Kind, list[int]] = {kind: [] for kind in Kind}
         self._cut_off: set[str] = set()
@@ -88,7 +88,7 @@ class OwnedSession:
         return True
 
     def sign_of_life(self, at: datetime) -> None:
-        """Set the time of the newest record, which costs no write of ours; nothing where it may not be ours."""
+        """Set the time of the newest record's file, cheaper than a save; nothing if another process wrote it."""
         seq, mark = self._newest.get(Kind.ENDPOINT, (0, None))
         if self.read_only is None and mark is not None and mark == self._mark(Kind.ENDPOINT, seq):
             os.utime(os.path.join(self.path, file_name(Kind.ENDPOINT, seq)), (at.timestamp(), at.timestamp()))
@@ -98,7 +98,7 @@ class OwnedSession:
         """Let another process own it."""
         self._lock.give_back()
 
-    def load(self) -> list[Refused]:
+    def load(self) -> list[RefusedFile]:
         """Read what is stored; the result is what could not be used. Raises NewerFormat, and then owns nothing."""
         found = self._known = generations(os.listdir(self.path))
         record = newest_record(self.path, found[Kind.ENDPOINT])
@@ -110,9 +110,9 @@ class OwnedSession:
                 self._note(header)
         refused = [*record.refused, *context.refused]
         work_at, record_at = (header.saved_at if header else None for header in (context.header, record.header))
-        self.used, self.is_older_copy = InUse(work_at, record_at), bool(context.refused and context.header)
+        self.used, self.is_older_copy = UsedParts(work_at, record_at), bool(context.refused and context.header)
         # What looks like a later version's file is never rotated away.
-        self._tidying.spared |= {file.name for file in refused if not file.is_movable}
+        self._pruning.spared |= {file.name for file in refused if not file.is_movable}
         if record.value is not None:
             self.record, self.turn = record.value
         if record.header is not None:
@@ -165,7 +165,7 @@ class OwnedSession:
         return header, parts
 
     def _header(self, kind: Kind, at: datetime, profile: str, live_sections: int = 0) -> Header:
-        """That of a new file of a session that is ours, under a number above every other. May raise TakenOver."""
+        """The header of a new file of a session that is ours, numbered above every other. Raises SessionTakenOver."""
         if not _IS_WINDOWS and is_link(self.path):  # moved meanwhile: what the next start refuses is not written
             directory_behind_link(self.path)
         if self.read_only is not None:
@@ -179,7 +179,7 @@ class OwnedSession:
         highest = found[kind][0] if found[kind] else 0
         seq = highest + 1 if highest > SEQ_BELIEVED_MAX else max(highest + 1, self._next_seq[kind])
         if seq > SEQ_MAX:
-            raise TakenOver(_NO_NUMBER)
+            raise SessionTakenOver(_NO_NUMBER)
         self._next_seq[kind] = seq + 1  # of a save that fails as well: no name is used twice
         turn = self.turn if kind is Kind.CONTEXT else 0
         image = None if kind is Kind.ENDPOINT else self.record.image
@@ -198,9 +198,9 @@ class OwnedSession:
         if not self._lock.is_in_place():  # who took it meanwhile may not have seen this file
             self._take_again()
         self._write_what_is_missing(header)
-        self._tidying.written(header, _size(parts))
+        self._pruning.written(header, _size(parts))
         with suppress(OSError):  # the save is done; what is left over goes with the next one
-            self._tidying.tidy(header.kind, seqs, self._cut_off)
+            self._pruning.tidy(header.kind, seqs, self._cut_off)
 
     def _note(self, header: Header) -> None:
         """Remember the newest file of its kind, to know it again."""
@@ -218,7 +218,7 @@ class OwnedSession:
     def _own_what_was_borrowed(self) -> None:
         self._refuse_what_went_on()  # before the lock as well: taking it would make a directory that is gone
         if not self._lock.take():
-            raise TakenOver(_TAKEN)
+            raise SessionTakenOver(_TAKEN)
         try:
             self._refuse_what_went_on()
         except OSError:
@@ -231,23 +231,23 @@ class OwnedSession:
         try:
             names = os.listdir(self.path)
         except FileNotFoundError as error:
-            raise TakenOver(_REMOVED) from error
+            raise SessionTakenOver(_REMOVED) from error
         if generations(names) != self._known:
-            raise TakenOver(_CONTINUED)
+            raise SessionTakenOver(_CONTINUED)
 
     def _take_again(self) -> None:
-        """The lock is gone, perhaps with its directory, or another file is in its place. May raise TakenOver."""
+        """The lock is gone, perhaps with its directory, or another file is in its place. May raise SessionTakenOver."""
         self._lock.give_back()
         make_private_directory(self.path)
         try:
             is_ours = self._lock.take()
         except LockReplaced as error:
-            raise TakenOver(_NO_LOCK) from error
+            raise SessionTakenOver(_NO_LOCK) from error
         if not is_ours:
-            raise TakenOver(_TAKEN)
+            raise SessionTakenOver(_TAKEN)
         if not self._is_as_known():
             self._lock.give_back()
-            raise TakenOver(_CONTINUED)
+            raise SessionTakenOver(_CONTINUED)
 
     def _is_as_known(self) -> bool:
         """True when nothing is there but what we know; files may be missing."""
@@ -258,7 +258,7 @@ class OwnedSession:
         return all(now is None or now == mark for mark, now in marks)
 
     def _mark(self, kind: Kind, seq: int) -> _Mark | None:
-        """By which a file is known again; None where there is none."""
+        """What identifies the content of a file; None where there is no file."""
         with suppress(OSError):
             status = os.lstat(os.path.join(self.path, file_name(kind, seq)))
             return status.st_ino, status.st_mtime_ns, status.st_size

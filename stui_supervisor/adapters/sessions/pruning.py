@@ -9,14 +9,14 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from stui_supervisor.adapters.files.file_format import Damaged, Header, Kind, NewerFormat, file_name, peek
+from stui_supervisor.adapters.files.file_format import DamagedFile, Header, Kind, NewerFormat, file_name, peek
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import TEMPORARY_SUFFIX, is_out_of_means, read_start
 from stui_supervisor.config import GENERATIONS_KEPT, HEADER_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.session.retention import Copy, Thinning, hour_of
 
 
-class Tidying:
+class Pruning:
     """Removes from one session's directory; ``spared`` are names that are never removed, and so are links.
 
     Each file's header is read once, and not at all when this process wrote it. What cannot be read is spared.
@@ -28,7 +28,7 @@ class Tidying:
         self.spared: set[str] = set()
 
     def written(self, header: Header, size_bytes: int) -> None:
-        """A new file is in place."""
+        """Take note of a new file."""
         if header.kind is not Kind.ENDPOINT:
             self._copies[header.kind][header.seq] = _copy(header, size_bytes)
 
@@ -71,7 +71,7 @@ class Tidying:
         file = os.path.join(self._path, file_name(kind, seq))
         try:
             header, size_bytes = peek(read_start(file, HEADER_MAX_BYTES)), os.lstat(file).st_size
-        except Damaged:
+        except DamagedFile:
             return None
         except (NewerFormat, OSError) as error:
             if isinstance(error, OSError) and is_out_of_means(error):

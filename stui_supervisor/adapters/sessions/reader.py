@@ -6,14 +6,14 @@ Nothing here writes; the caller decides what becomes of refused files.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from stui_supervisor.adapters.files.file_format import (
-    Damaged,
+    DamagedFile,
     Header,
     Kind,
     NewerFormat,
@@ -24,7 +24,7 @@ from stui_supervisor.adapters.files.file_format import (
 )
 from stui_supervisor.adapters.files.links import is_link
 from stui_supervisor.adapters.files.private_files import is_out_of_means, read_regular, read_start
-from stui_supervisor.adapters.files.quarantine import Refused
+from stui_supervisor.adapters.files.refused import RefusedFile
 from stui_supervisor.adapters.sessions.codec import StoredContext, StoredRecord, decode_context, decode_stored_record
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, HEADER_MAX_BYTES, RECORD_MAX_BYTES
 from stui_supervisor.session.claim_order import Candidate
@@ -47,12 +47,24 @@ class Reading(Generic[_T]):
 
     value: _T | None
     header: Header | None
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedFile, ...]
 
     @property
     def troubles(self) -> list[OSError]:
-        """What the disk said of those that it did not give."""
+        """The errors of those that the disk did not give."""
         return [one.error for one in self.refused if one.error is not None]
+
+
+class Look(NamedTuple):
+    """What a look at a session has shown: ``candidate`` is None when there is nothing to go by.
+
+    ``troubles`` are what the disk said of files that it did not give. ``newer`` says that the session is of a later
+    version, and how that shows; it is None otherwise.
+    """
+
+    candidate: Candidate | None = None
+    troubles: Sequence[OSError] = ()
+    newer: NewerFormat | None = None
 
 
 def generations(names: list[str]) -> dict[Kind, list[int]]:
@@ -87,23 +99,34 @@ def last_sign(path: str, header: Header) -> datetime:
     return max(header.saved_at, touched_at)
 
 
-def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | None:
-    """How the session looks from outside, without reading its context; None when there is nothing to go by.
-
-    ``troubles`` gets what the disk said of files that were passed over. Raises NewerFormat when it belongs to a later
-    version.
-    """
+def look(path: str, session_id: str) -> Look:
+    """Look at a session from outside, without reading its context. Raises OSError where nothing can be looked at."""
     for _ in range(_LOOKS):
         found = generations(os.listdir(path))
-        reading = newest_record(path, found[Kind.ENDPOINT])
+        try:
+            reading = newest_record(path, found[Kind.ENDPOINT])
+        except NewerFormat as error:
+            return Look(newer=error)
         if reading.header or reading.refused or not found[Kind.ENDPOINT]:
             break
-    troubles += reading.troubles
-    context = _newest_context_header(path, found[Kind.CONTEXT], troubles)
-    if reading.header is None and context is not None:  # whose work it is, only a whole file says
-        whole = newest_context(path, found[Kind.CONTEXT])
-        troubles += whole.troubles
-        context = whole.header
+    troubles = reading.troubles
+    context: Header | None = None
+    try:
+        for peeked in _peek_at_contexts(path, found[Kind.CONTEXT]):
+            if isinstance(peeked, Header):
+                context = peeked
+                break
+            troubles.append(peeked)
+        if reading.header is None and context is not None:  # whose work it is, only a whole file says
+            whole = newest_context(path, found[Kind.CONTEXT])
+            troubles += whole.troubles
+            context = whole.header
+    except NewerFormat as error:
+        return Look(newer=error, troubles=troubles)
+    return Look(_candidate(path, session_id, reading, context), troubles)
+
+
+def _candidate(path: str, session_id: str, reading: Reading[StoredRecord], context: Header | None) -> Candidate | None:
     headers = [header for header in (reading.header, context) if header is not None]
     if not headers:
         return None
@@ -123,7 +146,7 @@ def look(path: str, session_id: str, troubles: list[OSError]) -> Candidate | Non
 
 
 def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]) -> Reading[_T]:
-    refused: list[Refused] = []
+    refused: list[RefusedFile] = []
     for seq in seqs:
         name = file_name(kind, seq)
         try:
@@ -131,16 +154,16 @@ def _newest(path: str, kind: Kind, seqs: list[int], parse: Callable[[bytes], _T]
             return Reading(parse(body), header, tuple(refused))
         except FileNotFoundError:
             continue
-        except Damaged as error:
-            refused.append(Refused(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
+        except DamagedFile as error:
+            refused.append(RefusedFile(name, str(error), is_movable=_is_movable(os.path.join(path, name), error)))
         except OSError as error:
             if is_out_of_means(error):
                 raise
-            refused.append(Refused(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
+            refused.append(RefusedFile(name, f"it cannot be read: {error.strerror}", is_movable=False, error=error))
     return Reading(None, None, tuple(refused))
 
 
-def _is_movable(path: str, damage: Damaged) -> bool:
+def _is_movable(path: str, damage: DamagedFile) -> bool:
     """True for what is certainly ours to move: no link, and not of a later version."""
     try:
         return not damage.claims_newer and not is_link(path)
@@ -165,41 +188,36 @@ def has_files(path: str) -> bool:
 
 
 def read_generation(path: str, kind: Kind, seq: int) -> tuple[Header, bytes]:
-    """Header and body of one file. Raises Damaged, NewerFormat or OSError."""
+    """Header and body of one file. Raises DamagedFile, NewerFormat or OSError."""
     header, body = decode(read_regular(os.path.join(path, file_name(kind, seq)), _MAX_BYTES[kind]))
     if (header.kind, header.seq) != (kind, seq):
-        raise Damaged("it was written under another name")
+        raise DamagedFile("it was written under another name")
     return header, body
 
 
-def _newest_context_header(path: str, seqs: list[int], troubles: list[OSError]) -> Header | None:
+def _peek_at_contexts(path: str, seqs: list[int]) -> Iterator[Header | OSError]:
+    """The headers of these contexts, unverified, and what the disk said of those that it did not give."""
     for seq in seqs:
-        header = _peek(path, seq, troubles)
-        if header is not None:
-            return header
-    return None
-
-
-def _peek(path: str, seq: int, troubles: list[OSError]) -> Header | None:
-    """The header of one context, unverified; None when the file is of no use."""
-    file = os.path.join(path, file_name(Kind.CONTEXT, seq))
-    try:
-        header = peek(read_start(file, HEADER_MAX_BYTES))
-    except NewerFormat:
-        return _believe(file)
-    except (Damaged, FileNotFoundError):
-        return None
-    except OSError as error:
-        if is_out_of_means(error):
-            raise
-        troubles.append(error)
-        return None
-    return header if (header.kind, header.seq) == (Kind.CONTEXT, seq) else None
+        file = os.path.join(path, file_name(Kind.CONTEXT, seq))
+        try:
+            header = peek(read_start(file, HEADER_MAX_BYTES))
+        except NewerFormat:
+            if (whole := _believe(file)) is not None:
+                yield whole
+        except (DamagedFile, FileNotFoundError):
+            continue
+        except OSError as error:
+            if is_out_of_means(error):
+                raise
+            yield error
+        else:
+            if (header.kind, header.seq) == (Kind.CONTEXT, seq):
+                yield header
 
 
 def _believe(file: str) -> Header | None:
-    """Raises NewerFormat when the file is whole; a flipped bit in its header is no later version."""
+    """Read the whole file, as a flipped bit in its header is no later version. Raises NewerFormat if it is one."""
     try:
         return decode(read_regular(file, CONTEXT_FILE_MAX_BYTES))[0]
-    except (Damaged, OSError):
+    except (DamagedFile, OSError):
         return None

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from stui_supervisor.adapters.files.file_format import Damaged, Kind, NewerFormat, decode, file_name, peek
+from stui_supervisor.adapters.files.file_format import DamagedFile, Kind, NewerFormat, decode, file_name, peek
 from stui_supervisor.adapters.files.links import directory_behind_link, is_link
 from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
 from stui_supervisor.adapters.files.private_files import read_regular, read_start
@@ -44,19 +44,16 @@ def _remove(path: str, removable_files: Callable[[str], list[str] | None]) -> bo
     with suppress(OSError):
         is_linked = not _IS_WINDOWS and is_link(path)
         place = directory_behind_link(path) if is_linked else path  # found once: nothing is removed anywhere else
-        lock = SessionLock(os.path.join(place, LOCK_NAME))
-        if not os.path.isdir(place) or not lock.take():  # a lock may make the directory of a session that is gone
+        if not os.path.isdir(place):  # a lock may make the directory of a session that is gone
             return False
-        try:
-            removable = removable_files(place)
+        with SessionLock(os.path.join(place, LOCK_NAME)).held() as is_ours:
+            removable = removable_files(place) if is_ours else None
             if removable is None:
                 return False
             for name in removable:
                 os.unlink(os.path.join(place, name))
             if not _IS_WINDOWS:
                 _remove_rest(place, is_elsewhere=is_linked)
-        finally:
-            lock.give_back()
         if _IS_WINDOWS:  # which removes no open file
             _remove_rest(place)
         if is_linked:
@@ -77,13 +74,13 @@ def _remove_rest(path: str, *, is_elsewhere: bool = False) -> None:
 
 
 def _worthless_files(path: str) -> list[str] | None:
-    """All files but the lock, in an order in which a crash leaves a session; None when there is one worth keeping."""
+    """All files but the lock, the record last, so that a crash leaves a session; None when one is worth keeping."""
     ours = _our_files(path, Kind.CONTEXT, Kind.ENDPOINT)
     if ours is None:
         return None
     try:
         headers = [decode(read_regular(os.path.join(path, name), CONTEXT_FILE_MAX_BYTES))[0] for name in ours.saved]
-    except (Damaged, NewerFormat):
+    except (DamagedFile, NewerFormat):
         return None  # it may be work
     return None if any(header.live_sections for header in headers) else ours.all
 
@@ -94,14 +91,14 @@ def _outlived_files(path: str, saved_before: datetime) -> list[str] | None:
     if ours is None:
         return None
     try:
-        troubles: list[OSError] = []
-        seen = look(path, os.path.basename(path), troubles)
+        seen = look(path, os.path.basename(path))
         for name in ours.saved:
-            with suppress(Damaged):
+            with suppress(DamagedFile):
                 peek(read_start(os.path.join(path, name), HEADER_MAX_BYTES))
     except NewerFormat:
         return None
-    return ours.all if seen is not None and not troubles and seen.saved_at < saved_before else None
+    candidate = seen.candidate if seen.newer is None and not seen.troubles else None
+    return ours.all if candidate is not None and candidate.saved_at < saved_before else None
 
 
 class _OurFiles(NamedTuple):

@@ -1,9 +1,7 @@
 """Sessions on disk: ``<root>/<session id>/endpoint.<seq>.json`` and ``context.<seq>.json``.
 
 A session may also have ``snapshot.<seq>.json``: copies that lost against newer ones. Beside the
-sessions are ``quarantine`` with damaged files, ``order.json`` (order.py) and ``claim.lock``. The latter lets
-one process claim, or look who is alive, at a time; without it a look would make a session seem taken just when
-another process starts.
+sessions are ``quarantine`` with damaged files, ``order.json`` (order.py) and ``claim.lock`` (claim_lock.py).
 """
 
 from __future__ import annotations
@@ -13,38 +11,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
 
 from stui_supervisor.adapters.files.directory_check import open_to_others, refuse_foreign
-from stui_supervisor.adapters.files.file_format import NewerFormat
-from stui_supervisor.adapters.files.links import is_there
-from stui_supervisor.adapters.files.lock import LOCK_NAME, LockReplaced, SessionLock
-from stui_supervisor.adapters.files.passing_errors import may_pass, patiently
-from stui_supervisor.adapters.files.private_files import (
-    is_out_of_means,
-    is_read_only,
-    make_private_directory,
-    store_errors,
-)
-from stui_supervisor.adapters.files.quarantine import leave, set_aside
-from stui_supervisor.adapters.sessions.codec import StoredContext
-from stui_supervisor.adapters.sessions.listing import Seen, look_around
-from stui_supervisor.adapters.sessions.notices import (
+from stui_supervisor.adapters.files.lock import LOCK_NAME, SessionLock
+from stui_supervisor.adapters.files.notices import (
     as_error,
-    left_out_notice,
     lost,
     newer_notice,
     read_only_notice,
-    replaced_notice,
     taken_notice,
 )
+from stui_supervisor.adapters.files.passing_errors import patiently
+from stui_supervisor.adapters.files.private_files import (
+    make_private_directory,
+    store_errors,
+)
+from stui_supervisor.adapters.sessions.claim_lock import ClaimLock
+from stui_supervisor.adapters.sessions.codec import StoredContext
+from stui_supervisor.adapters.sessions.listing import SessionListing, look_around
 from stui_supervisor.adapters.sessions.order import SessionOrder
-from stui_supervisor.adapters.sessions.owned_session import OwnedSession, TakenOver
+from stui_supervisor.adapters.sessions.owned_session import OwnedSession, SessionTakenOver
 from stui_supervisor.adapters.sessions.reader import has_files, look
-from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived, remove_made_in_vain
+from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived
+from stui_supervisor.adapters.sessions.session_taker import SessionTaker
+from stui_supervisor.adapters.sessions.stored_session import StoredSession, stored_session
 from stui_supervisor.config import (
-    CLAIM_WAIT_S,
-    CLAIMS_PUT_OFF,
     EMPTY_SESSIONS_KEPT,
     IMAGES_KEPT,
     ORDER_WAIT_S,
@@ -58,38 +49,12 @@ from stui_supervisor.session.claim_order import Candidate, Last, as_last, in_ord
 from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 from stui_supervisor.session.retention import outlived
 
-_CLAIM_LOCK_NAME: Final = "claim.lock"
-
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class StoredSession(NamedTuple):
-    """What a process may know of a session that it does not own. ``live``: somebody owns it now.
-
-    ``last_sign`` is when the process that saved it last is known to have lived.
-    """
-
-    session_id: str
-    record: SessionRecord
-    saved_at: datetime
-    live: bool
-    live_sections: int
-    last_sign: datetime | None = None
-
-
-def _stored(candidate: Candidate, *, live: bool) -> StoredSession:
-    return StoredSession(
-        session_id=candidate.session_id,
-        record=candidate.record,
-        saved_at=candidate.saved_at,
-        live=live,
-        live_sections=candidate.live_sections,
-    )
-
-
-class SessionFiles:
+class FileSessionStore:
     """The sessions below ``root``, which is made when the first one is; ports.SessionStore says what the calls do.
 
     A claim prefers what is ``used``: the ids of the sessions that were saved to, here or by an earlier one of these.
@@ -101,11 +66,11 @@ class SessionFiles:
         self._root = os.fspath(root)
         self._utc = utc
         self._order = SessionOrder(self._root)
-        self._is_inside: bool | None = None
+        self._claim_lock = ClaimLock(self._root)
+        self._taker = SessionTaker(self._root, utc)
         self._owned: dict[str, OwnedSession] = {}
         self._used = set[str]() if used is None else used
         self._outlived: list[Candidate] = []
-        self._claims_put_off = 0
 
     def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``.
@@ -115,16 +80,12 @@ class SessionFiles:
         with store_errors("claim a session", self._root):
             make_private_directory(self._root)
             refuse_foreign(self._root)
-            with self._one_at_a_time() as is_alone:
+            with self._claim_lock.held() as is_alone:
                 seen = look_around(self._root)
                 self._order.saw(candidate.turn for candidate in seen.candidates)
-                try:
-                    self._put_off(seen.troubles)
+                with self._taker.one_claim():
+                    self._taker.put_off(seen.troubles)
                     claimed = self._claim(seen, profile, image)
-                except OSError:
-                    self._claims_put_off += 1
-                    raise
-                self._claims_put_off = 0
                 if is_alone and claimed.fresh:
                     self._remove_needless(seen, profile)
                 self._outlived = outlived(seen.candidates, self._utc(), SESSION_KEPT_DAYS)[:SESSIONS_CLEANED]
@@ -143,18 +104,17 @@ class SessionFiles:
 
         What is damaged is set aside and told in ``notices``, as in ``claim``.
         """
-        with store_errors("claim the session", self._path(session_id)), self._one_at_a_time():
+        with store_errors("claim the session", self._path(session_id)), self._claim_lock.held():
             notices: list[Notice] = []
             seen = look_around(self._root)
             self._order.saw(candidate.turn for candidate in seen.candidates)
             if session_id in seen.left_out:
                 raise as_error(seen.left_out[session_id])
-            try:
-                candidate = patiently(lambda: look(self._path(session_id), session_id, []), lambda _: False)
-                profile = candidate.record.profile if candidate else ""
-                session = self._take(session_id, profile, notices) if candidate else None
-            except NewerFormat as error:
-                raise as_error(newer_notice(session_id, str(error))) from error
+            found = patiently(lambda: look(self._path(session_id), session_id), lambda _: False)
+            if found.newer is not None:
+                raise as_error(newer_notice(session_id, str(found.newer))) from found.newer
+            profile = found.candidate.record.profile if found.candidate else ""
+            session = self._taker.take(session_id, profile, notices) if found.candidate else None
             if session is None:
                 raise as_error(notices[-1] if notices else taken_notice(session_id))
             self._owned[session_id] = session
@@ -185,11 +145,11 @@ class SessionFiles:
             self._order.choose(profile, session_id)
 
     def alone(self) -> AbstractContextManager[bool]:
-        """See session_order.Sessions."""
-        return self._one_at_a_time(wait_s=ORDER_WAIT_S)
+        """See order.OrderedSessions."""
+        return self._claim_lock.held(wait_s=ORDER_WAIT_S)
 
     def all_turns(self) -> list[int]:
-        """See session_order.Sessions."""
+        """See order.OrderedSessions."""
         return [candidate.turn for candidate in look_around(self._root).candidates]
 
     def prune(self, profile: str | None, days: float, images: int = IMAGES_KEPT) -> list[str]:
@@ -198,7 +158,7 @@ class SessionFiles:
         The newest few with work in them of the last ``images`` of a profile stay, its last link, and what is owned.
         Raises StoreError.
         """
-        with store_errors("clean up the sessions", self._root), self._one_at_a_time(make_file=False) as is_alone:
+        with store_errors("clean up the sessions", self._root), self._claim_lock.held(make_file=False) as is_alone:
             fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
             if not is_alone:  # after the look, which tells of a directory that cannot be read
                 return []
@@ -209,8 +169,8 @@ class SessionFiles:
         with store_errors("look at the sessions", self._root):
             fitting = [seen for seen in look_around(self._root).candidates if profile in {None, seen.record.profile}]
             found = outlived(fitting, self._utc(), days, images)
-            with self._one_at_a_time(make_file=False):
-                return [_stored(one, live=False) for one in found if not self._is_live(one.session_id)]
+            with self._claim_lock.held(make_file=False):
+                return [stored_session(one, live=False) for one in found if not self._is_live(one.session_id)]
 
     def left_out(self) -> dict[str, Notice]:
         """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
@@ -268,10 +228,12 @@ class SessionFiles:
             ]
             if not fitting:
                 return []
-            with self._one_at_a_time(make_file=False):
+            with self._claim_lock.held(make_file=False):
                 return [
-                    _stored(candidate, live=self._is_live(candidate.session_id))._replace(
-                        last_sign=self._not_after_now(candidate.last_sign)
+                    stored_session(
+                        candidate,
+                        live=self._is_live(candidate.session_id),
+                        last_sign=self._not_after_now(candidate.last_sign),
                     )
                     for candidate in newest_first(fitting)
                 ]
@@ -287,11 +249,11 @@ class SessionFiles:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in look_around(self._root).candidates}
 
-    def _claim(self, seen: Seen, profile: str, image: Identity | None) -> ClaimedSession:
+    def _claim(self, seen: SessionListing, profile: str, image: Identity | None) -> ClaimedSession:
         notices = open_to_others(self._root)
         notices += seen.left_out.values()
         for session_id in seen.unreadable:
-            if (remains := self._take(session_id, profile, notices)) is not None:
+            if (remains := self._taker.take(session_id, profile, notices)) is not None:
                 remains.release()
         chosen = self._order.chosen(profile)
         last = Last()
@@ -302,7 +264,7 @@ class SessionFiles:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
                 continue  # also one that is borrowed, which no lock shows
-            session = self._take(candidate.session_id, profile, notices)
+            session = self._taker.take(candidate.session_id, profile, notices)
             if session is None:
                 continue
             is_empty = all(section.value is None for section in session.context.sections.values())
@@ -321,15 +283,6 @@ class SessionFiles:
             return claimed._replace(record=as_last(candidate._replace(record=session.record), last))
         return self._begin(seed(seen.candidates, profile, image), notices)
 
-    def _put_off(self, troubles: Iterable[OSError]) -> None:
-        """Raise one that may have passed when there is another claim."""
-        for error in filter(self._is_hoped_to_pass, troubles):
-            raise error
-
-    def _is_hoped_to_pass(self, error: OSError) -> bool:
-        is_denied = isinstance(error, PermissionError)  # which a person mends
-        return may_pass(error) and not is_denied and self._claims_put_off < CLAIMS_PUT_OFF
-
     def _claimed(self, session_id: str, session: OwnedSession, notices: list[Notice]) -> ClaimedSession:
         if session.read_only is not None:
             notices.append(read_only_notice(session_id, session.read_only))
@@ -344,14 +297,14 @@ class SessionFiles:
         )
 
     def _not_after_now(self, at: datetime | None) -> datetime | None:
-        """The clock, or whoever copied the file, may have set another time."""
+        """The earlier of ``at`` and now: a clock that was set, or a copied file, may show a time to come."""
         return None if at is None else min(at, self._utc())
 
     def _clean_up_one(self) -> None:
-        """Of what nobody has used for long, one session goes with a save: a start has no time for that."""
+        """With each save remove one session that nobody has used for long; a start has no time for that."""
         if not self._outlived:
             return
-        with suppress(OSError), self._one_at_a_time(wait_s=0) as is_alone:
+        with suppress(OSError), self._claim_lock.held(wait_s=0) as is_alone:
             if is_alone:
                 self._remove_outlived([self._outlived.pop(0)], SESSION_KEPT_DAYS)
 
@@ -364,8 +317,8 @@ class SessionFiles:
             and remove_if_outlived(self._path(candidate.session_id), saved_before)
         ]
 
-    def _remove_needless(self, seen: Seen, profile: str) -> None:
-        """Keep so many sessions without work; those without any file help nobody."""
+    def _remove_needless(self, seen: SessionListing, profile: str) -> None:
+        """Remove sessions without work, but for EMPTY_SESSIONS_KEPT of the profile, and those without a usable file."""
         free = 0
         needless = list(seen.unreadable)
         for candidate in newest_first(seen.candidates):
@@ -377,75 +330,22 @@ class SessionFiles:
         for session_id in reversed(needless):  # the oldest first
             remove_if_empty(self._path(session_id))
 
-    def _take(self, session_id: str, profile: str, notices: list[Notice]) -> OwnedSession | None:
-        """Own, or where the disk is read-only borrow, and load.
-
-        None when it is taken, of a later version, or out of our reach.
-        """
-        session = OwnedSession(self._path(session_id), profile)
-        try:
-            if not patiently(lambda: _take_or_borrow(session), lambda _: False):
-                return None
-            refused = patiently(session.load, lambda refused: any(file.error for file in refused))
-            self._put_off(file.error for file in refused if file.error is not None)
-        except LockReplaced:
-            notices.append(replaced_notice(session_id))
-            return None
-        except (NewerFormat, OSError) as error:
-            session.release()
-            if isinstance(error, OSError):
-                if is_out_of_means(error) or self._is_hoped_to_pass(error):
-                    raise
-                if may_pass(error):
-                    notices.append(left_out_notice(session_id, error))
-            return None
-        if session.read_only is not None:
-            notices += leave(session_id, refused, session.used)
-        else:
-            notices += set_aside(self._root, session_id, refused, session.used, self._utc())
-        return session
-
     def _begin(self, record: SessionRecord, notices: list[Notice]) -> ClaimedSession:
         from uuid import uuid4  # noqa: PLC0415 - asks the platform on import, and most starts make no new session
 
         session_id = str(uuid4())
-        session = OwnedSession(self._path(session_id), record.profile)
-        make_private_directory(session.path)
-        _take_new(session)
-        self._owned[session_id] = session
+        session = self._owned[session_id] = self._taker.take_new(session_id, record.profile)
         session.turn = self._order.turn_of(session_id, 0, self)
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
         return ClaimedSession(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
 
     @contextmanager
-    def _one_at_a_time(self, *, make_file: bool = True, wait_s: float = CLAIM_WAIT_S) -> Iterator[bool]:
-        """Gives True when no other process can be in here too; who is inside already stays so."""
-        if self._is_inside is not None:
-            yield self._is_inside
-            return
-        path = os.path.join(self._root, _CLAIM_LOCK_NAME)
-        lock = SessionLock(path)
-        is_ours = False
-        # Politeness only: where it cannot be had, or a process is frozen in a claim, the sessions' own locks
-        # keep the processes apart.
-        with suppress(OSError):
-            # On Windows the file goes with its holder: that there is none does not say that nobody was ever here.
-            may_take = make_file or is_there(path) or (os.name == "nt" and os.path.isdir(self._root))
-            is_ours = may_take and lock.take(wait_s=wait_s)
-        self._is_inside = is_ours
-        try:
-            yield is_ours
-        finally:
-            self._is_inside = None
-            lock.give_back()
-
-    @contextmanager
     def _saving(self, doing: str, session: OwnedSession) -> Iterator[None]:
         with store_errors(doing, session.path):
             try:
                 yield
-            except TakenOver as error:
+            except SessionTakenOver as error:
                 raise lost(doing, session.path, error) from error
             except (TypeError, ValueError) as error:
                 raise StoreError(f"cannot {doing}: {error}", hint="what was saved before is unharmed") from error
@@ -461,23 +361,3 @@ class SessionFiles:
 
     def _path(self, session_id: str) -> str:
         return os.path.join(self._root, session_id)
-
-
-def _take_new(session: OwnedSession) -> None:
-    taken = False
-    try:
-        taken = session.take()
-    finally:
-        if not taken:
-            remove_made_in_vain(session.path)  # each try would leave one more
-    if not taken:
-        raise OSError(0, "its lock cannot be had")
-
-
-def _take_or_borrow(session: OwnedSession) -> bool:
-    try:
-        return session.take()
-    except OSError as error:
-        if not is_read_only(error):
-            raise
-        return session.borrow(error)

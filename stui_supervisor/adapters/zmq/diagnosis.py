@@ -14,7 +14,7 @@ from typing import Final
 
 import zmq
 
-from stui_supervisor.adapters.zmq.greeting import NULL, Seen, connect_once, look_at
+from stui_supervisor.adapters.zmq.greeting import NULL, PeerGreeting, connect_once, look_at
 from stui_supervisor.adapters.zmq.resolver import Address, is_here
 from stui_supervisor.config import SAID_MAX_LENGTH
 from stui_supervisor.endpoint import Endpoint
@@ -37,9 +37,9 @@ async def why_refused(
     received_bytes: int | None,
     kind: int = zmq.DEALER,
 ) -> Failure:
-    """What the end of a handshake means, which the monitor told as ``event``, after so much had come.
+    """Why a handshake ended with this ``event`` of the monitor, after ``received_bytes`` had come; None: not known.
 
-    ``kind`` is that of our own socket. None for what is not known is no refusal: the next attempt may tell.
+    ``kind`` is the type of our own socket. What is not known counts as no refusal: the next attempt may tell.
     """
     seen = await look_at(endpoint, address)
     misfit = _misfit(seen, curve, kind)
@@ -58,7 +58,7 @@ async def why_refused(
 async def why_unfinished(
     endpoint: Endpoint, address: Address | None, curve: CurveKeys | None, received_bytes: int | None, kind: int
 ) -> Failure:
-    """Why a connection that was accepted led to no handshake in time; no byte is known to have come where it is 0."""
+    """Why an accepted connection led to no handshake in time; ``received_bytes`` is None where it is not known."""
     if received_bytes == 0:
         return Failure(FailureKind.NO_HANDSHAKE, "it says nothing")
     seen = await look_at(endpoint, address)
@@ -71,7 +71,7 @@ async def why_unfinished(
 
 
 async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Failure:
-    """What kept a connection from being made."""
+    """Why a connection was not made, found out by trying once more."""
     try:
         await connect_once(endpoint, address)
     except OSError as error:
@@ -82,13 +82,13 @@ async def why_not_connected(endpoint: Endpoint, address: Address | None) -> Fail
 
 
 def not_made(error: OSError) -> Failure:
-    """What the system says of a connection that was not made."""
+    """The Failure that an error of connecting stands for."""
     # An event loop puts words and an address of its own in place of the system's; Windows has them only there.
     words = os.strerror(error.errno) if os.name == "posix" and error.errno else error.strerror
     return Failure(_kind_of(error), words or str(error))
 
 
-def _misfit(seen: Seen, curve: CurveKeys | None, kind: int) -> Failure | None:
+def _misfit(seen: PeerGreeting, curve: CurveKeys | None, kind: int) -> Failure | None:
     """What the other end says of itself that does not fit with this one."""
     if seen.mechanism is None:
         return None
@@ -103,7 +103,7 @@ def _misfit(seen: Seen, curve: CurveKeys | None, kind: int) -> Failure | None:
     return None
 
 
-def _without_greeting(seen: Seen) -> Failure:
+def _without_greeting(seen: PeerGreeting) -> Failure:
     """What was seen of a peer that is not known to speak ZeroMQ."""
     if seen.said.startswith(b"\xff"):
         return Failure(FailureKind.NO_HANDSHAKE, "it began a greeting and did not end it")

@@ -36,7 +36,7 @@ _READY_MAX_BYTES: Final = 2 + 255
 
 
 @dataclass(slots=True)
-class Seen:
+class PeerGreeting:
     """What a peer shows to who connects: ``said`` are its first bytes, ``has_hung_up`` that it then ended."""
 
     is_connected: bool = False
@@ -75,7 +75,7 @@ async def mechanism_at(endpoint: Endpoint, address: Address | None) -> bytes | N
 
     A frozen process does neither: the caller ends the wait. Raises OSError, as the system says it.
     """
-    seen = Seen()
+    seen = PeerGreeting()
     with _socket(address) as peer:
         await _connect(peer, endpoint, address)
         await _greet(peer, seen)
@@ -120,9 +120,9 @@ class PlainLook:
             return errno.EINPROGRESS if error.errno == errno.ENOTCONN else error.errno or errno.EIO
 
 
-async def look_at(endpoint: Endpoint, address: Address | None) -> Seen:
+async def look_at(endpoint: Endpoint, address: Address | None) -> PeerGreeting:
     """What the peer shows within a moment, down to the kind of its socket where it lets everybody in."""
-    seen = Seen()
+    seen = PeerGreeting()
     with suppress(TimeoutError):
         async with asyncio.timeout(GREETING_WAIT_S):
             with _socket(address) as peer, suppress(OSError):
@@ -134,19 +134,19 @@ async def look_at(endpoint: Endpoint, address: Address | None) -> Seen:
     return seen
 
 
-async def _greet(peer: socket.socket, seen: Seen) -> None:
+async def _greet(peer: socket.socket, seen: PeerGreeting) -> None:
     await asyncio.get_running_loop().sock_sendall(peer, _HALF_GREETING)
     while len(seen.said) < _MECHANISM.stop and await _read(peer, seen, _MECHANISM.stop):
         pass
 
 
-async def _shake_hands(peer: socket.socket, seen: Seen) -> None:
+async def _shake_hands(peer: socket.socket, seen: PeerGreeting) -> None:
     await asyncio.get_running_loop().sock_sendall(peer, _OTHER_HALF)
     while seen.socket_type is None and await _read(peer, seen, _GREETING_BYTES + _READY_MAX_BYTES):
         pass
 
 
-async def _read(peer: socket.socket, seen: Seen, most: int) -> bool:
+async def _read(peer: socket.socket, seen: PeerGreeting, most: int) -> bool:
     """Read more of what it says, up to so many bytes in all; False when there is no more."""
     if len(seen.said) >= most:
         return False

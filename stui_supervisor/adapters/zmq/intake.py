@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Final
 
 from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.tcp_info import TcpPath
+from stui_supervisor.adapters.zmq.tcp_info import TcpInfo
 from stui_supervisor.config import (
     CROWDED_FROM_BYTES,
     CROWDED_LOOKS,
@@ -48,13 +48,13 @@ class Intake:
     """Watches one connection from ``watch`` until ``close``; ``overrun`` is told once why it has to end.
 
     ``is_whole`` is asked whether libzmq has a whole message for us. ``in_clear``: nothing is encrypted.
-    With ``rests`` nothing comes but what is expected, and heartbeats.
+    With ``rests`` nothing is to come but replies and heartbeats, so that it looks only while a reply is awaited.
     """
 
     def __init__(
         self,
         connection: socket.socket,
-        path: TcpPath | None,
+        path: TcpInfo | None,
         readiness: Readiness,
         is_whole: Callable[[], bool],
         overrun: Callable[[str], None],
@@ -74,10 +74,10 @@ class Intake:
         self._has_ended = False
         self._max_bytes = HANDSHAKE_MAX_BYTES
         self._timer: asyncio.TimerHandle | None = None
-        self._begin()
+        self._uncounted: _UncountedMessage | None = None
 
     def expect(self) -> None:
-        """Something is to come."""
+        """A request was sent: watch until its reply has come."""
         self._is_expecting = True
         if not self._is_watched and self._timer is None and not self._has_ended:
             self.watch()
@@ -100,13 +100,13 @@ class Intake:
         self._readiness.watch(self._connection.fileno(), self._arrives)
 
     def handshake_ended(self) -> None:
-        """What comes from now on is messages."""
+        """The handshake is over: from now on the limit is that of messages."""
         self._max_bytes = UNFINISHED_MAX_BYTES
 
     def message_came(self) -> None:
-        """What comes from now on belongs to the next one."""
+        """A whole message has come: what comes from now on belongs to the next one."""
         self._is_expecting = False
-        self._begin()
+        self._uncounted = None
         if self._path is not None:
             self._path.message_came()
 
@@ -116,10 +116,6 @@ class Intake:
         if self._timer is not None:
             self._timer.cancel()
         self._look_away()
-
-    def _begin(self) -> None:
-        self._looks = self._full_looks = self._crowded_looks = 0
-        self._grown_from: int | None = None
 
     def _look_away(self) -> None:
         if self._is_watched:
@@ -143,7 +139,7 @@ class Intake:
             self._timer = asyncio.get_running_loop().call_later(INTAKE_LOOK_S, self._look)
 
     def _judge(self) -> bool:
-        """True when nothing is there just now."""
+        """End the connection if what comes is no message; True when nothing waits to be read."""
         if self._is_whole():
             self.message_came()
             return True
@@ -165,21 +161,9 @@ class Intake:
         return CROWDED if taken_bytes > CROWDED_READ_BYTES and self._is_crowded(seen) else None
 
     def _of_uncounted(self, seen: bytes) -> str | None:
-        self._crowded_looks += self._is_crowded(seen)
-        if self._crowded_looks >= CROWDED_LOOKS:
-            return CROWDED
-        if not self._full_looks and not seen:
-            return None
-        self._looks += 1
-        self._full_looks += bool(seen)
-        if self._grown_from is None:
-            self._grown_from = resident_bytes()
-        if self._looks < STREAM_LOOKS:
-            return None
-        if self._full_looks < STREAM_PART * self._looks:
-            self._begin()
-            return None
-        return ENDLESS if resident_bytes() - self._grown_from > STREAM_GROWTH_BYTES else None
+        if self._uncounted is None:
+            self._uncounted = _UncountedMessage()
+        return self._uncounted.judge(seen, is_crowded=self._is_crowded(seen))
 
     def _is_crowded(self, seen: bytes) -> bool:
         heads = len(seen) - len(seen.translate(None, _NOT_IN_JSON))
@@ -202,32 +186,31 @@ class Intake:
         return waiting, seen
 
 
-def look_into(descriptor: int, port: int) -> socket.socket | None:
-    """The connection behind libzmq's descriptor, to ``port`` or over IPC; None where the system does not let us.
+class _UncountedMessage:
+    """An unfinished message of a connection whose bytes the system does not count: judged by look after look."""
 
-    libzmq may have closed it meanwhile, and the number may belong to something else by now.
-    """
-    if sys.platform == "win32":
-        return None
-    try:
-        own = os.dup(descriptor)
-    except OSError:
-        return None
-    try:
-        connection = socket.socket(fileno=own)
-    except OSError:
-        os.close(own)
-        return None
-    try:
-        peer = connection.getpeername()
-        is_it = peer[1] == port if port else connection.family == socket.AF_UNIX
-    except (OSError, IndexError, TypeError):
-        is_it = False
-    if is_it:
-        connection.setblocking(False)  # as libzmq has set it
-        return connection
-    connection.close()
-    return None
+    def __init__(self) -> None:
+        self._looks = self._full_looks = self._crowded_looks = 0
+        self._grown_from: int | None = None
+
+    def judge(self, seen: bytes, *, is_crowded: bool) -> str | None:
+        """Why the connection has to end, if it has to; ``seen`` are the bytes that libzmq has not taken yet."""
+        self._crowded_looks += is_crowded
+        if self._crowded_looks >= CROWDED_LOOKS:
+            return CROWDED
+        if not self._full_looks and not seen:
+            return None
+        self._looks += 1
+        self._full_looks += bool(seen)
+        if self._grown_from is None:
+            self._grown_from = resident_bytes()
+        if self._looks < STREAM_LOOKS:
+            return None
+        if self._full_looks < STREAM_PART * self._looks:
+            self._looks = self._full_looks = self._crowded_looks = 0
+            self._grown_from = None
+            return None
+        return ENDLESS if resident_bytes() - self._grown_from > STREAM_GROWTH_BYTES else None
 
 
 def resident_bytes() -> int:

@@ -11,16 +11,12 @@ from typing import Final
 
 import zmq
 
-from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.connection import ZmqConnection
+from stui_supervisor.adapters.zmq.connection_plan import ConnectionPlan
 from stui_supervisor.adapters.zmq.greeting import mechanism_at
-from stui_supervisor.adapters.zmq.resolver import Names
-from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
-from stui_supervisor.ports import LinkListener, LinkTimes
-from stui_supervisor.security.curve import CurveKeys
-from stui_supervisor.security.trust import ANYONE, Trust
+from stui_supervisor.ports import LinkListener
 
 _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the empty one
 
@@ -28,43 +24,34 @@ _FRAMES: Final = (2, 3)  # [token, b"", body]; some ROUTER servers leave out the
 class ZmqLink(ZmqConnection[LinkListener]):
     """See ports.Link."""
 
-    def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        readiness: Readiness,
-        names: Names,
-        endpoint: Endpoint,
-        times: LinkTimes,
-        curve: CurveKeys | None = None,
-        trust: Trust = ANYONE,
-    ) -> None:
-        super().__init__(context, readiness, names, endpoint, times, zmq.DEALER, curve=curve, trust=trust)
+    def __init__(self, plan: ConnectionPlan) -> None:
+        super().__init__(plan, zmq.DEALER)
         self._knocking: asyncio.Task[None] | None = None
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand one message to the peer's transport; False: it certainly was not taken."""
-        return self._wire is not None and self._wire.send(token, body)
+        return self._socket is not None and self._socket.send(token, body)
 
     def look(self) -> PathSample | None:
         """What the kernel knows of the connection; None elsewhere than on Linux, and for IPC."""
-        return self._wire.look() if self._wire is not None else None
+        return self._socket.look() if self._socket is not None else None
 
     def knock(self) -> None:
-        """See ports.Link; knocks while one is under way are one."""
-        if self._wire is not None and (self._knocking is None or self._knocking.done()):
+        """See ports.Link. Does nothing while an earlier knock is under way."""
+        if self._socket is not None and (self._knocking is None or self._knocking.done()):
             self._knocking = asyncio.get_running_loop().create_task(self._knock(), name="stui-knock")
 
     async def _knock(self) -> None:
         try:
-            lives = await mechanism_at(self._endpoint, self._address) is not None
+            lives = await mechanism_at(self._plan.endpoint, self._address) is not None
         except OSError as error:
             # A process that is frozen listens still; one that serves a single connection may not.
             lives = isinstance(error, ConnectionRefusedError)
         if lives and self._listener is not None:
             self._listener.greeted()
 
-    def _drop_wire(self) -> None:
-        super()._drop_wire()
+    def _drop_socket(self) -> None:
+        super()._drop_socket()
         if self._knocking is not None:
             self._knocking.cancel()
 

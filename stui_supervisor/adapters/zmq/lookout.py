@@ -16,7 +16,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from stui_supervisor.adapters.zmq.greeting import PlainLook
-from stui_supervisor.adapters.zmq.resolver import Address, Names, is_here
+from stui_supervisor.adapters.zmq.resolver import Address, Resolver, is_here
 from stui_supervisor.config import LOOK_ANSWER_S, LOOK_MAX_S, LOOK_MIN_S, LOOK_NAME_S, LOOK_PENDING_S, LOOK_SPREAD_S
 from stui_supervisor.endpoint import Endpoint
 
@@ -32,7 +32,7 @@ class SharedLookout:
         self._seen: Callable[[Endpoint, bool | None], None] | None = None
 
     def watch(self, endpoints: Sequence[Endpoint], seen: Callable[[Endpoint, bool | None], None]) -> None:
-        """Look at these many times a second, in place of those before."""
+        """From now on look at these endpoints, several times a second, and at no others; ``seen`` is told."""
         self._leave(endpoint for endpoint in tuple(self._posts) if endpoint not in endpoints)
         self._seen = seen
         shared = _POSTS.setdefault(self._loop, {})
@@ -51,7 +51,7 @@ class SharedLookout:
         self._seen = None
 
     def told(self, post: _Post, *, is_listening: bool | None) -> None:
-        """What one of the posts has seen; nothing from one that was left meanwhile."""
+        """One of the posts tells what it has seen; ignored when this lookout has left it meanwhile."""
         if self._posts.get(post.endpoint) is not post or self._seen is None:
             return
         if is_listening is not False:
@@ -79,7 +79,7 @@ class _Post:
         self.has_seen_nobody = False
         self.is_over = False
         self._loop = loop
-        self._names = Names()
+        self._resolver = Resolver()
         self._asking = loop.create_task(self._ask(LOOK_PENDING_S), name="stui-lookout")
         self._ask_at = loop.time() + LOOK_NAME_S
         self._addresses: list[Address | None] = []
@@ -105,7 +105,7 @@ class _Post:
         else:
             with suppress(OSError):  # a TimeoutError is one
                 async with asyncio.timeout(wait_s):
-                    found = await self._names.addresses(self.endpoint)
+                    found = await self._resolver.addresses(self.endpoint)
                 self._addresses = [address for address in found if is_here(address)]
         if self._timer is None:
             self._look()

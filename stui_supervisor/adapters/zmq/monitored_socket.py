@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from struct import Struct
 from time import monotonic
 from typing import Final
 
 import zmq
 
-from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.intake import Intake, look_into
-from stui_supervisor.adapters.zmq.ipc_owner import user_at
-from stui_supervisor.adapters.zmq.tcp_info import TcpEnd, TcpPath
+from stui_supervisor.adapters.zmq.connection_plan import ConnectionPlan, Options
+from stui_supervisor.adapters.zmq.connection_view import ConnectionView
+from stui_supervisor.adapters.zmq.intake import Intake
 from stui_supervisor.config import (
     FRAMES_MAX,
     LOOP_TURN_S,
@@ -30,7 +28,6 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
-from stui_supervisor.ports import LinkTimes
 
 _UP: Final = int(zmq.Event.HANDSHAKE_SUCCEEDED)
 _CONNECTED: Final = int(zmq.Event.CONNECTED)
@@ -52,10 +49,8 @@ _SNDMORE_DONTWAIT: Final = int(zmq.SNDMORE | zmq.DONTWAIT)
 _EVENT: Final = Struct("=Hi")
 _monitor_numbers = itertools.count()
 
-Options = Sequence[tuple[int, int | bytes]]
 
-
-class Wire:
+class MonitoredSocket:
     """One socket and its monitor.
 
     It never reconnects, and is thrown away when its connection ends. With IMMEDIATE, and where RECONNECT_IVL is off
@@ -68,44 +63,34 @@ class Wire:
 
     def __init__(
         self,
-        received: Callable[[list[bytes]], None],
-        lost: Callable[[Wire, Failure], None],
-        context: zmq.Context[zmq.Socket[bytes]],
-        readiness: Readiness,
-        port: int,
+        plan: ConnectionPlan,
         kind: int,
-        *,
-        in_clear: bool,
+        received: Callable[[list[bytes]], None],
+        lost: Callable[[MonitoredSocket, Failure], None],
     ) -> None:
+        self._plan = plan
+        self.kind = kind
         self._received = received
         self._lost = lost
         self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._readiness = readiness
         self.is_closed = False
-        self.is_connected = self.is_here = False
         self.failure: Failure | None = None
         self.ended_by = 0
-        self._descriptor: int | None = None
-        self._connection: socket.socket | None = None
-        self._path: TcpPath | None = None
+        self._view: ConnectionView | None = None
         self._intake: Intake | None = None
-        self._in_clear = in_clear
-        self._rests = kind == zmq.DEALER
         self._is_read = False
         self._is_due = False
-        self._heartbeat_timeout_s = 0.0
-        self._port = port
-        self._socket = context.socket(kind)
+        self._socket = plan.context.socket(kind)
         try:
-            self._monitor = context.socket(zmq.PAIR)
+            self._monitor = plan.context.socket(zmq.PAIR)
         except zmq.ZMQError:
             self._socket.close(0)
             raise
         self._descriptors = (self._socket.FD, self._monitor.FD)
 
-    def connect(self, target: str, times: LinkTimes, options: Options) -> None:
+    def connect(self, target: str, options: Options) -> None:
         """Begin to connect."""
-        self._heartbeat_timeout_s = times.heartbeat_timeout_s
+        times = self._plan.times
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.IMMEDIATE, 0),
@@ -122,13 +107,13 @@ class Wire:
         address = f"inproc://stui-link-{next(_monitor_numbers)}"
         self._socket.monitor(address, _UP | _CONNECTED | _GONE)
         self._monitor.connect(address)
-        self._readiness.watch(self._descriptors[1], self._drain_monitor)
+        self._plan.readiness.watch(self._descriptors[1], self._drain_monitor)
         self._socket.connect(target)
         self._drain_monitor()
 
     def send(self, token: bytes, body: bytes) -> bool:
         """Hand over one message, or say that no peer takes it."""
-        if self._readiness.is_of_parent:
+        if self._plan.readiness.is_of_parent:
             return False
         if self._has_input(self._monitor):  # once it is up a monitor has nothing to say but its end
             asyncio.get_running_loop().call_soon(self._drain_monitor)
@@ -148,7 +133,7 @@ class Wire:
 
     def look(self) -> PathSample | None:
         """What the kernel knows of the connection."""
-        sample = None if self._path is None else self._path.look()
+        sample = None if self._view is None else self._view.look()
         if self._intake is not None:
             self._intake.rest_if_idle()
         return sample
@@ -161,7 +146,7 @@ class Wire:
         return True
 
     def keep_fewer(self, messages: int) -> None:
-        """Let libzmq hold no more for us than so many, from now on."""
+        """From now on libzmq queues no more than so many messages for us."""
         if not self.is_closed:
             self._socket.setsockopt(zmq.RCVHWM, messages)
 
@@ -170,16 +155,14 @@ class Wire:
         if self.is_closed:
             return
         self.is_closed = True
-        if self._readiness.is_of_parent:
+        if self._plan.readiness.is_of_parent:
             return  # it is another's, see _has_input
         if self._intake is not None:
             self._intake.close()
-        if self._path is not None:
-            self._path.abort()
-        if self._connection is not None:
-            self._connection.close()
+        if self._view is not None:
+            self._view.close()
         for descriptor in self._descriptors:
-            self._readiness.forget(descriptor)
+            self._plan.readiness.forget(descriptor)
         with contextlib.suppress(zmq.ZMQError):
             self._socket.disable_monitor()
         self._monitor.close(0)
@@ -215,7 +198,7 @@ class Wire:
         return None
 
     def _drain_later(self) -> None:
-        """In the next turn of the loop, once: however many ask for it, a turn is no longer for that."""
+        """Read in the next turn of the loop; once, however often it is asked for."""
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self._drain_now)
@@ -233,12 +216,8 @@ class Wire:
             head, *_ = self._monitor.recv_multipart(_DONTWAIT)
             event, value = _EVENT.unpack(head)
             if event & _CONNECTED:
-                self.is_connected = True
-                self._descriptor = value
-                self._connection = look_into(value, self._port)
-                self._path = TcpPath.of(self._connection) if self._connection is not None and self._port else None
-                self.is_here = self._connection is not None and bool(self._port) and _has_one_address(self._connection)
-                self._watch_intake()
+                self._view = ConnectionView(value, self._plan.endpoint.port)
+                self._watch_intake(self._view)
             elif event & _UP:
                 if self._intake is not None:
                     self._intake.handshake_ended()
@@ -252,49 +231,50 @@ class Wire:
                 self._fail(Failure(FailureKind.RESET, self._how_it_ended()))
 
     def _how_it_ended(self) -> str:
-        """What the kernel knows of the end of a connection that was up; nothing elsewhere than on Linux over TCP."""
-        sample = self._path.look() if self._path is not None else None
-        match self._path.end if self._path is not None else TcpEnd.UNKNOWN:
-            case TcpEnd.OTHER_SIDE:
-                return "the other end closed it"
-            case TcpEnd.CUT:
-                return "the other end or the network cut it"
-            case TcpEnd.NOBODY if sample is not None:
-                # libzmq itself gave it up: for want of a heartbeat, or of what it can take for a message.
-                if sample.received_ago_s >= self._heartbeat_timeout_s:
-                    return f"nothing was heard for {sample.received_ago_s:.1f} s"
-                return f"what came was above {int(self._socket.getsockopt(zmq.MAXMSGSIZE)):,} bytes, or no message"
-            case _:
-                return ""
+        if self._view is None:
+            return ""
+        message_max_bytes = int(self._socket.getsockopt(zmq.MAXMSGSIZE))
+        return self._view.how_it_ended(self._plan.times.heartbeat_timeout_s, message_max_bytes)
+
+    @property
+    def is_connected(self) -> bool:
+        """True once the other end has accepted."""
+        return self._view is not None
+
+    @property
+    def is_here(self) -> bool:
+        """True where the other end of a TCP connection is on this machine."""
+        return self._view is not None and self._view.is_here
 
     @property
     def came_bytes(self) -> int | None:
         """What has come so far; None where the kernel does not tell."""
-        sample = self._path.look() if self._path is not None else None
+        sample = self._view.look() if self._view is not None else None
         return sample.received_bytes if sample is not None else None
 
     @property
     def received_bytes(self) -> int | None:
-        """What has come so far; 0 where no kernel tells, and None where it was asked when all was over already."""
-        if self._path is None and (sys.platform != "linux" or not self._port):
+        """What has come so far; 0 where no kernel counts it, None where the connection ended before a look."""
+        is_counted = self._view is not None and self._view.tcp is not None
+        if not is_counted and (sys.platform != "linux" or not self._plan.endpoint.port):
             return 0
         return self.came_bytes
 
     def peer_user(self) -> int:
         """The user of the process at the other end of an IPC connection. Raises OSError when it is gone already."""
-        if self._descriptor is None:
+        if self._view is None:
             raise OSError(0, "it is not known")
-        return user_at(self._descriptor)
+        return self._view.peer_user()
 
     def read(self) -> None:
-        """Hand on what has come and what comes; nothing is said before the listener knows of the connection."""
+        """Hand on what has come and what comes. To be called once the listener knows that the connection is up."""
         if not self.is_closed:
             self._is_read = True
-            self._readiness.watch(self._descriptors[0], self._arrives)
+            self._plan.readiness.watch(self._descriptors[0], self._arrives)
             self._drain_later()  # the descriptor does not announce what has come before
 
-    def _watch_intake(self) -> None:
-        if self._connection is None:
+    def _watch_intake(self, view: ConnectionView) -> None:
+        if view.connection is None:
             return
 
         def is_whole() -> bool:
@@ -311,22 +291,20 @@ class Wire:
                 self.outcome.set_result(False)
 
         self._intake = Intake(
-            self._connection, self._path, self._readiness, is_whole, overrun, in_clear=self._in_clear, rests=self._rests
+            view.connection,
+            view.tcp,
+            self._plan.readiness,
+            is_whole,
+            overrun,
+            in_clear=self._plan.curve is None,
+            rests=self.kind == zmq.DEALER,
         )
         self._intake.watch()
 
     def _has_input(self, source: zmq.Socket[bytes]) -> bool:
-        """Not in a forked child, where each call of libzmq's would wait for ever."""
-        return not self._readiness.is_of_parent and bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
+        """True when the socket can be read. Never in a forked child, where a call of libzmq would block for ever."""
+        return not self._plan.readiness.is_of_parent and bool(int(source.getsockopt(_EVENTS)) & _POLLIN)
 
     def _fail(self, failure: Failure) -> None:
         self.failure = failure  # a connection that opens and breaks in one go is told in this order
         self._lost(self, failure)
-
-
-def _has_one_address(connection: socket.socket) -> bool:
-    """True where the other end is on this machine."""
-    try:
-        return bool(connection.getsockname()[0] == connection.getpeername()[0])
-    except OSError:
-        return False

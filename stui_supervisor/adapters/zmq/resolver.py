@@ -36,8 +36,8 @@ def is_here(address: Address) -> bool:
         return False
 
 
-class Names:
-    """The name service as the attempts of one supervisor use it; for one event loop."""
+class Resolver:
+    """Finds the addresses of names for the attempts of one supervisor; for one event loop."""
 
     def __init__(self) -> None:
         self._names: dict[str, _Name] = {}
@@ -45,11 +45,11 @@ class Names:
         self._tried: dict[Address, int] = {}
 
     def begins(self, address: Address) -> None:
-        """It is tried now: at the next attempt the others come first."""
+        """This address is being tried: at the next attempt the others come first."""
         self._tried[address] = next(self._tries)
 
     def succeeded(self, address: Address) -> None:
-        """It leads to the other end: it comes before all others."""
+        """This address has led to the backend: from now on it comes before all others."""
         self._tried = {address: -1}
 
     async def addresses(self, endpoint: Endpoint) -> list[Address]:
@@ -69,7 +69,7 @@ class Names:
 
 
 class _Name:
-    """One name: the questions that are out, who waits for an answer, and the answer that came too late for somebody."""
+    """One name: its unanswered questions, the attempts that wait, and an answer that came too late for one of them."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -81,7 +81,7 @@ class _Name:
         self._late_until = 0.0
 
     async def addresses(self) -> list[Address]:
-        """See Names."""
+        """See Resolver."""
         answer = self._late_answer()
         if answer is None:
             self._ask()
@@ -108,10 +108,10 @@ class _Name:
             self._waiting.discard(answer)
 
     def _ask(self) -> None:
-        """Ask, unless a question is out.
+        """Ask the name service, unless a recent question is unanswered.
 
-        It is asked beside an old one, as the network may be another by now; ever more slowly, as each that hangs
-        is a thread.
+        An old one is not waited for, as the network may have changed since; but each takes a thread that may hang, so
+        the time between two doubles.
         """
         now, out = self._loop.time(), len(self._asked_at)
         if out and now - self._asked_at[-1] < NAME_ASKED_AGAIN_S * 2 ** (out - 1):

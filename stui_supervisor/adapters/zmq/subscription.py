@@ -13,9 +13,8 @@ from time import monotonic
 
 import zmq
 
-from stui_supervisor.adapters.host.readiness import Readiness
 from stui_supervisor.adapters.zmq.connection import ZmqConnection
-from stui_supervisor.adapters.zmq.resolver import Names
+from stui_supervisor.adapters.zmq.connection_plan import ConnectionPlan
 from stui_supervisor.config import (
     CROWD,
     CROWD_S,
@@ -27,30 +26,17 @@ from stui_supervisor.config import (
     NOTIFICATIONS_WAITING_BYTES,
     RECEIVE_QUEUE_LENGTH,
 )
-from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
-from stui_supervisor.ports import LinkTimes, SubscriptionListener
-from stui_supervisor.security.curve import CurveKeys
-from stui_supervisor.security.trust import ANYONE, Trust
+from stui_supervisor.ports import SubscriptionListener
 
 
 class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     """See ports.Subscription."""
 
-    def __init__(
-        self,
-        context: zmq.Context[zmq.Socket[bytes]],
-        readiness: Readiness,
-        names: Names,
-        endpoint: Endpoint,
-        topics: tuple[str, ...],
-        times: LinkTimes,
-        curve: CurveKeys | None = None,
-        trust: Trust = ANYONE,
-    ) -> None:
+    def __init__(self, plan: ConnectionPlan, topics: tuple[str, ...]) -> None:
         options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
         options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
-        super().__init__(context, readiness, names, endpoint, times, zmq.SUB, options, curve=curve, trust=trust)
+        super().__init__(plan, zmq.SUB, options)
         self._waiting: deque[tuple[bytes, ...]] = deque()  # tuples cost the collector of garbage nothing
         self._waiting_bytes = 0
         self._is_coming = False
@@ -64,7 +50,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
 
     def look(self) -> int | None:
         """See ports.Subscription."""
-        sample = self._wire.look() if self._wire is not None else None
+        sample = self._socket.look() if self._socket is not None else None
         return None if sample is None else sample.received_bytes
 
     def close(self) -> None:
@@ -75,9 +61,9 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     def _received(self, frames: list[bytes]) -> None:
         self._see_crowd()
         size_bytes = sum(map(len, frames))
-        if size_bytes > NOTIFICATION_MAX_BYTES and not self._keeps_few and self._wire is not None:
+        if size_bytes > NOTIFICATION_MAX_BYTES and not self._keeps_few and self._socket is not None:
             self._keeps_few = True  # libzmq counts messages alone, and one may have 10 MB
-            self._wire.keep_fewer(RECEIVE_QUEUE_LENGTH)
+            self._socket.keep_fewer(RECEIVE_QUEUE_LENGTH)
         if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
             self._has_dropped = True
             return
@@ -122,14 +108,14 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
             self._turn = asyncio.get_running_loop().call_soon(self._hand_on)
         elif self._ending is not None:
             super()._end(self._ending)
-        elif self._wire is not None and not self._wire.has_more():
+        elif self._socket is not None and not self._socket.has_more():
             self._without_rest = 0
 
     def _end(self, failure: Failure) -> None:
         """What came before the end still counts."""
         if self._waiting:
             self._ending = failure
-            self._drop_wire()
+            self._drop_socket()
         else:
             super()._end(failure)
 

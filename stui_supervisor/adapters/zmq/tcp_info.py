@@ -40,7 +40,7 @@ _ENDS: Final = {
 }  # ESTABLISHED, CLOSE and CLOSE_WAIT
 
 
-class TcpPath:
+class TcpInfo:
     """Looks at one connection through a descriptor that is not libzmq's.
 
     ``unfinished_bytes`` is what has come, as of the last look, since the first look after the last whole message.
@@ -52,17 +52,17 @@ class TcpPath:
         self.unfinished_bytes = 0
 
     def message_came(self) -> None:
-        """What comes from now on belongs to the next one."""
+        """A whole message has come: ``unfinished_bytes`` counts from the next look on."""
         self._finished_bytes = None
 
     @classmethod
-    def of(cls, connection: socket.socket) -> TcpPath | None:
+    def of(cls, connection: socket.socket) -> TcpInfo | None:
         """The connection, if this system lets us look."""
         path = cls(connection)
         return path if sys.platform == "linux" and path.look() is not None else None
 
     def look(self) -> PathSample | None:
-        """A few microseconds; None when the kernel does not tell (one before 4.6, or a connection that is gone)."""
+        """Ask the kernel, in a few microseconds; None where it does not tell: before 4.6, or of a closed connection."""
         try:
             raw = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAYOUT.size)
         except OSError:
@@ -86,7 +86,7 @@ class TcpPath:
 
     @property
     def end(self) -> TcpEnd:
-        """How the connection has ended, as far as the kernel knows. Libzmq's own end shows in nothing here."""
+        """How the connection has ended, as far as the kernel knows; where libzmq itself ended it, that is NOBODY."""
         try:
             state = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         except (OSError, IndexError):
@@ -94,6 +94,6 @@ class TcpPath:
         return _ENDS.get(state, TcpEnd.UNKNOWN)
 
     def abort(self) -> None:
-        """What the other side has not got by the end is dropped by the kernel, instead of being sent later."""
+        """Have the kernel drop what the peer has not acknowledged at the close, instead of sending it later."""
         with contextlib.suppress(OSError):
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)

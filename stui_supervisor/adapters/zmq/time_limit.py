@@ -1,4 +1,4 @@
-"""A time limit that this process's own standing still does not use up."""
+"""A time limit that does not run out while this process itself stands still."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from stui_supervisor.config import STALL_S
 
 
 @asynccontextmanager
-async def patience(seconds: float) -> AsyncIterator[None]:
-    """As ``asyncio.timeout``, but an end that comes late is put off: what happened meanwhile is heard first.
+async def time_limit(seconds: float) -> AsyncIterator[None]:
+    """As ``asyncio.timeout``. Where the loop was blocked past the end, what happened meanwhile is handled first.
 
     Raises TimeoutError.
     """

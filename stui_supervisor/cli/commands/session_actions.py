@@ -14,8 +14,9 @@ from typing import Any, Final
 from stui_supervisor.adapters.files.private_files import write_whole
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.sessions.export import EXPORT_MAX_BYTES, decode_export, encode_export
-from stui_supervisor.adapters.sessions.history import SessionArchive, StoredCopy, put_back
-from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.adapters.sessions.history import SessionHistory, StoredCopy, put_back
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.commands.stored_state import way_to_run
 from stui_supervisor.cli.console.consent import is_agreed
 from stui_supervisor.cli.console.exit_codes import ExitCode
@@ -32,7 +33,7 @@ _STDIN_OR_STDOUT: Final = "-"
 
 def list_all(arguments: argparse.Namespace) -> ExitCode:
     """Print one line for each session, the newest first."""
-    terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
+    terminal, files = Terminal.of(arguments), FileSessionStore(_root(arguments))
     sessions = list(files.read_newest(arguments.profile))
     if terminal.as_json:
         terminal.answer({"sessions": [_fields(session) for session in sessions]})
@@ -49,7 +50,7 @@ def list_all(arguments: argparse.Namespace) -> ExitCode:
 def show(arguments: argparse.Namespace) -> ExitCode:
     """Print what one session holds."""
     terminal, session = Terminal.of(arguments), _find(arguments)
-    archive = SessionArchive(_root(arguments), session.session_id)
+    archive = SessionHistory(_root(arguments), session.session_id)
     _, stored = archive.content()
     sizes = {name: len(section.value) for name, section in stored.sections.items() if section.value is not None}
     copies = archive.copies()
@@ -73,12 +74,12 @@ def restore(arguments: argparse.Namespace) -> ExitCode:
     """Make a session the one that the next start of its profile goes on with, perhaps with an older content."""
     terminal, session = Terminal.of(arguments), _find(arguments)
     session_id, copy = session.session_id, arguments.snapshot
-    files = SessionFiles(_root(arguments))
+    files = FileSessionStore(_root(arguments))
     claimed = files.claim_this(session_id)
     try:
         sections = claimed.sections
         if copy is not None:
-            older = SessionArchive(_root(arguments), session_id).sections_of(copy)
+            older = SessionHistory(_root(arguments), session_id).sections_of(copy)
             sections = put_back(claimed.sections, older, copy, writer=secrets.token_hex(16))
             if any(section.value is not None for section in claimed.sections.values()):
                 files.save_snapshot(session_id, claimed.sections)
@@ -101,7 +102,7 @@ def export(arguments: argparse.Namespace) -> ExitCode:
     path = Path(arguments.file)
     if path.is_dir() or (path.exists() and not path.is_file()):
         raise ConfigurationError(f"{path} is not a file", hint="name a new one, or one to replace")
-    record, stored = SessionArchive(_root(arguments), session.session_id).content()
+    record, stored = SessionHistory(_root(arguments), session.session_id).content()
     content = encode_export(record or SessionRecord(profile=session.record.profile), stored, datetime.now(UTC))
     if arguments.file == _STDIN_OR_STDOUT:
         terminal.document(content)
@@ -128,7 +129,7 @@ def import_file(arguments: argparse.Namespace) -> ExitCode:
     terminal = Terminal.of(arguments)
     record, stored = decode_export(_read(arguments.file))
     profile = record.profile if arguments.profile is None else checked_name(arguments.profile)
-    session_id = SessionFiles(_root(arguments)).begin_with(
+    session_id = FileSessionStore(_root(arguments)).begin_with(
         replace(record, profile=profile),  # an exported one has nothing but its endpoint, dialect and image
         stored,
     )
@@ -140,7 +141,7 @@ def import_file(arguments: argparse.Namespace) -> ExitCode:
 
 def prune(arguments: argparse.Namespace) -> ExitCode:
     """Remove the sessions that nobody has used for so long, after showing them."""
-    terminal, files = Terminal.of(arguments), SessionFiles(_root(arguments))
+    terminal, files = Terminal.of(arguments), FileSessionStore(_root(arguments))
     profile, days, images = arguments.profile, arguments.older_than, 0 if arguments.also_last else IMAGES_KEPT
     found = files.prunable(profile, days, images)
     ids = [session.session_id for session in found]
@@ -188,7 +189,7 @@ def _root(arguments: argparse.Namespace) -> str:
 
 def _find(arguments: argparse.Namespace) -> StoredSession:
     """The session that was named. Raises ConfigurationError when there is none, StoreError for one left out."""
-    files = SessionFiles(_root(arguments))
+    files = FileSessionStore(_root(arguments))
     for session in files.read_newest(arguments.profile):
         if session.session_id == arguments.id:
             return session

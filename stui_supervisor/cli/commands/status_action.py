@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stui_supervisor.adapters.host.clock import directories
-from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.commands.stored_state import stored_sessions, way_to_run
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import way_out
@@ -55,7 +56,7 @@ def _way_on(known: dict[str, Any], arguments: argparse.Namespace) -> str:
 def _without_sessions(arguments: argparse.Namespace) -> str:
     """Why no session can be shown: nothing is stored, or what is stored is damaged."""
     root = directories(arguments.home).sessions_root
-    damaged = SessionFiles(root).unusable()
+    damaged = FileSessionStore(root).unusable()
     if not damaged:
         return "Nothing is stored yet."
     which = f"session {damaged[0]} was" if len(damaged) == 1 else f"{len(damaged)} sessions were"

@@ -9,8 +9,9 @@ from typing import Final
 
 from stui_supervisor.adapters.host.clock import directories
 from stui_supervisor.adapters.host.worker import in_time
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.cli.console.hints import command, way_out
 from stui_supervisor.cli.console.terminal import GlobalOptions
 from stui_supervisor.config import DEFAULTS
@@ -23,9 +24,9 @@ _EXAMPLE: Final = "tcp://127.0.0.1:5555"
 _SLOW: Final = "see whether the disk answers, then try again"
 
 
-def profile_file(options: GlobalOptions) -> ProfileFile:
+def profile_file(options: GlobalOptions) -> FileProfileStore:
     """The file of the profiles; its errors name the command that helps. Raises StoreError when there is no home."""
-    return ProfileFile(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
+    return FileProfileStore(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
 
 
 def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
@@ -34,7 +35,7 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
     Raises ConfigurationError for a profile that nobody has used, and StoreError when the disk cannot be read.
     """
     places = directories(options.home)
-    files = SessionFiles(places.sessions_root)
+    files = FileSessionStore(places.sessions_root)
     sessions = list(files.read_newest(options.profile))
     if not sessions and options.profile not in {None, "default"}:
         settled, doubt = settled_profiles(options)
@@ -105,7 +106,7 @@ def with_its_spellings(endpoint: Endpoint, options: GlobalOptions) -> Endpoint:
     """The endpoint with each spelling of it in a profile or session: an earlier version stored its token under that."""
     texts = [text for profile in settled_profiles(options)[0].values() for text in profile.texts_of(endpoint)]
     with suppress(StoreError):
-        for session in SessionFiles(directories(options.home).sessions_root).read_newest():
+        for session in FileSessionStore(directories(options.home).sessions_root).read_newest():
             known = (session.record.endpoint, session.record.status.get("endpoint"))
             texts += [text for text in known if isinstance(text, str) and endpoint.is_stored_as(text)]
     return replace(endpoint, stored_as=tuple(dict.fromkeys((*endpoint.stored_as, *texts))))

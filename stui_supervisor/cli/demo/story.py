@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stui_supervisor.adapters.host.clock import directories
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.interrupts import interrupts
 from stui_supervisor.cli.console.terminal import Terminal
@@ -112,7 +112,7 @@ async def _second_client(narrator: Narrator, backend: EmbeddedBackend, home: Pat
 
 async def _context_in_image(client: Supervisor, home: Path) -> dict[str, Any]:
     """The sections of the work context that the image keeps for the session."""
-    stored = next(iter(SessionFiles(directories(home).sessions_root).read_newest()))
+    stored = next(iter(FileSessionStore(directories(home).sessions_root).read_newest()))
     session = await client.request("restore_session", {"session_id": stored.record.backend_session})
     return {name: session["session_state"].get(name) for name in _CONTEXT}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.adapters.files.file_format import (
-    Damaged,
+    DamagedFile,
     Header,
     Kind,
     NewerFormat,
@@ -76,14 +76,14 @@ def test_every_flipped_bit_is_found(bit: int) -> None:
     for position in range(len(content)):
         flipped = bytearray(content)
         flipped[position] ^= 1 << bit
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedFile):
             decode(bytes(flipped))
 
 
 def test_every_truncation_is_found() -> None:
     content = whole()
     for length in range(len(content)):
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedFile):
             decode(content[:length])
 
 
@@ -91,25 +91,25 @@ def test_every_truncation_is_found() -> None:
 def test_bytes_put_into_a_file_are_found(position: int, added: bytes) -> None:
     content = whole()
     position %= len(content) + 1
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode(content[:position] + added + content[position:])
 
 
 @given(st.binary(max_size=300))
 def test_garbage_is_damaged(garbage: bytes) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode(garbage)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         peek(garbage)
 
 
 def test_zeroes_are_damaged() -> None:
-    with pytest.raises(Damaged, match="not a header"):
+    with pytest.raises(DamagedFile, match="not a header"):
         decode(bytes(len(whole())))
 
 
 def test_a_header_nested_too_deep_is_damaged() -> None:
-    with pytest.raises(Damaged, match="not a header"):
+    with pytest.raises(DamagedFile, match="not a header"):
         decode(b"[" * 100_000 + b"\n")
 
 
@@ -127,13 +127,13 @@ def test_a_whole_file_of_a_newer_major_is_told_apart() -> None:
 
 
 def test_a_damaged_file_that_names_a_newer_major_says_so() -> None:
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(DamagedFile) as caught:
         decode(whole().replace(b'"major":1', b'"major":3'))
     assert caught.value.claims_newer
 
 
 def test_an_older_major_than_the_first_is_damaged() -> None:
-    with pytest.raises(Damaged, match="wrong shape"):
+    with pytest.raises(DamagedFile, match="wrong shape"):
         decode(with_header(whole(), major=0))
 
 
@@ -158,7 +158,7 @@ def test_an_older_major_than_the_first_is_damaged() -> None:
     ids=str,
 )
 def test_a_header_of_a_wrong_shape_is_damaged(change: dict[str, Any]) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode(with_header(whole(), **change))
 
 
@@ -168,7 +168,7 @@ def test_a_turn_that_cannot_be_is_none(turn: object) -> None:
 
 
 def test_a_header_without_its_keys_is_damaged() -> None:
-    with pytest.raises(Damaged, match="incomplete"):
+    with pytest.raises(DamagedFile, match="incomplete"):
         decode(sealed({"magic": "stui-supervisor", "major": 1, "length": len(BODY)}, BODY))
 
 

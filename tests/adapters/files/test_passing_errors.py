@@ -13,7 +13,7 @@ import pytest
 from stui_supervisor.adapters.files.links import UnsafeLink
 from stui_supervisor.adapters.files.passing_errors import may_pass, patiently
 from stui_supervisor.adapters.sessions.reader import has_record
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import CLAIMS_PUT_OFF, DISK_TRIES
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
@@ -37,13 +37,13 @@ def test_a_start_gets_what_it_would_have_got_whichever_call_is_refused_once(numb
     latest = home(tmp_path)
     noting = Refusing()
     with intercepted(noting):
-        files = SessionFiles(tmp_path)
+        files = FileSessionStore(tmp_path)
         files.release(files.claim("default").session_id)
     others: list[str] = []
     for nth, name in enumerate(noting.seen, start=1):
         if (number, name) == (errno.EACCES, "flock"):
             continue  # so a system says that another process has the lock
-        files = SessionFiles(tmp_path)
+        files = FileSessionStore(tmp_path)
         with intercepted(Refusing(nth, number)):
             try:
                 claimed = files.claim("default")
@@ -63,7 +63,7 @@ def test_a_session_that_stays_out_of_reach_is_told_and_left_as_it_is(
     latest = home(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", failing(os.listdir, latest, errno.EIO))
-        files = SessionFiles(tmp_path)
+        files = FileSessionStore(tmp_path)
         for _ in range(CLAIMS_PUT_OFF):
             with pytest.raises(StoreError, match=os.strerror(errno.EIO)):
                 files.claim("default")
@@ -74,33 +74,33 @@ def test_a_session_that_stays_out_of_reach_is_told_and_left_as_it_is(
         assert latest in claimed.notices[0].message
         assert list(files.left_out()) == [latest]
         files.release(claimed.session_id)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert claimed.sections == DELETED
     assert claimed.is_certain
 
 
 def test_a_session_whose_newest_record_is_damaged_may_be_of_another_wish(tmp_path: Path) -> None:
     newest(tmp_path / home(tmp_path), "endpoint").write_bytes(b"damaged")
-    assert not SessionFiles(tmp_path).claim("default").is_certain
+    assert not FileSessionStore(tmp_path).claim("default").is_certain
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"damaged"), lambda path: path.chmod(0)])
 def test_work_whose_record_is_lost_is_of_its_image_still(spoil: Callable[[Path], object], tmp_path: Path) -> None:
     for path in (tmp_path / home(tmp_path)).glob("endpoint.*"):
         spoil(path)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default", identity_of("two"))
     assert (claimed.sections, claimed.record.image) == (DELETED, identity_of("two"))
-    assert SessionFiles(tmp_path).claim("default", identity_of("three")).fresh
+    assert FileSessionStore(tmp_path).claim("default", identity_of("three")).fresh
 
 
 def test_work_from_before_its_image_was_known_says_later_whose_it_is(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_context(session_id, OLD)
     files.save_record(session_id, RECORD)
     files.release(session_id)
-    files = SessionFiles(tmp_path)  # an earlier version has said it nowhere
+    files = FileSessionStore(tmp_path)  # an earlier version has said it nowhere
     assert files.claim("default").sections == OLD
     files.save_record(session_id, replace(RECORD, image_id="one"))
     before = len(list((tmp_path / session_id).glob("context.*")))
@@ -109,7 +109,7 @@ def test_work_from_before_its_image_was_known_says_later_whose_it_is(tmp_path: P
     files.release(session_id)
     for path in (tmp_path / session_id).glob("endpoint.*"):
         path.write_bytes(b"damaged")
-    assert SessionFiles(tmp_path).claim("default").record.image == identity_of("one")
+    assert FileSessionStore(tmp_path).claim("default").record.image == identity_of("one")
 
 
 def test_a_session_that_cannot_be_listed_may_have_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

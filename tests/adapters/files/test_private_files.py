@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.files.links import UnsafeLink
 from stui_supervisor.adapters.files.private_files import (
     is_out_of_means,
@@ -93,7 +93,7 @@ def test_a_directory_that_cannot_be_made_below_one_that_exists_is_reported_at_on
 
 def test_a_file_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
-    with pytest.raises(Damaged, match="5 bytes, and 4 are allowed"):
+    with pytest.raises(DamagedFile, match="5 bytes, and 4 are allowed"):
         read_regular(str(tmp_path / "file"), 4)
 
 
@@ -134,7 +134,7 @@ def test_only_regular_files_are_read_and_nothing_blocks(tmp_path: Path, plant: o
     assert callable(plant)
     plant(tmp_path / "file")
     for read in (read_regular, read_start):
-        with pytest.raises(Damaged, match="not a regular file"):
+        with pytest.raises(DamagedFile, match="not a regular file"):
             read(str(tmp_path / "file"), 100)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stui_supervisor import events
-from stui_supervisor.adapters.journal.lines import Digest, Line, LineName, stamp
+from stui_supervisor.adapters.journal.lines import Line, LineDigest, LineName, stamp
 from stui_supervisor.config import JOURNAL_LINES_IN_FULL, JOURNAL_TEXT_MAX_LENGTH
 from stui_supervisor.events import (
     AttemptScheduled,
@@ -132,29 +132,32 @@ SINGLE: list[tuple[Event, str, dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("event", "name", "values", "is_warning"), SINGLE)
 def test_each_event_has_its_line(event: Event, name: str, values: dict[str, Any], is_warning: bool) -> None:
-    assert Digest().lines(event, Beside(7)) == [Line(AT, LineName(name), 7, values, is_warning)]
+    assert LineDigest().lines(event, Beside(7)) == [Line(AT, LineName(name), 7, values, is_warning)]
 
 
 def test_every_kind_is_logged_but_notifications_and_what_one_reader_missed() -> None:
     logged = {type(event) for event, *_ in SINGLE}
-    known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {Event}
-    assert logged - {MachineWoke, NetworkMoved} | {Notification, EventsDropped} == known
-    assert Digest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), Beside(1)) == []
-    assert Digest().lines(EventsDropped(at=AT, count=3), Beside(1)) == []
+    known = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)} - {
+        Event,
+        events.JournalOnly,
+    }
+    assert logged | {Notification, EventsDropped} == known
+    assert LineDigest().lines(Notification(at=AT, topic="errors", body={"code": "secret code"}), Beside(1)) == []
+    assert LineDigest().lines(EventsDropped(at=AT, count=3), Beside(1)) == []
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.trigger}-{row.sources[0]}")
 def test_a_transition_warns_when_the_table_calls_it_a_fault(row: Any) -> None:
     for source in row.sources:
         event = replace(lost(), from_state=source, to_state=row.target, trigger=row.trigger)
-        (line,) = Digest().lines(event, Beside(1))
+        (line,) = LineDigest().lines(event, Beside(1))
         assert line.is_warning is (row.kind is EdgeKind.FAULT)
 
 
 def test_a_transition_names_the_attempt_that_led_to_it() -> None:
     first = replace(lost(), from_state=State.RESTORING, to_state=State.CONNECTING, trigger=Trigger.RESTORED)
     failed = replace(lost(), from_state=State.CONNECTING, trigger=Trigger.ATTEMPT_FAILED)
-    digest = Digest()
+    digest = LineDigest()
     lines = [
         line
         for event in (first, failed, attempt(2, later(1)), attempt(3, later(2)), back(later(3)), lost(later(4)))
@@ -164,7 +167,7 @@ def test_a_transition_names_the_attempt_that_led_to_it() -> None:
 
 
 def test_a_day_without_a_backend_takes_few_lines_and_every_attempt_is_counted() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = digest.lines(lost(), Beside(1))
     attempts = 0
     for second in range(0, 24 * 3600, 5):
@@ -180,7 +183,7 @@ def test_a_day_without_a_backend_takes_few_lines_and_every_attempt_is_counted() 
 
 
 def test_what_recurs_is_written_in_full_first_and_then_at_growing_intervals() -> None:
-    digest = Digest()
+    digest = LineDigest()
     written = [
         (second, line.values)
         for second in range(100)
@@ -195,7 +198,7 @@ def test_what_recurs_is_written_in_full_first_and_then_at_growing_intervals() ->
 
 
 def test_the_next_transition_writes_what_was_counted_and_starts_anew() -> None:
-    digest = Digest()
+    digest = LineDigest()
     digest.lines(lost(), Beside(1))
     for number in range(1, 9):
         digest.lines(attempt(number, later(number / 10)), Beside(1))
@@ -211,7 +214,7 @@ def test_the_next_transition_writes_what_was_counted_and_starts_anew() -> None:
 
 
 def test_one_that_was_counted_alone_says_when_it_was() -> None:
-    digest = Digest()
+    digest = LineDigest()
     for _ in range(JOURNAL_LINES_IN_FULL + 1):
         digest.lines(ContextSaved(at=AT, bytes=1), Beside(1))
     counted = {"count": 1, "since": stamp(AT), "until": stamp(AT)}
@@ -220,7 +223,7 @@ def test_one_that_was_counted_alone_says_when_it_was() -> None:
 
 
 def test_a_new_failure_is_written_at_once_after_what_was_counted_before() -> None:
-    digest = Digest()
+    digest = LineDigest()
     for number in range(1, 8):
         digest.lines(attempt(number, AT), Beside(1))
     lines = digest.lines(attempt(8, later(1), "name not found"), Beside(1))
@@ -231,7 +234,7 @@ def test_a_new_failure_is_written_at_once_after_what_was_counted_before() -> Non
 
 
 def test_failures_that_never_repeat_do_not_flood_the_log() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = [
         line
         for number in range(1_000)
@@ -241,7 +244,7 @@ def test_failures_that_never_repeat_do_not_flood_the_log() -> None:
 
 
 def test_failed_requests_are_counted_apart_from_those_that_were_replied_to() -> None:
-    digest = Digest()
+    digest = LineDigest()
     for _ in range(1_000):
         digest.lines(request(), Beside(1))
     assert [line.values["outcome"] for line in digest.lines(request(outcome=Outcome.BACKEND_ERROR), Beside(1))] == [
@@ -250,7 +253,7 @@ def test_failed_requests_are_counted_apart_from_those_that_were_replied_to() -> 
 
 
 def test_a_clock_set_back_does_not_silence_the_log() -> None:
-    digest = Digest()
+    digest = LineDigest()
     for second in range(10):
         digest.lines(ContextSaved(at=later(second), bytes=1), Beside(1))
     lines = digest.lines(ContextSaved(at=later(-86_400), bytes=1), Beside(1))
@@ -261,14 +264,14 @@ def test_a_clock_set_back_does_not_silence_the_log() -> None:
 
 
 def test_a_long_text_is_cut() -> None:
-    (line,) = Digest().lines(
+    (line,) = LineDigest().lines(
         Problem(at=AT, code=ProblemCode.STORE_FAILED, message="m" * 10_000_000, hint=""), Beside(1)
     )
     assert line.values["message"] == "m" * (JOURNAL_TEXT_MAX_LENGTH - 1) + "…"
 
 
 def test_a_network_that_changes_every_second_for_a_day_takes_few_lines_and_every_change_is_counted() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = [line for second in range(86_400) for line in digest.lines(NetworkMoved(at=later(second)), Beside(1))]
     lines += digest.flush(later(86_400))
     assert len(lines) <= 50
@@ -276,7 +279,7 @@ def test_a_network_that_changes_every_second_for_a_day_takes_few_lines_and_every
 
 
 def test_a_transition_says_how_long_the_state_before_it_lasted_whatever_the_clock_on_the_wall_shows() -> None:
-    digest = Digest(began_s=1_000.0)
+    digest = LineDigest(began_s=1_000.0)
     events = [lost(), back(later(-3_600)), lost(later(30))]
     lines = [
         line
@@ -293,14 +296,14 @@ def test_a_transition_says_how_long_the_state_before_it_lasted_whatever_the_cloc
 
 def test_an_established_link_says_which_image_answers_and_which_process_of_it() -> None:
     for beside, named in ((Beside(1, None, 0.0, "Pharo 12", "boot"), ("Pharo 12", "boot")), (Beside(1), (None, None))):
-        (line,) = Digest().lines(back(AT), beside)
+        (line,) = LineDigest().lines(back(AT), beside)
         assert (line.values["image_id"], line.values["boot_id"]) == named
-        (line,) = Digest().lines(lost(), beside)
+        (line,) = LineDigest().lines(lost(), beside)
         assert line.values.keys().isdisjoint({"image_id", "boot_id"})
 
 
 def test_each_line_names_the_session_of_its_moment() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = [
         *digest.lines(lost(), Beside(1)),
         *digest.lines(back(later(1)), Beside(2, "s1")),
@@ -310,7 +313,7 @@ def test_each_line_names_the_session_of_its_moment() -> None:
 
 
 def test_lines_follow_each_other_in_time_whatever_was_counted_before() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = []
     for second in range(300):
         event: Event = ContextSaved(at=later(second), bytes=1) if second % 3 else attempt(second, later(second))
@@ -323,7 +326,7 @@ def test_lines_follow_each_other_in_time_whatever_was_counted_before() -> None:
 
 
 def test_a_gap_between_notifications_that_was_only_counted_lies_within_what_is_said() -> None:
-    digest = Digest()
+    digest = LineDigest()
     for number in range(10):
         gap = NotificationsMissed(at=later(number), since=later(number - 5), until=later(number - 0.5))
         digest.lines(gap, Beside(1))
@@ -332,7 +335,7 @@ def test_a_gap_between_notifications_that_was_only_counted_lies_within_what_is_s
 
 
 def test_a_problem_that_comes_again_and_again_does_not_flood_the_log_and_another_is_written_at_once() -> None:
-    digest = Digest()
+    digest = LineDigest()
     lines = [
         line
         for second in range(86_400)

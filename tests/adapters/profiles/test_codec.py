@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.profiles.codec import StoredProfiles, decode_profiles, encode_profiles, salvage_profiles
 from stui_supervisor.profile import Profile
 
@@ -84,13 +84,13 @@ def test_what_an_earlier_version_did_not_know_has_its_default() -> None:
     ],
 )
 def test_a_value_of_another_type_is_damage(key: str, value: Any) -> None:
-    with pytest.raises(Damaged, match="one of its profiles has a wrong shape"):
+    with pytest.raises(DamagedFile, match="one of its profiles has a wrong shape"):
         decode_profiles(json.dumps({"profiles": {"work": {key: value}}}).encode())
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"profiles":[]}', b'{"profiles":{"work":1}}', b"\xff"])
 def test_what_does_not_hold_profiles_is_damage(body: bytes) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode_profiles(body)
 
 

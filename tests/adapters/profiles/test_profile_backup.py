@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
 
@@ -26,13 +26,13 @@ def put(profile: Profile) -> Callable[[Profile | None], Profile]:
 def home(tmp_path: Path) -> Path:
     """Holds TWO, and ONE as the backup."""
     for profile in (ONE, TWO):
-        ProfileFile(tmp_path / FILE).change("work", put(profile))
+        FileProfileStore(tmp_path / FILE).change("work", put(profile))
     return tmp_path
 
 
 def test_a_change_makes_what_was_there_the_backup(home: Path) -> None:
     before = (home / FILE).read_bytes()
-    ProfileFile(home / FILE).change("work", put(ONE))
+    FileProfileStore(home / FILE).change("work", put(ONE))
     assert (home / BACKUP).read_bytes() == before
 
 
@@ -52,5 +52,5 @@ def test_a_change_where_only_the_backup_is_whole_leaves_the_backup_as_it_is(
     backup = home / BACKUP
     before = (backup.read_bytes(), backup.stat().st_ino, backup.stat().st_mtime_ns)
     with suppress(StoreError):  # what cannot be known need not be changed
-        ProfileFile(home / FILE).change("work", lambda known: replace(known or ONE, pin_image="three"))
+        FileProfileStore(home / FILE).change("work", lambda known: replace(known or ONE, pin_image="three"))
     assert (backup.read_bytes(), backup.stat().st_ino, backup.stat().st_mtime_ns) == before

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from stui_supervisor.adapters.files.file_format import Header, Kind, decode, encode
 from stui_supervisor.adapters.files.lock import SessionLock
 from stui_supervisor.adapters.profiles.repair import confirm
-from stui_supervisor.adapters.profiles.store import ProfileFile
+from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.config import PROFILES_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.profile import Profile
@@ -43,7 +43,7 @@ def refuse(_: Profile | None) -> Profile:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Holds NEW, and OLD as the backup."""
-    file = ProfileFile(tmp_path / FILE)
+    file = FileProfileStore(tmp_path / FILE)
     file.change("work", put(OLD))
     file.change("work", put(NEW))
     return tmp_path
@@ -54,7 +54,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As ``home``, to be copied."""
     root = tmp_path_factory.mktemp("template")
     for profile in (OLD, NEW):
-        ProfileFile(root / FILE).change("work", put(profile))
+        FileProfileStore(root / FILE).change("work", put(profile))
     return root
 
 
@@ -66,7 +66,7 @@ def copied(template: Path) -> Iterator[Path]:
 
 def pin(home: Path) -> str | None:
     """What a start reads."""
-    return ProfileFile(home / FILE).read("work")[0].pin_image
+    return FileProfileStore(home / FILE).read("work")[0].pin_image
 
 
 def seq(path: Path) -> int:
@@ -77,7 +77,7 @@ def seq(path: Path) -> int:
 
 
 def test_nothing_is_made_before_the_first_change(tmp_path: Path) -> None:
-    assert ProfileFile(tmp_path / "home" / FILE).read_all() == ({}, None)
+    assert FileProfileStore(tmp_path / "home" / FILE).read_all() == ({}, None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +88,7 @@ def test_the_file_is_one_as_generations_are_and_its_seq_grows(home: Path) -> Non
 
 
 def test_the_backup_is_the_file_as_it_was_before_the_last_change(tmp_path: Path) -> None:
-    file = ProfileFile(tmp_path / FILE)
+    file = FileProfileStore(tmp_path / FILE)
     file.change("work", put(OLD))
     before = (tmp_path / FILE).read_bytes()
     file.change("work", put(NEW))
@@ -97,12 +97,12 @@ def test_the_backup_is_the_file_as_it_was_before_the_last_change(tmp_path: Path)
 
 def test_a_change_that_changes_nothing_writes_nothing(home: Path) -> None:
     before = contents(home)
-    ProfileFile(home / FILE).change("work", lambda known: known)
+    FileProfileStore(home / FILE).change("work", lambda known: known)
     assert contents(home) == before
 
 
 def test_a_profile_that_was_forgotten_is_not_there_any_more(home: Path) -> None:
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     file.change("play", put(Profile(name="play")))
     file.change("work", lambda _: None)
     assert file.read_all() == ({"play": Profile(name="play")}, None)
@@ -111,7 +111,7 @@ def test_a_profile_that_was_forgotten_is_not_there_any_more(home: Path) -> None:
 def test_a_change_that_is_refused_changes_nothing_and_is_raised_as_it_is(home: Path) -> None:
     before = contents(home)
     with pytest.raises(ConfigurationError, match="no such profile"):
-        ProfileFile(home / FILE).change("work", refuse)
+        FileProfileStore(home / FILE).change("work", refuse)
     assert contents(home) == before
 
 
@@ -119,7 +119,7 @@ def test_what_a_later_minor_version_added_survives_a_change_of_another_profile(h
     content = (home / FILE).read_bytes()
     later = b'{"profiles":{"work":{"colour":"red"}},"groups":[1]}\n'
     (home / FILE).write_bytes(with_header(with_body(content, later), minor=7))
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     file.change("play", put(Profile(name="play")))
     assert file.read("work") == (Profile(name="work", extra={"colour": "red"}), ())
     assert b'"groups":[1]' in (home / FILE).read_bytes()
@@ -130,7 +130,7 @@ def test_what_a_later_minor_version_added_survives_a_change_of_another_profile(h
 def test_only_the_owner_can_read_anything(tmp_path: Path, mask: int) -> None:
     old = os.umask(mask)
     try:
-        file = ProfileFile(tmp_path / "home" / FILE)
+        file = FileProfileStore(tmp_path / "home" / FILE)
         file.change("work", put(OLD))
         file.change("work", put(NEW))
         (tmp_path / "home" / FILE).write_bytes(b"damaged")
@@ -146,7 +146,7 @@ def test_more_profiles_than_the_file_may_hold_are_refused_and_the_others_stay(ho
     before = contents(home)
     huge = Profile(name="huge", extra={"later": "x" * PROFILES_MAX_BYTES})
     with pytest.raises(StoreError, match="forget some of them"):
-        ProfileFile(home / FILE).change("huge", put(huge))
+        FileProfileStore(home / FILE).change("huge", put(huge))
     assert contents(home) == before
 
 
@@ -154,7 +154,7 @@ def test_what_a_change_that_was_cut_off_left_behind_is_swept(home: Path) -> None
     (home / f".{FILE}.0123abcd.tmp").write_bytes(b"half")
     (home / f".{BACKUP}.0123abcd.tmp").write_bytes(b"half")
     (home / ".another.tmp").write_bytes(b"not ours")
-    ProfileFile(home / FILE).change("work", put(OLD))
+    FileProfileStore(home / FILE).change("work", put(OLD))
     assert sorted(path.name for path in home.glob("*.tmp")) == [".another.tmp"]
 
 
@@ -164,13 +164,13 @@ def test_what_a_change_that_was_cut_off_left_behind_is_swept(home: Path) -> None
 def doubt(home: Path, name: str = "work") -> str:
     """What a start is told that cannot read the profile."""
     with pytest.raises(StoreError) as caught:
-        ProfileFile(home / FILE).read(name)
+        FileProfileStore(home / FILE).read(name)
     return str(caught.value)
 
 
 def unchanged(home: Path) -> bool:
     """True when neither a start nor a command changes anything."""
-    before, file = contents(home), ProfileFile(home / FILE)
+    before, file = contents(home), FileProfileStore(home / FILE)
     for call in (
         lambda: file.read("work"),
         lambda: file.read("play"),
@@ -193,7 +193,7 @@ def test_after_one_flipped_byte_the_profile_is_as_it_was_or_not_known_and_nothin
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
         (home / FILE).write_bytes(content)
         with suppress(StoreError):
-            profile, notices = ProfileFile(home / FILE).read("work")
+            profile, notices = FileProfileStore(home / FILE).read("work")
             assert (profile, codes_of(notices)) == (NEW, ["damaged_file"])
         assert "profiles.json is damaged" in doubt(home, "another")
         assert unchanged(home)
@@ -210,7 +210,7 @@ def test_a_file_that_was_cut_off_is_not_taken_for_one_without_the_profile(templa
 
 
 def test_a_profile_whose_own_checksum_is_right_is_known_whatever_became_of_the_others(home: Path) -> None:
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     file.change("play", put(Profile(name="play", uses_token=True)))
     (home / FILE).write_bytes((home / FILE).read_bytes().replace(b'"pin_image": "two"', b'"pin_image": "2"'))
     profile, (notice,) = file.read("play")
@@ -232,8 +232,8 @@ def test_of_a_file_of_an_earlier_version_only_the_whole_can_be_known(home: Path)
     line = b'"work":{"endpoints": [], "failover": false, "pin_image": "two", "server_keys": {}}'
     body = b'{"profiles":{\n' + line + b"\n}}\n"
     (home / FILE).write_bytes(encode(Header(kind=Kind.PROFILES, seq=3, saved_at=EPOCH, profile=""), body) + body)
-    assert ProfileFile(home / FILE).read("work") == (NEW, ())
-    assert ProfileFile(home / FILE).read("play") == (Profile(name="play"), ())
+    assert FileProfileStore(home / FILE).read("work") == (NEW, ())
+    assert FileProfileStore(home / FILE).read("play") == (Profile(name="play"), ())
     (home / FILE).write_bytes((home / FILE).read_bytes() + b"\n")
     assert "profiles.json is damaged" in doubt(home)
 
@@ -241,7 +241,7 @@ def test_of_a_file_of_an_earlier_version_only_the_whole_can_be_known(home: Path)
 def test_a_checksum_that_an_earlier_version_carried_along_says_nothing(home: Path) -> None:
     content = (home / FILE).read_bytes().replace(b'"pin_image": "two"', b'"pin_image": "six"')
     (home / FILE).write_bytes(with_header(with_body(content, content.partition(b"\n")[2]), minor=0))
-    assert ProfileFile(home / FILE).read("work") == (replace(NEW, pin_image="six"), ())
+    assert FileProfileStore(home / FILE).read("work") == (replace(NEW, pin_image="six"), ())
 
 
 def test_a_name_that_stands_there_twice_in_a_damaged_file_is_not_known(home: Path) -> None:
@@ -265,11 +265,11 @@ def test_a_backup_that_cannot_be_looked_for_is_not_taken_for_none(
     monkeypatch.setattr(os, "lstat", failing(os.lstat, BACKUP, number))
     assert os.strerror(number) in doubt(home)
     with pytest.raises(StoreError, match=os.strerror(number)):
-        ProfileFile(home / FILE).change("work", put(OLD))
+        FileProfileStore(home / FILE).change("work", put(OLD))
 
 
 def test_a_file_that_was_read_once_and_is_gone_without_a_trace_is_not_taken_for_none(home: Path) -> None:
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     assert file.read("work") == (NEW, ())
     away = home.with_name("away")
     home.rename(away)
@@ -278,7 +278,7 @@ def test_a_file_that_was_read_once_and_is_gone_without_a_trace_is_not_taken_for_
             call()
     away.rename(home)
     assert file.read("work") == (NEW, ())
-    assert ProfileFile(home.with_name("other") / FILE).read("work") == (Profile(name="work"), ())
+    assert FileProfileStore(home.with_name("other") / FILE).read("work") == (Profile(name="work"), ())
 
 
 def test_a_copy_in_quarantine_shows_that_there_was_a_file(home: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_copy_in_quarantine_shows_that_there_was_a_file(home: Path) -> None:
 
 def test_a_damaged_backup_is_replaced_by_the_next_change(home: Path) -> None:
     (home / BACKUP).write_bytes(b"damaged")
-    before, file = (home / FILE).read_bytes(), ProfileFile(home / FILE)
+    before, file = (home / FILE).read_bytes(), FileProfileStore(home / FILE)
     assert file.read("work") == (NEW, ())
     file.change("work", put(OLD))
     assert (home / BACKUP).read_bytes() == before
@@ -358,7 +358,7 @@ def test_another_thing_in_its_place_is_left_there_and_the_profile_is_not_known(w
     assert words in doubt(home)
     assert time.monotonic() - began < START_S
     with pytest.raises(StoreError):
-        ProfileFile(home / FILE).change("work", put(NEW))
+        FileProfileStore(home / FILE).change("work", put(NEW))
     assert sorted(home.iterdir()) == before
 
 
@@ -371,8 +371,9 @@ def test_a_link_to_what_belongs_to_another_user_is_not_followed(whose: str, home
     (home / FILE).symlink_to(place / FILE)
     os.chown(place / FILE if whose == "the file" else place, 4711, 4711)
     program = (
-        "import os, sys; from pathlib import Path; from stui_supervisor.adapters.profiles.store import ProfileFile\n"
-        "os.setuid(4712)\ntry: ProfileFile(Path(sys.argv[1])).read('work')\nexcept Exception as e: print(e)"
+        "import os, sys; from pathlib import Path\n"
+        "from stui_supervisor.adapters.profiles.store import FileProfileStore\n"
+        "os.setuid(4712)\ntry: FileProfileStore(Path(sys.argv[1])).read('work')\nexcept Exception as e: print(e)"
     )
     for path in (home, place, *home.parents):
         path.chmod(path.stat().st_mode | 0o055)
@@ -397,7 +398,7 @@ def test_root_follows_no_link_into_a_directory_of_somebody_else(leads: str, home
     os.chown(place, 4711, 4711)
     assert "leads into a directory of another user" in doubt(home)
     os.chown(home, 4711, 4711)  # root in somebody's own home
-    assert ProfileFile(home / FILE).read("work") == (NEW, ())
+    assert FileProfileStore(home / FILE).read("work") == (NEW, ())
 
 
 @posix
@@ -406,11 +407,11 @@ def test_a_link_to_a_file_of_ours_is_read_and_written_through_and_never_moved(ho
     place.mkdir(mode=0o755)
     (home / FILE).rename(place / FILE)
     (home / FILE).symlink_to(place / FILE)
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     assert file.read("work") == (NEW, ())
     file.change("work", put(OLD))
     assert (home / FILE).is_symlink()
-    assert (pin(home), ProfileFile(place / FILE).read("work")[0].pin_image) == ("one", "one")
+    assert (pin(home), FileProfileStore(place / FILE).read("work")[0].pin_image) == ("one", "one")
     assert not (home / "quarantine").exists()
 
 
@@ -419,7 +420,7 @@ def test_a_link_to_a_file_of_ours_is_read_and_written_through_and_never_moved(ho
 def test_another_thing_in_the_backups_place_stops_no_change(plant: Callable[[Path], None], home: Path) -> None:
     (home / BACKUP).unlink()
     plant(home / BACKUP)
-    ProfileFile(home / FILE).change("work", put(OLD))
+    FileProfileStore(home / FILE).change("work", put(OLD))
     assert pin(home) == "one"
 
 
@@ -428,7 +429,7 @@ def test_a_link_in_the_backups_place_that_leads_nowhere_refuses_the_change(home:
     (home / BACKUP).unlink()
     _link_to_nothing(home / BACKUP)
     with pytest.raises(StoreError, match="leads to nothing that is there"):
-        ProfileFile(home / FILE).change("work", put(OLD))
+        FileProfileStore(home / FILE).change("work", put(OLD))
     assert (pin(home), (home / BACKUP).is_symlink()) == ("two", True)
 
 
@@ -437,7 +438,7 @@ def test_a_link_in_the_backups_place_that_leads_nowhere_refuses_the_change(home:
 
 def test_a_later_versions_file_is_left_untouched_and_says_what_to_do(home: Path) -> None:
     (home / FILE).write_bytes(with_header((home / FILE).read_bytes(), major=2))
-    before, file = contents(home), ProfileFile(home / FILE)
+    before, file = contents(home), FileProfileStore(home / FILE)
     for call in (
         file.read_all,
         lambda: file.read("work"),
@@ -454,7 +455,7 @@ def test_a_later_versions_file_is_left_untouched_and_says_what_to_do(home: Path)
 
 
 def test_the_signature_tells_a_change_and_nothing_else(home: Path) -> None:
-    file = ProfileFile(home / FILE)
+    file = FileProfileStore(home / FILE)
     before = file.signature()
     file.read("work")
     assert file.signature() == before
@@ -472,9 +473,9 @@ def test_a_change_waits_for_the_lock_no_longer_than_it_was_told_to(home: Path) -
     assert lock.take()
     try:
         with pytest.raises(StoreError, match="another process holds the profiles"):
-            ProfileFile(home / FILE).change("work", put(OLD), wait_s=0.05)
+            FileProfileStore(home / FILE).change("work", put(OLD), wait_s=0.05)
         with pytest.raises(StoreError, match="another process holds the profiles"):
-            ProfileFile(home / FILE).note_link("work", "x", wanted=True)
+            FileProfileStore(home / FILE).note_link("work", "x", wanted=True)
         assert pin(home) == "two"
     finally:
         lock.give_back()
@@ -487,7 +488,7 @@ def test_another_thing_in_the_locks_place_stops_changes_but_no_start(home: Path)
     _directory(home / "profiles.lock")
     assert pin(home) == "two"
     with pytest.raises(StoreError, match="is not a file: remove it"):
-        ProfileFile(home / FILE).change("work", put(OLD))
+        FileProfileStore(home / FILE).change("work", put(OLD))
 
 
 # The disk
@@ -495,7 +496,7 @@ def test_another_thing_in_the_locks_place_stops_changes_but_no_start(home: Path)
 
 def test_a_home_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    file = ProfileFile(tmp_path / "file" / FILE)
+    file = FileProfileStore(tmp_path / "file" / FILE)
     for call in (file.read_all, lambda: file.change("work", put(OLD))):
         with pytest.raises(StoreError, match="a file is where a directory should be"):
             call()
@@ -510,7 +511,7 @@ def test_a_disk_that_takes_nothing_more_costs_the_change_and_nothing_else(home: 
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
     try:
         with pytest.raises(StoreError) as caught:
-            ProfileFile(home / FILE).change("work", put(OLD))
+            FileProfileStore(home / FILE).change("work", put(OLD))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert isinstance(caught.value.__cause__, OSError)

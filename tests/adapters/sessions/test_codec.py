@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stui_supervisor.adapters.files.file_format import Damaged
+from stui_supervisor.adapters.files.file_format import DamagedFile
 from stui_supervisor.adapters.sessions.codec import (
     StoredContext,
     decode_context,
@@ -281,7 +281,7 @@ def test_a_record_that_is_not_json_is_refused() -> None:
     ids=lambda body: repr(body[:50]),
 )
 def test_what_is_no_record_is_damaged(body: bytes) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode_stored_record(body)
 
 
@@ -303,7 +303,7 @@ def test_what_is_no_record_is_damaged(body: bytes) -> None:
     ids=lambda body: repr(body[:60]),
 )
 def test_what_is_no_context_is_damaged(body: bytes) -> None:
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         decode_context(body)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.history import SessionArchive, StoredCopy, put_back
+from stui_supervisor.adapters.sessions.history import SessionHistory, StoredCopy, put_back
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.errors import StoreError
 from tests.support.files.stored_files import NEW, OLD, RECORD, contents, newest, stored
@@ -16,7 +16,7 @@ def test_reading_gives_the_newest_whole_content_and_changes_nothing(tmp_path: Pa
     directory = stored(tmp_path, OLD, NEW)
     newest(directory, "context").write_bytes(b"damaged")
     before = contents(directory)
-    archive = SessionArchive(str(tmp_path), directory.name)
+    archive = SessionHistory(str(tmp_path), directory.name)
     record, context = archive.content()
     assert (record, context.sections) == (RECORD, OLD)
     damaged, whole = archive.copies()
@@ -27,7 +27,7 @@ def test_reading_gives_the_newest_whole_content_and_changes_nothing(tmp_path: Pa
 
 
 def test_a_session_that_is_gone_is_a_store_error(tmp_path: Path) -> None:
-    archive = SessionArchive(str(tmp_path), "gone")
+    archive = SessionHistory(str(tmp_path), "gone")
     for read in (archive.content, archive.copies):
         with pytest.raises(StoreError, match="cannot read the session"):
             read()

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, SESSIONS_KEPT
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import identity_of
@@ -42,7 +42,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_session_behind_a_link_is_listed_and_claimed_with_its_work(root: Path) -> None:
     directory = stored(root, OLD, NEW)
     moved(directory)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     (listed,) = files.read_newest("default")
     assert (listed.session_id, listed.record, listed.live_sections) == (directory.name, RECORD, 1)
     assert (files.known_profiles(), files.left_out()) == ({"default"}, {})
@@ -53,21 +53,21 @@ def test_a_session_behind_a_link_is_listed_and_claimed_with_its_work(root: Path)
 def test_a_session_behind_a_link_is_live_while_it_is_owned_and_can_be_claimed_by_name(root: Path) -> None:
     directory = stored(root, NEW)
     moved(directory)
-    owner = SessionFiles(root)
+    owner = FileSessionStore(root)
     assert owner.claim_this(directory.name).sections == NEW
-    assert [session.live for session in SessionFiles(root).read_newest()] == [True]
-    assert SessionFiles(root).claim("default").fresh
+    assert [session.live for session in FileSessionStore(root).read_newest()] == [True]
+    assert FileSessionStore(root).claim("default").fresh
 
 
 def test_what_is_saved_after_the_session_was_moved_is_there_at_the_next_start(root: Path) -> None:
     directory = stored(root, OLD)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     files.claim("default")
     target = moved(directory)
     files.save_context(directory.name, NEW)
     files.release(directory.name)
     assert newest(target, "context").name == "context.2.json"
-    assert SessionFiles(root).claim("default").sections == NEW
+    assert FileSessionStore(root).claim("default").sections == NEW
 
 
 def test_damaged_files_of_a_session_behind_a_link_are_set_aside_as_any_other(root: Path) -> None:
@@ -75,7 +75,7 @@ def test_damaged_files_of_a_session_behind_a_link_are_set_aside_as_any_other(roo
     target = moved(directory)
     for file in target.glob("*.json"):
         file.write_bytes(b"damaged")
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.fresh, set(codes_of(claimed.notices))) == (True, {"damaged_file"})
     assert list(target.glob("*.json")) == []
 
@@ -98,7 +98,7 @@ def test_a_damaged_file_on_another_disk_is_set_aside_unless_it_is_too_long(
     directory.symlink_to(another_disk / "moved")
     file = newest(another_disk / "moved", "context")
     file.write_bytes(damage)
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (OLD, ["damaged_file"])
     is_kept = damage == b"damaged"
     assert (file.exists(), list(contents(root / "quarantine").values())) == (not is_kept, [damage] if is_kept else [])
@@ -163,7 +163,7 @@ def test_a_link_that_leads_to_no_session_of_ours_is_told_and_left_as_it_is(
     change(directory, moved(directory))
     elsewhere = root.parent / "elsewhere"
     before = tree(elsewhere)
-    files = SessionFiles(root, lambda: LATER)
+    files = FileSessionStore(root, lambda: LATER)
     assert (list(files.read_newest()), files.prune(None, 0)) == ([], [])
     (told,) = files.left_out().values()
     assert told.message == f"session {directory.name} is left out: it is a link, and {why}"
@@ -178,7 +178,7 @@ def test_a_link_that_leads_to_no_session_of_ours_is_told_and_left_as_it_is(
 
 def test_a_directory_that_others_may_change_is_written_to_no_more(root: Path) -> None:
     directory = stored(root, OLD)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     files.claim("default")
     target = moved(directory)
     target.chmod(0o777)
@@ -189,14 +189,14 @@ def test_a_directory_that_others_may_change_is_written_to_no_more(root: Path) ->
     target.chmod(0o700)
     files.save_context(directory.name, NEW)
     files.release(directory.name)
-    assert SessionFiles(root).claim("default").sections == NEW
+    assert FileSessionStore(root).claim("default").sections == NEW
 
 
 def test_one_directory_with_two_names_counts_once(root: Path) -> None:
     directory = stored(root, NEW)
     second = root / f"0{directory.name[1:]}" if directory.name[0] != "0" else root / f"1{directory.name[1:]}"
     second.symlink_to(directory)
-    files = SessionFiles(root, lambda: LATER)
+    files = FileSessionStore(root, lambda: LATER)
     assert [session.session_id for session in files.read_newest()] == [directory.name]
     (told,) = files.left_out().values()
     assert told.message.endswith("it is a link, and leads to a session that has another name here")
@@ -206,7 +206,7 @@ def test_one_directory_with_two_names_counts_once(root: Path) -> None:
 
 def leave_work(root: Path, count: int) -> list[str]:
     """Free sessions with work of one image, the oldest first."""
-    files = SessionFiles(root, lambda: EPOCH)
+    files = FileSessionStore(root, lambda: EPOCH)
     ids = [files.claim("default", identity_of(number)).session_id for number in range(count)]
     for session_id in ids:
         files.save_record(session_id, RECORD)
@@ -220,7 +220,7 @@ def test_pruning_removes_the_files_the_directory_and_the_link_and_nothing_around
     ids = leave_work(root, SESSIONS_KEPT + 1)
     for session_id in ids:
         moved(root / session_id)
-    (removed,) = SessionFiles(root, lambda: LATER).prune(None, 30)
+    (removed,) = FileSessionStore(root, lambda: LATER).prune(None, 30)
     assert not os.path.lexists(root / removed)
     left = {f"work of {session_id}" for session_id in ids} - {f"work of {removed}"}
     assert {path.name for path in (root.parent / "elsewhere").iterdir()} == left
@@ -295,4 +295,4 @@ def test_a_process_without_descriptors_does_not_take_a_session_for_left_out(
 
     monkeypatch.setattr(os, "listdir", refused)
     with pytest.raises(StoreError, match="Too many open files"):
-        SessionFiles(root).left_out()
+        FileSessionStore(root).left_out()

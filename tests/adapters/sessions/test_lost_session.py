@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import SessionLost
@@ -20,8 +20,8 @@ LAST = {"x": Section(b'"last"', 9, "me")}
 OTHERS = {"x": Section(b'"another"', 9, "other")}
 
 
-def owned(root: Path, directory: Path) -> SessionFiles:
-    files = SessionFiles(root)
+def owned(root: Path, directory: Path) -> FileSessionStore:
+    files = FileSessionStore(root)
     assert files.claim("default").session_id == directory.name
     return files
 
@@ -52,12 +52,12 @@ def replace_directory(directory: Path) -> None:
 HARMS = [remove_lock, replace_lock, remove_files, remove_directory, replace_directory]
 
 
-def save_all(files: SessionFiles, session_id: str) -> None:
+def save_all(files: FileSessionStore, session_id: str) -> None:
     files.save_record(session_id, RECORD)
     files.save_context(session_id, LAST)
 
 
-def save_record(files: SessionFiles, session_id: str) -> None:
+def save_record(files: FileSessionStore, session_id: str) -> None:
     files.save_record(session_id, RECORD)
 
 
@@ -69,9 +69,9 @@ def test_the_lock_is_taken_anew_at_the_next_save_and_everything_is_there(
     files = owned(tmp_path, directory)
     harm(directory)
     files.save_record(directory.name, RECORD)
-    assert SessionFiles(tmp_path).claim("default").session_id != directory.name
+    assert FileSessionStore(tmp_path).claim("default").session_id != directory.name
     files.release(directory.name)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.session_id, claimed.record, claimed.sections) == (directory.name, RECORD, NEW)
 
 
@@ -79,13 +79,13 @@ def test_the_lock_is_taken_anew_at_the_next_save_and_everything_is_there(
 @pytest.mark.parametrize("save", [save_all, save_record])
 @pytest.mark.parametrize("lives", [True, False], ids=["and lives", "and is gone"])
 def test_what_another_process_has_continued_is_not_written_any_more(
-    tmp_path: Path, harm: Callable[[Path], None], save: Callable[[SessionFiles, str], None], *, lives: bool
+    tmp_path: Path, harm: Callable[[Path], None], save: Callable[[FileSessionStore, str], None], *, lives: bool
 ) -> None:
     directory = stored(tmp_path, OLD)
     files = owned(tmp_path, directory)
     files.save_context(directory.name, NEW)
     harm(directory)
-    other = SessionFiles(tmp_path)
+    other = FileSessionStore(tmp_path)
     assert other.claim("default").sections == NEW
     other.save_context(directory.name, OTHERS)
     if not lives:
@@ -100,7 +100,7 @@ def test_what_another_process_has_continued_is_not_written_any_more(
     if lives:
         other.save_context(directory.name, OTHERS)
         other.release(directory.name)
-    assert SessionFiles(tmp_path).claim("default").sections == OTHERS
+    assert FileSessionStore(tmp_path).claim("default").sections == OTHERS
 
 
 def test_what_another_process_owns_is_not_written_though_it_has_saved_nothing(tmp_path: Path) -> None:
@@ -145,12 +145,12 @@ def test_files_that_somebody_removed_are_written_again_though_the_lock_is_there(
         path.unlink()
     files.save_record(directory.name, RECORD)
     files.release(directory.name)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.session_id, claimed.record, claimed.sections) == (directory.name, RECORD, NEW)
 
 
 def test_a_new_session_is_had_whatever_there_is(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
-    claimed = SessionFiles(tmp_path).claim_new("default", identity_of("one"))
+    claimed = FileSessionStore(tmp_path).claim_new("default", identity_of("one"))
     assert claimed.session_id != directory.name
     assert (claimed.fresh, claimed.sections, claimed.record.image_id) == (True, {}, "one")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import SEQ_BELIEVED_MAX, SEQ_MAX
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionLost
@@ -30,7 +30,7 @@ def plant(directory: Path, kind: str, seq: int) -> Path:
 
 def continued(root: Path, *, first: dict[str, Section], saves: int = 5) -> list[str]:
     """A process claims the session, which holds ``first``, and saves; what the next one is told at its claim."""
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     claimed = files.claim("default")
     assert claimed.sections == first
     for _ in range(saves):
@@ -39,7 +39,7 @@ def continued(root: Path, *, first: dict[str, Section], saves: int = 5) -> list[
     files.save_context(claimed.session_id, LAST)
     files.save_record(claimed.session_id, RECORD)
     files.release(claimed.session_id)
-    again = SessionFiles(root).claim("default")
+    again = FileSessionStore(root).claim("default")
     assert (again.session_id, again.record, again.sections) == (claimed.session_id, RECORD, LAST)
     return [notice.code for notice in again.notices]
 
@@ -69,20 +69,20 @@ def test_several_whole_files_stay_in_their_order(tmp_path: Path) -> None:
     plant(directory, "context", SEQ_MAX - 1)
     newer = stored(tmp_path / "other", LAST)
     (directory / f"context.{SEQ_MAX}.json").write_bytes(with_header(newest(newer, "context").read_bytes(), seq=SEQ_MAX))
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert claimed.sections == LAST
     files.save_context(claimed.session_id, NEW)
     files.release(claimed.session_id)
     assert seqs(directory) == [1, 2, 3, 4]
     newest(directory, "context").write_bytes(b"damaged")
-    assert SessionFiles(tmp_path).claim("default").sections == LAST
+    assert FileSessionStore(tmp_path).claim("default").sections == LAST
 
 
 @pytest.mark.parametrize("content", ["damaged", "whole"])
 def test_a_file_that_appears_while_the_session_is_in_use_hides_nothing(tmp_path: Path, content: str) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     if content == "whole":
         plant(directory, "context", 10**15 - 1)
@@ -90,7 +90,7 @@ def test_a_file_that_appears_while_the_session_is_in_use_hides_nothing(tmp_path:
         (directory / f"context.{10**15 - 1}.json").write_bytes(b"damaged")
     files.save_context(claimed.session_id, LAST)
     files.release(claimed.session_id)
-    assert SessionFiles(tmp_path).claim("default").sections == LAST
+    assert FileSessionStore(tmp_path).claim("default").sections == LAST
     assert max(seqs(directory)) < 20
 
 
@@ -103,7 +103,7 @@ def test_a_gap_is_no_matter(tmp_path: Path) -> None:
 
 def test_snapshots_are_brought_down_as_well(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_snapshot(session_id, OLD)
     plant(directory, "snapshot", 10**15 - 1)
@@ -141,7 +141,7 @@ def test_where_no_number_is_left_the_save_says_so_and_the_session_is_left(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     change(plant(directory, "context", SEQ_MAX))
     with pytest.raises(SessionLost, match="the last possible number"):
@@ -174,7 +174,7 @@ def test_a_link_of_no_use_stays_where_it_is_and_hinders_no_save(
     make(target)
     link = directory / f"{kind}.{10**15}.json"
     link.symlink_to(target)
-    files = SessionFiles(tmp_path / "home")
+    files = FileSessionStore(tmp_path / "home")
     session_id = files.claim("default").session_id
     for _ in range(5):
         files.save_context(session_id, NEW)
@@ -183,7 +183,7 @@ def test_a_link_of_no_use_stays_where_it_is_and_hinders_no_save(
     files.release(session_id)
     assert link.readlink() == target
     assert not (tmp_path / "home" / "quarantine").exists()
-    assert SessionFiles(tmp_path / "home").claim("default").sections == LAST
+    assert FileSessionStore(tmp_path / "home").claim("default").sections == LAST
 
 
 @posix
@@ -206,11 +206,11 @@ def test_a_file_that_cannot_be_set_aside_hinders_no_save(tmp_path: Path) -> None
     directory = stored(tmp_path, OLD)
     (tmp_path / "quarantine").symlink_to(tmp_path)
     (directory / f"context.{10**15}.json").write_bytes(b"damaged")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_context(session_id, LAST)
     files.release(session_id)
-    assert SessionFiles(tmp_path).claim("default").sections == LAST
+    assert FileSessionStore(tmp_path).claim("default").sections == LAST
 
 
 @posix

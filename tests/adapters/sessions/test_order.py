@@ -15,7 +15,7 @@ from stui_supervisor.adapters.files.links import UnsafeLink
 from stui_supervisor.adapters.files.lock import SessionLock
 from stui_supervisor.adapters.sessions.codec import StoredContext
 from stui_supervisor.adapters.sessions.order import NAME
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import TURN_MAX
 from stui_supervisor.errors import StoreError
 from stui_supervisor.session.records import SessionRecord
@@ -42,7 +42,7 @@ def at(moment: datetime) -> Callable[[], datetime]:
 
 def leave(root: Path, moment: datetime = EPOCH) -> str:
     """A process makes a session with work under this clock, and goes."""
-    files = SessionFiles(root, at(moment))
+    files = FileSessionStore(root, at(moment))
     session_id = files.claim_new("default").session_id
     files.save_record(session_id, RECORD)
     files.save_context(session_id, NEW)
@@ -51,7 +51,7 @@ def leave(root: Path, moment: datetime = EPOCH) -> str:
 
 
 def save(root: Path, session_id: str, moment: datetime = EPOCH) -> None:
-    files = SessionFiles(root, at(moment))
+    files = FileSessionStore(root, at(moment))
     files.claim_this(session_id)
     files.save_record(session_id, RECORD)
     files.release(session_id)
@@ -59,14 +59,14 @@ def save(root: Path, session_id: str, moment: datetime = EPOCH) -> None:
 
 def first(root: Path) -> str:
     """The session that a start gets."""
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("default").session_id
     files.release(session_id)
     return session_id
 
 
 def listed(root: Path) -> list[str]:
-    return [session.session_id for session in SessionFiles(root).read_newest()]
+    return [session.session_id for session in FileSessionStore(root).read_newest()]
 
 
 @pytest.mark.parametrize("clock", [-9_000 * DAY, -DAY, DAY, 9_000 * DAY])
@@ -78,7 +78,7 @@ def test_the_session_that_was_saved_last_is_the_newest_under_any_clock(tmp_path:
 
 
 def test_processes_that_save_by_turns_are_in_the_order_of_their_last_saves(tmp_path: Path) -> None:
-    ahead, behind = SessionFiles(tmp_path, at(EPOCH + DAY)), SessionFiles(tmp_path, at(EPOCH))
+    ahead, behind = FileSessionStore(tmp_path, at(EPOCH + DAY)), FileSessionStore(tmp_path, at(EPOCH))
     one, other = ahead.claim_new("default").session_id, behind.claim_new("default").session_id
     for _ in range(3):
         ahead.save_context(one, NEW)
@@ -89,7 +89,7 @@ def test_processes_that_save_by_turns_are_in_the_order_of_their_last_saves(tmp_p
 
 
 def test_who_saves_again_and_again_writes_nothing_but_its_own_files(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_record(session_id, RECORD)
     before = (tmp_path / NAME).stat()
@@ -101,7 +101,7 @@ def test_who_saves_again_and_again_writes_nothing_but_its_own_files(tmp_path: Pa
 
 def test_a_snapshot_takes_no_turn(tmp_path: Path) -> None:
     one, other = leave(tmp_path), leave(tmp_path)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim_this(one)
     files.save_snapshot(one, OLD)
     files.release(one)
@@ -135,7 +135,7 @@ HARMS = [remove, damage, replace_by_directory, believe_anything, go_back]
 @pytest.mark.parametrize("harm", HARMS)
 def test_the_order_is_put_together_again_from_the_sessions(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     one, other = leave(tmp_path), leave(tmp_path, EPOCH + DAY)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     assert files.claim("default").session_id == other
     harm(tmp_path / NAME)
     assert listed(tmp_path) == [other, one]
@@ -208,7 +208,7 @@ def test_the_next_start_goes_on_with_what_was_chosen_and_the_one_after_it_with_w
     tmp_path: Path,
 ) -> None:
     chosen, running = leave(tmp_path), leave(tmp_path)
-    owner = SessionFiles(tmp_path)
+    owner = FileSessionStore(tmp_path)
     assert owner.claim("default").session_id == running
     owner.choose("default", chosen)
     owner.save_context(running, NEW)
@@ -219,8 +219,8 @@ def test_the_next_start_goes_on_with_what_was_chosen_and_the_one_after_it_with_w
 
 def test_that_it_was_chosen_is_said_with_the_claim_and_only_then(tmp_path: Path) -> None:
     chosen, newest = leave(tmp_path), leave(tmp_path)
-    SessionFiles(tmp_path).choose("default", chosen)
-    owner = SessionFiles(tmp_path)
+    FileSessionStore(tmp_path).choose("default", chosen)
+    owner = FileSessionStore(tmp_path)
     claimed = [owner.claim("default") for _ in range(2)]
     assert [(one.session_id, one.is_chosen) for one in claimed] == [(chosen, True), (newest, False)]
 
@@ -228,13 +228,13 @@ def test_that_it_was_chosen_is_said_with_the_claim_and_only_then(tmp_path: Path)
 def test_a_chosen_session_without_work_comes_first_as_well(tmp_path: Path) -> None:
     empty = stored(tmp_path, NOTHING).name
     work = leave(tmp_path)
-    SessionFiles(tmp_path).choose("default", empty)
+    FileSessionStore(tmp_path).choose("default", empty)
     assert [first(tmp_path), first(tmp_path)] == [empty, work]
 
 
 def test_the_last_choice_counts_and_each_profile_has_its_own(tmp_path: Path) -> None:
     one, two, three = (leave(tmp_path) for _ in range(3))
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     for profile, session_id in (("default", one), ("default", two), ("other", one)):
         files.choose(profile, session_id)
     assert [first(tmp_path), first(tmp_path)] == [two, three]
@@ -242,9 +242,9 @@ def test_the_last_choice_counts_and_each_profile_has_its_own(tmp_path: Path) -> 
 
 def test_a_choice_that_is_taken_or_gone_waits_and_hinders_nobody(tmp_path: Path) -> None:
     chosen, newest_work = leave(tmp_path), leave(tmp_path)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.choose("default", chosen)
-    owner = SessionFiles(tmp_path)
+    owner = FileSessionStore(tmp_path)
     owner.claim_this(chosen)
     assert first(tmp_path) == newest_work
     owner.release(chosen)
@@ -256,7 +256,7 @@ def test_a_choice_that_is_taken_or_gone_waits_and_hinders_nobody(tmp_path: Path)
 
 def test_what_is_imported_is_chosen_under_any_clock(tmp_path: Path) -> None:
     leave(tmp_path, EPOCH + 9_000 * DAY)
-    files = SessionFiles(tmp_path, at(EPOCH))
+    files = FileSessionStore(tmp_path, at(EPOCH))
     session_id = files.begin_with(SessionRecord(profile="default"), StoredContext(OLD))
     assert first(tmp_path) == session_id
 
@@ -265,7 +265,7 @@ def test_a_choice_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
     session_id = leave(tmp_path)
     replace_by_directory(tmp_path / NAME)
     with pytest.raises(Exception, match="cannot choose the session"):
-        SessionFiles(tmp_path).choose("default", session_id)
+        FileSessionStore(tmp_path).choose("default", session_id)
 
 
 def test_the_order_is_read_by_its_owner_only_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_link_that_is_of_no_use_stays_and_saves_go_on_without_it(
     save(tmp_path, one)
     assert (listed(tmp_path), place.readlink()) == ([one, other], leads_to)
     with pytest.raises(StoreError, match=r"cannot choose the session .*\(it is a link, and leads ") as refused:
-        SessionFiles(tmp_path).choose("default", other)
+        FileSessionStore(tmp_path).choose("default", other)
     assert refused.value.hint == UnsafeLink("").hint
     assert (first(tmp_path), place.readlink()) == (one, leads_to)
     notes = tmp_path / "notes.txt"
@@ -324,7 +324,7 @@ def test_a_link_to_such_a_file_of_ours_is_written_through(tmp_path: Path) -> Non
     place.symlink_to(target)
     save(tmp_path / "home", one)
     assert json.loads(target.read_bytes())["session"] == one
-    SessionFiles(tmp_path / "home").choose("default", other)
+    FileSessionStore(tmp_path / "home").choose("default", other)
     assert first(tmp_path / "home") == other
     assert (place.readlink(), {path.name for path in tmp_path.iterdir()}) == (target, {"elsewhere", "home"})
 
@@ -333,11 +333,11 @@ def test_a_link_to_such_a_file_of_ours_is_written_through(tmp_path: Path) -> Non
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="nothing is denied to root")
 def test_a_file_that_cannot_be_read_keeps_what_was_chosen(tmp_path: Path) -> None:
     chosen, other = leave(tmp_path), leave(tmp_path)
-    SessionFiles(tmp_path).choose("another", chosen)
+    FileSessionStore(tmp_path).choose("another", chosen)
     before = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).chmod(0)
     save(tmp_path, other)
     with pytest.raises(StoreError, match="cannot choose the session"):
-        SessionFiles(tmp_path).choose("default", other)
+        FileSessionStore(tmp_path).choose("default", other)
     (tmp_path / NAME).chmod(0o600)
     assert (tmp_path / NAME).read_bytes() == before

@@ -10,7 +10,7 @@ import pytest
 
 from stui_supervisor.adapters.files.file_format import Kind, decode
 from stui_supervisor.adapters.sessions.codec import decode_context, encode_record
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     ERROR_TEXT_MAX_LENGTH,
@@ -58,7 +58,7 @@ def test_the_newest_generations_are_kept_and_the_last_copy_of_this_hour(tmp_path
 def test_the_newest_snapshots_are_kept_across_processes_and_are_whole_files(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
     for _ in range(2):
-        files = SessionFiles(tmp_path)
+        files = FileSessionStore(tmp_path)
         assert files.claim("default").sections == NEW
         for _ in range(SNAPSHOTS_KEPT - 1):
             files.save_snapshot(directory.name, OLD)
@@ -73,7 +73,7 @@ def test_the_newest_snapshots_are_kept_across_processes_and_are_whole_files(tmp_
 
 def test_a_snapshot_does_not_pass_for_the_last_work(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD, NOTHING)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     for _ in range(4):
         files.save_snapshot(directory.name, NEW)
@@ -84,7 +84,7 @@ def test_a_snapshot_does_not_pass_for_the_last_work(tmp_path: Path) -> None:
 
 def test_a_snapshot_that_is_too_large_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     before = contents(directory)
     with pytest.raises(StoreError, match="the snapshot has"):
@@ -95,12 +95,12 @@ def test_a_snapshot_that_is_too_large_is_refused_and_harms_nothing(tmp_path: Pat
 @posix  # elsewhere nobody can remove what is locked
 def test_a_snapshot_brings_a_removed_session_back_as_a_whole(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     shutil.rmtree(directory)
     files.save_snapshot(directory.name, OLD)
     files.release(directory.name)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.session_id, claimed.record, claimed.sections) == (directory.name, RECORD, NEW)
     assert [path.name for path in directory.glob("snapshot.*")] == ["snapshot.1.json"]
 
@@ -117,7 +117,7 @@ def test_the_last_work_outlives_any_number_of_empty_saves(tmp_path: Path) -> Non
 
 def test_the_last_work_is_still_kept_by_the_next_process(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW, *[NOTHING] * 5)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     for _ in range(5):
         files.save_context(session_id, NOTHING)
@@ -130,7 +130,7 @@ def test_the_last_work_is_still_kept_by_the_next_process(tmp_path: Path) -> None
 def test_temporaries_of_a_save_that_was_cut_off_are_swept(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     (directory / ".context.2.json.0badf00d.tmp").write_bytes(b"half")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.save_record(files.claim("default").session_id, RECORD)
     assert not list(directory.glob(".*"))
 
@@ -142,7 +142,7 @@ def test_what_a_newer_minor_added_survives(tmp_path: Path) -> None:
     context.write_bytes(with_header(with_body(context.read_bytes(), body), minor=4, more=True))
     body = encode_record(replace(RECORD, extra={"later": {"a": 1}}))
     endpoint.write_bytes(with_header(with_body(endpoint.read_bytes(), body), minor=4))
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.sections, claimed.record.extra, claimed.notices) == (OLD, {"later": {"a": 1}}, ())
     files.save_context(claimed.session_id, NEW)
@@ -154,7 +154,7 @@ def test_what_a_newer_minor_added_survives(tmp_path: Path) -> None:
 
 
 def test_of_a_status_that_does_not_fit_the_words_go_first(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     words = 2 * "\0" * ERROR_TEXT_MAX_LENGTH
     files.save_record(session_id, replace(RECORD, status={"rejected": True, "last_error": words, "problems": [words]}))
@@ -163,7 +163,7 @@ def test_of_a_status_that_does_not_fit_the_words_go_first(tmp_path: Path) -> Non
 
 
 def test_a_status_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_record(session_id, replace(RECORD, status={"state": "x" * RECORD_MAX_BYTES}))
     files.release(session_id)
@@ -171,7 +171,7 @@ def test_a_status_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_record_that_cannot_be_kept_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_record(session_id, RECORD)
     for wrong in ({"x": float("nan")}, {"x": object()}):
@@ -186,7 +186,7 @@ def test_a_record_that_cannot_be_kept_is_refused_and_the_old_one_stays(tmp_path:
 @posix
 def test_a_session_directory_that_vanished_is_made_again_with_all_its_content(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     for save, expected in (
         (lambda: files.save_record(claimed.session_id, RECORD), OLD),
@@ -194,7 +194,7 @@ def test_a_session_directory_that_vanished_is_made_again_with_all_its_content(tm
     ):
         shutil.rmtree(directory)
         save()
-        assert SessionFiles(tmp_path).claim("default").session_id != claimed.session_id
+        assert FileSessionStore(tmp_path).claim("default").session_id != claimed.session_id
         files.release(claimed.session_id)
         again = files.claim("default")
         assert (again.session_id, again.record, again.sections) == (claimed.session_id, RECORD, expected)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from stui_supervisor.adapters.files.file_format import MAJOR
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import COPIES_MAX_BYTES, SNAPSHOTS_KEPT
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
@@ -36,7 +36,7 @@ def saved(root: Path, count: int, *, processes: int = 1) -> Path:
     """A session whose saves are a quarter of an hour apart."""
     clock, directory = Quarters(), root / "none"
     for _ in range(processes):
-        files = SessionFiles(root, clock)
+        files = FileSessionStore(root, clock)
         directory = root / files.claim("default").session_id
         clock.now = clock.now.replace(minute=45) - timedelta(hours=1)  # whatever a claim looked at
         for _ in range(count // processes):
@@ -63,7 +63,7 @@ def test_contexts_without_work_are_no_copies(tmp_path: Path) -> None:
 
 def test_older_copies_stay_within_their_limit(tmp_path: Path) -> None:
     big = {"x": Section(b'"%s"' % (b"x" * 3_000_000), 1, "me")}
-    files = SessionFiles(tmp_path, Hours())
+    files = FileSessionStore(tmp_path, Hours())
     directory = tmp_path / files.claim("default").session_id
     for _ in range(9):
         files.save_context(directory.name, big)
@@ -88,7 +88,7 @@ class Minutes(Quarters):
 
 def test_snapshots_are_thinned_beyond_the_newest(tmp_path: Path) -> None:
     directory = stored(tmp_path, NEW)
-    files = SessionFiles(tmp_path, Minutes())
+    files = FileSessionStore(tmp_path, Minutes())
     files.claim_this(directory.name)
     for _ in range(SNAPSHOTS_KEPT + 40):
         files.save_snapshot(directory.name, OLD)
@@ -101,7 +101,7 @@ def test_an_older_file_that_cannot_be_judged_is_never_removed(tmp_path: Path) ->
     directory = stored(tmp_path, OLD, OLD, OLD)
     later = directory / "context.1.json"
     later.write_bytes(with_header(later.read_bytes(), major=MAJOR + 1))
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     for _ in range(8):
         files.save_context(directory.name, NEW)
@@ -114,7 +114,7 @@ def test_damaged_older_files_go_in_their_time(tmp_path: Path) -> None:
     (directory / "context.1.json").write_bytes(b"damaged")
     (directory / "context.2.json").unlink()
     os.mkfifo(directory / "context.2.json")
-    files = SessionFiles(tmp_path, Ticking())
+    files = FileSessionStore(tmp_path, Ticking())
     files.claim("default")
     for _ in range(4):
         files.save_context(directory.name, NEW)
@@ -127,7 +127,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_in_place(tmp_path: Path) -> N
     (directory / "context.1.json" / "in the way").mkdir(parents=True)
     for number in range(20):
         (directory / f".context.2.json.{number}.tmp").touch()
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     files.save_context(directory.name, NEW)
     assert list(directory.glob("*.tmp")) == []
@@ -139,7 +139,7 @@ def test_a_process_that_ends_within_a_moment_gets_on_with_what_has_piled_up(tmp_
     content = (directory / "context.1.json").read_bytes()
     for seq in range(2, 400):
         (directory / f"context.{seq}.json").write_bytes(with_header(content, seq=seq))
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.claim("default")
     with intercepted(Refusing(150, errno.EMFILE, for_good=True)), suppress(StoreError):
         files.save_context(directory.name, NEW)

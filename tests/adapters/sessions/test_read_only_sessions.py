@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.errors import StoreError
 from tests.support.files.denied_writing import allow_writing, deny_writing, plain_account
 from tests.support.files.stored_files import NEW, OLD, RECORD, codes_of, contents, newest, posix, stored
@@ -36,7 +36,7 @@ def test_the_newest_session_is_handed_out_and_the_user_is_told(root: Path, locks
             lock.unlink()
     deny_writing(root)
     before = contents(directory)
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.session_id, claimed.record, claimed.sections, claimed.fresh) == (directory.name, RECORD, NEW, False)
     (notice,) = claimed.notices
     assert notice.code == "read_only"
@@ -50,7 +50,7 @@ def test_the_newest_session_is_handed_out_and_the_user_is_told(root: Path, locks
 def test_saving_fails_until_the_disk_can_be_written_and_then_owns_the_session(root: Path) -> None:
     directory = stored(root, OLD)
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("default").session_id
     for save in (lambda: files.save_record(session_id, RECORD), lambda: files.save_context(session_id, NEW)):
         with pytest.raises(StoreError, match="Permission denied"):
@@ -58,7 +58,7 @@ def test_saving_fails_until_the_disk_can_be_written_and_then_owns_the_session(ro
     allow_writing(root)
     files.save_context(session_id, NEW)
     files.save_record(session_id, RECORD)
-    other = SessionFiles(root)
+    other = FileSessionStore(root)
     assert other.claim("default").fresh
     files.release(session_id)
     claimed = other.claim("default")
@@ -68,10 +68,10 @@ def test_saving_fails_until_the_disk_can_be_written_and_then_owns_the_session(ro
 def test_what_another_process_owns_by_now_is_not_written(root: Path) -> None:
     directory = stored(root, OLD)
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("default").session_id
     allow_writing(root)
-    other = SessionFiles(root)
+    other = FileSessionStore(root)
     assert other.claim("default").session_id == session_id
     before = contents(directory)
     with pytest.raises(StoreError, match="another process owns the session now") as caught:
@@ -85,10 +85,10 @@ def test_what_another_process_owns_by_now_is_not_written(root: Path) -> None:
 def test_what_another_process_has_continued_is_never_written(root: Path) -> None:
     directory = stored(root, OLD)
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("default").session_id
     allow_writing(root)
-    other = SessionFiles(root)
+    other = FileSessionStore(root)
     other.claim("default")
     other.save_context(session_id, NEWER)
     other.release(session_id)
@@ -107,7 +107,7 @@ def test_what_another_process_has_continued_is_never_written(root: Path) -> None
 def test_what_was_removed_meanwhile_is_not_made_again_by_who_only_read_it(root: Path) -> None:
     directory = stored(root, OLD)
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     files.claim("default")
     allow_writing(root)
     shutil.rmtree(directory)
@@ -118,10 +118,10 @@ def test_what_was_removed_meanwhile_is_not_made_again_by_who_only_read_it(root: 
 
 def test_a_living_process_keeps_its_session_to_itself(root: Path) -> None:
     spare, taken = stored(root, OLD), stored(root, NEW)
-    owner = SessionFiles(root)
+    owner = FileSessionStore(root)
     assert owner.claim("default").session_id == taken.name
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     assert {session.session_id: session.live for session in files.read_newest()} == {
         taken.name: True,
         spare.name: False,
@@ -133,7 +133,7 @@ def test_a_living_process_keeps_its_session_to_itself(root: Path) -> None:
 def test_a_store_hands_out_what_it_only_reads_once(root: Path) -> None:
     older, newer = stored(root, OLD), stored(root, NEW)
     deny_writing(root)
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     assert [files.claim("default").session_id for _ in range(2)] == [newer.name, older.name]
     with pytest.raises(StoreError, match="cannot claim a session"):
         files.claim("default")
@@ -146,21 +146,21 @@ def test_a_damaged_file_stays_where_it_is_and_is_told_once(root: Path) -> None:
     newest(directory, "context").write_bytes(b"damaged")
     deny_writing(root)
     before = contents(directory)
-    claimed = SessionFiles(root).claim("default")
+    claimed = FileSessionStore(root).claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (OLD, ["damaged_file", "read_only"])
     assert contents(directory) == before
 
 
 READ_ONLY_DISK = """
 import subprocess, sys
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.errors import StoreError
 root = sys.argv[1]
 def mounted(*options):
     subprocess.run(["mount", *options, root], check=True)
 mounted("--bind", root)
 mounted("-o", "remount,ro,bind")
-files = SessionFiles(root)
+files = FileSessionStore(root)
 claimed = files.claim("default")
 print(claimed.session_id, claimed.sections["x"].value.decode(), [notice.hint for notice in claimed.notices])
 try:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stui_supervisor.adapters.files.file_format import Kind, file_name
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import (
     CONTEXT_FILE_MAX_BYTES,
     QUARANTINE_MAX_FILES,
@@ -42,11 +42,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def copied(template: Path) -> Iterator[tuple[SessionFiles, Path]]:
+def copied(template: Path) -> Iterator[tuple[FileSessionStore, Path]]:
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copytree(template, Path(scratch) / "sessions")
         (directory,) = (path for path in (Path(scratch) / "sessions").iterdir() if path.is_dir())
-        yield SessionFiles(Path(scratch) / "sessions"), directory
+        yield FileSessionStore(Path(scratch) / "sessions"), directory
 
 
 @settings(max_examples=200, deadline=None)
@@ -89,7 +89,7 @@ def test_a_truncated_newest_context_brings_the_previous_one(template: Path, part
 def test_a_damaged_file_is_kept_for_support_and_told_once(tmp_path: Path) -> None:
     path = newest(stored(tmp_path, OLD, NEW), "context")
     path.write_bytes(b"damaged")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     first = files.claim("default")
     files.release(first.session_id)
     (kept,) = (tmp_path / "quarantine").iterdir()
@@ -102,13 +102,13 @@ def test_a_damaged_file_is_kept_for_support_and_told_once(tmp_path: Path) -> Non
 def test_saving_after_damage_never_uses_a_name_again(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD, NEW)
     newest(directory, "context").write_bytes(b"damaged")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     files.save_context(files.claim("default").session_id, NEW)
     assert sorted(path.name for path in directory.glob("context.*")) == ["context.1.json", "context.3.json"]
 
 
 def test_the_quarantine_is_bounded(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path, Ticking())
+    files = FileSessionStore(tmp_path, Ticking())
     directory = stored(tmp_path, OLD)
     for number in range(QUARANTINE_MAX_FILES + 3):
         (directory / file_name(Kind.CONTEXT, 100 + number)).write_bytes(b"damaged %d" % number)
@@ -122,7 +122,7 @@ def test_a_session_without_one_whole_file_is_cleared_and_a_new_one_begins(tmp_pa
     directory = stored(tmp_path, OLD, NEW)
     for path in directory.glob("*.json"):
         path.write_bytes(b"damaged")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.fresh, claimed.sections) == (True, {})
     (notice,) = claimed.notices
@@ -135,7 +135,7 @@ def test_work_without_its_record_is_not_lost(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD, NEW)
     for path in directory.glob("endpoint.*"):
         path.write_bytes(b"damaged")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     profile = json.loads(newest(directory, "context").read_bytes().partition(b"\n")[0])["profile"]
     claimed = files.claim(profile)
     assert (claimed.record, claimed.sections) == (SessionRecord(profile=profile), NEW)
@@ -146,7 +146,7 @@ def test_a_session_whose_work_turns_out_damaged_gives_way_to_one_with_work(tmp_p
     damaged = stored(tmp_path, NEW)
     path = damaged / "context.1.json"
     path.write_bytes(path.read_bytes()[:-1])
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.session_id, claimed.sections) == (other.name, OLD)
     assert codes_of(claimed.notices) == ["damaged_file"]
@@ -176,7 +176,7 @@ def plant_fifo(path: Path) -> None:
 def test_what_is_no_regular_file_is_set_aside_and_never_blocks(tmp_path: Path, plant: Callable[[Path], None]) -> None:
     directory = stored(tmp_path, OLD, NEW)
     plant(directory / "context.9.json")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (NEW, ["damaged_file"])
     files.save_context(claimed.session_id, OLD)
@@ -194,7 +194,7 @@ def test_a_link_that_is_no_generation_of_ours_is_told_and_left_where_it_is(
 ) -> None:
     directory = stored(tmp_path, OLD, NEW)
     plant(directory / "context.9.json")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (NEW, ["unusable_file"])
     files.save_context(claimed.session_id, OLD)
@@ -207,7 +207,7 @@ def test_a_link_to_a_generation_of_ours_is_read(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (directory / "context.2.json").rename(tmp_path / "elsewhere" / "kept")
     (directory / "context.2.json").symlink_to(tmp_path / "elsewhere" / "kept")
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (NEW, [])
 
 
@@ -215,14 +215,14 @@ def test_a_file_longer_than_any_of_ours_is_not_read(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     with (directory / "context.2.json").open("wb") as file:
         file.truncate(CONTEXT_FILE_MAX_BYTES + 1)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (OLD, ["damaged_file"])
 
 
 def test_a_copy_under_another_name_is_not_taken_for_the_newest(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD, NEW)
     shutil.copy(directory / "context.1.json", directory / "context.5.json")
-    assert SessionFiles(tmp_path).claim("default").sections == NEW
+    assert FileSessionStore(tmp_path).claim("default").sections == NEW
 
 
 @pytest.mark.parametrize("kind", ["endpoint", "context"])
@@ -231,7 +231,7 @@ def test_a_session_of_a_later_version_is_left_as_it_is(tmp_path: Path, kind: str
     path = newest(directory, kind)
     path.write_bytes(with_header(path.read_bytes(), major=2))
     before = contents(directory)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     files.save_context(claimed.session_id, OLD)
     assert (claimed.fresh, codes_of(claimed.notices)) == (True, ["newer_format"])
@@ -243,7 +243,7 @@ def test_a_damaged_file_that_may_be_of_a_later_version_stays_where_it_is(tmp_pat
     path = newest(directory, "context")
     content = path.read_bytes().replace(b'"major":1', b'"major":3')
     path.write_bytes(content)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.sections, codes_of(claimed.notices)) == (OLD, ["unusable_file"])
     for _ in range(5):
@@ -257,5 +257,5 @@ def test_whose_work_it_is_without_a_record_is_what_a_whole_file_says(tmp_path: P
         file.unlink()
     newest = max(directory.glob("context.*"), key=lambda file: int(file.name.split(".")[1]))
     newest.write_bytes(newest.read_bytes().replace(b'"profile":"default"', b'"profile":"defaulu"'))
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.session_id, claimed.sections) == (directory.name, OLD)

@@ -10,7 +10,7 @@ import pytest
 from stui_supervisor.adapters.files.file_format import MAJOR
 from stui_supervisor.adapters.files.lock import SessionLock
 from stui_supervisor.adapters.sessions.removal import remove_if_empty, remove_if_outlived
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import EMPTY_SESSIONS_KEPT, SESSION_KEPT_DAYS, SESSIONS_CLEANED, SESSIONS_KEPT
 from stui_supervisor.peer.identity import identity_of
 from tests.support.files.stored_files import (
@@ -34,7 +34,7 @@ def sessions(root: Path) -> set[str]:
 
 def leave_empty(root: Path, count: int, profile: str = "default") -> list[str]:
     """Free sessions without work, the oldest first. Only other images get sessions while there are free ones."""
-    files = SessionFiles(root, Ticking())
+    files = FileSessionStore(root, Ticking())
     ids = [files.claim(profile, identity_of(number)).session_id for number in range(count)]
     for session_id in ids:
         files.save_record(session_id, replace(RECORD, profile=profile, image_id=f"image of {session_id}"))
@@ -44,7 +44,7 @@ def leave_empty(root: Path, count: int, profile: str = "default") -> list[str]:
 
 
 def begin(root: Path) -> str:
-    claimed = SessionFiles(root, lambda: EPOCH).claim("default", identity_of("an image of its own"))
+    claimed = FileSessionStore(root, lambda: EPOCH).claim("default", identity_of("an image of its own"))
     assert claimed.fresh
     return claimed.session_id
 
@@ -57,7 +57,7 @@ def test_a_new_session_bounds_those_without_work_and_the_oldest_go(tmp_path: Pat
 
 def test_claiming_one_that_exists_removes_nothing(tmp_path: Path) -> None:
     ids = leave_empty(tmp_path, EMPTY_SESSIONS_KEPT + 3)
-    assert SessionFiles(tmp_path).claim("default").session_id == ids[-1]
+    assert FileSessionStore(tmp_path).claim("default").session_id == ids[-1]
     assert sessions(tmp_path) == set(ids)
 
 
@@ -102,14 +102,14 @@ def test_a_session_without_work_goes_with_all_its_files(tmp_path: Path) -> None:
 
 
 def add_snapshot(directory: Path) -> None:
-    files = SessionFiles(directory.parent)
+    files = FileSessionStore(directory.parent)
     files.claim("default")
     files.save_snapshot(directory.name, NEW)
     files.release(directory.name)
 
 
 def add_older_work(directory: Path) -> None:
-    files = SessionFiles(directory.parent)
+    files = FileSessionStore(directory.parent)
     files.claim("default")
     for sections in (NEW, NOTHING, NOTHING, NOTHING, NOTHING):
         files.save_context(directory.name, sections)
@@ -162,7 +162,7 @@ def test_a_session_with_anything_worth_keeping_stays_as_it_is(tmp_path: Path, ch
 
 def test_a_session_that_lives_stays(tmp_path: Path) -> None:
     directory = without_work(tmp_path)
-    owner = SessionFiles(tmp_path)
+    owner = FileSessionStore(tmp_path)
     owner.claim("default")
     before = sorted(path.name for path in directory.iterdir())
     remove_if_empty(str(directory))
@@ -176,7 +176,7 @@ def test_a_session_that_is_gone_already_is_no_error_and_is_not_made_again(tmp_pa
 
 def leave_work(root: Path, count: int, age: timedelta = timedelta()) -> list[str]:
     """Free sessions with work of one image, the oldest first."""
-    files = SessionFiles(root, lambda: EPOCH - age)
+    files = FileSessionStore(root, lambda: EPOCH - age)
     ids = [files.claim("default", identity_of(number)).session_id for number in range(count)]
     for session_id in ids:
         files.save_record(session_id, RECORD)
@@ -194,7 +194,7 @@ def test_each_save_cleans_up_one_old_session_and_after_the_next_start_it_goes_on
     leave_work(tmp_path, count + SESSIONS_KEPT, MONTH)
     *_, used = leave_work(tmp_path, SESSIONS_KEPT)  # each of which cleans up one
     for left in (5, 0):
-        files = SessionFiles(tmp_path, lambda: EPOCH)
+        files = FileSessionStore(tmp_path, lambda: EPOCH)
         assert files.claim("default").session_id == used
         assert len(sessions(tmp_path)) == count + SESSIONS_KEPT
         files.save_record(used, RECORD)
@@ -209,7 +209,7 @@ def test_each_save_cleans_up_one_old_session_and_after_the_next_start_it_goes_on
 def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> None:
     old = set(leave_work(tmp_path, 2, MONTH))
     *kept, used = leave_work(tmp_path, SESSIONS_KEPT)
-    files = SessionFiles(tmp_path, lambda: EPOCH)
+    files = FileSessionStore(tmp_path, lambda: EPOCH)
     files.claim("default")
     other = SessionLock(str(tmp_path / "claim.lock"))
     assert other.take()
@@ -224,7 +224,7 @@ def test_nothing_is_cleaned_up_while_another_process_claims(tmp_path: Path) -> N
 def test_a_clock_that_is_ahead_costs_none_of_the_last_few_sessions_with_work(tmp_path: Path) -> None:
     older = set(leave_work(tmp_path, 2))
     last = set(leave_work(tmp_path, SESSIONS_KEPT))
-    files = SessionFiles(tmp_path, lambda: EPOCH + timedelta(days=40))
+    files = FileSessionStore(tmp_path, lambda: EPOCH + timedelta(days=40))
     claimed = files.claim("default")
     for _ in range(SESSIONS_CLEANED):
         files.save_record(claimed.session_id, RECORD)
@@ -235,7 +235,7 @@ def test_a_clock_that_is_ahead_costs_none_of_the_last_few_sessions_with_work(tmp
 
 def test_the_only_work_of_an_image_stays_however_old_it_is(tmp_path: Path) -> None:
     (old,) = leave_work(tmp_path, 1, MONTH)
-    files = SessionFiles(tmp_path, lambda: EPOCH)
+    files = FileSessionStore(tmp_path, lambda: EPOCH)
     claimed = files.claim("default", identity_of("another image"))
     files.save_record(claimed.session_id, RECORD)
     assert sessions(tmp_path) == {old, claimed.session_id}

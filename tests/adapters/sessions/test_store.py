@@ -16,7 +16,8 @@ import pytest
 from stui_supervisor.adapters.files.file_format import Header, Kind, encode
 from stui_supervisor.adapters.files.lock import SessionLock
 from stui_supervisor.adapters.sessions.codec import encode_record
-from stui_supervisor.adapters.sessions.store import SessionFiles, StoredSession
+from stui_supervisor.adapters.sessions.store import FileSessionStore
+from stui_supervisor.adapters.sessions.stored_session import StoredSession
 from stui_supervisor.config import (
     CLAIM_WAIT_S,
     RECORD_MAX_BYTES,
@@ -38,7 +39,7 @@ from tests.support.files.stored_files import (
 
 
 def test_nothing_is_made_before_the_first_claim(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path / "sessions")
+    files = FileSessionStore(tmp_path / "sessions")
     assert (list(files.read_newest("default")), files.known_profiles()) == ([], set())
     assert list(tmp_path.iterdir()) == []
 
@@ -50,7 +51,7 @@ def test_only_the_owner_can_read_anything(tmp_path: Path, mask: int) -> None:
     try:
         directory = stored(tmp_path / "home" / "sessions", OLD)
         newest(directory, "context").write_bytes(b"damaged")
-        SessionFiles(tmp_path / "home" / "sessions").claim("default")
+        FileSessionStore(tmp_path / "home" / "sessions").claim("default")
     finally:
         os.umask(old)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").rglob("*")}
@@ -62,16 +63,16 @@ def test_the_order_of_claims_is_that_of_the_headers_not_of_the_files(tmp_path: P
     older, newer = stored(tmp_path, OLD), stored(tmp_path, NEW)
     os.utime(newest(older, "context"))
     os.utime(newest(newer, "context"), (0, 0))
-    assert SessionFiles(tmp_path).claim("default").session_id == newer.name
+    assert FileSessionStore(tmp_path).claim("default").session_id == newer.name
 
 
 def test_a_claim_for_a_name_that_fits_in_no_file_still_works(tmp_path: Path) -> None:
-    assert SessionFiles(tmp_path).claim("x" * RECORD_MAX_BYTES).fresh
+    assert FileSessionStore(tmp_path).claim("x" * RECORD_MAX_BYTES).fresh
 
 
 def test_a_root_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    files = SessionFiles(tmp_path / "file" / "sessions")
+    files = FileSessionStore(tmp_path / "file" / "sessions")
     for call in (lambda: files.claim("default"), lambda: list(files.read_newest("default"))):
         with pytest.raises(StoreError, match="a file is where a directory should be") as caught:
             call()
@@ -84,7 +85,7 @@ def test_a_root_that_cannot_be_made_is_an_error_that_says_so(tmp_path: Path) -> 
 @pytest.mark.parametrize("root", ["NUL", "a?b", "con:", "q:\\nowhere"])
 def test_a_root_with_a_name_that_the_system_keeps_is_an_error_that_says_so(root: str) -> None:
     with pytest.raises(StoreError, match="name another directory with home"):
-        SessionFiles(root).claim("default")
+        FileSessionStore(root).claim("default")
 
 
 @contextmanager
@@ -102,7 +103,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 @posix
 def test_a_disk_that_takes_no_more_costs_nothing_that_was_saved(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     before = contents(directory)
     with files_of_at_most(1_000), pytest.raises(StoreError, match="cannot save the context"):
@@ -115,7 +116,7 @@ def test_a_disk_that_takes_no_more_costs_nothing_that_was_saved(tmp_path: Path) 
 
 @posix
 def test_a_claim_works_on_a_disk_that_takes_nothing(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     with files_of_at_most(10):
         claimed = files.claim("default")
         with pytest.raises(StoreError):
@@ -127,7 +128,7 @@ def test_a_claim_works_on_a_disk_that_takes_nothing(tmp_path: Path) -> None:
 @posix
 def test_a_directory_without_rights_is_an_error_that_says_so(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     directory.chmod(0o500)
     try:
@@ -140,7 +141,7 @@ def test_a_directory_without_rights_is_an_error_that_says_so(tmp_path: Path) -> 
 
 @posix
 def test_nothing_stays_open_after_a_release(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
 
     def cycle() -> int:
         session_id = files.claim("default").session_id
@@ -157,14 +158,14 @@ def test_nothing_stays_open_after_a_release(tmp_path: Path) -> None:
 
 def test_the_listing_shows_the_newest_first_and_who_lives(tmp_path: Path) -> None:
     clock = Ticking()
-    files = SessionFiles(tmp_path, clock)
+    files = FileSessionStore(tmp_path, clock)
     for profile in ("default", "other"):
         session_id = files.claim(profile).session_id
         files.save_record(session_id, replace(RECORD, profile=profile))
         files.save_context(session_id, NEW)
         if profile == "default":
             files.release(session_id)
-    listed = list(SessionFiles(tmp_path).read_newest(None))
+    listed = list(FileSessionStore(tmp_path).read_newest(None))
     assert [one._replace(last_sign=None) for one in listed] == [
         StoredSession(
             session_id=session_id,
@@ -190,7 +191,7 @@ def test_a_process_that_is_frozen_in_a_claim_holds_up_others_only_briefly(tmp_pa
     frozen = SessionLock(str(tmp_path / "claim.lock"))
     assert frozen.take()
     began = time.monotonic()
-    assert SessionFiles(tmp_path).claim("default").session_id == directory.name
+    assert FileSessionStore(tmp_path).claim("default").session_id == directory.name
     assert CLAIM_WAIT_S <= time.monotonic() - began < CLAIM_WAIT_S + 2
     frozen.give_back()
 
@@ -217,10 +218,10 @@ def test_a_claim_needs_no_claim_lock(tmp_path: Path, plant: Callable[[Path], Non
     directory = stored(tmp_path, NEW)
     (tmp_path / "claim.lock").unlink(missing_ok=True)
     plant(tmp_path / "claim.lock")
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     claimed = files.claim("default")
     assert (claimed.session_id, claimed.sections, claimed.notices) == (directory.name, NEW, ())
-    assert [session.live for session in SessionFiles(tmp_path).read_newest()] == [True]
+    assert [session.live for session in FileSessionStore(tmp_path).read_newest()] == [True]
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -230,7 +231,7 @@ def test_a_session_whose_lock_was_replaced_is_left_out_and_told(tmp_path: Path, 
     (directory / "lock").unlink(missing_ok=True)
     plant(directory / "lock")
     before = contents(directory)
-    claimed = SessionFiles(tmp_path).claim("default")
+    claimed = FileSessionStore(tmp_path).claim("default")
     assert (claimed.session_id, claimed.sections) == (spare.name, OLD)
     (notice,) = claimed.notices
     assert (notice.code, directory.name in notice.message) == ("unusable_file", True)
@@ -251,7 +252,7 @@ def test_the_listing_changes_no_file(tmp_path: Path) -> None:
     (directory / "lock").unlink(missing_ok=True)
     shutil.rmtree(tmp_path / "quarantine", ignore_errors=True)
     before = times_of_change(tmp_path)
-    (listed,) = SessionFiles(tmp_path).read_newest("default")
+    (listed,) = FileSessionStore(tmp_path).read_newest("default")
     assert (listed.record, listed.live, listed.live_sections) == (RECORD, False, 1)
     assert times_of_change(tmp_path) == before
 
@@ -269,13 +270,13 @@ def test_a_claim_among_five_hundred_old_sessions_finds_the_newest_work(tmp_path:
         if age < 250:
             content = with_header((template / "context.1.json").read_bytes(), time=moment.isoformat())
             (directory / "context.1.json").write_bytes(content)
-    claimed = SessionFiles(tmp_path / "sessions").claim("default")
+    claimed = FileSessionStore(tmp_path / "sessions").claim("default")
     assert claimed.session_id == f"00000000-0000-0000-0000-{ages.index(249):012d}"
 
 
 def test_a_sign_of_life_says_until_when_a_process_lived_that_is_gone_and_costs_no_save(tmp_path: Path) -> None:
     now = [EPOCH]
-    files = SessionFiles(tmp_path, lambda: now[0])
+    files = FileSessionStore(tmp_path, lambda: now[0])
     session_id = files.claim("default").session_id
     files.save_record(session_id, RECORD)
     before = contents(tmp_path / session_id)
@@ -287,24 +288,24 @@ def test_a_sign_of_life_says_until_when_a_process_lived_that_is_gone_and_costs_n
     now[0] = EPOCH + timedelta(hours=2)
     (seen,) = files.read_newest("default")
     assert (seen.last_sign, seen.saved_at) == (EPOCH + timedelta(hours=1), EPOCH)
-    claimed = SessionFiles(tmp_path, lambda: now[0]).claim("default")
+    claimed = FileSessionStore(tmp_path, lambda: now[0]).claim("default")
     assert claimed.last_sign == EPOCH + timedelta(hours=1)
 
 
 def test_a_time_after_now_is_no_sign_of_life(tmp_path: Path) -> None:
     directory = stored(tmp_path, OLD)
     os.utime(newest(directory, "endpoint"), (time.time() + 1_000, time.time() + 1_000))
-    (seen,) = SessionFiles(tmp_path).read_newest("default")
+    (seen,) = FileSessionStore(tmp_path).read_newest("default")
     assert seen.last_sign is not None
     assert seen.last_sign.timestamp() <= time.time()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can a lock that is held be removed")
 def test_after_a_sign_of_life_the_session_is_still_known_as_its_owners(tmp_path: Path) -> None:
-    files = SessionFiles(tmp_path)
+    files = FileSessionStore(tmp_path)
     session_id = files.claim("default").session_id
     files.save_record(session_id, RECORD)
     files.sign_of_life()
     (tmp_path / session_id / "lock").unlink(missing_ok=True)  # which makes the next save look who was here
     files.save_record(session_id, RECORD)
-    assert SessionFiles(tmp_path).claim(RECORD.profile).session_id != session_id
+    assert FileSessionStore(tmp_path).claim(RECORD.profile).session_id != session_id

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
-from stui_supervisor.adapters.zmq.intake import CROWDED, ENDLESS, look_into
+from stui_supervisor.adapters.zmq.intake import CROWDED, ENDLESS
 from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.config import FRAMES_MAX
 from stui_supervisor.endpoint import Endpoint
@@ -19,7 +17,6 @@ from tests.support.processes.flooding_peer import cost_of_hearing, flooding
 from tests.support.processes.link_listener import TIMES, Heard
 from tests.support.processes.publisher import Publisher
 from tests.support.processes.strange_servers import ScriptedServer, tcp_server
-from tests.support.programs.watching import open_descriptors
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is the cost measured so")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can a connection be looked into")
@@ -31,15 +28,6 @@ def endless(peer: socket.socket, said: bytes) -> None:
     with suppress(OSError):
         while True:
             peer.sendall(batch)
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        near = socket.create_connection(server.getsockname())
-        far, _ = server.accept()
-        with near, far:
-            yield near, far
 
 
 @linux
@@ -103,32 +91,3 @@ async def test_many_small_messages_are_not_one(transport: ZmqTransport) -> None:
         heard = await listener.hears(20_001)
         assert heard[-1] == (b"t", b"19999")
         subscription.close()
-
-
-@posix
-def test_only_the_connection_itself_is_looked_into(pair: tuple[socket.socket, socket.socket]) -> None:
-    near, _ = pair
-    port = near.getpeername()[1]
-    before = open_descriptors()
-    with open(os.devnull, "rb") as file:  # noqa: PTH123  # its descriptor is wanted
-        looks = [
-            look_into(*one)
-            for one in ((near.fileno(), port + 1), (near.fileno(), 0), (file.fileno(), port), (9_999, 0))
-        ]
-    assert looks == [None] * 4
-    assert open_descriptors() == before
-    mine = look_into(near.fileno(), port)
-    assert mine is not None
-    mine.close()
-
-
-@posix
-def test_a_connection_over_ipc_is_looked_into() -> None:
-    near, far = socket.socketpair()
-    with near, far:
-        mine = look_into(near.fileno(), 0)
-        assert mine is not None
-        far.sendall(b"x")
-        assert mine.recv(10, socket.MSG_PEEK) == b"x"
-        mine.close()
-        assert near.recv(10) == b"x"

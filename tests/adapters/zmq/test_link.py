@@ -311,7 +311,7 @@ def test_a_forked_child_has_a_context_of_its_own() -> None:
     code = (
         "import os, warnings\n"
         "warnings.simplefilter('ignore')\n"
-        "from stui_supervisor.adapters import zmq_context\n"
+        "from stui_supervisor.adapters.zmq import context as zmq_context\n"
         "parents = zmq_context.acquire()\n"
         "child = os.fork()\n"
         "if child == 0:\n"
@@ -371,10 +371,10 @@ async def test_a_reply_that_came_while_something_was_sent_is_delivered_without_t
         link, listener = opening(transport, server.endpoint)
         await listener.hears(1)
         assert link.send(b"t", b"first")
-        assert link._wire is not None
-        link._wire._drain()  # there is nothing: from now on its descriptor says when the reply has come
+        assert link._socket is not None
+        link._socket._drain()  # there is nothing: from now on its descriptor says when the reply has come
         answering.set()
-        said_to(link._wire._descriptors[0])
+        said_to(link._socket._descriptors[0])
         time.sleep(0.02)  # noqa: ASYNC251  # libzmq takes up what came while it sends, unless it has done so just now
         assert link.send(b"u", b"unanswered")
         assert await listener.hears(2) == ["opened", (b"t", b"first")]

@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 SOME_LOOKS = 5
 needs_ipc = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system's Python has no IPC sockets")
 
-Seen = list[tuple[Endpoint, bool | None]]
+PeerGreeting = list[tuple[Endpoint, bool | None]]
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ async def watching() -> AsyncIterator[list[SharedLookout]]:
     assert open_descriptors() <= before
 
 
-def watch(watcher: SharedLookout, *endpoints: Endpoint) -> Seen:
-    seen: Seen = []
+def watch(watcher: SharedLookout, *endpoints: Endpoint) -> PeerGreeting:
+    seen: PeerGreeting = []
     watcher.watch(endpoints, lambda endpoint, is_listening: seen.append((endpoint, is_listening)))
     return seen
 
@@ -71,7 +71,7 @@ def at(port: int, host: str = LOOPBACK) -> Endpoint:
     return Endpoint("tcp", host, port)
 
 
-async def first(watcher: SharedLookout, *endpoints: Endpoint) -> Seen:
+async def first(watcher: SharedLookout, *endpoints: Endpoint) -> PeerGreeting:
     seen = watch(watcher, *endpoints)
     await until(lambda: len(seen) == len(endpoints))
     return seen

@@ -8,7 +8,10 @@ from typing import Any, cast
 import zmq
 
 from stui_supervisor.adapters.host.readiness import Readiness
-from stui_supervisor.adapters.zmq.monitored_socket import Wire
+from stui_supervisor.adapters.zmq.connection_plan import ConnectionPlan
+from stui_supervisor.adapters.zmq.monitored_socket import MonitoredSocket
+from stui_supervisor.adapters.zmq.resolver import Resolver
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
 from tests.support.processes.link_listener import TIMES
 from tests.support.processes.scripted_zmq import ScriptedContext
@@ -19,20 +22,14 @@ from tests.support.programs.watching import until
 async def read(context: ScriptedContext, heard: list[Any]) -> AsyncIterator[None]:
     """A connection that is up and read."""
     readiness = Readiness()
-    wire = Wire(
-        heard.append,
-        lambda _wire, failure: heard.append(failure),
-        cast("Any", context),
-        readiness,
-        0,
-        zmq.DEALER,
-        in_clear=True,
-    )
-    with closing(readiness), closing(wire):
+    endpoint = Endpoint("tcp", host="127.0.0.1", port=1)
+    plan = ConnectionPlan(cast("Any", context), readiness, Resolver(), endpoint, TIMES)
+    one = MonitoredSocket(plan, zmq.DEALER, heard.append, lambda _one, failure: heard.append(failure))
+    with closing(readiness), closing(one):
         context.happens(zmq.EVENT_HANDSHAKE_SUCCEEDED)
-        wire.connect("tcp://127.0.0.1:1", TIMES, ())
-        assert await wire.outcome
-        wire.read()
+        one.connect(str(endpoint), ())
+        assert await one.outcome
+        one.read()
         await asyncio.sleep(0)  # by now it has looked for what had come before
         yield
 

@@ -8,6 +8,7 @@ import tempfile
 import pytest
 import zmq
 
+from stui_supervisor.adapters.zmq.targets import Targets, find_targets
 from stui_supervisor.adapters.zmq.transport import ZmqTransport
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure, FailureKind
@@ -40,7 +41,8 @@ async def test_of_several_addresses_only_those_of_loopback_are_connected(address
         transport, listener = ZmqTransport(), Heard()
         link = transport(Endpoint("tcp", "localhost", port), TIMES, None, LOOPBACK)
         link.open(listener)
-        assert await link._targets() == [*await transport._names.addresses(Endpoint("tcp", "127.0.0.1", port))]
+        (loopback,) = await transport._resolver.addresses(Endpoint("tcp", "127.0.0.1", port))
+        assert await find_targets(link._plan) == Targets([loopback])
         assert await listener.hears(1) == ["opened"]
         link.close()
         transport.close()
@@ -50,10 +52,10 @@ async def test_without_a_token_every_address_is_one() -> None:
     with names(localhost=lambda: ("192.0.2.1", "127.0.0.1")):
         transport = ZmqTransport()
         link = transport(Endpoint.parse("tcp://localhost:5555"), SHORT)
-        targets = await link._targets()
+        targets = await find_targets(link._plan)
         transport.close()
     assert not isinstance(targets, Failure)
-    assert [address[1] for address in targets if address] == ["192.0.2.1", "127.0.0.1"]
+    assert [address[1] for address in targets.addresses if address] == ["192.0.2.1", "127.0.0.1"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on systems with IPC in their own sockets")

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from stui_supervisor.adapters.zmq.resolver import Address, Names
+from stui_supervisor.adapters.zmq.resolver import Address, Resolver
 from stui_supervisor.config import NAME_ASKED_AGAIN_S, NAME_KEPT_S
 from stui_supervisor.endpoint import Endpoint
 from tests.support.networks.names import SlowName, names
@@ -45,7 +45,7 @@ def later() -> Iterator[Later]:
         yield clock
 
 
-async def given_up(found: Names, host: str = "slow") -> None:
+async def given_up(found: Resolver, host: str = "slow") -> None:
     """An attempt that ends before the answer comes."""
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(found.addresses(at(host)), 0.01)
@@ -64,12 +64,12 @@ async def answered(slow: SlowName) -> None:
 )
 async def test_an_address_is_taken_as_it_is_without_a_thread(host: str, family: socket.AddressFamily) -> None:
     before = threading.active_count()
-    assert await Names().addresses(at(host)) == [(family, host)]
+    assert await Resolver().addresses(at(host)) == [(family, host)]
     assert threading.active_count() == before
 
 
 async def test_localhost_is_on_this_machine_and_each_address_comes_once() -> None:
-    found = await Names().addresses(at("localhost"))
+    found = await Resolver().addresses(at("localhost"))
     assert {address for _, address in found} <= {"127.0.0.1", "::1"}
     assert len(found) == len(set(found)) > 0
 
@@ -77,11 +77,11 @@ async def test_localhost_is_on_this_machine_and_each_address_comes_once() -> Non
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 64, "a..b"])
 async def test_a_name_that_means_nothing_says_so(host: str) -> None:
     with pytest.raises(socket.gaierror):
-        await Names().addresses(at(host))
+        await Resolver().addresses(at(host))
 
 
 async def test_a_look_up_may_be_cancelled() -> None:
-    task = asyncio.create_task(Names().addresses(at("localhost")))
+    task = asyncio.create_task(Resolver().addresses(at("localhost")))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -89,7 +89,7 @@ async def test_a_look_up_may_be_cancelled() -> None:
 
 
 async def test_a_name_is_asked_for_anew_each_time_where_the_answer_comes_in_time() -> None:
-    quick, found = SlowName(), Names()
+    quick, found = SlowName(), Resolver()
     quick.answers.set()
     with names(quick=quick):
         for times in (1, 2, 3):
@@ -98,7 +98,7 @@ async def test_a_name_is_asked_for_anew_each_time_where_the_answer_comes_in_time
 
 
 async def test_all_who_want_an_answer_wait_for_the_one_question_that_is_out() -> None:
-    slow, found = SlowName(), Names()
+    slow, found = SlowName(), Resolver()
     with names(slow=slow):
         await given_up(found)
         waiting = [asyncio.create_task(found.addresses(at("slow"))) for _ in range(3)]
@@ -109,7 +109,7 @@ async def test_all_who_want_an_answer_wait_for_the_one_question_that_is_out() ->
 
 
 async def test_a_slow_name_delays_no_other() -> None:
-    slow, found = SlowName(), Names()
+    slow, found = SlowName(), Resolver()
     with names(slow=slow):
         await given_up(found)
         assert await found.addresses(at("localhost"))
@@ -118,7 +118,7 @@ async def test_a_slow_name_delays_no_other() -> None:
 
 @pytest.mark.parametrize("somebody_waits", [True, False])
 async def test_an_answer_that_was_late_for_somebody_serves_the_next_for_a_while(somebody_waits: bool) -> None:
-    slow, found = SlowName(), Names()
+    slow, found = SlowName(), Resolver()
     with names(slow=slow), later() as clock:
         await given_up(found)
         waiting = [asyncio.create_task(found.addresses(at("slow")))] if somebody_waits else []
@@ -134,7 +134,7 @@ async def test_an_answer_that_was_late_for_somebody_serves_the_next_for_a_while(
 
 
 async def test_a_refusal_that_was_late_is_told_once() -> None:
-    slow, found = SlowName(socket.gaierror(socket.EAI_AGAIN, "later")), Names()
+    slow, found = SlowName(socket.gaierror(socket.EAI_AGAIN, "later")), Resolver()
     with names(slow=slow):
         await given_up(found)
         await answered(slow)
@@ -145,7 +145,7 @@ async def test_a_refusal_that_was_late_is_told_once() -> None:
 
 
 async def test_a_question_that_stays_out_is_asked_again_ever_more_slowly() -> None:
-    slow, found = SlowName(), Names()
+    slow, found = SlowName(), Resolver()
     asked: list[float] = []
     with names(slow=slow), later() as clock:
         for second in range(int(NAME_ASKED_AGAIN_S * 8)):
@@ -159,7 +159,7 @@ async def test_a_question_that_stays_out_is_asked_again_ever_more_slowly() -> No
 
 
 async def test_the_answer_to_any_of_the_questions_serves() -> None:
-    hangs, found = SlowName(), Names()
+    hangs, found = SlowName(), Resolver()
     with names(slow=hangs), later() as clock:
         await given_up(found)
         clock.by(NAME_ASKED_AGAIN_S)
@@ -173,7 +173,7 @@ async def test_the_answer_to_any_of_the_questions_serves() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX can one ask for more stack than there is")
 async def test_where_no_thread_is_to_be_had_it_says_so_and_asks_the_next_time() -> None:
-    found = Names()
+    found = Resolver()
     threading.stack_size(NO_MACHINE_HAS_SO_MUCH)
     try:
         with pytest.raises(socket.gaierror, match="no thread to be had"):
@@ -187,7 +187,7 @@ def test_an_answer_after_the_end_of_the_loop_is_dropped() -> None:
     slow = SlowName()
 
     async def leave() -> None:
-        await given_up(Names())
+        await given_up(Resolver())
 
     with names(slow=slow):
         asyncio.run(leave())

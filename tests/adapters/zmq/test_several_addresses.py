@@ -124,10 +124,10 @@ async def test_of_two_that_come_up_in_one_moment_one_is_the_link(transport: ZmqT
     with several(ADDRESSES, waiting, waiting) as endpoint:
         link, listener = transport(endpoint, TIMES), HeardKinds()
         link.open(listener)
-        await until(lambda: [wire.is_connected for wire in link._racing] == [True, True])
+        await until(lambda: [one.is_connected for one in link._race.racing] == [True, True])
         begin.set()
         threading.Event().wait(STAGGER_S)  # the loop stands still until both have greeted
-        await until(lambda: listener.heard and not link._racing)
+        await until(lambda: listener.heard and not link._race.racing)
         await listener.hears_just("opened")
         link.close()
 
@@ -146,4 +146,4 @@ async def test_an_address_after_many_that_do_not_answer_gets_its_turn_at_the_nex
         stack.enter_context(plain(ADDRESSES[0], port))
         endpoint = Endpoint("tcp", NAME, port)
         assert [await heard_at(transport, endpoint) for _ in range(2)] == [FailureKind.NO_HANDSHAKE, "opened"]
-        assert (await transport._names.addresses(endpoint))[0][1] == ADDRESSES[0]
+        assert (await transport._resolver.addresses(endpoint))[0][1] == ADDRESSES[0]

@@ -119,8 +119,8 @@ async def test_once_one_is_too_large_fewer_are_held(transport: ZmqTransport) -> 
     with Publisher() as publisher:
         subscription, listener = opening(transport, publisher.endpoint)
         await publisher.heard_by()
-        assert subscription._wire is not None
-        queue = subscription._wire._socket
+        assert subscription._socket is not None
+        queue = subscription._socket._socket
         before = queue.getsockopt(zmq.RCVHWM)
         publisher.publish(b"errors", b"x" * NOTIFICATION_MAX_BYTES)
         await listener.hears(2)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from stui_supervisor.adapters.zmq.tcp_info import TcpPath
+from stui_supervisor.adapters.zmq.tcp_info import TcpInfo
 from stui_supervisor.health.sample import PathSample
 from tests.support.programs.watching import until_now
 
@@ -25,7 +25,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
             yield near, far
 
 
-def sample_of(path: TcpPath) -> PathSample:
+def sample_of(path: TcpInfo) -> PathSample:
     sample = path.look()
     assert sample is not None
     return sample
@@ -33,7 +33,7 @@ def sample_of(path: TcpPath) -> PathSample:
 
 def test_it_counts_what_comes_and_what_is_acknowledged(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near)
+    path = TcpInfo.of(near)
     assert path is not None
     near.sendall(b"12345")
     assert far.recv(5) == b"12345"
@@ -48,7 +48,7 @@ def test_it_counts_what_comes_and_what_is_acknowledged(pair: tuple[socket.socket
 
 def test_letting_go_drops_what_the_other_side_has_not_got(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near)
+    path = TcpInfo.of(near)
     assert path is not None
     path.abort()
     near.close()
@@ -58,7 +58,7 @@ def test_letting_go_drops_what_the_other_side_has_not_got(pair: tuple[socket.soc
 
 def test_a_peer_that_reads_nothing_holds_us_back_until_it_does(pair: tuple[socket.socket, socket.socket]) -> None:
     near, far = pair
-    path = TcpPath.of(near)
+    path = TcpInfo.of(near)
     assert path is not None
     near.setblocking(False)
     with suppress(BlockingIOError):

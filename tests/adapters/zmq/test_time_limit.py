@@ -6,13 +6,13 @@ from collections.abc import Awaitable
 
 import pytest
 
-from stui_supervisor.adapters.zmq.time_limit import patience
+from stui_supervisor.adapters.zmq.time_limit import time_limit
 from stui_supervisor.config import STALL_S
 from tests.support.programs.watching import LIMIT_S
 
 
 async def within(seconds: float, work: Awaitable[object]) -> None:
-    async with asyncio.timeout(LIMIT_S), patience(seconds):
+    async with asyncio.timeout(LIMIT_S), time_limit(seconds):
         await work
 
 

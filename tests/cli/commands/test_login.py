@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.commands.login_actions import ask_keyring, checked_token
 from stui_supervisor.config import TOKEN_MAX_LENGTH
@@ -39,7 +39,7 @@ def service(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def uses_token(command: Command) -> bool:
-    return ProfileFile(command.home / "profiles.json").read("default")[0].uses_token
+    return FileProfileStore(command.home / "profiles.json").read("default")[0].uses_token
 
 
 def test_a_token_from_stdin_links_to_a_backend_that_wants_it_and_is_in_no_file(
@@ -67,7 +67,7 @@ def test_a_token_from_stdin_links_to_a_backend_that_wants_it_and_is_in_no_file(
 def test_who_logs_in_to_an_endpoint_by_name_has_named_it(command: Command, service: dict[str, str]) -> None:
     with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", token=TOKEN)) as backend:
         record = SessionRecord(profile="default", endpoint=backend.endpoint, endpoint_from_file=True)
-        files = SessionFiles(command.home / "sessions")
+        files = FileSessionStore(command.home / "sessions")
         session_id = files.claim("default").session_id
         files.save_record(session_id, record)
         files.release(session_id)
@@ -125,9 +125,9 @@ def test_what_an_earlier_version_kept_under_another_spelling_is_gone_too(
 ) -> None:
     if kept_in == "another profile":
         elsewhere = Profile(name="elsewhere", endpoints=(earlier,))
-        ProfileFile(command.home / "profiles.json").change("elsewhere", lambda _: elsewhere)
+        FileProfileStore(command.home / "profiles.json").change("elsewhere", lambda _: elsewhere)
     if kept_in == "a session":
-        files = SessionFiles(command.home / "sessions")
+        files = FileSessionStore(command.home / "sessions")
         session_id = files.claim("elsewhere").session_id
         files.save_record(session_id, SessionRecord(profile="elsewhere", endpoint=earlier))
         files.release(session_id)
@@ -144,7 +144,7 @@ def test_the_token_of_a_relative_path_is_taken_over_where_the_path_is_named_anew
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = Profile(name="default", endpoints=("ipc://s.sock",), uses_token=True)
-    ProfileFile(command.home / "profiles.json").change("default", lambda _: before)
+    FileProfileStore(command.home / "profiles.json").change("default", lambda _: before)
     keyring("set", "ipc://s.sock", service, TOKEN)
     ended = command("profiles", "add", "default", "ipc://s.sock", environment=service)
     assert (ended.code, ended.err) == (0, "")
@@ -154,14 +154,14 @@ def test_the_token_of_a_relative_path_is_taken_over_where_the_path_is_named_anew
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX systems does IPC have relative paths")
 def test_a_profile_that_is_added_to_where_there_is_no_keyring_is_kept_and_told_of(command: Command) -> None:
     before = Profile(name="default", uses_token=True)
-    ProfileFile(command.home / "profiles.json").change("default", lambda _: before)
+    FileProfileStore(command.home / "profiles.json").change("default", lambda _: before)
     ended = command("profiles", "add", "default", "ipc:///s.sock", environment=NO_KEYRING)
     assert (ended.code, "Its token could not be looked for: this system has no keyring" in ended.err) == (0, True)
 
 
 def test_a_profile_with_a_token_elsewhere_goes_on_asking_the_keyring(command: Command, service: dict[str, str]) -> None:
     other = "tcp://127.0.0.1:5556"
-    ProfileFile(command.home / "profiles.json").change(
+    FileProfileStore(command.home / "profiles.json").change(
         "default", lambda known: replace(known or Profile(name="default"), endpoints=(ENDPOINT, other))
     )
     for endpoint in (ENDPOINT, other):
@@ -178,7 +178,7 @@ def test_another_profile_of_the_endpoint_that_does_not_use_the_token_is_told_of(
         Profile(name="uses it", endpoints=(ENDPOINT,), uses_token=True),
         Profile(name="work", endpoints=(ENDPOINT,)),
     ):
-        ProfileFile(command.home / "profiles.json").change(profile.name, lambda _, profile=profile: profile)  # type: ignore[misc]
+        FileProfileStore(command.home / "profiles.json").change(profile.name, lambda _, profile=profile: profile)  # type: ignore[misc]
 
     notes = command("login", ENDPOINT, stdin=TOKEN, environment=service).err.splitlines()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.config import IMAGE_PIN_MAX_BYTES
 from stui_supervisor.profile import Profile
@@ -45,11 +45,11 @@ OPTIONS = (
 
 
 def stored(home: Path) -> dict[str, Profile]:
-    return dict(ProfileFile(home / "profiles.json").read_all()[0])
+    return dict(FileProfileStore(home / "profiles.json").read_all()[0])
 
 
 def keep(home: Path, profile: Profile) -> None:
-    ProfileFile(home / "profiles.json").change(profile.name, lambda _: profile)
+    FileProfileStore(home / "profiles.json").change(profile.name, lambda _: profile)
 
 
 def test_adding_a_profile_prints_what_is_settled_for_it_now(command: Command) -> None:
@@ -173,7 +173,7 @@ def test_a_profile_becomes_a_favourite_and_ceases_to_be_one(command: Command) ->
 
 def test_forgetting_a_profile_leaves_its_sessions(command: Command) -> None:
     command("profiles", "add", "work", A)
-    files = SessionFiles(command.home / "sessions")
+    files = FileSessionStore(command.home / "sessions")
     session_id = files.claim("work").session_id
     files.save_record(session_id, SessionRecord(profile="work", endpoint=A))
     files.release(session_id)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.session.records import SessionRecord
 from tests.support.files.canary import CANARY
@@ -39,7 +39,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def remember(home: Path, endpoint: str) -> None:
-    files = SessionFiles(home / "sessions")
+    files = FileSessionStore(home / "sessions")
     session_id = files.claim("default").session_id
     files.save_record(session_id, SessionRecord(profile="default", endpoint=endpoint))
     files.release(session_id)
@@ -141,7 +141,7 @@ def test_parameters_from_a_stdin_that_cannot_be_read_are_wrong_usage(
 
 def test_an_endpoint_that_was_never_linked_is_named_as_the_way_to_go_on(command: Command) -> None:
     tried = "tcp://127.0.0.1:5556"
-    files = SessionFiles(command.home / "sessions")
+    files = FileSessionStore(command.home / "sessions")
     session_id = files.claim("default").session_id
     status = {"state": "recovering", "endpoint": tried}
     files.save_record(session_id, SessionRecord(profile="default", status=status))
@@ -162,7 +162,7 @@ def test_without_a_profile_an_endpoint_that_it_may_have_is_not_waited_for(comman
 
 
 def test_a_stored_endpoint_that_cannot_be_one_is_not_offered(command: Command) -> None:
-    files = SessionFiles(command.home / "sessions")
+    files = FileSessionStore(command.home / "sessions")
     session_id = files.claim("default").session_id
     files.save_record(session_id, SessionRecord(profile="default", status={"endpoint": "tcp://\x1b[2J"}))
     files.release(session_id)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.cli.main import main
 from stui_supervisor.config import SECTIONS_MAX, SESSIONS_KEPT
 from stui_supervisor.context.context import Section
@@ -30,7 +30,7 @@ class Told:
     def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._home = home
         self._capsys = capsys
-        self.files = SessionFiles(home / "sessions")
+        self.files = FileSessionStore(home / "sessions")
 
     def __call__(self, *words: str) -> Any:
         """The JSON answer of a command that succeeds."""
@@ -64,7 +64,7 @@ def leave(
     told: Told, *contexts: dict[str, int], profile: str = "default", image: str = "Pharo", at: datetime | None = None
 ) -> str:
     """A free session with these contexts, one saved after the other."""
-    files = SessionFiles(told._home / "sessions", (lambda: at) if at else lambda: datetime.now(UTC))
+    files = FileSessionStore(told._home / "sessions", (lambda: at) if at else lambda: datetime.now(UTC))
     session_id = files.claim(profile, identity_of(f"no image {datetime.now(UTC)}")).session_id
     files.save_record(session_id, SessionRecord(profile=profile, endpoint=ENDPOINT, image_id=image, client_id="c-1"))
     for number, sections in enumerate(contexts, start=1):
@@ -156,7 +156,7 @@ def test_a_restored_session_is_the_one_that_the_next_start_gets(told: Told) -> N
 
 def test_a_session_that_lives_is_not_restored_and_not_changed(told: Told) -> None:
     session_id = leave(told, {"a": 1}, {"a": 2})
-    owner = SessionFiles(told._home / "sessions")
+    owner = FileSessionStore(told._home / "sessions")
     owner.claim_this(session_id)
     code, err = told.error("restore", session_id, "context.1")
     owner.release(session_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.events import Status
 from stui_supervisor.session.records import SessionRecord
 from tests.support.processes.command import Command
@@ -28,7 +28,7 @@ def known(state: str, **more: Any) -> dict[str, Any]:
 @contextmanager
 def owned(home: Path, status: dict[str, Any], profile: str = "default") -> Iterator[None]:
     """A session as a running supervisor keeps it."""
-    files = SessionFiles(home / "sessions")
+    files = FileSessionStore(home / "sessions")
     session_id = files.claim(profile).session_id
     files.save_record(session_id, SessionRecord(profile=profile, endpoint=ENDPOINT, status=status))
     try:

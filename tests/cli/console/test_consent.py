@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import SESSIONS_KEPT
 from stui_supervisor.context.context import Section
 from stui_supervisor.profile import Profile
@@ -29,7 +29,7 @@ def sessions(home: Path, count: int) -> list[str]:
     """So many sessions with work, the oldest first; all are old enough to go."""
     ids = []
     for number in range(count):
-        files = SessionFiles(home / "sessions", utc=lambda at=LONG_AGO + number * DAY: at)  # type: ignore[misc]
+        files = FileSessionStore(home / "sessions", utc=lambda at=LONG_AGO + number * DAY: at)  # type: ignore[misc]
         claimed = files.claim_new("default")
         files.save_record(claimed.session_id, SessionRecord(profile="default"))
         files.save_context(claimed.session_id, {"work": Section(b"%d" % number, 1, "me")})
@@ -39,13 +39,13 @@ def sessions(home: Path, count: int) -> list[str]:
 
 
 def stored(home: Path) -> set[str]:
-    return {session.session_id for session in SessionFiles(home / "sessions").read_newest()}
+    return {session.session_id for session in FileSessionStore(home / "sessions").read_newest()}
 
 
 @pytest.fixture
-def profiles(command: Command) -> ProfileFile:
+def profiles(command: Command) -> FileProfileStore:
     command("profiles", "add", "work", "tcp://127.0.0.1:1")
-    return ProfileFile(command.home / "profiles.json")
+    return FileProfileStore(command.home / "profiles.json")
 
 
 def asked(command: Command, answer: str, *words: str) -> Ended:
@@ -104,7 +104,7 @@ def test_an_export_writes_over_a_file_only_when_told_to(command: Command, tmp_pa
     assert "mine" not in file.read_text()
 
 
-def test_a_profile_is_forgotten_only_when_told_to(command: Command, profiles: ProfileFile) -> None:
+def test_a_profile_is_forgotten_only_when_told_to(command: Command, profiles: FileProfileStore) -> None:
     ended = command("profiles", "forget", "work")
     assert (ended.code, "this would forget what is settled for work" in ended.err) == (2, True)
     shown = command("profiles", "forget", "work", "--dry-run", "--json")
@@ -116,7 +116,9 @@ def test_a_profile_is_forgotten_only_when_told_to(command: Command, profiles: Pr
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 @pytest.mark.parametrize(("answer", "is_yes"), [("y\n", True), ("Yes\n", True), ("\n", False), ("no\n", False)])
-def test_at_a_terminal_a_person_is_asked(answer: str, *, is_yes: bool, command: Command, profiles: ProfileFile) -> None:
+def test_at_a_terminal_a_person_is_asked(
+    answer: str, *, is_yes: bool, command: Command, profiles: FileProfileStore
+) -> None:
     ended = asked(command, answer, "profiles", "forget", "work")
     assert "This will forget what is settled for work. Is that right? [y/N] " in ended.err
     assert (ended.code, profiles.read("work")[0] == Profile(name="work")) == (0 if is_yes else 1, is_yes)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.profiles.store import ProfileFile
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.profiles.store import FileProfileStore
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.cli.console.hints import command as command_line
 from stui_supervisor.cli.console.hints import way_out
@@ -30,11 +30,11 @@ A, B = "tcp://127.0.0.1:5601", "tcp://127.0.0.1:5602"
 
 
 def keep(home: Path, profile: Profile) -> None:
-    ProfileFile(home / "profiles.json").change(profile.name, lambda _: profile)
+    FileProfileStore(home / "profiles.json").change(profile.name, lambda _: profile)
 
 
 def leave(home: Path, record: SessionRecord) -> None:
-    files = SessionFiles(home / "sessions")
+    files = FileSessionStore(home / "sessions")
     session_id = files.claim(record.profile).session_id
     files.save_record(session_id, record)
     files.release(session_id)

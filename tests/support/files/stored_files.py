@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionRecord
 
@@ -64,7 +64,7 @@ class Ticking:
 
 def stored(root: Path, *contexts: dict[str, Section], record: SessionRecord = RECORD) -> Path:
     """A free session that holds these generations; its directory."""
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     session_id = files.claim("nobody's").session_id
     files.save_record(session_id, record)
     for sections in contexts:

@@ -24,9 +24,9 @@ from stui_supervisor.events import Beside, Event, JournalOnly
 from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import SessionStore
-from stui_supervisor.runtime.assembly import Keyring, Outside, without_keys
+from stui_supervisor.runtime.assembly import Adapters, Keyring, without_keys
 from stui_supervisor.runtime.driver import Driver
-from stui_supervisor.runtime.observers import Audience, EventStream
+from stui_supervisor.runtime.observers import EventStream, Observers
 from stui_supervisor.session.records import Notice
 from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.processes.embedded_image import EmbeddedImage
@@ -124,13 +124,13 @@ class Life:
     @property
     def has_timer(self) -> bool:
         """True while something will ring."""
-        return self.driver._timer is not None and not self.driver._timer.cancelled()
+        return self.driver._timer.is_armed
 
     async def rest(self) -> None:
         """Wait for the link, for the disk, and for a timer that does not ring soon."""
         await entering(self.stream, State.CONNECTED)
         await self.driver._store.drained()
-        await until(lambda: self.driver._armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
+        await until(lambda: self.driver._timer.armed_for > time.monotonic() + SLEEP_LOOK_S / 2)
         await asyncio.sleep(0)
 
     async def end(self) -> None:
@@ -148,7 +148,13 @@ async def life(
     start: bool = True,
     has_journal: bool = True,
 ) -> AsyncIterator[Life]:
-    settings, disk, image, audience, diary = settings or Settings(), MemoryDisk(), EmbeddedImage(), Audience(), Diary()
+    settings, disk, image, observers, diary = (
+        settings or Settings(),
+        MemoryDisk(),
+        EmbeddedImage(),
+        Observers(),
+        Diary(),
+    )
     peer = FaultyPeer(image)
     given_back: list[str] = []
     clock, network = SleepyClock(), FakeNetwork()
@@ -163,7 +169,7 @@ async def life(
         pid=1,
         has_credentials=False,
     )
-    outside = Outside(
+    adapters = Adapters(
         clock,
         without_keys(peer),
         lambda: kept,
@@ -173,11 +179,11 @@ async def life(
         lambda: given_back.append("all"),
         network,
     )
-    drivers.append(Driver(core, settings, outside, audience))
-    one = Life(drivers[0], core, audience.subscribe(), peer, disk, diary, given_back, clock, network, image)
+    drivers.append(Driver(core, settings, adapters, observers))
+    one = Life(drivers[0], core, observers.subscribe(), peer, disk, diary, given_back, clock, network, image)
     if start:
         one.driver.feed(inputs.Start(ENDPOINT))
     yield one
     if not given_back:
         await one.end()
-    audience.close(SupervisorError("stopped"))
+    observers.close(SupervisorError("stopped"))

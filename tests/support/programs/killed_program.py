@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import filelock  # noqa: F401  # once, and not in each life
 
-from stui_supervisor.adapters.sessions.store import SessionFiles
+from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.session.records import SessionRecord
 from tests.support.files.intercepted import Call, intercepted
@@ -47,7 +47,7 @@ class DyingAt:
 
 
 def live(root: str) -> NoReturn:
-    files = SessionFiles(root)
+    files = FileSessionStore(root)
     claimed = files.claim("default")
     number = max([section.counter for section in claimed.sections.values()], default=0)
     say("owned", claimed.session_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stui_supervisor.adapters.files.flushing import flush
+from stui_supervisor.adapters.files.private_files import flush
 
 if sys.platform == "win32":
     pytest.skip("only on POSIX: fcntl", allow_module_level=True)
