@@ -127,12 +127,14 @@ NOTIFICATIONS_RETRY_MAX_S: Final = 30.0  # and where nobody has ever published, 
 NOTIFICATIONS_SETTLE_S: Final = 0.25  # beside the delay: a busy publisher has made a new subscription its own by then
 NOTIFICATIONS_LOOK_S: Final = 1.0  # the shortest time between two looks at a subscription
 NOTIFICATIONS_KEPT_IMAGES: Final = 16  # of a run, for which it is known when they were heard last
-NOTIFICATIONS_QUEUE_LENGTH: Final = 1_000  # that libzmq may hold for us, 64 MB; as many as a publisher's by default
+NOTIFICATIONS_QUEUE_LENGTH: Final = (
+    64  # that libzmq may hold for us, each up to 10 MB; the system and the publisher hold more
+)
 NOTIFICATIONS_WAITING_BYTES: Final = 32_000_000  # of what is read already and waits for its turn
 NOTIFICATION_OVERHEAD_BYTES: Final = 300  # what each of these takes beside its own bytes
 HAND_ON_S: Final = 0.001  # what was read is handed on for so long at a time
 HAND_ON_WHILE_READING_S: Final = 0.0003  # and while more comes: what is not read yet may be lost, what is read is not
-CROWD: Final = 500  # half of libzmq's queue: as many without a moment's rest, and none can be said to have had room
+CROWD: Final = 500  # half of a publisher's queue: as many without a moment's rest, and some may have had no room
 CROWD_S: Final = 0.125  # as many within this are a crowd too: a publisher may have had no room for them
 CROWD_CALM_S: Final = 0.25  # it is over when nothing has come for so long
 CROWD_MAX_S: Final = 2.0  # one that goes on is told so often

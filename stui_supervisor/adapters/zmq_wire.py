@@ -160,11 +160,6 @@ class Wire:
         self._drain_later()  # to ask has used up what announced them
         return True
 
-    def keep_fewer(self, messages: int) -> None:
-        """Let libzmq hold no more for us than so many, from now on."""
-        if not self.is_closed:
-            self._socket.setsockopt(zmq.RCVHWM, messages)
-
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
         if self.is_closed:
