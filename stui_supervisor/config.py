@@ -163,12 +163,12 @@ STREAM_GROWTH_BYTES: Final = 150_000_000  # by which the process has grown meanw
 LOOP_TURN_S: Final = 0.002  # a flood of messages keeps the event loop for so long at a time
 RECONNECT_NEVER_MS: Final = 1_000_000_000  # before libzmq itself would connect again: eleven days, or twice that
 ZMQ_SOCKETS_MAX: Final = 8_192  # of the process's context; a link has two, a subscription too, and some while changing
-NOTIFICATIONS_QUEUE_LENGTH: Final = 1_000  # that libzmq may hold for us, 64 MB; as many as a publisher's by default
+NOTIFICATIONS_QUEUE_LENGTH: Final = 64  # that libzmq may hold for us, each up to 10 MB; the system holds more
 NOTIFICATIONS_WAITING_BYTES: Final = 32_000_000  # of what is read already and waits for its turn
 NOTIFICATION_OVERHEAD_BYTES: Final = 300  # what each of these takes beside its own bytes
 HAND_ON_S: Final = 0.001  # what was read is handed on for so long at a time
 HAND_ON_WHILE_READING_S: Final = 0.0003  # and while more comes: what is not read yet may be lost, what is read is not
-CROWD: Final = 500  # half of libzmq's queue: as many without a moment's rest, and none can be said to have had room
+CROWD: Final = 500  # half of a publisher's queue: as many without a moment's rest, and some may have had no room
 CROWD_S: Final = 0.125  # as many within this are a crowd too: a publisher may have had no room for them
 STAGGER_S: Final = 0.25  # between two tries of one attempt, at the next address or the same (RFC 8305)
 NAME_KEPT_S: Final = 10.0  # an answer that was late serves attempts so long; above the longest wait between two
@@ -262,7 +262,6 @@ DEMO_STEP_LIMIT_S: Final = 15.0  # one step; the longest is noticing a busy imag
 DEMO_BUSY_S: Final = 7  # longer than answer_timeout_s, so that the image is seen to be busy
 DEMO_AWAY_S: Final = 2  # long enough to see a few attempts fail
 DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one before
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

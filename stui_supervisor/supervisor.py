@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import ref
 
 from stui_supervisor.adapters.host.clock import SystemClock, named_home
@@ -113,7 +113,11 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.stop()
+        try:
+            await self.stop()
+        except SupervisorError:  # as in a forked child, which leaves the block by sys.exit()
+            if error is None:
+                raise
 
     # The link
 
@@ -259,6 +263,10 @@ class Supervisor:
         """As an open file does: it is ended, and a ResourceWarning says that nobody has."""
         if hasattr(self, "_core"):  # what was refused has none
             self._lifecycle.let_go(repr(self))
+
+    def __reduce__(self) -> NoReturn:
+        """Neither copied nor pickled: a second one would be the end of the first."""
+        raise TypeError("a Supervisor cannot be copied or pickled: make another one")
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self._core.endpoint or 'no endpoint'}>"  # also while the program ends

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import gc
 import json
 import os
+import pickle
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -146,6 +149,32 @@ async def test_a_forked_child_is_refused_what_the_parent_runs(name: str, tmp_pat
         told = in_child(lambda: PLAIN[name](supervisor))
         assert told.startswith(f"SupervisorError: the supervisor was started by another process ({os.getpid()})")
         assert dict(supervisor.context) == LATER
+        assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
+
+
+@NEEDS_FORK
+async def test_a_forked_child_leaves_the_parents_block_by_the_error_that_ends_it(tmp_path: Path) -> None:
+    leaving: dict[str, Any] = {}
+
+    def leave(error: BaseException | None) -> object:
+        with pytest.raises(StopIteration):  # nothing in it waits for anything
+            supervisor.__aexit__(type(error) if error else None, error, None).send(None)
+        return "left"
+
+    async with Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage())) as supervisor:
+        leaving["by an exit"] = in_child(lambda: leave(SystemExit(7)))
+        leaving["at its end"] = in_child(lambda: leave(None))
+    assert leaving.pop("by an exit") == "left"
+    assert leaving.pop("at its end").startswith("SupervisorError: the supervisor was started by another process")
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickle.dumps], ids=lambda each: each.__name__)
+async def test_a_supervisor_is_not_copied_and_lives_on(again: Callable[[object], object], tmp_path: Path) -> None:
+    async with Supervisor(ENDPOINT, home=tmp_path, link=FakePeer(EmbeddedImage())) as supervisor:
+        await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
+        with pytest.raises(TypeError, match=r"^a Supervisor cannot be copied or pickled: make another one$"):
+            again(supervisor)
+        gc.collect()
         assert (await supervisor.request("evaluate", {"code": "3 + 4"}))["result"] == "7"
 
 
