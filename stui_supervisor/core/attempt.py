@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from stui_supervisor.config import Settings
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.health.degradations import Troubles
+from stui_supervisor.health.degradations import Degradations
 from stui_supervisor.health.path import PathWatch
-from stui_supervisor.health.pings import Liveness
+from stui_supervisor.health.pings import PingWatch
 from stui_supervisor.health.stall import StallGuard
 from stui_supervisor.link.handshake import Handshake
 from stui_supervisor.link.phase import Phase
@@ -43,8 +43,8 @@ class Connection:
         self.look = Look()
         self.path: PathWatch | None = None
         self.dialect = Dialect.COMMAND
-        self.pings = Liveness(settings)
-        self.degradations = Troubles()
+        self.pings = PingWatch(settings)
+        self.degradations = Degradations()
         self.rtt_ms: float | None = None
 
 

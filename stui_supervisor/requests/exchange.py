@@ -12,9 +12,17 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import guarantees
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.messages import Finish, RequestEffect, Send
-from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
+from stui_supervisor.requests.request_queue import (
+    LOOK_FIRST,
+    SAFE_TO_REPEAT,
+    Ended,
+    Flight,
+    Purpose,
+    Request,
+    RequestQueue,
+)
 from stui_supervisor.security.masks import Masks
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN
@@ -41,12 +49,12 @@ class Exchange:
 
     def __init__(self, settings: Settings, masks: Masks | None = None) -> None:
         self.masks = masks or Masks()
-        self._outbox = Outbox(settings)
+        self._outbox = RequestQueue(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
         self._secret: Secret | None = None
         self._link = 0
-        self._clock = ImageClock()
+        self._clock = BackendClock()
 
     @property
     def flight(self) -> Flight | None:
@@ -214,7 +222,7 @@ class Exchange:
     def _use(self, link: int) -> None:
         """Something goes out on this link; who answers on another one may have another clock."""
         if link != self._link:
-            self._link, self._clock = link, ImageClock()
+            self._link, self._clock = link, BackendClock()
 
     def _next_token(self) -> bytes:
         self._tokens += 1

@@ -7,7 +7,7 @@ from datetime import datetime
 from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,
@@ -20,7 +20,7 @@ from stui_supervisor.wire.capabilities import (
 from stui_supervisor.wire.dialects import NO_MEMBERS, Members, Reply, json_of, timestamp
 
 
-def members_for(request: Request, capabilities: frozenset[str], clock: ImageClock, now: Moment) -> Members:
+def members_for(request: Request, capabilities: frozenset[str], clock: BackendClock, now: Moment) -> Members:
     """What the request carries beside its own parameters to a backend with these capabilities.
 
     The deadline is written as the backend's ``clock`` shows it. A request is sent again only when it may run twice, so
@@ -37,7 +37,7 @@ def members_for(request: Request, capabilities: frozenset[str], clock: ImageCloc
     return members
 
 
-def _deadline_for(request: Request, clock: ImageClock, now: Moment) -> datetime | None:
+def _deadline_for(request: Request, clock: BackendClock, now: Moment) -> datetime | None:
     deadline = request.deadline
     if deadline is None or deadline - now.monotonic_s > DEADLINE_MAX_S or DEADLINE_PARAMETER in request.members:
         return None

@@ -93,7 +93,7 @@ class Flight:
     size: int = 0
 
 
-class Outbox:
+class RequestQueue:
     """The requests that wait and the message in flight."""
 
     def __init__(self, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import State
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.guarantees import members_for
 from stui_supervisor.requests.request_queue import Request
 from stui_supervisor.wire.dialects import timestamp
@@ -33,14 +33,14 @@ def linked(*capabilities: str) -> World:
     return world
 
 
-def same_clock() -> ImageClock:
+def same_clock() -> BackendClock:
     """An image's that shows what ours does."""
-    clock = ImageClock()
+    clock = BackendClock()
     clock.showed(BEGIN.utc + timedelta(seconds=0.001), BEGIN.monotonic_s + 0.003, BEGIN.monotonic_s + 0.003)
     return clock
 
 
-def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: ImageClock | None = None) -> dict[str, Any]:
+def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: BackendClock | None = None) -> dict[str, Any]:
     """The parameters as the backend reads them."""
     members = members_for(one, capabilities, clock or same_clock(), BEGIN)
     return one.parameters | {name: json.loads(value) for name, value in members.items()}

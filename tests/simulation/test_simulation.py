@@ -107,5 +107,5 @@ def test_without_a_seed_the_command_says_how_it_is_used(words: list[str]) -> Non
     assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
         2,
         "",
-        "usage: python -m tests.simulation [-h] SEED [SEED ...]",
+        "usage: python -m tests.simulation [-h] [--effects] [--digests FIRST END]",
     )
