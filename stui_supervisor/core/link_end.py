@@ -63,7 +63,7 @@ class LinkEnd:
         attempt.enter(Phase.IDLE)
         if not keep_waiting:
             self._roaming.forget()
-        turn.effects += self._subscription.end(now)
+        turn.effects += self._subscription.end(now, is_left=not keep_waiting)
 
     def forget_failures_if_healthy(self) -> None:
         """Called where the state is about to leave ``connected``."""

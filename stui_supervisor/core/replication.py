@@ -230,7 +230,8 @@ class Replication:
 
     def ask_for_session(self) -> None:
         """It is still the image that it was: make the session."""
-        self._questions.ask(Purpose.SESSION, Operation("create_session", {"client_id": self._session.record.client_id}))
+        client_id = self._session.begin_handshake(str(self._attempt.endpoint)).client_id
+        self._questions.ask(Purpose.SESSION, Operation("create_session", {"client_id": client_id}))
 
     def session_made(self, landed: PairedReply) -> None:
         """The backend has made the session again, or not."""

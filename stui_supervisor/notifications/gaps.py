@@ -103,7 +103,7 @@ class Gap:
     """
 
     def __init__(self) -> None:
-        self.has_worked = False
+        self.has_worked = self._is_left = False
         self._arrivals: Arrivals | None = None
         self._began: Completeness | None = None  # what was known then, while there is something to tell
         self._told_until: Moment | None = None
@@ -125,7 +125,7 @@ class Gap:
         self._arrivals = Arrivals(now, delay_s)
         self._told_from = now.monotonic_s + delay_s + NOTIFICATIONS_SETTLE_S
         self._looked_at = now.monotonic_s
-        self.has_worked = True
+        self.has_worked, self._is_left = True, False
 
     def came(self, size_bytes: int, now: Moment) -> None:
         """A message has come."""
@@ -187,10 +187,27 @@ class Gap:
         if self._told_from is None or now.monotonic_s < self._told_from:
             return None
         self._told_from = self._crowd_from = None
-        began, self._began = self._began, None
-        if began is None:
+        missed = self._missed(now)
+        self._began = None
+        return missed
+
+    def leave(self, now: Moment) -> NotificationsMissed | None:
+        """The image is not heard any more, as the user wants: the gap so far, if it was heard before and there is one.
+
+        What it publishes while nobody wants to hear it belongs to a gap only when it is heard again.
+        """
+        missed = self._missed(now) if self.has_worked else None
+        self._is_left = True
+        return missed
+
+    def give_way(self, now: Moment) -> NotificationsMissed | None:
+        """Another image answers in its place: the gap so far, unless the user had left this one."""
+        return self._missed(now) if self.has_worked and not self._is_left else None
+
+    def _missed(self, now: Moment) -> NotificationsMissed | None:
+        if self._began is None:
             return None
-        since = _later(self._told_until, began.complete_until(self.delay_s))
+        since = _later(self._told_until, self._began.complete_until(self.delay_s))
         self._told_until = now
         # A wall clock that was set back must not turn the gap round.
         return NotificationsMissed(at=now.utc, since=min(since.utc, now.utc), until=now.utc)
@@ -211,16 +228,19 @@ class Gaps:
         self._image: str | None = None
         self.present = Gap()
 
-    def turn_to(self, image: str | None) -> None:
-        """Make this image's the ``present`` one."""
+    def turn_to(self, image: str | None, now: Moment) -> NotificationsMissed | None:
+        """Make this image's the ``present`` one; the gap of another one that it takes the place of."""
+        missed = None
         if image is None or image == self._image:
-            return
+            return None
         if self._image is not None:
+            missed = self.present.give_way(now)
             self._of[self._image] = self.present
             self.present = self._of.pop(image) if image in self._of else Gap()
             for oldest in list(self._of)[:-NOTIFICATIONS_KEPT_IMAGES]:
                 del self._of[oldest]
         self._image = image
+        return missed
 
 
 def _later(moment: Moment | None, other: Moment) -> Moment:

@@ -23,7 +23,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.events import Announce, Notification, Problem
+from stui_supervisor.events import Announce, Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import FAILURES, Failure, FailureKind
 from stui_supervisor.link.backoff import UNFINISHED, Backoff
 from stui_supervisor.moment import Moment
@@ -137,12 +137,12 @@ class Subscription:
         Gaps are those of an ``image``, wherever it is reached: several endpoints may lead to one.
         """
         self._reports.turn_to(link)
-        self._gaps.turn_to(image)
+        effects = _announced(self._gaps.turn_to(image, now))
         self._link = _Link(link, profile, curve, frozenset(topic.encode() for topic in profile.topics))
         self._publisher = None
         if profile.notifications is None and named is None:
-            return self._unnamed(now)
-        return self._follow(self._link, named, now)
+            return effects + self._unnamed(now)
+        return effects + self._follow(self._link, named, now)
 
     def named(self, named: object, now: Moment) -> list[SubscriptionEffect]:
         """A later ping on this link says where the image publishes, perhaps somewhere else; None says nothing."""
@@ -165,11 +165,13 @@ class Subscription:
         self._backoff.reset()
         return self._subscribe_again(now)
 
-    def end(self, now: Moment) -> list[SubscriptionEffect]:
-        """The link is let go, and the subscription with it."""
+    def end(self, now: Moment, *, is_left: bool = False) -> list[SubscriptionEffect]:
+        """The link is let go, and the subscription with it; with ``is_left`` the user wants no other one."""
         effects: list[SubscriptionEffect] = (
             [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
         )
+        if is_left:
+            effects += _announced(self._gaps.present.leave(now))
         self._gaps.present.broken()
         effects += self._reports.end(now)
         self._link = None
@@ -330,6 +332,10 @@ class Subscription:
     def _enter(self, phase: _Phase, until: float | None) -> None:
         self._phase = phase
         self._until = until
+
+
+def _announced(missed: NotificationsMissed | None) -> list[SubscriptionEffect]:
+    return [] if missed is None else [Announce(missed)]
 
 
 def _problem(code: ProblemCode, message: str, hint: str, now: Moment) -> Announce:

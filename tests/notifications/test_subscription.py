@@ -62,8 +62,8 @@ class Ear:
     def named(self, named: object) -> list[Effect]:
         return self.did(self.listening.named(named, self.now))
 
-    def end(self) -> list[Effect]:
-        return self.did(self.listening.end(self.now))
+    def end(self, *, is_left: bool = False) -> list[Effect]:
+        return self.did(self.listening.end(self.now, is_left=is_left))
 
     def opened(self, *, older: int = 0) -> list[Effect]:
         return self.did(self.listening.opened(self.number - older, self.now))
@@ -362,20 +362,56 @@ def test_another_way_to_the_same_image_has_the_same_gap(names: tuple[str | None,
     assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
 
 
+def test_what_was_missed_until_the_user_leaves_is_told_then_and_the_rest_when_he_is_back() -> None:
+    ear = Ear()
+    ear.begin(image="one")
+    ear.opened()
+    ear.wait(0.5)
+    ear.lost()
+    ear.wait(0.5)
+    assert gaps(ear.end(is_left=True)) == [(BEGIN.utc, ear.now.utc)]
+    left = ear.now
+    assert gaps(ear.begin(link=THERE, image="two")) == []
+    ear.opened()
+    ear.wait(5.0)
+    assert gaps(ear.end(is_left=True)) == []
+    ear.begin(image="one")
+    assert gaps(ear.reopened()) == [(left.utc, ear.now.utc)]
+
+
+def test_what_was_missed_of_an_image_whose_place_another_one_takes_is_told() -> None:
+    ear = Ear()
+    ear.begin(image="one")
+    ear.opened()
+    ear.wait(0.5)
+    ear.end()
+    ear.wait(1.0)
+    assert gaps(ear.begin(image="two")) == [(BEGIN.utc, ear.now.utc)]
+    assert gaps(ear.reopened()) == []
+
+
+def test_an_image_that_was_never_heard_leaves_no_gap_when_it_is_left() -> None:
+    ear = Ear()
+    ear.begin(image="one")
+    ear.lost(REFUSED)
+    assert gaps(ear.end(is_left=True)) == []
+    assert gaps(ear.begin(link=THERE, image="two")) == []
+
+
 def test_another_image_has_no_gap_and_one_that_is_back_has_its_own() -> None:
     ear = Ear()
     ear.begin(image="one")
     ear.opened()
     ear.wait(1.0)
-    ear.end()
+    ear.end(is_left=True)
     ear.begin(link=THERE, image="two")
     assert gaps(ear.reopened()) == []
     second = ear.now
     ear.wait(5.0)
-    ear.end()
+    ear.end(is_left=True)
     ear.begin(image="one")
     assert gaps(ear.reopened()) == [(BEGIN.utc, ear.now.utc)]
-    ear.end()
+    ear.end(is_left=True)
     ear.begin(link=THERE, image="two")
     (missed,) = told(NotificationsMissed, ear.reopened())
     assert missed.since == second.after(-NOTIFICATIONS_SETTLE_S).utc
