@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
 from stui_supervisor.cli.commands.stored_state import endpoint_to_ask
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.hints import advised, way_out
+from stui_supervisor.cli.console.interrupts import last_words
 from stui_supervisor.cli.console.terminal import Terminal, error_object, read_stdin
 from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
-from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent
+from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent, OutcomeUnknown
 from stui_supervisor.machine.states import State
 from stui_supervisor.printable import printable
+from stui_supervisor.requests.request_queue import LOOK_FIRST
 from stui_supervisor.supervisor import Supervisor
 from stui_supervisor.wire.strict_json import MalformedMessage, parse
 
@@ -77,7 +80,14 @@ async def _ask_over_own_link(
                 hint=way_out(status.failure, options),
                 failure=status.failure,
             ) from error
-        return await supervisor.request(command, parameters)
+        with last_words(lambda: _tell_unknown(Terminal.of(options))):
+            return await supervisor.request(command, parameters)
+
+
+def _tell_unknown(terminal: Terminal) -> None:
+    """A signal ends the command while the image may have its request."""
+    terminal.error(OutcomeUnknown("interrupted before the reply came", hint=LOOK_FIRST))
+    sys.stdout.flush()
 
 
 def _read_parameters(text: str) -> dict[str, Any]:

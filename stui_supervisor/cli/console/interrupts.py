@@ -32,6 +32,29 @@ def interrupts(on_signal: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, action)
 
 
+@contextmanager
+def last_words(say: Callable[[], None]) -> Iterator[None]:
+    """Inside, a signal to end calls ``say`` first, and then ends the process as it would have without this."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        action = before[signal.Signals(number)]
+        signal.signal(number, action)
+        say()
+        if callable(action):
+            action(number, frame)
+        else:
+            signal.raise_signal(number)
+
+    before = {number: signal.getsignal(number) for number in _ending_signals()}
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
 def _ending_signals() -> list[signal.Signals]:
     present = [signal.Signals[name] for name in _NAMES if hasattr(signal, name)]
     # nohup and background jobs have some switched off on purpose.

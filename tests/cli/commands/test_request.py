@@ -204,16 +204,22 @@ def test_a_backend_that_refuses_the_credential_ends_with_4(command: Command) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="only on POSIX: Windows ends a process without a signal")
-def test_ctrl_c_ends_a_long_evaluation_without_a_word(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_a_long_evaluation_and_it_is_said_that_it_may_have_run(
+    number: signal.Signals, command: Command, tmp_path: Path
+) -> None:
     log = tmp_path / "executed"
     with BackendProcess(BackendSettings(bind="tcp://127.0.0.1:*", executed_log=log)) as backend:
         remember(command.home, backend.endpoint)
-        with command.running("eval", "(Delay forSeconds: 60) wait") as process:
+        with command.running("eval", "(Delay forSeconds: 60) wait", "--json") as process:
             wait_until(lambda: "evaluate" in log.read_text() if log.exists() else False)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=20)
 
-    assert (process.returncode, out, err) == (-signal.SIGINT, "", "")
+    error = json.loads(out)["error"]
+    assert (process.returncode, error["type"], err) == (-number, "OutcomeUnknown", "")
+    assert error["message"] == "interrupted before the reply came"
+    assert error["hint"] == "look at the image before repeating it"
 
 
 @pytest.mark.skipif(
