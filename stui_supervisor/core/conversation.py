@@ -195,30 +195,24 @@ class Conversation:
     def send_next(self) -> None:
         """Send what is due, once it is known who answers: nothing of the user's goes out on an old look."""
         attempt, replication = self._attempt, self._replication
-        if not attempt.is_up or replication.looks_first():
+        if attempt.phase is not Phase.UP or replication.looks_first():
             return
         self._turn.effects += self._exchange.send_next(attempt.link, attempt.connection.dialect, self._turn.now)
         replication.send_due()
         handshake = attempt.connection.handshake
-        if handshake is not None and replication.takes_copy_now():
+        if handshake is not None and replication.take_copy():
             self._follow(handshake.resumed(gives_copy_up=replication.gives_copy_up()))
 
     # What comes in
 
-    def times(self, event: Received) -> bool:
-        """True when it is measured how long this reply took, or what came with it."""
-        if not self._takes(event):
-            return False
+    @property
+    def is_timed(self) -> bool:
+        """True while it is measured how long the next reply takes, or what comes with it."""
         flight = self._exchange.flight
         return (flight is not None and flight.purpose is Purpose.PING) or self._health.is_learning
 
-    def _takes(self, event: Received) -> bool:
-        return self._attempt.is_in(event.link, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP)
-
     def received(self, event: Received) -> None:
-        """The link brought a reply."""
-        if not self._takes(event):
-            return
+        """The present link brought a reply."""
         is_learning = self._health.is_learning
         self._health.replied()
         landed, effects = self._exchange.received(event.token, event.body, self._turn.now)

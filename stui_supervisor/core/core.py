@@ -217,12 +217,8 @@ class Core:
         self._report.settle()
         return turn.effects
 
-    def next_deadline(self) -> float | None:
-        """The monotonic time at which to call ``handle`` with TimePassed at the latest; None: never."""
-        due = self._next_deadline()
-        return due if due < inf else None
-
-    def _next_deadline(self) -> float:
+    def next_deadline(self) -> float:
+        """The monotonic time at which to call ``handle`` with TimePassed at the latest; infinity: never."""
         parts = self._leaves.parts
         part = parts.since if parts.are_left else self._restore.next_part
         is_running = self._restore.is_running
@@ -294,9 +290,10 @@ class Core:
         self._conversation.opened(event)
 
     def _received(self, event: inputs.Received) -> None:
-        if self._conversation.times(event):
-            self._note_stall()
-        self._conversation.received(event)
+        if self._leaves.attempt.is_in(event.link, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP):
+            if self._conversation.is_timed:
+                self._note_stall()
+            self._conversation.received(event)
 
     def _published(self, event: inputs.Published) -> None:
         if self._notifications.is_late(STALL_S):
@@ -323,7 +320,7 @@ class Core:
         attempt = self._leaves.attempt
         if attempt.phase is Phase.IDLE or attempt.waits:
             return
-        if attempt.stall.note(self._next_deadline(), self._turn.now.monotonic_s):
+        if attempt.stall.note(self.next_deadline(), self._turn.now.monotonic_s):
             self._notifications.held_up()
 
     def _time_passed(self, _: inputs.TimePassed) -> None:

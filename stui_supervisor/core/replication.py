@@ -91,15 +91,16 @@ class Replication:
         now = self._turn.now.monotonic_s
         if self._schedule.next_deadline() <= now:
             self._share()
-        if self.is_free and self._denied.take(now):
+        if self._denied.next_deadline() <= now and self._is_free and self._denied.take(now):
             self.make_session_again()
 
-    def takes_copy_now(self) -> bool:
+    def take_copy(self) -> bool:
         """True once when a copy that the image did not give is to be asked for again."""
-        return self.is_free and self._unread.take(self._turn.now.monotonic_s)
+        now = self._turn.now.monotonic_s
+        return self._unread.next_deadline() <= now and self._is_free and self._unread.take(now)
 
     @property
-    def is_free(self) -> bool:
+    def _is_free(self) -> bool:
         """True while nothing is under way, neither on the link nor in parts."""
         return self._exchange.flight is None and not self._parts.are_left
 
@@ -124,7 +125,7 @@ class Replication:
     def _share(self) -> None:
         """Push the context, unless something is under way. A session seen long ago may be another client's by now."""
         session, look = self._session.record.session, self._attempt.connection.look
-        if not self.is_free or session is None:
+        if not self._is_free or session is None:
             return
         if look.is_session_old(self._turn.now.monotonic_s, SESSION_OLD_S):
             self._questions.ask(Purpose.OWNER, restore(session, self._session.record.client_id or ""))

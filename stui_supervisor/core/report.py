@@ -99,7 +99,7 @@ class Report:
 
     def settle(self) -> None:
         """At the end of a turn: what the disk and the profile have mended by now is over."""
-        if not self._present.is_empty:
+        if self._present.noted:
             self._present.settle(**self._mended())
 
     def note_status(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 from stui_supervisor.config import SLEEP_LOOK_S
@@ -29,7 +30,7 @@ class Timer:
     """
 
     def __init__(
-        self, clock: Clock, deadline: Callable[[], float | None], ring: Callable[[], None], watches: Sequence[Watch]
+        self, clock: Clock, deadline: Callable[[], float], ring: Callable[[], None], watches: Sequence[Watch]
     ) -> None:
         self._clock = clock
         self._deadline = deadline
@@ -74,11 +75,11 @@ class Timer:
         self._arming = None
         deadline = self._deadline()
         if self._timer is not None:
-            if deadline is not None and self.armed_for <= deadline:
+            if self.armed_for <= deadline < inf:
                 return  # an early call costs less than arming again for every request
             self._timer.cancel()
             self._timer = None
-        if deadline is None:
+        if deadline == inf:
             for watch in self._watches:
                 watch.end()
             return

@@ -31,37 +31,35 @@ _DEGRADED_HINTS: Final[Mapping[DegradedReason, str]] = {
 
 
 class Present:
-    """The problems beside the link; those of the disk and of the profile end with their cause, others with the run."""
+    """The problems beside the link; those of the disk and of the profile end with their cause, others with the run.
+
+    ``noted`` are those that last, by code and message.
+    """
 
     def __init__(self) -> None:
-        self._noted: dict[tuple[ProblemCode, str], PresentProblem] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """True when no problem was told that lasts."""
-        return not self._noted
+        self.noted: dict[tuple[ProblemCode, str], PresentProblem] = {}
 
     def begin_run(self) -> None:
         """What an earlier run was told is of no concern any more."""
-        self._noted.clear()
+        self.noted.clear()
 
     def note(self, code: ProblemCode, message: str, hint: str, at: datetime) -> None:
         """It was told; what is over with the telling is not kept."""
         if code in (*_OF_STORE, *OF_RUN, ProblemCode.PROFILE_NOT_READABLE):
-            self._noted[code, message] = PresentProblem(code=code, message=message, hint=hint, since=at)
+            self.noted[code, message] = PresentProblem(code=code, message=message, hint=hint, since=at)
 
     def settle(self, *, is_store_ok: bool, is_profile_known: bool) -> None:
         """What the disk and the profile have mended by now is over."""
-        if self._noted:
+        if self.noted:
             over = _over(is_store_ok=is_store_ok, is_profile_known=is_profile_known)
-            self._noted = {key: value for key, value in self._noted.items() if key[0] not in over}
+            self.noted = {key: value for key, value in self.noted.items() if key[0] not in over}
 
     def with_link(
         self, status: Status, rejection: ConnectionRejected | None, *, is_store_ok: bool, is_profile_known: bool
     ) -> tuple[PresentProblem, ...]:
         """All that is wrong, the link first; what keeps it away is listed once."""
         over = _over(is_store_ok=is_store_ok, is_profile_known=is_profile_known)
-        noted = tuple(value for (code, _), value in self._noted.items() if code not in over)
+        noted = tuple(value for (code, _), value in self.noted.items() if code not in over)
         link = _of_link(status, rejection)
         has_profile = any(each.code is ProblemCode.PROFILE_NOT_READABLE for each in noted)
         is_consequence = link is not None and link.code is FailureKind.PROFILE and has_profile

@@ -96,7 +96,7 @@ def members_of(operation: Operation) -> Members:
         members[name] = written = json_of(value)
         size += len(written)
     _check_keys(parameters)  # after that: what has no end is refused by now
-    json_of(operation.command + "".join(parameters))  # half a surrogate pair in a name is no JSON either
+    _check_names(operation.command, *parameters)
     _check_size(size)
     return members
 
@@ -237,6 +237,13 @@ def json_of(value: Any) -> bytes:
         return _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"the message is not JSON ({error})", hint=_JSON_HINT) from error
+
+
+def _check_names(*names: str) -> None:
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("a name in the message is no text (half a surrogate pair)", hint=_JSON_HINT) from error
 
 
 def _check_size(size: int) -> None:

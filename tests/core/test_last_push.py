@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def changed() -> World:
 
 
 def has_ended(world: World) -> bool:
-    return (world.state, world.core.is_running, world.core.next_deadline()) == (State.DISCONNECTED, False, None)
+    return (world.state, world.core.is_running, world.core.next_deadline()) == (State.DISCONNECTED, False, inf)
 
 
 def test_the_image_gets_the_last_change_and_the_disk_at_the_same_time() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 import pytest
 
@@ -15,14 +16,14 @@ class Life:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.deadline: float | None = None
+        self.deadline = inf
         self.rung = 0
         self.is_watching = False
         self.timer = Timer(self.clock, lambda: self.deadline, self.ring, [self])
 
     def ring(self) -> None:
         self.rung += 1
-        self.deadline = None
+        self.deadline = inf
 
     def begin(self) -> None:
         self.is_watching = True
@@ -30,7 +31,7 @@ class Life:
     def end(self) -> None:
         self.is_watching = False
 
-    async def arm(self, deadline: float | None) -> None:
+    async def arm(self, deadline: float) -> None:
         self.deadline = deadline
         self.timer.arm_soon()
         await asyncio.sleep(0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from stui_supervisor.adapters.sessions.codec import encode_record
 from stui_supervisor.config import RECORD_MAX_BYTES, Settings
@@ -163,7 +164,7 @@ def test_a_run_is_not_held_up_by_a_write_of_the_run_before_that_was_never_answer
 def test_before_the_start_there_is_nothing_to_do() -> None:
     world = World()
     world.context["work"] = "mine"
-    assert (world.tell(inputs.ContextChanged()), world.core.next_deadline()) == ([], None)
+    assert (world.tell(inputs.ContextChanged()), world.core.next_deadline()) == ([], inf)
 
 
 def test_what_the_store_has_to_say_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from random import Random
 
 from stui_supervisor.config import STOP_TIMEOUT_S, Settings
@@ -50,7 +51,7 @@ class Program:
         disk: SimulatedDisk,
         sites: dict[Endpoint, Site],
         keyring: SimulatedKeyring,
-        tell: Callable[[Program, Input, list[Effect], float | None], None],
+        tell: Callable[[Program, Input, list[Effect], float], None],
         is_of_another: Callable[[Program, object], bool],
     ) -> None:
         self.number = number
@@ -304,7 +305,7 @@ class Program:
     def _arm(self) -> None:
         """One timer; an earlier one stands, because ringing early does no harm."""
         deadline = self.core.next_deadline()
-        if deadline is None or not self._lives:
+        if deadline == inf or not self._lives:
             self._armed = None
             return
         due = max(deadline, self._agenda.awake_s) + self.lag_s

@@ -35,7 +35,7 @@ def recorded(seed: int) -> Iterator[str]:
         end = "kept"
     for entry in world.story.entries:
         if isinstance(entry, Step):
-            deadline = None if entry.deadline is None or math.isinf(entry.deadline) else entry.deadline
+            deadline = None if math.isinf(entry.deadline) else entry.deadline
             step = [entry.at, entry.process, _kind(entry.event), entry.state, _plain(entry.effects), deadline]
             yield json.dumps(step, sort_keys=True)
     yield json.dumps(end)

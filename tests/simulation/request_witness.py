@@ -59,9 +59,7 @@ class RequestWitness:
         """The loop stood still until now: what came meanwhile is heard before a time is over."""
         self._may_be_late_until = now + EXPIRY_GRACE_S
 
-    def saw(
-        self, event: Input, effects: Sequence[Effect], now: float, state_before: State, deadline: float | None
-    ) -> None:
+    def saw(self, event: Input, effects: Sequence[Effect], now: float, state_before: State, deadline: float) -> None:
         """Judge one step."""
         if isinstance(event, inputs.Received) and event.token not in self._in_flight:
             said = [effect for effect in effects if isinstance(effect, Finish | Send)]
@@ -147,13 +145,13 @@ class RequestWitness:
         demand(result.get("echo", request.message_id) == request.message_id, "a reply belongs to its own request")
         return outcome
 
-    def _check_times(self, event: Input, now: float, deadline: float | None) -> None:
+    def _check_times(self, event: Input, now: float, deadline: float) -> None:
         for request in self.open.values():
             limit = request.deadline if request.deadline is not None else self._link_limit(request)
             if limit is None:
                 continue
             limit = max(limit, self._may_be_late_until)
-            demand(deadline is not None and deadline <= limit, f"a timer is armed for the end of #{request.number}")
+            demand(deadline <= limit, f"a timer is armed for the end of #{request.number}")
             if isinstance(event, inputs.TimePassed):
                 demand(limit > now, f"request #{request.number} ended by its time {limit:.3f}")
 

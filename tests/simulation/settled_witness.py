@@ -29,7 +29,7 @@ class SettledWitness:
         self._failed_at: float | None = None
         self._link: tuple[str, str | None] = "", None
 
-    def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float | None) -> None:
+    def saw(self, event: Input, effects: Sequence[Effect], now: float, state: State, deadline: float) -> None:
         """Judge one step."""
         self._heard(event, now)
         for effect in effects:
@@ -49,7 +49,7 @@ class SettledWitness:
         is_asking = self._reading is not None or self._profile is not None or self._failed_at is None
         if state is State.RECOVERING and not is_asking:
             due = max((self._failed_at or 0.0) + _MOST_S + _ROUNDED_S, now + _LATE_S)
-            demand(deadline is not None and deadline <= due, f"the profile is asked for again by {due:.3f}")
+            demand(deadline <= due, f"the profile is asked for again by {due:.3f}")
 
     @property
     def _is_keyed(self) -> bool:

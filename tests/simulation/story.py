@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from stui_supervisor.core import inputs
@@ -24,7 +25,7 @@ class Step(NamedTuple):
     event: Input
     effects: Sequence[Effect]
     state: State
-    deadline: float | None
+    deadline: float
 
 
 class Note(NamedTuple):
@@ -54,7 +55,7 @@ class Story:
 def _told(entry: Step | Note) -> list[str]:
     if isinstance(entry, Note):
         return [f"{entry.at:10.3f}  *  {entry.text}"]
-    deadline = "-" if entry.deadline is None else f"{entry.deadline:.3f}"
+    deadline = "-" if entry.deadline == inf else f"{entry.deadline:.3f}"
     head = f"{entry.at:10.3f}  {entry.process}  {_input(entry.event)}   [{entry.state}, next {deadline}]"
     return [head, *(f"{'':17}→ {_effect(effect)}" for effect in entry.effects)]
 

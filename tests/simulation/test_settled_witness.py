@@ -22,9 +22,7 @@ KEYED = Profile(name="default", server_keys={str(HERE): SERVER_KEY})
 CURVE = CurveKeys(SERVER_KEY, "our public key", Secret("our secret key of some length"))
 
 
-def saw(
-    witness: SettledWitness, event: Input, *effects: Effect, now: float = 0.0, deadline: float | None = 1.0
-) -> None:
+def saw(witness: SettledWitness, event: Input, *effects: Effect, now: float = 0.0, deadline: float = 1.0) -> None:
     witness.saw(event, effects, now, State.RECOVERING, deadline)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 
 from stui_supervisor.config import LINK_GRACE_S, Settings
 from stui_supervisor.context.context import Context, Section
@@ -86,7 +87,7 @@ class Witness:
         """The disk has answered, and the core does not know yet."""
         self.work.stored(call, answer)
 
-    def saw(self, event: Input, effects: Sequence[Effect], now: Moment, deadline: float | None) -> None:
+    def saw(self, event: Input, effects: Sequence[Effect], now: Moment, deadline: float) -> None:
         """Judge one step; ``deadline`` is what the core has armed after it."""
         before = self._state
         if self._is_stale(event):
@@ -158,17 +159,17 @@ class Witness:
                     demand(link == self._open_link, f"what is sent goes to the open link, not to {link}")
         demand(self._open_link is None or self._state is not State.DISCONNECTED, "disconnected has no link")
 
-    def _check_timer(self, event: Input, effects: Sequence[Effect], now: float, deadline: float | None) -> None:
+    def _check_timer(self, event: Input, effects: Sequence[Effect], now: float, deadline: float) -> None:
         if self._state is not State.DISCONNECTED:
-            demand(deadline is not None, f"{self._state} always has a timer")
-            demand(deadline is None or deadline <= now + self._longest_s, "the timer rings in bounded time")
+            demand(deadline < inf, f"{self._state} always has a timer")
+            demand(deadline <= now + self._longest_s, "the timer rings in bounded time")
         if isinstance(event, inputs.TimePassed):
-            is_later = deadline is None or deadline > now or self._core.has_parts_left
+            is_later = deadline > now or self._core.has_parts_left
             demand(bool(effects) or is_later, "a timer that rang is not armed for the past")
             self._rings = self._rings + 1 if now == self._rang_at else 0
             self._rang_at = now
             demand(self._rings <= _RINGS_MAX, "the timer does not ring on and on in one moment")
 
     def _check_nothing_runs(self) -> None:
-        demand(self._core.next_deadline() is None, "nothing is armed after stop")
+        demand(self._core.next_deadline() == inf, "nothing is armed after stop")
         demand(self._open_link is None, "nothing is open after stop")

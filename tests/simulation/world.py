@@ -158,7 +158,7 @@ class World:
     def _is_of_another(self, program: Program, owner: object) -> bool:
         return any(other.owns(owner) for other in self._programs if other is not program)
 
-    def _tell(self, program: Program, event: Input, effects: Sequence[Effect], deadline: float | None) -> None:
+    def _tell(self, program: Program, event: Input, effects: Sequence[Effect], deadline: float) -> None:
         step = Step(self.agenda.now, program.number, event, effects, program.core.state, deadline)
         self.story.entries.append(step)
         for effect in effects:

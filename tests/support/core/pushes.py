@@ -40,7 +40,7 @@ def wait_quietly(world: World, seconds: float) -> list[str]:
     said, end = [], world.now.monotonic_s + seconds
     while world.now.monotonic_s < end:
         due = world.core.next_deadline()
-        step = end - world.now.monotonic_s if due is None else min(due, end) - world.now.monotonic_s
+        step = min(due, end) - world.now.monotonic_s
         for command in commands(world.wait(max(step, 0.0))):
             said.append(command)
             if command == "ping":

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from random import Random
 from typing import Any, TypeVar
 
@@ -179,7 +180,7 @@ class World:
         """Let time pass; each deadline on the way is met exactly."""
         effects: list[Effect] = []
         end = self.now.after(seconds)
-        while (due := self.core.next_deadline()) is not None and due <= end.monotonic_s:
+        while (due := self.core.next_deadline()) <= end.monotonic_s:
             self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
             effects += self.tell(inputs.TimePassed())
         self.now = end
@@ -192,7 +193,7 @@ class World:
     def wait_for_deadline(self) -> list[Effect]:
         """Let time pass until the next deadline."""
         due = self.core.next_deadline()
-        assert due is not None
+        assert due < inf
         self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
         return self.tell(inputs.TimePassed())
 

@@ -96,7 +96,7 @@ class CountingCore(Core):
             raise ZeroDivisionError("a mistake in the core")
         return super().handle(event, now)
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         self.armings += 1
         return super().next_deadline()
 
