@@ -33,8 +33,8 @@ test: lint ## everything that has to hold
 # What the dependencies are used for: links, encryption, files, locks, the keyring, the log and the platform's directories.
 test-lowest: $(LOWEST) ## a part of the tests with the lowest versions of all dependencies that are allowed
 	$(LOWEST_PY) -m pytest --numprocesses 2 --dist loadfile tests/contracts \
-	  $(wildcard $(patsubst %,tests/adapters/%.py,files/test_lock host/test_clock journal/test_journal keyring/test_credentials \
-	    keyring/test_items profiles/test_store zmq/test_context zmq/test_link zmq/test_monitored_socket zmq/test_subscription)) \
+	  $(patsubst %,tests/adapters/%.py,files/test_lock host/test_clock journal/test_journal keyring/test_credentials \
+	    keyring/test_items profiles/test_store zmq/test_context zmq/test_link zmq/test_monitored_socket zmq/test_subscription) \
 	  $(patsubst %,tests/scenarios/test_%.py,backend_restarts credentials delivery encrypted_link formats \
 	    hanging_keyring notifications upgrade) \
 	  tests/machine/test_link_state.py tests/link/test_backoff.py tests/test_public_names.py
@@ -50,8 +50,9 @@ lint: $(INSTALLED) ## style and types
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-diagrams: $(INSTALLED) ## draw the diagrams again from the table
+diagrams: $(INSTALLED) ## draw the diagrams of the states and the plan of the code again
 	$(PY) -m stui_supervisor diagram --write diagrams
+	$(PY) -m tests.architecture
 
 clean: ## remove what the other commands made
 	rm -rf .venv .venv-lowest .venv-windows build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

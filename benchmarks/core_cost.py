@@ -33,7 +33,7 @@ def cost_us() -> float:
     """The cost of one request, the mean of one round."""
     world = linked()
     core, now = world.core, world.now
-    answer = b'{"id":"%d","status":"ok","result":{"value":3}}'
+    answer = b'{"id":"%d","status":"success","result":{"value":3}}'
     began = process_time()
     for number in range(1000, 1000 + REQUESTS):
         submit = inputs.Submit(request(number, parameters={"code": "3 + 4"}, now=now))

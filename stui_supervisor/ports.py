@@ -16,7 +16,7 @@ from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.security.trust import ANYONE, Trust
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 
 class Clock(Protocol):
@@ -165,7 +165,7 @@ class SessionStore(Protocol):
     else, when the disk does not do its part.
     """
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """Own the newest non-empty free session of the profile, and of the image when one is named.
 
         One that this store has saved to comes before the others. Falls back to the newest empty free one, then to a
@@ -174,7 +174,7 @@ class SessionStore(Protocol):
         own it first, and fails when another process owns it or has changed it since.
         """
 
-    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim_new(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """Own a new session, whatever there is."""
 
     def save_record(self, session_id: str, record: SessionRecord) -> None:
@@ -206,7 +206,7 @@ class ProfileStore(Protocol):
     Each method raises StoreError, and nothing else, when the disk does not do its part.
     """
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """The profile, and what the user has to know; one that nobody has set up has the defaults.
 
         Raises StoreError also for one that may be set up and cannot be read: that is not known, and not the defaults.
@@ -260,7 +260,7 @@ class Journal(Protocol):
     def lives(self, at: datetime) -> None:
         """The run lives; called every JOURNAL_ALIVE_S while a link is wanted."""
 
-    def take_problem(self) -> StoreNotice | None:
+    def take_problem(self) -> Notice | None:
         """Why lines are missing on the disk, as the first failure said; once, for one warning."""
 
     def close(self, at: datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from random import SystemRandom
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import ref
 
 from stui_supervisor.adapters.host.clock import SystemClock, named_home
@@ -24,11 +24,10 @@ from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
-from stui_supervisor.requests.request_queue import Request, limit_in_seconds
+from stui_supervisor.requests.request_queue import Request, new_request
 from stui_supervisor.runtime.lifecycle import START, Lifecycle
 from stui_supervisor.runtime.observers import EventStream, Observers, refuse
-from stui_supervisor.wire.commands import is_repeatable
-from stui_supervisor.wire.dialects import Operation, encode
+from stui_supervisor.wire.dialects import Operation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +113,11 @@ class Supervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.stop()
+        try:
+            await self.stop()
+        except SupervisorError:  # as in a forked child, which leaves the block by sys.exit()
+            if error is None:
+                raise
 
     # The link
 
@@ -242,25 +245,10 @@ class Supervisor:
     def _new_request(
         self, command: str, parameters: Mapping[str, Any] | None, timeout_s: float | None, *, repeatable: bool | None
     ) -> Request:
-        limit_s = limit_in_seconds(timeout_s)
-        if repeatable is not None and not isinstance(repeatable, bool):
-            hint = "give True, False, or None for what the protocol says of the command"
-            raise ConfigurationError(f"repeatable is {repeatable!r}", hint=hint)
-        now, dialect = self._now(), self._core.dialect
         self._requests += 1
-        message_id = f"{self._writer}-{self._requests}"
         operation = Operation(command, {} if parameters is None else parameters)
-        body = encode(dialect, operation, message_id=message_id, at=now.utc)
-        return Request(
-            number=self._requests,
-            message_id=message_id,
-            operation=Operation(command, dict(operation.parameters)),  # the caller may change its own meanwhile
-            dialect=dialect,
-            body=body,
-            repeatable=is_repeatable(command) if repeatable is None else repeatable,
-            submitted_at=now.monotonic_s,
-            deadline=None if limit_s is None else now.monotonic_s + limit_s,
-        )
+        message_id = f"{self._writer}-{self._requests}"
+        return new_request(self._requests, message_id, operation, timeout_s, repeatable=repeatable, now=self._now())
 
     # Inside
 
@@ -275,6 +263,10 @@ class Supervisor:
         """As an open file does: it is ended, and a ResourceWarning says that nobody has."""
         if hasattr(self, "_core"):  # what was refused has none
             self._lifecycle.let_go(repr(self))
+
+    def __reduce__(self) -> NoReturn:
+        """Neither copied nor pickled: a second one would be the end of the first."""
+        raise TypeError("a Supervisor cannot be copied or pickled: make another one")
 
     def __repr__(self) -> str:
         return f"<Supervisor {self.state} {self._core.endpoint or 'no endpoint'}>"  # also while the program ends

@@ -23,7 +23,7 @@ from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.security.trust import ANYONE, Trust
 from stui_supervisor.session.claim_order import Candidate, Last, as_last, in_order_of_claim, last_of, seed
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ class MemoryStore:
         self.disk = disk or MemoryDisk()
         self._used: set[str] = set()
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore."""
         self._count()
         candidates = [_seen(session_id, stored) for session_id, stored in self.disk.sessions.items()]
@@ -68,7 +68,7 @@ class MemoryStore:
             stored = self.disk.sessions[candidate.session_id]
             if stored.owner is None:
                 stored.owner = self
-                return Claimed(
+                return ClaimedSession(
                     session_id=candidate.session_id,
                     record=as_last(candidate, last),
                     sections=dict(stored.sections),
@@ -76,7 +76,7 @@ class MemoryStore:
                 )
         return self._begin(seed(candidates, profile, image))
 
-    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim_new(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore."""
         self._count()
         return self._begin(SessionRecord(profile=profile).of_image(image))
@@ -115,10 +115,10 @@ class MemoryStore:
         for session_id in self.disk.sessions:
             self.release(session_id)
 
-    def _begin(self, record: SessionRecord) -> Claimed:
+    def _begin(self, record: SessionRecord) -> ClaimedSession:
         session_id = str(uuid.UUID(int=len(self.disk.sessions) + 1))
         self.disk.sessions[session_id] = StoredInMemory(record, {}, self.disk.saves, self)
-        return Claimed(session_id=session_id, record=record, sections={}, fresh=True)
+        return ClaimedSession(session_id=session_id, record=record, sections={}, fresh=True)
 
     def _owned(self, session_id: str) -> StoredInMemory:
         stored = self.disk.sessions.get(session_id)
@@ -150,7 +150,7 @@ class MemoryProfiles:
     profiles: dict[str, Profile] = field(default_factory=dict)
     failure: StoreError | None = None
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """See ports.ProfileStore."""
         if self.failure is not None:
             raise self.failure

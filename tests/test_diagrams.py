@@ -32,7 +32,8 @@ from stui_supervisor.diagrams.layout import (
 from stui_supervisor.diagrams.notations import markdown
 from stui_supervisor.diagrams.words import KIND_COLOURS, KIND_LINES, KIND_MEANINGS, STATE_MEANINGS
 from stui_supervisor.machine.states import State, Trigger
-from stui_supervisor.machine.table import ALLOWED, TABLE, EdgeKind, Row
+from stui_supervisor.machine.table import TABLE, EdgeKind, Row
+from tests.support.core.transition_table import ALLOWED
 
 COMMITTED = Path(__file__).parent.parent / "diagrams"
 SVG = "{http://www.w3.org/2000/svg}"

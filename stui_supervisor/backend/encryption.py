@@ -27,8 +27,11 @@ class KeyPair(NamedTuple):
     secret: Secret
 
 
-def key_pair(path: Path) -> KeyPair:
-    """The keys whose secret one is in the file, which is made when it is missing. Raises ConfigurationError."""
+def read_or_make_key_pair(path: Path) -> KeyPair:
+    """The key pair whose secret key is in the file, or a new one, written there when the file is missing.
+
+    Raises ConfigurationError when the file cannot be used.
+    """
     try:
         secret = checked_key(read_secret(path)) if path.exists() else _make(path)
     except OSError as error:
@@ -39,39 +42,42 @@ def key_pair(path: Path) -> KeyPair:
 
 
 def encrypt(sockets: Iterable[zmq.Socket[bytes]], pair: KeyPair) -> None:
-    """Let these sockets take encrypted links only; to be called before they are bound."""
+    """Let these sockets accept only encrypted links. Call it before they are bound."""
     for socket in sockets:
         socket.setsockopt(zmq.CURVE_SERVER, 1)
         socket.setsockopt(zmq.CURVE_SECRETKEY, pair.secret.reveal().encode())
 
 
-class Doorkeeper:
-    """Answers libzmq's question whether a client may come in, in a thread: the image may be busy."""
+class ZapAuthenticator:
+    """Answers libzmq's question whether a client with this key may connect (ZAP).
+
+    It does so in a thread of its own, since the image may be busy.
+    """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], allowed: Iterable[str]) -> None:
         self._allowed = {z85.decode(key.encode()) for key in allowed}
-        self._questions = context.socket(zmq.REP)
-        self._questions.bind(_ZAP)
+        self._requests = context.socket(zmq.REP)
+        self._requests.bind(_ZAP)
         self._stop, self._stopped = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
-        self._stopped.bind("inproc://stui-doorkeeper")
-        self._stop.connect("inproc://stui-doorkeeper")
-        self._thread = threading.Thread(target=self._serve, name="stui-doorkeeper", daemon=True)
+        self._stopped.bind("inproc://stui-zap")
+        self._stop.connect("inproc://stui-zap")
+        self._thread = threading.Thread(target=self._serve, name="stui-zap", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; to be called before the context ends."""
+        """End the thread. Call it before the context is terminated."""
         self._stop.send(b"")
         self._thread.join()
 
     def _serve(self) -> None:
         poller = zmq.Poller()
-        poller.register(self._questions, zmq.POLLIN)
+        poller.register(self._requests, zmq.POLLIN)
         poller.register(self._stopped, zmq.POLLIN)
         while self._stopped not in dict(poller.poll()):
-            # version, request id, domain, address, routing id, mechanism, credentials
-            _, request, *_, key = self._questions.recv_multipart()
+            # RFC 27: version, request id, domain, address, routing id, mechanism, credentials
+            _, request, *_, key = self._requests.recv_multipart()
             status = (b"200", b"OK") if key in self._allowed else (b"400", b"this key is not allowed")
-            self._questions.send_multipart([_VERSION, request, *status, b"", b""])
+            self._requests.send_multipart([_VERSION, request, *status, b"", b""])
 
 
 def _make(path: Path) -> str:

@@ -9,7 +9,7 @@ from stui_supervisor.wire.dialects import Dialect
 
 
 class Kind(Enum):
-    """The reasons, each as ``error_type`` of the command dialect and ``code`` of the envelope."""
+    """Why a request is refused: the ``error_type`` of the command dialect and the ``code`` of the envelope."""
 
     INVALID_MESSAGE = ("InvalidRequest", "InvalidRequest")
     INVALID_PARAMETERS = ("Error", "InvalidRequest")
@@ -30,7 +30,7 @@ class Kind(Enum):
 
 
 class Refusal(Exception):
-    """A request that gets an error for its answer."""
+    """Raised for a request that is answered with an error; the text is the error's message."""
 
     def __init__(self, kind: Kind, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""What the reference backend promises about requests: none after its deadline, none twice."""
+"""What the reference backend guarantees about requests: none runs after its deadline, none runs twice."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from hashlib import sha256
 from typing import Any
 
 from stui_supervisor.backend.errors import Kind, Refusal
-from stui_supervisor.config import BACKEND_KEY_MAX_LENGTH, BACKEND_KEYS_KEPT
+from stui_supervisor.backend.settings import KEY_MAX_LENGTH, KEYS_KEPT
 from stui_supervisor.wire.capabilities import DEADLINE_PARAMETER, KEY_PARAMETER
 
 
-class Promises:
-    """The keys of the requests that ran, the newest last."""
+class Guarantees:
+    """Remembers the idempotency keys of the requests that ran, the newest last."""
 
     def __init__(self) -> None:
         self._keys: dict[str, None] = {}
 
     @property
     def keys(self) -> list[str]:
-        """Those remembered, the oldest first."""
+        """The keys that are remembered, the oldest first."""
         return list(self._keys)
 
     def remember(self, keys: Iterable[str]) -> None:
-        """Take these for keys of requests that ran; the oldest of too many are forgotten."""
+        """Add keys of requests that ran. The oldest beyond ``KEYS_KEPT`` are forgotten."""
         self._keys |= dict.fromkeys(map(_bounded, keys))
-        for key in self.keys[:-BACKEND_KEYS_KEPT]:
+        for key in self.keys[:-KEYS_KEPT]:
             del self._keys[key]
 
     def admit(self, parameters: Mapping[str, Any], now: float) -> bool:
-        """Let a request run; True when its key is to be remembered over a restart. Raises Refusal."""
+        """Remember the key of a request that is about to run; True when there is a new one to be saved.
+
+        ``now`` is in seconds since 1970. Raises Refusal when its deadline is over or its key is known, and when
+        either is malformed.
+        """
         deadline, key = parameters.get(DEADLINE_PARAMETER), parameters.get(KEY_PARAMETER)
         if deadline is not None and _seconds(deadline) < now:
             raise Refusal(Kind.EXPIRED, f"its deadline was {deadline}")
@@ -45,12 +49,12 @@ class Promises:
 
 
 def _bounded(key: str) -> str:
-    """The key itself, or what is as good as one that would take too much memory."""
-    return key if len(key) <= BACKEND_KEY_MAX_LENGTH else sha256(key.encode()).hexdigest()
+    """The key itself, or the SHA-256 of one that would take too much memory."""
+    return key if len(key) <= KEY_MAX_LENGTH else sha256(key.encode()).hexdigest()
 
 
 def _seconds(deadline: object) -> float:
-    """Since 1970."""
+    """A deadline in seconds since 1970. Raises Refusal when it is no ISO time with a zone."""
     try:
         at = datetime.fromisoformat(deadline) if isinstance(deadline, str) else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the reference backend does for each command; knows nothing of sockets."""
+"""What the reference backend does for each command. It knows nothing of sockets."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any, Final
 
 from stui_supervisor._version import __version__
 from stui_supervisor.backend.errors import Kind, Refusal
-from stui_supervisor.backend.guarantees import Promises
+from stui_supervisor.backend.guarantees import Guarantees
 from stui_supervisor.backend.sessions import Session, Sessions
-from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.backend.settings import CLEANUP_INTERVAL_S, SESSIONS_PER_CLIENT, BackendSettings
 from stui_supervisor.backend.smalltalk.evaluator import evaluate
-from stui_supervisor.backend.smalltalk.messages import understood
+from stui_supervisor.backend.smalltalk.messages import selectors_of
 from stui_supervisor.backend.smalltalk.values import EvaluationError, Workspace, class_name, print_string
-from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, BACKEND_SESSIONS_PER_CLIENT
 from stui_supervisor.wire.capabilities import DEADLINE, IDEMPOTENCY
 from stui_supervisor.wire.commands import WITH_TOKEN
 from stui_supervisor.wire.dialects import Dialect
@@ -32,8 +31,8 @@ _OLD_COMMANDS: Final = frozenset({"ping", "evaluate", "inspect"})
 class Image:
     """The commands of STUI over one set of sessions and one workspace for requests without a session.
 
-    ``wait`` blocks for a Delay, ``publish`` takes a topic and its content. ``changed`` is True once
-    a session or a promise has changed, until somebody sets it back.
+    ``wait`` blocks for a Delay, ``publish`` takes a topic and its content. ``changed`` becomes True
+    with each change that belongs into the state file; whoever saves it sets it back to False.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Image:
         publish: Callable[[str, dict[str, Any]], None],
     ) -> None:
         self.sessions = Sessions(settings.session_timeout_s, self._session_changed)
-        self.promises = Promises()
+        self.guarantees = Guarantees()
         self.notifications: str | None = None
         self.changed = False
         self._settings = settings
@@ -71,9 +70,9 @@ class Image:
         }
 
     def admit(self, request: Request, now: float) -> None:
-        """Keep the promises about this request, before ``answer`` runs it. Raises Refusal."""
+        """Check the guarantees about a request; to be called before ``answer``. Raises Refusal when it must not run."""
         if self._settings.with_sessions:
-            self.changed |= self.promises.admit(request.parameters, now)
+            self.changed |= self.guarantees.admit(request.parameters, now)
 
     def answer(self, request: Request, now: float) -> Result:
         """The result of one request, ``now`` in seconds since 1970. Raises Refusal."""
@@ -135,7 +134,7 @@ class Image:
         if name not in values:
             raise Refusal(Kind.UNKNOWN_OBJECT, "there is no variable of that name")
         description = {"name": name, "class": class_name(values[name]), "print_string": print_string(values[name])}
-        return {"object_info": description, "instance_vars": [], "methods": understood(values[name])}
+        return {"object_info": description, "instance_vars": [], "methods": selectors_of(values[name])}
 
     def _workspace_of(self, parameters: Parameters, now: float) -> Workspace:
         if parameters.get("session_id") is None:
@@ -183,9 +182,9 @@ class Image:
         return {
             "total_sessions": len(live),
             "active_clients": len({session.client_id for session in live}),
-            "max_sessions_per_client": BACKEND_SESSIONS_PER_CLIENT,
+            "max_sessions_per_client": SESSIONS_PER_CLIENT,
             "default_timeout": self.sessions.timeout_s,
-            "cleanup_interval": BACKEND_CLEANUP_INTERVAL_S,
+            "cleanup_interval": CLEANUP_INTERVAL_S,
         }
 
     def _load_context(self, parameters: Parameters, now: float) -> Result:

@@ -14,9 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from stui_supervisor.backend.secret_file import read_secret
 from stui_supervisor.backend.settings import BackendSettings
-from stui_supervisor.backend.stderr import complain
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.wire.dialects import Dialect
@@ -64,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_from(arguments: argparse.Namespace) -> BackendSettings:
-    """The settings that the options say. Raises ConfigurationError."""
+    """The settings that the options give. Raises ConfigurationError."""
+    from stui_supervisor.backend.secret_file import read_secret  # noqa: PLC0415  only when the command runs
+
     return BackendSettings(
         bind=_checked_address(arguments.bind),
         publish=_checked_address(arguments.publish) if arguments.publish else None,
@@ -88,9 +88,10 @@ def _seconds(text: str) -> float:
 
 
 def _checked_address(text: str) -> str:
-    """The address, which may have a ``*`` for its host, its port or its path. libzmq takes ports that do not exist.
+    """The address, which may have a ``*`` for its host, its port or its path. Raises ConfigurationError for any other.
 
-    A path is made absolute: what is told of where it publishes is read in other directories.
+    It is checked here since libzmq accepts ports that do not exist. A path is made absolute, since clients in other
+    directories read where the backend publishes.
     """
     host, colon, port = text.removeprefix("tcp://").rpartition(":")
     if text.startswith("tcp://") and colon:
@@ -101,7 +102,10 @@ def _checked_address(text: str) -> str:
 
 
 def run(settings: BackendSettings, *, as_json: bool, until_eof: bool = False) -> int:
-    """Serve until a signal ends it, or the end of stdin; the exit code. Says where it listens on one line of stdout."""
+    """Serve until a signal, or with ``until_eof`` the end of stdin; the exit code.
+
+    Writes one line to stdout that says where it listens.
+    """
     from stui_supervisor.backend.server import Backend  # noqa: PLC0415  ZeroMQ only when it serves
 
     backend = Backend(settings)
@@ -149,7 +153,9 @@ def _report(error: ConfigurationError, *, as_json: bool) -> None:
         shown = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
         _say(json.dumps({"error": shown}))
     else:
-        complain(error)
+        from stui_supervisor.backend.stderr import report  # noqa: PLC0415  as above
+
+        report(error)
 
 
 def _say(line: str) -> None:
@@ -158,7 +164,7 @@ def _say(line: str) -> None:
 
 
 def _stop_at_eof(backend: Backend) -> None:
-    """Stop when nothing more can come from stdin, which closes with its writer however that ends."""
+    """Stop the backend at the end of stdin, which comes however the process at its other end dies."""
     with suppress(OSError):  # as good as its end
         # Not through sys.stdin: a thread inside its lock would disturb the end of the interpreter.
         while sys.stdin is not None and os.read(sys.stdin.fileno(), 1_024):

@@ -1,4 +1,4 @@
-"""A secret of the backend's own, in a file: arguments and the environment are seen by others."""
+"""Reads a secret of the backend from a file, since other users can see a process's arguments."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 import zmq
 
 from stui_supervisor.backend import state_file
-from stui_supervisor.backend.encryption import Doorkeeper, encrypt, key_pair
+from stui_supervisor.backend.encryption import ZapAuthenticator, encrypt, read_or_make_key_pair
 from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.settings import BackendSettings
+from stui_supervisor.backend.settings import CLEANUP_INTERVAL_S, BackendSettings
 from stui_supervisor.backend.socket_file import private_socket
 from stui_supervisor.backend.state_lock import take_lock
-from stui_supervisor.backend.stderr import complain
-from stui_supervisor.config import BACKEND_CLEANUP_INTERVAL_S, MESSAGE_MAX_BYTES
+from stui_supervisor.backend.stderr import report
+from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError, StoreError
 from stui_supervisor.printable import printable
 from stui_supervisor.security.secret import MASK
@@ -45,8 +45,8 @@ _BIND_HINTS: Final = {
 }
 
 
-class _Stopped(Exception):
-    """Ends a Delay, and the request around it, because the backend is to stop."""
+class _StopRequested(Exception):
+    """Raised inside a Delay when the backend is to stop; it ends the request too."""
 
 
 class Backend:
@@ -69,31 +69,31 @@ class Backend:
         self._context = zmq.Context()
         self._replies = self._context.socket(zmq.REP)
         self._notifications = self._context.socket(zmq.PUB)
-        self._doorkeeper: Doorkeeper | None = None
+        self._authenticator: ZapAuthenticator | None = None
         self._lock: BaseFileLock | None = None
         self._is_unsaved = False
 
     @property
     def wakeup_fileno(self) -> int:
-        """For ``signal.set_wakeup_fd``: what is written here ends every waiting of the backend."""
+        """A descriptor for ``signal.set_wakeup_fd``; a byte written to it wakes the backend."""
         return self._waker.fileno()
 
     def open(self) -> None:
-        """Listen, and take up the sessions of the state file. Raises ConfigurationError."""
+        """Read the state file, then listen. Raises ConfigurationError."""
         if self._settings.state_file is not None:
             try:
                 self._lock = take_lock(self._settings.state_file)
-                kept = state_file.load(self._settings.state_file)
+                stored = state_file.load(self._settings.state_file)
             except StoreError as error:
                 raise ConfigurationError(error.message, hint=error.hint) from error
-            self.image.sessions.all.update({session.session_id: session for session in kept.sessions})
-            self.image.promises.remember(kept.keys)
+            self.image.sessions.all.update({session.session_id: session for session in stored.sessions})
+            self.image.guarantees.remember(stored.keys)
         if self._settings.curve_secret_file is not None:
-            pair = key_pair(self._settings.curve_secret_file)
+            pair = read_or_make_key_pair(self._settings.curve_secret_file)
             self.curve_key = pair.public
             encrypt((self._replies, self._notifications), pair)
             if self._settings.allowed_client_keys:
-                self._doorkeeper = Doorkeeper(self._context, self._settings.allowed_client_keys)
+                self._authenticator = ZapAuthenticator(self._context, self._settings.allowed_client_keys)
         self._replies.setsockopt(zmq.MAXMSGSIZE, MESSAGE_MAX_BYTES)
         if self._settings.publish is not None:
             self.publishing = self.image.notifications = _bind(self._notifications, self._settings.publish)
@@ -101,12 +101,12 @@ class Backend:
         self._refuse_files_that_cannot_be_written()  # last, when no other backend can be using them
 
     def serve(self) -> None:
-        """Answer until ``stop``; then everything is closed."""
+        """Answer requests until ``stop``, then save the state and close everything."""
         poller = zmq.Poller()
         poller.register(self._replies, zmq.POLLIN)
         poller.register(self._wake.fileno(), zmq.POLLIN)
-        clean_up_s = time.monotonic() + BACKEND_CLEANUP_INTERVAL_S
-        with contextlib.suppress(_Stopped):
+        clean_up_s = time.monotonic() + CLEANUP_INTERVAL_S
+        with contextlib.suppress(_StopRequested):
             while not self._stopping:
                 left_s = max(0.0, clean_up_s - time.monotonic())
                 ready = dict(poller.poll(math.ceil(left_s * 1_000)))
@@ -115,21 +115,21 @@ class Backend:
                     self._replies.send(self._answer(self._replies.recv_multipart()))
                 if time.monotonic() >= clean_up_s:
                     self.image.sessions.clean_up(time.time())
-                    clean_up_s = time.monotonic() + BACKEND_CLEANUP_INTERVAL_S
+                    clean_up_s = time.monotonic() + CLEANUP_INTERVAL_S
         self.image.changed |= self._is_unsaved
         self._save()
         self.close()
 
     def stop(self) -> None:
-        """End ``serve`` soon, also from inside a Delay. Twice is once."""
+        """Make ``serve`` end soon, also from inside a Delay. More calls change nothing."""
         self._stopping = True
         with contextlib.suppress(OSError):  # closed by now, or woken so often that the pipe is full
             self._waker.send(b"\0")
 
     def close(self) -> None:
-        """Let go of the sockets and of the state file; ``serve`` does it by itself."""
-        if self._doorkeeper is not None:
-            self._doorkeeper.close()
+        """Close the sockets and release the lock of the state file; ``serve`` does it at its end."""
+        if self._authenticator is not None:
+            self._authenticator.close()
         self._context.destroy(linger=0)
         if self._lock is not None:
             self._lock.release()
@@ -158,7 +158,7 @@ class Backend:
             return self._refuse(answer_to, refusal)
         except ConfigurationError as error:
             return self._refuse(answer_to, Refusal(Kind.BROKEN, f"the result cannot be sent: {error.message}"))
-        except _Stopped:
+        except _StopRequested:
             raise
         except Exception as error:  # noqa: BLE001 - one bad request must not take the image from everybody else
             sys.stderr.write("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())) + "\n")
@@ -193,18 +193,18 @@ class Backend:
             self._keep()
         except StoreError as error:  # tried again with the next change and at the end, and told once
             if not self._is_unsaved:
-                complain(error)
+                report(error)
             self._is_unsaved = True
         else:
             self._is_unsaved = False
 
     def _keep(self) -> None:
         if self._settings.state_file is not None:
-            kept = state_file.Kept(list(self.image.sessions.all.values()), self.image.promises.keys)
-            state_file.save(self._settings.state_file, kept)
+            state = state_file.StoredState(list(self.image.sessions.all.values()), self.image.guarantees.keys)
+            state_file.save(self._settings.state_file, state)
 
     def _refuse_files_that_cannot_be_written(self) -> None:
-        """A person who wants them learns of it now, not when a request is answered."""
+        """Raises ConfigurationError at the start rather than with the first request."""
         log = self._settings.executed_log
         try:
             self._keep()
@@ -224,7 +224,7 @@ class Backend:
         ends_s = time.monotonic() + seconds
         while (left_s := ends_s - time.monotonic()) > 0:
             if self._stopping:  # seen first: what woke the backend may be read already
-                raise _Stopped
+                raise _StopRequested
             select.select([self._wake], [], [], left_s)
             self._sleep_again()
 

@@ -1,4 +1,4 @@
-"""The sessions of an image: made, found, changed, expired. Times are seconds since 1970, given by the caller."""
+"""The sessions of an image. Times are seconds since 1970, and the caller gives the present one as ``now``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from stui_supervisor import exact_json
 from stui_supervisor.backend.errors import Kind, Refusal
+from stui_supervisor.backend.settings import SESSION_BYTES, SESSIONS_MAX_BYTES, SESSIONS_PER_CLIENT
 from stui_supervisor.backend.smalltalk.values import Workspace
-from stui_supervisor.config import BACKEND_SESSION_BYTES, BACKEND_SESSIONS_MAX_BYTES, BACKEND_SESSIONS_PER_CLIENT
 from stui_supervisor.wire.dialects import timestamp
 from stui_supervisor.wire.strict_json import parsed_bytes
 
@@ -38,11 +38,14 @@ class Session:
     @property
     def size_bytes(self) -> int:
         """About what it takes in memory."""
-        return BACKEND_SESSION_BYTES + _bytes_of(self.client_id) + self.state_bytes + self.workspace.weight
+        return SESSION_BYTES + _bytes_of(self.client_id) + self.state_bytes + self.workspace.weight
 
 
 class Sessions:
-    """All sessions of an image. ``changed`` is told what happened to which one."""
+    """All sessions of an image.
+
+    ``changed`` is called with what happened ("created", "restored", "updated", "closed", "expired") and the session.
+    """
 
     def __init__(self, timeout_s: float, changed: Callable[[str, Session], None]) -> None:
         self.timeout_s = timeout_s
@@ -51,8 +54,8 @@ class Sessions:
 
     def create(self, client_id: str, now: float) -> Session:
         """A new session. Raises Refusal when the client has as many as it may, or all together are too large."""
-        if len(self.of_client(client_id, now)) >= BACKEND_SESSIONS_PER_CLIENT:
-            raise Refusal(Kind.TOO_MANY_SESSIONS, f"a client may have {BACKEND_SESSIONS_PER_CLIENT} sessions at most")
+        if len(self.of_client(client_id, now)) >= SESSIONS_PER_CLIENT:
+            raise Refusal(Kind.TOO_MANY_SESSIONS, f"a client may have {SESSIONS_PER_CLIENT} sessions at most")
         session = Session(str(uuid.uuid4()), client_id, now, now, now)
         self.refuse_above_limit(session.size_bytes, now)
         self.all[session.session_id] = session
@@ -75,7 +78,7 @@ class Sessions:
         return session
 
     def restore(self, session_id: str, now: float) -> Session:
-        """As ``find``, and others are told."""
+        """As ``find``, and announce that the session is in use again."""
         session = self.find(session_id, now)
         self._changed("restored", session)
         return session
@@ -91,25 +94,25 @@ class Sessions:
         return session
 
     def close(self, session_id: str, now: float) -> Session:
-        """End a session."""
+        """Remove a session. Raises Refusal as ``find``."""
         session = self.find(session_id, now)
         del self.all[session_id]
         self._changed("closed", session)
         return session
 
     def refuse_above_limit(self, more_bytes: int, now: float) -> None:
-        """Raises Refusal when all sessions would take too much memory with so many bytes more."""
-        if self._size_bytes() + more_bytes > BACKEND_SESSIONS_MAX_BYTES:
+        """Raises Refusal when all live sessions would take too much memory with ``more_bytes`` added."""
+        if self._size_bytes() + more_bytes > SESSIONS_MAX_BYTES:
             self.clean_up(now)
-            if self._size_bytes() + more_bytes > BACKEND_SESSIONS_MAX_BYTES:
-                limit = f"{BACKEND_SESSIONS_MAX_BYTES:,} bytes"
+            if self._size_bytes() + more_bytes > SESSIONS_MAX_BYTES:
+                limit = f"{SESSIONS_MAX_BYTES:,} bytes"
                 raise Refusal(Kind.TOO_MANY_SESSIONS, f"all sessions together may take {limit}; close one")
 
     def _size_bytes(self) -> int:
         return sum(session.size_bytes for session in self.all.values())
 
     def clean_up(self, now: float) -> None:
-        """Forget the expired ones."""
+        """Remove the sessions that have expired."""
         for session in [session for session in self.all.values() if self.expires_in(session, now) <= 0]:
             del self.all[session.session_id]
             self._changed("expired", session)
@@ -124,7 +127,7 @@ class Sessions:
         return session.used_at + self.timeout_s - now
 
     def describe(self, session: Session, now: float) -> dict[str, Any]:
-        """What a client is told of a session, apart from its content."""
+        """The description of a session for clients, without its content."""
         left_s = self.expires_in(session, now)
         return {
             "session_id": session.session_id,

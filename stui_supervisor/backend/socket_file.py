@@ -21,9 +21,10 @@ _ONLY_OWNER: Final = 0o077  # connecting takes the right to write
 
 @contextmanager
 def private_socket(address: str) -> Iterator[None]:
-    """Inside, the address may be bound, and only its owner may connect. Raises ConfigurationError when it may not be.
+    """Inside, ``address`` can be bound, and a socket file that is made then is for its owner only.
 
-    The umask is the process's own, so this is for a process with one thread.
+    Does nothing for an address without a file. Sets the umask of the whole process, so other threads must make
+    no files meanwhile. Raises ConfigurationError when the address is in use, or what is there is no socket.
     """
     path = address.removeprefix(_IPC)
     if path == address or path.startswith(_NOT_FILES) or os.name != "posix":

@@ -1,6 +1,6 @@
-"""What a backend knows again after a restart: sessions, and which requests ran. Written whole or not at all.
+"""The state file: the sessions and the keys of the requests that ran, for after a restart. It is replaced atomically.
 
-A file that cannot be used is an error in words and stays as it is; only one that was read is ever replaced.
+A file that cannot be read is reported and stays as it is; only one that was read is ever replaced.
 """
 
 from __future__ import annotations
@@ -14,14 +14,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from stui_supervisor import exact_json
 from stui_supervisor.backend.sessions import Session
+from stui_supervisor.backend.settings import LOAD_MAX_COST, STATE_MAX_BYTES, STATE_MAX_DEPTH, STATE_MAX_VALUES
 from stui_supervisor.backend.smalltalk.evaluator import Evaluation
 from stui_supervisor.backend.smalltalk.values import EvaluationError, Workspace, source
-from stui_supervisor.config import (
-    BACKEND_LOAD_MAX_COST,
-    BACKEND_STATE_MAX_BYTES,
-    BACKEND_STATE_MAX_DEPTH,
-    BACKEND_STATE_MAX_VALUES,
-)
 from stui_supervisor.errors import StoreError
 from stui_supervisor.wire.strict_json import MalformedMessage, parse, shown
 
@@ -39,7 +34,7 @@ _ENCODER: Final = json.JSONEncoder()
 _T = TypeVar("_T")
 
 
-class Kept(NamedTuple):
+class StoredState(NamedTuple):
     """The content of the file: the sessions, and the idempotency keys of the requests that ran last."""
 
     sessions: list[Session]
@@ -47,42 +42,42 @@ class Kept(NamedTuple):
 
 
 class _Damaged(ValueError):
-    """It is JSON, and not what a backend has written."""
+    """The file is not what a backend has written."""
 
 
-def load(path: Path) -> Kept:
-    """What the file holds, nothing without one. Raises StoreError when it cannot be used."""
+def load(path: Path) -> StoredState:
+    """What the file holds; nothing when there is none. Raises StoreError when it cannot be used."""
     place = place_of(path)
     try:
         body = _content(place)
     except FileNotFoundError:
-        return Kept([], [])
+        return StoredState([], [])
     except OSError as error:
         hint = f"give your account the right to read it, or {_NAME_ANOTHER}"
         raise StoreError(f"{path} cannot be read ({error.strerror})", hint=hint) from error
     except _Damaged as error:
         raise StoreError(f"{path} cannot be read: {error}", hint=_START_AFRESH) from error
     try:
-        return _kept(
+        return _state(
             parse(
                 body,
-                max_bytes=BACKEND_STATE_MAX_BYTES,
-                max_depth=BACKEND_STATE_MAX_DEPTH,
-                max_values=BACKEND_STATE_MAX_VALUES,
+                max_bytes=STATE_MAX_BYTES,
+                max_depth=STATE_MAX_DEPTH,
+                max_values=STATE_MAX_VALUES,
             )
         )
     except (MalformedMessage, _Damaged) as error:
         raise StoreError(f"{path} cannot be read: {error}", hint=_START_AFRESH) from error
 
 
-def save(path: Path, kept: Kept) -> None:
-    """Put this in the place of what the file held. Raises StoreError, and leaves what is there as it was."""
+def save(path: Path, stored: StoredState) -> None:
+    """Replace what the file holds. Raises StoreError when it cannot be written; then the file is as it was."""
     place = place_of(path)
-    sessions = [_fields(session) for session in kept.sessions]
-    content = {"format": _FORMAT, "sessions": sessions, "keys": kept.keys}
+    sessions = [_fields(session) for session in stored.sessions]
+    content = {"format": _FORMAT, "sessions": sessions, "keys": stored.keys}
     body = exact_json.dumps(content, _ENCODER).encode()
-    if len(body) > BACKEND_STATE_MAX_BYTES:
-        size = f"{len(body):,} bytes, and {BACKEND_STATE_MAX_BYTES:,} are the limit"
+    if len(body) > STATE_MAX_BYTES:
+        size = f"{len(body):,} bytes, and {STATE_MAX_BYTES:,} are the limit"
         raise StoreError(f"the sessions are too large for {path}: {size}", hint="close some of them")
     temporary = place.with_name(f"{place.name}.tmp")  # one name: nobody else has the lock, and a killed one left it
     try:
@@ -119,7 +114,7 @@ def place_of(path: Path) -> Path:
 
 
 def cannot_be_written(path: Path, error: OSError) -> StoreError:
-    """What to tell of a file, or of what has to be beside it, that the system does not let us make."""
+    """The error for a state file, or a file beside it, that cannot be written."""
     return StoreError(f"{path} cannot be written ({error.strerror})", hint=_NAME_ANOTHER)
 
 
@@ -128,8 +123,8 @@ def _content(path: Path) -> bytes:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise _Damaged("it is no regular file")
-        if status.st_size > BACKEND_STATE_MAX_BYTES:
-            raise _Damaged(f"{status.st_size:,} bytes, and {BACKEND_STATE_MAX_BYTES:,} are the limit")
+        if status.st_size > STATE_MAX_BYTES:
+            raise _Damaged(f"{status.st_size:,} bytes, and {STATE_MAX_BYTES:,} are the limit")
         body = file.read(status.st_size)
     if not body.strip():
         raise _Damaged("it is empty")
@@ -146,12 +141,12 @@ def _fields(session: Session) -> dict[str, Any]:
     }
 
 
-def _kept(content: Any) -> Kept:
+def _state(content: Any) -> StoredState:
     content = _checked(content, dict, "the file")
     if (written := _of(content, "format", int)) != _FORMAT:
         name = f"the format {written}" if 0 <= written < _FORMATS else "a format"
         raise _Damaged(f"it has {name} that is not known here")
-    evaluation = Evaluation(Workspace(), wait=_do_not_wait, max_cost=BACKEND_LOAD_MAX_COST)
+    evaluation = Evaluation(Workspace(), wait=_do_not_wait, max_cost=LOAD_MAX_COST)
     sessions: dict[str, Session] = {}
     for number, fields in enumerate(_of(content, "sessions", list), start=1):
         try:
@@ -162,7 +157,7 @@ def _kept(content: Any) -> Kept:
             raise _Damaged(f"session {number}: {error}") from error
         sessions[session.session_id] = session
     keys = _checked(content.get("keys", []), list, "keys")  # an older backend wrote none
-    return Kept(list(sessions.values()), [_checked(key, str, "one of the keys") for key in keys])
+    return StoredState(list(sessions.values()), [_checked(key, str, "one of the keys") for key in keys])
 
 
 def _session(fields: dict[str, Any], evaluation: Evaluation) -> Session:
@@ -198,4 +193,4 @@ def _checked(value: Any, kind: type[_T], what: str) -> _T:
 
 
 def _do_not_wait(_seconds: float) -> None:
-    """What a variable has waited for is over."""
+    """A Delay that a session had evaluated is over when its file is read."""

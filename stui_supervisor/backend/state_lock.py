@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def take_lock(path: Path) -> BaseFileLock:
-    """The lock of a state file, to be released. Raises StoreError while another backend has it."""
+    """The lock of a state file, which the caller releases. Raises StoreError while another backend has it."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  # slow to import, and only a state file needs it
 
     place = place_of(path)

@@ -1,4 +1,4 @@
-"""How the backend says on stderr what went wrong."""
+"""Reports errors of the backend on stderr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stui_supervisor.errors import SupervisorError
 from stui_supervisor.printable import printable
 
 
-def complain(error: SupervisorError) -> None:
-    """Write it as the other commands do: what happened, and on the next line what to do now."""
+def report(error: SupervisorError) -> None:
+    """Write what happened, and on the next line what to do now, as the other commands do."""
     hint = f"\n  {printable(error.hint)}" if error.hint else ""
     sys.stderr.write(f"stui-supervisor: {printable(error.message)}{hint}\n")

@@ -12,7 +12,7 @@ from stui_supervisor.cli.parser import asks_for_json, parse
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.printable import printable
 
-_READER_LEFT: Final = (errno.EPIPE, errno.EINVAL)  # the latter is what Windows says
+_READER_LEFT: Final = (errno.EPIPE, errno.EINVAL)  # the latter on Windows
 
 
 def execute(words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The entry point of the command ``stui-supervisor``; it imports the rest only when Ctrl-C is looked after."""
+"""The entry point of the command ``stui-supervisor``. It sets up Ctrl-C before it imports the rest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from types import FrameType
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; raises SystemExit for ``--help`` and ``--version`` only.
 
-    Without ``argv`` it is the process's own. Ctrl-C then ends the process as it ends a C program, without
-    a traceback from wherever it was; commands that have something to put in order hear it themselves.
+    Without ``argv`` it is that of the process. Ctrl-C then ends the process as it ends a C program, without
+    a traceback; commands that have to clean up handle it themselves.
     """
     if argv is None:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _end_by_signals() -> None:
-    """The first process of a container is ended by no signal that it does not hear, on Linux."""
+    """Let SIGINT and SIGTERM end this process: on Linux neither ends the first one of a container by default."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         os._exit(128 + number)

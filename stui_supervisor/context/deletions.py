@@ -33,7 +33,7 @@ class Deletion(NamedTuple):
         return section.counter <= self.counter
 
     def knows(self, section: Section) -> bool:
-        """True for the very copy that was deleted, which nobody has to be told of."""
+        """True for the very copy that was deleted: with it nothing is lost."""
         return section.value is not None and section.sum_of_value() == self.last_known
 
 

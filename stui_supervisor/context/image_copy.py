@@ -152,19 +152,19 @@ def reading_copy(state: Any, own: Mapping[str, Section]) -> Steps[ImageCopy]:
             _put_out_of_bounds(copy, nameless, name, value)
         else:
             _read_section(copy, name, value, encoded, tags.get(name), own.get(name), merges=merges)
-            if portion.is_used_up(len(encoded)):
+            if portion.spend(len(encoded)):
                 yield
     for name, tag in tags.items():
         if tag.deleted and name not in state:
             copy.sections[name] = Section(None, tag.counter, tag.writer, tag.was or ())
-            if portion.is_used_up():
+            if portion.spend():
                 yield
     copy.remains.update(_nameless(nameless, own, state))
     return copy
 
 
 def client_of(state: Any) -> str | None:
-    """Which client has pushed a backend's session state; None where that is not said, as by an earlier version."""
+    """Which client has pushed a backend's session state; None where it does not say, as in earlier versions."""
     metadata = state.get(METADATA_KEY) if isinstance(state, Mapping) else None
     client = metadata.get(_CLIENT) if isinstance(metadata, Mapping) else None
     return client if isinstance(client, str) and client else None
@@ -241,7 +241,7 @@ def _nameless(found: Any, own: Mapping[str, Section], state: Mapping[str, Any]) 
 
 
 def _beside_tags(metadata: Any) -> Any:
-    """What somebody else wrote in our place."""
+    """What another client wrote under our key."""
     if not isinstance(metadata, Mapping):
         return metadata
     ours = {**dict.fromkeys(_MEMBERS, Mapping), _CLIENT: str}
@@ -251,7 +251,7 @@ def _beside_tags(metadata: Any) -> Any:
 def _read_under_deletion(
     copy: ImageCopy, name: str, found: Section, tag: _Tag, ours: Section | None, *, merges: bool
 ) -> None:
-    """Something is there although its tag says that it was deleted."""
+    """Read a value that is there although its tag says that the section was deleted."""
     total = found.sum_of_value()
     is_known = total in (tag.was or ()) or (ours is not None and total in ours.known)
     if not is_known and tag.was is not None and not merges:
@@ -310,7 +310,7 @@ def _reading_tags(metadata: Any) -> Steps[dict[str, _Tag]]:
     portion = Portion()
     for parts in _tag_parts(metadata):
         for name, part in parts.items():
-            if portion.is_used_up():
+            if portion.spend():
                 yield
             tag = _tag_of(name, part)
             if tag is not None and (name not in tags or tags[name].counter < tag.counter):

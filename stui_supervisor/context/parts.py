@@ -18,13 +18,13 @@ Steps = Generator[None, None, T]
 
 
 class Portion:
-    """What one turn may still do."""
+    """How much of one turn is left."""
 
     def __init__(self) -> None:
         self._left_bytes = TURN_BYTES
 
-    def is_used_up(self, size_bytes: int = 0) -> bool:
-        """Count one more section, of this size. True when the turn should end; then the next one begins."""
+    def spend(self, size_bytes: int = 0) -> bool:
+        """Count one more section, of this size. True when the turn is to end after it; then the next one is counted."""
         self._left_bytes -= SECTION_TURN_BYTES + size_bytes
         if self._left_bytes > 0:
             return False
@@ -33,7 +33,7 @@ class Portion:
 
 
 class _Task(NamedTuple):
-    """Something to be done in parts, and who learns what it came to."""
+    """Something to be done in parts, and what to call with its result."""
 
     steps: Steps[Any]
     then: Callable[[Any], None]
@@ -84,7 +84,7 @@ class Parts:
 
 
 def at_once(steps: Steps[T]) -> T:
-    """All parts in one turn, and what they come to."""
+    """Do all parts in one turn; returns their result."""
     while True:
         try:
             next(steps)

@@ -72,7 +72,7 @@ def total_bytes(sections: Mapping[str, Section]) -> int:
 
 
 def cost(name: str, section: Section | None) -> int:
-    """What one section takes of a context's limit; a deleted one nothing: there the user has no say."""
+    """The bytes of a context's limit that one section takes; a deleted one takes none: no user can make it less."""
     if section is None or section.value is None:
         return 0
     return len(name.encode()) + len(section.value) + SECTION_OVERHEAD_BYTES

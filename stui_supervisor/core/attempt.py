@@ -1,33 +1,22 @@
-"""One attempt at a link, and the link it becomes."""
+"""One attempt at a link, and the connection that it becomes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from math import inf
 from typing import Final, NamedTuple
 
+from stui_supervisor.config import Settings
 from stui_supervisor.endpoint import Endpoint
+from stui_supervisor.health.degradations import Degradations
 from stui_supervisor.health.path import PathWatch
+from stui_supervisor.health.pings import PingWatch
+from stui_supervisor.health.stall import StallGuard
 from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.peer.process import Look
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect
-
-
-class Phase(Enum):
-    """What an attempt is waiting for."""
-
-    IDLE = auto()
-    LOADING = auto()
-    PROFILE = auto()
-    WAITING = auto()
-    LOOKING = auto()
-    CREDENTIAL = auto()
-    OPENING = auto()
-    HANDSHAKE = auto()
-    SWITCHING = auto()
-    UP = auto()
 
 
 class Settled(NamedTuple):
@@ -42,35 +31,51 @@ class Settled(NamedTuple):
 NOTHING_SETTLED: Final = Settled()
 
 
-@dataclass(slots=True)
-class Attempt:
-    """The present attempt; ``link`` is its number.
+class Connection:
+    """What belongs to one link, and ends with it.
 
-    ``dialect`` is what the backend of an established link speaks. ``until`` is the monotonic time at
-    which the phase ends by itself; a phase that does not has None. ``look`` is who answers on the link. Nothing is
-    judged before ``judged_from``, and no request is over by its time before ``expired_from``. ``only_loopback``
-    is Trust's. ``settled`` is what of the profile it was made with.
+    ``dialect`` is what the backend of an established link speaks, ``look`` is who answers, ``path`` is the watch over
+    the connection, from its opening to its end. ``rtt_ms`` is how long the latest timed answer took.
     """
 
-    link: int = 0
-    phase: Phase = Phase.IDLE
-    until: float | None = None
-    endpoint: Endpoint | None = None
-    secret: Secret | None = None
-    curve: CurveKeys | None = None
-    only_loopback: bool = False
-    settled: Settled = NOTHING_SETTLED
-    handshake: Handshake | None = None
-    look: Look = field(default_factory=Look)
-    path: PathWatch | None = None
-    judged_from: float = 0.0
-    expired_from: float = 0.0
-    dialect: Dialect = Dialect.COMMAND
+    def __init__(self, settings: Settings) -> None:
+        self.handshake: Handshake | None = None
+        self.look = Look()
+        self.path: PathWatch | None = None
+        self.dialect = Dialect.COMMAND
+        self.pings = PingWatch(settings)
+        self.degradations = Degradations()
+        self.rtt_ms: float | None = None
 
-    def enter(self, phase: Phase, until: float | None) -> None:
+
+class Attempt:
+    """The present attempt; ``link`` is its number, and that of the link it becomes.
+
+    ``until`` is the monotonic time at which the phase ends by itself, infinity where it does not. ``only_loopback`` is
+    Trust's. ``settled`` is what of the profile it was made with. ``stall`` says from when on anything is judged.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.link = 0
+        self.phase = Phase.IDLE
+        self.until = inf
+        self.endpoint: Endpoint | None = None
+        self.secret: Secret | None = None
+        self.curve: CurveKeys | None = None
+        self.only_loopback = False
+        self.settled = NOTHING_SETTLED
+        self.connection = Connection(settings)
+        self.stall = StallGuard(settings)
+
+    def enter(self, phase: Phase, until: float = inf) -> None:
         """Begin a phase."""
         self.phase = phase
         self.until = until
+
+    def shake_hands(self, now: float) -> None:
+        """Something is said on the new link; ask how long it is silent after the usual time."""
+        self.enter(Phase.HANDSHAKE, now + self._settings.handshake_notice_s)
 
     def next(self, endpoint: Endpoint) -> None:
         """Begin a new attempt; what belongs to the one before is forgotten."""
@@ -80,10 +85,11 @@ class Attempt:
         self.curve = None
         self.only_loopback = False
         self.settled = NOTHING_SETTLED
-        self.handshake = None
-        self.look = Look()
-        self.path = None
-        self.dialect = Dialect.COMMAND
+        self.connection = Connection(self._settings)
+
+    def is_in(self, link: int, *phases: Phase) -> bool:
+        """True when this is the attempt of that number, and in one of these phases."""
+        return link == self.link and self.phase in phases
 
     @property
     def waits(self) -> bool:
@@ -91,6 +97,18 @@ class Attempt:
         return self.phase in (Phase.WAITING, Phase.LOOKING)
 
     @property
+    def is_up(self) -> bool:
+        """True while the link is established."""
+        return self.phase is Phase.UP
+
+    @property
     def has_link(self) -> bool:
         """True while a link of this attempt may be open."""
         return self.phase in (Phase.OPENING, Phase.HANDSHAKE, Phase.SWITCHING, Phase.UP)
+
+    @property
+    def target(self) -> Endpoint:
+        """Where it goes; for an attempt that has begun."""
+        if self.endpoint is None:
+            raise AssertionError("an attempt without an endpoint")
+        return self.endpoint

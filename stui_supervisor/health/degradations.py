@@ -9,7 +9,7 @@ from stui_supervisor.machine.states import DegradedReason
 _WORST_FIRST: Final = (DegradedReason.SILENT, DegradedReason.BUSY, DegradedReason.SLOW, DegradedReason.DEAF)
 
 
-class Trouble(NamedTuple):
+class Degradation(NamedTuple):
     """One reason for a degraded link, and the words for it."""
 
     reason: DegradedReason
@@ -19,7 +19,7 @@ class Trouble(NamedTuple):
         return f"{self.reason}: {self.words}"
 
 
-class Troubles:
+class Degradations:
     """Those of one link; each ends by its own good news."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Troubles:
         self._present.clear()
 
     @property
-    def worst(self) -> Trouble | None:
+    def worst(self) -> Degradation | None:
         """The one to show."""
         present = self._present
-        return next((Trouble(reason, present[reason]) for reason in _WORST_FIRST if reason in present), None)
+        return next((Degradation(reason, present[reason]) for reason in _WORST_FIRST if reason in present), None)

@@ -22,7 +22,7 @@ class Heartbeats(Enum):
     NONE = auto()
 
 
-class Hearing:
+class HeartbeatDetector:
     """Tells heartbeats from replies on one connection.
 
     ``lives_in_silence`` is what an earlier one has shown of the peer.

@@ -13,9 +13,9 @@ from enum import Enum, auto
 
 from stui_supervisor.config import HEARTBEAT_LATE_S, Settings
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.health.heartbeats import Hearing, Heartbeats
+from stui_supervisor.health.heartbeats import HeartbeatDetector, Heartbeats
 from stui_supervisor.health.sample import PathSample
-from stui_supervisor.health.uploads import Upload
+from stui_supervisor.health.uploads import UploadWatch
 from stui_supervisor.requests.request_queue import Flight
 
 
@@ -52,11 +52,11 @@ class PathWatch:
         self._looked_at = now
         self._acked_bytes = 0
         self._acked_at = now
-        self._upload = Upload(now)
+        self._upload = UploadWatch(now)
         self._is_quiet = self._is_up = False
         self._awake_since = -math.inf
         self._knocked_at = -math.inf
-        self._hearing = Hearing(lives_in_silence=lives_in_silence)
+        self._hearing = HeartbeatDetector(lives_in_silence=lives_in_silence)
 
     @property
     def heartbeats(self) -> Heartbeats:

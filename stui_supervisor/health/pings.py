@@ -16,7 +16,7 @@ class Finding(Enum):
     NO_ANSWER = auto()
 
 
-class Liveness:
+class PingWatch:
     """One image's answers on one link.
 
     A reply of any kind is an answer. A ping is due only when nothing else was asked for a while;

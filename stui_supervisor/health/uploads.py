@@ -9,7 +9,7 @@ from stui_supervisor.health.sample import PathSample
 from stui_supervisor.requests.request_queue import Flight
 
 
-class Upload:
+class UploadWatch:
     """Silence means nothing before ``until``, a monotonic time: an answer may have to wait behind a message of ours."""
 
     def __init__(self, now: float) -> None:

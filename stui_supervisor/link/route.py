@@ -14,7 +14,7 @@ from typing import NamedTuple
 from stui_supervisor.endpoint import Endpoint
 
 
-class Stop(NamedTuple):
+class Destination(NamedTuple):
     """Where the next attempt goes, and the monotonic time at which it begins."""
 
     endpoint: Endpoint
@@ -76,18 +76,18 @@ class Route:
         """True when every other endpoint, as far as it failed last, was found to be without the pinned image."""
         return self._without_image.issuperset(stop for stop in self._stops if stop != endpoint)
 
-    def failed(self, endpoint: Endpoint, *, now: float, rests_until: float) -> Stop:
+    def failed(self, endpoint: Endpoint, *, now: float, rests_until: float) -> Destination:
         """An attempt failed. The next in turn that need not rest follows, else the one whose rest ends first.
 
-        One that rests for ever is where nobody listens; the Stop may be as late as that.
+        One that rests for ever is where nobody listens; the destination's time may be as late as that.
         """
         self._rests[endpoint] = rests_until
         return self.next(endpoint, now)
 
-    def next(self, endpoint: Endpoint, now: float) -> Stop:
+    def next(self, endpoint: Endpoint, now: float) -> Destination:
         """Where it goes on from here, as after a failure."""
         after = self._stops.index(endpoint) + 1 if endpoint in self._stops else 0
         in_turn = (*self._stops[after:], *self._stops[:after])
         # Of equals, min() takes the first.
         at, chosen = min(((max(now, self._rests.get(stop, now)), stop) for stop in in_turn), key=lambda pair: pair[0])
-        return Stop(chosen, at)
+        return Destination(chosen, at)

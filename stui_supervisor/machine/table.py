@@ -88,7 +88,3 @@ TABLE: tuple[Row, ...] = (
     Row(_WANTED, _T.DISCONNECT, _S.DISCONNECTED, EdgeKind.USER, "the user's wish, remembered"),
     Row(_WANTED, _T.STOP, _S.DISCONNECTED, EdgeKind.USER, "the program ends, not remembered"),
 )
-
-ALLOWED: dict[tuple[State, Trigger], State] = {
-    (source, row.trigger): row.target for row in TABLE for source in row.sources
-}

@@ -33,7 +33,7 @@ from stui_supervisor.moment import Moment
 _SILENCE_MAX_S: Final = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 
 
-class Known(NamedTuple):
+class Completeness(NamedTuple):
     """When a subscription began, the last pause in which nothing was on its way to it, and the delay of that way."""
 
     begin: Moment
@@ -68,7 +68,7 @@ class Arrivals:
         self._answer = None
 
     def held_up(self, now: Moment) -> None:
-        """This process stood still: what it did not see says nothing."""
+        """This process stood still: that it saw nothing come does not show that nothing came."""
         self.came(now)
         self._bytes = None
 
@@ -89,23 +89,23 @@ class Arrivals:
             self._pause = _later(self._pause, answered)
         self._bytes, self._looked, self._is_quiet = received_bytes, now, True
 
-    def known(self) -> Known:
-        """What is known by now."""
-        return Known(self._begin, self._pause, self._delay_s)
+    def completeness(self) -> Completeness:
+        """Up to when everything has come, as far as it shows by now."""
+        return Completeness(self._begin, self._pause, self._delay_s)
 
 
 class Gap:
-    """What may have been missed of one image, across its subscriptions, and has not been told yet.
+    """What may have been missed of one image, across its subscriptions, and has not been reported yet.
 
-    It begins with the end of a subscription, or where more came at once than there certainly was room for. It is told
-    when what is published comes again, and not before. ``delay_s`` is how long a message takes at
-    most, by the last handshake.
+    It begins with the end of a subscription, or where more came at once than there certainly was room for. It is
+    reported when what is published comes again, and not before. ``delay_s`` is how long a message takes at most, by the
+    last handshake. ``has_worked``: there has been a subscription to this image.
     """
 
     def __init__(self) -> None:
         self.has_worked = False
         self._arrivals: Arrivals | None = None
-        self._began: Known | None = None  # what was known then, while there is something to tell
+        self._began: Completeness | None = None  # what was known then, while there is something to tell
         self._told_until: Moment | None = None
         self.delay_s = 0.0
         self._told_from: float | None = None
@@ -115,13 +115,11 @@ class Gap:
         self._backlog_until = 0.0
         self._backlog_bytes = 0
 
-    @property
-    def is_to_be_told(self) -> bool:
-        """True from when something may have been missed until that is told."""
-        return self._began is not None
-
     def opened(self, now: Moment, handshake_s: float, *, is_one: bool = True) -> None:
-        """A subscription is up, which took so long. Unless it ``is_one`` it has several parts, of which each counts."""
+        """A subscription is up; its handshake took so long. ``is_one`` is False for one of several topics.
+
+        The first message shows that the publisher has this subscription, but of several it shows one only.
+        """
         self.delay_s = delay_s = handshake_s / 2
         self._counts_from_first = is_one
         self._arrivals = Arrivals(now, delay_s)
@@ -147,7 +145,7 @@ class Gap:
         """So much came at once that the publisher may have dropped some."""
         if self._arrivals is None:
             return
-        self._began = self._began or self._arrivals.known()
+        self._began = self._began or self._arrivals.completeness()
         if self._crowd_from is None:
             self._crowd_from = now.monotonic_s
         calm = min(now.monotonic_s + CROWD_CALM_S, self._crowd_from + CROWD_MAX_S)
@@ -160,26 +158,27 @@ class Gap:
             self._backlog_until, self._backlog_bytes = now.monotonic_s + HELD_UP_S, 0
 
     def looked(self, received_bytes: int | None, now: Moment) -> None:
-        """See Arrivals."""
+        """So many bytes have come by now, where the system tells; see ``Arrivals.looked``."""
         if self._arrivals is not None:
             self._arrivals.looked(received_bytes, now)
 
-    def wants_look(self, now: Moment) -> bool:
-        """True when the subscription is to be looked at, which counts as done."""
-        if self._arrivals is None or now.monotonic_s - self._looked_at < NOTIFICATIONS_LOOK_S:
-            return False
+    def is_look_due(self, now: Moment) -> bool:
+        """True when the subscription is to be looked at."""
+        return self._arrivals is not None and now.monotonic_s - self._looked_at >= NOTIFICATIONS_LOOK_S
+
+    def look_asked(self, now: Moment) -> None:
+        """The subscription is being looked at; the next look is due a while from now."""
         self._looked_at = now.monotonic_s
-        return True
 
     def not_begun(self, now: Moment, *, is_nobody: bool) -> None:
         """A first subscription did not come about; with ``is_nobody`` nothing can have been published before."""
         if not self.has_worked and (is_nobody or self._began is None):
-            self._began = Known(now, None, self.delay_s)
+            self._began = Completeness(now, None, self.delay_s)
 
     def broken(self) -> None:
         """The subscription has ended, and what was on its way to it is gone."""
         if self._arrivals is not None:
-            self._began = self._began or self._arrivals.known()
+            self._began = self._began or self._arrivals.completeness()
         self._arrivals = None
         self._told_from = self._crowd_from = None
 
@@ -205,7 +204,7 @@ class Gap:
 
 
 class Gaps:
-    """The gaps of one run, one for each image; an image that is not named may be the one that was heard last."""
+    """The gaps of one run, one for each image; an image that is not named may be the last one."""
 
     def __init__(self) -> None:
         self._of: dict[str, Gap] = {}

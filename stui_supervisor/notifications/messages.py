@@ -1,4 +1,4 @@
-"""What a subscription asks of the outside, and what it is told. Each answer carries its number."""
+"""What a subscription asks of its adapter, and what that answers. Each answer carries the subscription's number."""
 
 from __future__ import annotations
 

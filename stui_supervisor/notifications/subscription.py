@@ -1,10 +1,8 @@
-"""Hearing what the image publishes: one subscription at a time, beside the link and never in its way.
+"""The subscription to what the image publishes: one at a time, beside the link and never in its way.
 
-It begins when a link is established, and ends with it. What goes wrong is tried again with waits of its own. Two
-things are told: a publisher that has been heard at this endpoint and is gone (``is_deaf``), and the
-gap in what was heard, which may span several links. A publisher that was never there is told once.
-
-What the gap covers gaps.py says.
+It begins when a link is established, and ends with it. A failed one is tried again, with waits of its own. Two
+things are reported: that a publisher which has been received at this endpoint is gone (``is_deaf``), and the
+gap in what was received, which may span several links (gaps.py). That a publisher was never there is reported once.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum, auto
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from stui_supervisor.config import (
     LINK_GRACE_S,
@@ -31,12 +29,11 @@ from stui_supervisor.link.backoff import UNFINISHED, Backoff
 from stui_supervisor.moment import Moment
 from stui_supervisor.notifications.gaps import Gaps
 from stui_supervisor.notifications.messages import LookAtSubscription, Subscribe, SubscriptionEffect, Unsubscribe
-from stui_supervisor.notifications.publisher import named_by_image, named_by_user
+from stui_supervisor.notifications.publisher import Publisher, publisher_of
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.masks import Masks
-from stui_supervisor.security.trust import ANYONE, Trust
 from stui_supervisor.wire.notifications import decode
 from stui_supervisor.wire.strict_json import MalformedMessage, parsed_bytes
 
@@ -52,36 +49,79 @@ class _Phase(Enum):
     OPEN = auto()
 
 
-class Listening:
+class _Link(NamedTuple):
+    """The link that is up: where it leads, the profile it was made for, and the keys that it is encrypted with.
+
+    ``topics`` are those of the profile as they come over the wire; empty for all.
+    """
+
+    endpoint: Endpoint
+    profile: Profile
+    curve: CurveKeys | None
+    topics: frozenset[bytes]
+
+
+class _Reports:
+    """What the user has been told at one endpoint, where each kind of problem is reported once.
+
+    ``malformed`` counts the messages of the present link that were left out, of which only the first was reported.
+    """
+
+    def __init__(self) -> None:
+        self._endpoint: Endpoint | None = None
+        self._codes: set[ProblemCode] = set()
+        self.malformed = 0
+
+    def turn_to(self, endpoint: Endpoint) -> None:
+        """A link to this endpoint is established; at another one everything is worth reporting again."""
+        if endpoint != self._endpoint:
+            self._endpoint, self._codes = endpoint, set()
+
+    def once(self, code: ProblemCode, message: str, hint: str | None, now: Moment) -> list[SubscriptionEffect]:
+        """Report a problem, unless one of this kind was reported at this endpoint."""
+        if code in self._codes:
+            return []
+        self._codes.add(code)
+        return [_problem(code, message, hint or "", now)]
+
+    def forget(self, code: ProblemCode) -> None:
+        """This kind of problem is worth reporting again."""
+        self._codes.discard(code)
+
+    def end(self, now: Moment) -> list[SubscriptionEffect]:
+        """The link ends: report how many messages were left out, where the first report did not say it."""
+        malformed, self.malformed = self.malformed, 0
+        if malformed <= 1:
+            return []
+        message = f"{malformed} notifications in all were left out"
+        return [_problem(ProblemCode.NOTIFICATION_MALFORMED, message, _MALFORMED, now)]
+
+
+class Subscription:
     """The subscription beside one link after the other; its attempts are numbered.
 
-    Each method returns what to do. What arrives with another number belongs to the past. ``is_deaf``: a
-    publisher that was heard at this endpoint is gone, for longer than a moment.
+    Each method returns what to do. What comes with another number than the latest attempt's is dropped. ``is_deaf``: a
+    publisher that was received at this endpoint has been gone for longer than a moment.
     """
 
     def __init__(self, settings: Settings, rng: Random, masks: Masks | None = None) -> None:
         self._masks = masks or Masks()
         self._settings = settings
         self._backoff = Backoff(settings, rng)
-        self._link: Endpoint | None = None
-        self._profile: Profile | None = None
-        self._publisher: Endpoint | None = None
-        self._topics: frozenset[bytes] = frozenset()
-        self._curve: CurveKeys | None = None
-        self._trust = ANYONE
+        self._link: _Link | None = None
+        self._publisher: Publisher | None = None
         self._number = 0
         self._phase = _Phase.IDLE
         self._until: float | None = None
         self._asked_at = 0.0
         self._judged_from = 0.0
         self._gaps = Gaps()
-        self._malformed = 0
-        self._told: set[str] = set()
+        self._reports = _Reports()
         self.is_deaf = False
 
     def begin_run(self) -> None:
-        """The program starts: nothing has been heard or told yet."""
-        self._link, self._gaps = None, Gaps()
+        """The program starts: nothing has been received or reported yet."""
+        self._link, self._gaps, self._reports = None, Gaps(), _Reports()
 
     def begin(
         self,
@@ -94,42 +134,34 @@ class Listening:
     ) -> list[SubscriptionEffect]:
         """A link is established; ``named`` is the publisher's address in its ping, or None.
 
-        The ``image`` may have been heard elsewhere: several endpoints may lead to one, and another one has other gaps.
+        Gaps are those of an ``image``, wherever it is reached: several endpoints may lead to one.
         """
-        if link != self._link:
-            self._link, self._told = link, set()
+        self._reports.turn_to(link)
         self._gaps.turn_to(image)
-        self._profile, self._curve, self._publisher = profile, curve, None
-        self._topics = frozenset(topic.encode() for topic in profile.topics)
+        self._link = _Link(link, profile, curve, frozenset(topic.encode() for topic in profile.topics))
+        self._publisher = None
         if profile.notifications is None and named is None:
             return self._unnamed(now)
-        return self._follow(link, profile, named, now)
+        return self._follow(self._link, named, now)
 
     def named(self, named: object, now: Moment) -> list[SubscriptionEffect]:
         """A later ping on this link says where the image publishes, perhaps somewhere else; None says nothing."""
-        if named is None or self._link is None or self._profile is None or self._profile.notifications is not None:
+        if named is None or self._link is None or self._link.profile.notifications is not None:
             return []
-        return self._follow(self._link, self._profile, named, now)
+        return self._follow(self._link, named, now)
 
-    def _follow(self, link: Endpoint, profile: Profile, named: object, now: Moment) -> list[SubscriptionEffect]:
+    def _follow(self, link: _Link, named: object, now: Moment) -> list[SubscriptionEffect]:
         """Subscribe where the profile or the image says, unless that is so already."""
         try:
-            if profile.notifications is not None:
-                publisher = named_by_user(profile.notifications, link)
-            else:
-                publisher = named_by_image(named, link)
+            publisher = publisher_of(link.profile, named, link.endpoint)
         except ConfigurationError as error:
-            return self._tell_once(
+            return self._reports.once(
                 ProblemCode.NOTIFICATIONS_ADDRESS, f"no notifications: {error.message}", error.hint, now
             )
         if publisher == self._publisher:
             return []
         self._publisher = publisher
-        # A name that the image gives for this machine must lead to it; one that the user gives is the user's.
-        is_for_here = profile.notifications is None and link.is_loopback and publisher.is_named_loopback
-        is_here_if_link_is = profile.notifications is None and link.is_named_loopback and publisher.scheme == "ipc"
-        self._trust = Trust(is_for_here or is_here_if_link_is, profile.ipc_owner if publisher.scheme == "ipc" else None)
-        self._told.discard(ProblemCode.NOTIFICATIONS_UNHEARD)
+        self._reports.forget(ProblemCode.NOTIFICATIONS_UNHEARD)
         self._backoff.reset()
         return self._subscribe_again(now)
 
@@ -139,20 +171,18 @@ class Listening:
             [Unsubscribe(self._number)] if self._phase in (_Phase.OPENING, _Phase.OPEN) else []
         )
         self._gaps.present.broken()
-        if self._malformed > 1:
-            message = f"{self._malformed} notifications in all were left out"
-            effects.append(_problem(ProblemCode.NOTIFICATION_MALFORMED, message, _MALFORMED, now))
-        self._malformed, self._profile = 0, None
+        effects += self._reports.end(now)
+        self._link = None
         self._enter(_Phase.IDLE, None)
         self.is_deaf = False
         return effects
 
     def opened(self, number: int, now: Moment) -> list[SubscriptionEffect]:
         """The subscription is up."""
-        if number != self._number or self._phase is not _Phase.OPENING:
+        if number != self._number or self._phase is not _Phase.OPENING or self._link is None:
             return []
         self._enter(_Phase.OPEN, now.monotonic_s + self._settings.health_s)
-        self._gaps.present.opened(now, now.monotonic_s - self._asked_at, is_one=len(self._topics) <= 1)
+        self._gaps.present.opened(now, now.monotonic_s - self._asked_at, is_one=len(self._link.topics) <= 1)
         return [LookAtSubscription(number)]
 
     def crowded(self, number: int, now: Moment) -> list[SubscriptionEffect]:
@@ -177,17 +207,17 @@ class Listening:
 
     def published(self, number: int, frames: Sequence[bytes], now: Moment) -> list[SubscriptionEffect]:
         """The publisher has sent something."""
-        if number != self._number or self._phase is not _Phase.OPEN:
+        if number != self._number or self._phase is not _Phase.OPEN or self._link is None:
             return []
         self._gaps.present.came(sum(map(len, frames)), now)
-        if self._topics and frames[0] not in self._topics:
+        if self._link.topics and frames[0] not in self._link.topics:
             return []  # one that only begins like a topic that is wanted
         try:
             topic, body = decode(frames)
         except MalformedMessage as error:
-            self._malformed += 1
+            self._reports.malformed += 1
             error = self._masks.malformed(error, b" ".join(frames))  # the same, fit to be shown
-            return self._tell_once(
+            return self._reports.once(
                 ProblemCode.NOTIFICATION_MALFORMED, f"a notification was left out: {error}", _MALFORMED, now
             )
         if self._masks.are_in(b" ".join(frames)):
@@ -204,7 +234,8 @@ class Listening:
             self._gaps.present.broken()
             self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
         self._gaps.present.not_begun(now, is_nobody=failure.kind is FailureKind.REFUSED)
-        is_local = self._publisher is not None and self._publisher.is_local
+        publisher = self._publisher.endpoint if self._publisher is not None else None
+        is_local = publisher is not None and publisher.is_local
         limit_s = self._settings.attempt_timeout_max_s
         may_be_far = failure.kind in UNFINISHED and self._backoff.attempt_timeout() < limit_s
         if self._gaps.present.has_worked or may_be_far or now.monotonic_s < self._judged_from:
@@ -215,8 +246,8 @@ class Listening:
         is_new = self._backoff.outage_s(now.monotonic_s) < NOTIFICATIONS_NEW_S
         longest_s = NOTIFICATIONS_RETRY_S if is_new else NOTIFICATIONS_RETRY_MAX_S
         self._enter(_Phase.WAITING, now.monotonic_s + self._backoff.idle_wait(longest_s))
-        message = f"no notifications from {self._publisher}: {self._masks.failure(failure)}"
-        return self._tell_once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
+        message = f"no notifications from {publisher}: {self._masks.failure(failure)}"
+        return self._reports.once(ProblemCode.NOTIFICATIONS_UNHEARD, message, FAILURES[failure.kind].hint, now)
 
     def hurry(self, now: Moment) -> list[SubscriptionEffect]:
         """The machine woke or its network changed: what is waited for may be there by now."""
@@ -230,7 +261,8 @@ class Listening:
         if missed is not None:
             effects.append(Announce(missed))
             self.is_deaf = False  # not before: what was published until now may have passed by
-        if self._gaps.present.wants_look(now):
+        if self._gaps.present.is_look_due(now):
+            self._gaps.present.look_asked(now)
             effects.append(LookAtSubscription(self._number))
         return effects + self._phase_over(now)
 
@@ -274,8 +306,9 @@ class Listening:
         return self._subscribe(now)
 
     def _subscribe(self, now: Moment) -> list[SubscriptionEffect]:
-        if self._publisher is None or self._profile is None:
+        if self._publisher is None or self._link is None:
             raise AssertionError("a subscription without a publisher")
+        (endpoint, trust), profile = self._publisher, self._link.profile
         self._number += 1
         self._asked_at = now.monotonic_s
         self._backoff.begin_attempt()
@@ -283,23 +316,16 @@ class Listening:
         far_s = min(4 * self._gaps.present.delay_s, self._settings.attempt_timeout_max_s)
         timeout_s = max(self._backoff.attempt_timeout(), far_s)
         self._enter(_Phase.OPENING, now.monotonic_s + timeout_s + LINK_GRACE_S)
-        return [Subscribe(self._number, self._publisher, self._profile.topics, timeout_s, self._curve, self._trust)]
+        return [Subscribe(self._number, endpoint, profile.topics, timeout_s, self._link.curve, trust)]
 
     def _unnamed(self, now: Moment) -> list[SubscriptionEffect]:
-        """Nobody says where to listen, which is news only where it was known before."""
+        """Nobody says where to subscribe, which is worth a report only where it was known before."""
         if not self._gaps.present.has_worked:
             return []
         message = "the image no longer says where it publishes its notifications"
-        return self._tell_once(
+        return self._reports.once(
             ProblemCode.NOTIFICATIONS_UNNAMED, message, "see how the image's STUI server was started", now
         )
-
-    def _tell_once(self, code: ProblemCode, message: str, hint: str | None, now: Moment) -> list[SubscriptionEffect]:
-        """Tell a problem, unless it has been told at this endpoint."""
-        if code in self._told:
-            return []
-        self._told.add(code)
-        return [_problem(code, message, hint or "", now)]
 
     def _enter(self, phase: _Phase, until: float | None) -> None:
         self._phase = phase

@@ -11,7 +11,7 @@ from stui_supervisor.moment import Moment
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class ImageClock:
+class BackendClock:
     """Compares the times in the replies with our own monotonic clock.
 
     A reply was written after its request was sent and before it came, so each one bounds the difference. The clock is

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
 from stui_supervisor.config import COPY_MAX_VALUES, REPLY_MAX_VALUES, Settings
@@ -12,16 +11,22 @@ from stui_supervisor.machine.states import Outcome
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.requests import guarantees as promises
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests import guarantees
+from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.messages import Finish, RequestEffect, Send
-from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Outbox, Purpose, Request
+from stui_supervisor.requests.request_queue import (
+    LOOK_FIRST,
+    SAFE_TO_REPEAT,
+    Ended,
+    Flight,
+    Purpose,
+    Request,
+    RequestQueue,
+)
 from stui_supervisor.security.masks import Masks
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.wire.capabilities import with_parameters
-from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN, naming_of_command
-from stui_supervisor.wire.dialects import Dialect, Operation, Reply, decode, encode
-from stui_supervisor.wire.service import decode_request
+from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN
+from stui_supervisor.wire.dialects import Dialect, Members, Operation, Reply, compose, decode, encode, json_of
 from stui_supervisor.wire.strict_json import MalformedMessage
 
 _TOKEN_BYTES = 8
@@ -30,7 +35,7 @@ _PUSH = "update_session_state"
 _MAY_BRING_A_COPY = (Purpose.HANDSHAKE, Purpose.PUSH, Purpose.COPY, Purpose.OWNER)
 
 
-class Landed(NamedTuple):
+class PairedReply(NamedTuple):
     """A reply to the message that was in flight; where there were two, perhaps not to the latest."""
 
     purpose: Purpose
@@ -43,13 +48,13 @@ class Exchange:
     """What is said on the links of one supervisor, one message at a time."""
 
     def __init__(self, settings: Settings, masks: Masks | None = None) -> None:
-        self._masks = masks or Masks()
-        self._outbox = Outbox(settings)
+        self.masks = masks or Masks()
+        self._outbox = RequestQueue(settings)
         self._tokens = 0
         self._capabilities: frozenset[str] = frozenset()
         self._secret: Secret | None = None
         self._link = 0
-        self._clock = ImageClock()
+        self._clock = BackendClock()
 
     @property
     def flight(self) -> Flight | None:
@@ -87,7 +92,7 @@ class Exchange:
         """Send a message of the supervisor's own; it takes the one place in flight."""
         self._use(link)
         if secret is not None:
-            self._masks.add(secret)
+            self.masks.add(secret)
             operation = Operation(operation.command, {**operation.parameters, TOKEN_PARAMETER: secret.reveal()})
         token = self._next_token()
         body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
@@ -103,10 +108,8 @@ class Exchange:
 
     def push(self, link: int, token: bytes, dialect: Dialect, session: SessionId, state: bytes, now: Moment) -> Send:
         """Send the work context, JSON already, to a backend session, in the place that was kept for it."""
-        name = naming_of_command(_PUSH).parameters["state_data"] if dialect is Dialect.ENVELOPE else "state_data"
-        operation = Operation(_PUSH, {"session_id": session})
-        body = encode(dialect, operation, message_id=token.hex(), at=now.utc)
-        body = with_parameters(body, dialect, b'"%s":%s' % (name.encode(), state))
+        members = {"session_id": json_of(session), "state_data": state}
+        body = compose(dialect, _PUSH, members, message_id=token.hex(), at=now.utc)
         self._outbox.begins(token, now.monotonic_s, size=len(body))
         return Send(link, token, body)
 
@@ -117,18 +120,21 @@ class Exchange:
             return []
         self._use(link)
         try:
-            if request.dialect is not dialect:
-                request.body = _translated(request, dialect, now)
-                request.dialect = dialect
-            body = self._with_token(request, promises.body_for(request, self._capabilities, self._clock, now))
-        except (ConfigurationError, MalformedMessage) as error:
+            added = {
+                **guarantees.members_for(request, self._capabilities, self._clock, now),
+                **self._token_for(request),
+            }
+            body = compose(
+                dialect, request.command, request.members, message_id=request.message_id, at=now.utc, added=added
+            )
+        except ConfigurationError as error:
             refusal = Ended(request, NotSent(f"it cannot be said in the {dialect} dialect: {error}"))
             return [*_end(refusal, now), *self.send_next(link, dialect, now)]
         token = self._next_token()
         self._outbox.sent(token, now.monotonic_s, Purpose.REQUEST, request, size=len(body))
         return [Send(link, token, body)]
 
-    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[Landed | None, list[RequestEffect]]:
+    def received(self, token: bytes, body: bytes, now: Moment) -> tuple[PairedReply | None, list[RequestEffect]]:
         """Pair a reply with what is in flight; a late one pairs with nothing and is dropped unread."""
         flight = self._outbox.landed(token)
         if flight is None:
@@ -140,17 +146,17 @@ class Exchange:
             )
         except MalformedMessage as error:
             reply = error
-        reply = self._masks.error(reply, body) if flight.request else self._masks.reply(reply, body)
+        reply = self.masks.error(reply, body) if flight.request else self.masks.reply(reply, body)
         if isinstance(reply, Reply) and reply.at is not None and len(flight.tokens) == 1:
             self._clock.showed(reply.at, flight.sent_at, now.monotonic_s)
         rtt_s = now.monotonic_s - flight.sent_at
-        landed = Landed(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
+        landed = PairedReply(flight.purpose, reply, rtt_s, is_to_latest=token == flight.tokens[-1])
         return landed, self._finish(flight.request, reply, now) if flight.request else []
 
     def link_up(self, capabilities: frozenset[str] = frozenset(), secret: Secret | None = None) -> None:
         """A link is there to send on, to a backend with these capabilities, which may want this token."""
         self._capabilities, self._secret = capabilities, secret
-        self._masks.add(secret)
+        self.masks.add(secret)
         self._outbox.link_up()
 
     def woke(self) -> None:
@@ -194,39 +200,33 @@ class Exchange:
             return _over(request, Outcome.OUTCOME_UNKNOWN, None, error, now)
         if reply.ok:
             return _over(request, Outcome.REPLIED, reply, None, now)
-        kept = promises.refusal(request, reply, self._capabilities)
+        kept = guarantees.refusal(request, reply, self._capabilities)
         if kept is not None:
-            is_too_early = promises.is_too_early(request, reply, self._capabilities, now.monotonic_s)
+            is_too_early = guarantees.is_too_early(request, reply, self._capabilities, now.monotonic_s)
             problem = _clocks_differ(now) if is_too_early and self._clock.distrust() else []
             return [*_end(Ended(request, kept), now), *problem]
         refused = BackendError(reply.message or "", error_type=reply.error_type or "Error")
         return _over(request, Outcome.BACKEND_ERROR, None, refused, now)
 
-    def _with_token(self, request: Request, body: bytes) -> bytes:
+    def _token_for(self, request: Request) -> Members:
         """What a backend asks for in such a message, unless the caller gave it; it stays in no request."""
-        command, given = request.operation.command, request.operation.parameters
-        if isinstance(own := given.get(TOKEN_PARAMETER), str):
-            self._masks.add(Secret(own))
-            self._masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
-        if self._secret is None or command not in WITH_TOKEN or TOKEN_PARAMETER in given:
-            return body
-        member = f'"{TOKEN_PARAMETER}":{json.dumps(self._secret.reveal())}'
-        return with_parameters(body, request.dialect, member.encode())
+        if TOKEN_PARAMETER in request.members:
+            if isinstance(own := request.parameters[TOKEN_PARAMETER], str):
+                self.masks.add(Secret(own))
+                self.masks.add(self._secret)  # however many a program uses, the link's own is not forgotten
+            return {}
+        if self._secret is None or request.command not in WITH_TOKEN:
+            return {}
+        return {TOKEN_PARAMETER: json_of(self._secret.reveal())}
 
     def _use(self, link: int) -> None:
         """Something goes out on this link; who answers on another one may have another clock."""
         if link != self._link:
-            self._link, self._clock = link, ImageClock()
+            self._link, self._clock = link, BackendClock()
 
     def _next_token(self) -> bytes:
         self._tokens += 1
         return self._tokens.to_bytes(_TOKEN_BYTES, "big")
-
-
-def _translated(request: Request, dialect: Dialect, now: Moment) -> bytes:
-    """The request in another dialect, from its own bytes: the caller may have changed the parameters since."""
-    parameters = decode_request(request.body).parameters
-    return encode(dialect, Operation(request.operation.command, parameters), message_id=request.message_id, at=now.utc)
 
 
 def _clocks_differ(now: Moment) -> list[RequestEffect]:
@@ -244,7 +244,7 @@ def _over(
     request: Request, outcome: Outcome, reply: Reply | None, error: RequestError | None, now: Moment
 ) -> list[RequestEffect]:
     duration_ms = (now.monotonic_s - request.submitted_at) * 1000
-    command, request_id = request.operation.command, request.message_id
+    command, request_id = request.command, request.message_id
     event = RequestFinished(
         at=now.utc, command=command, outcome=outcome, duration_ms=duration_ms, request_id=request_id
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
 from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,
@@ -17,35 +16,30 @@ from stui_supervisor.wire.capabilities import (
     IDEMPOTENCY,
     KEY_PARAMETER,
     REPEATED,
-    with_parameters,
 )
-from stui_supervisor.wire.dialects import Reply, timestamp
+from stui_supervisor.wire.dialects import NO_MEMBERS, Members, Reply, json_of, timestamp
 
 
-def body_for(request: Request, capabilities: frozenset[str], clock: ImageClock, now: Moment) -> bytes:
-    """The request's bytes for a backend with these capabilities. Raises ConfigurationError when they are too many.
+def members_for(request: Request, capabilities: frozenset[str], clock: BackendClock, now: Moment) -> Members:
+    """What the request carries beside its own parameters to a backend with these capabilities.
 
-    The deadline is one of the backend's own ``clock``.
-    A request is sent again only when it may run twice, so that just its first sending carries the key.
+    The deadline is written as the backend's ``clock`` shows it. A request is sent again only when it may run twice, so
+    that just its first sending carries the key. The caller's own words count.
     """
     if not capabilities:
-        return request.body
-    given, members = request.operation.parameters, []  # the caller's own words count
+        return NO_MEMBERS
+    members = {}
     deadline = _deadline_for(request, clock, now) if DEADLINE in capabilities else None
     if deadline is not None:
-        members.append(f'"{DEADLINE_PARAMETER}":"{timestamp(deadline)}"')
-    if IDEMPOTENCY in capabilities and not request.sendings and KEY_PARAMETER not in given:
-        members.append(f'"{KEY_PARAMETER}":{json.dumps(request.message_id)}')
-    return with_parameters(request.body, request.dialect, ",".join(members).encode()) if members else request.body
+        members[DEADLINE_PARAMETER] = json_of(timestamp(deadline))
+    if IDEMPOTENCY in capabilities and not request.sendings and KEY_PARAMETER not in request.members:
+        members[KEY_PARAMETER] = json_of(request.message_id)
+    return members
 
 
-def _deadline_for(request: Request, clock: ImageClock, now: Moment) -> datetime | None:
+def _deadline_for(request: Request, clock: BackendClock, now: Moment) -> datetime | None:
     deadline = request.deadline
-    if (
-        deadline is None
-        or deadline - now.monotonic_s > DEADLINE_MAX_S
-        or DEADLINE_PARAMETER in request.operation.parameters
-    ):
+    if deadline is None or deadline - now.monotonic_s > DEADLINE_MAX_S or DEADLINE_PARAMETER in request.members:
         return None
     return clock.when(deadline, now)
 
@@ -53,7 +47,7 @@ def _deadline_for(request: Request, clock: ImageClock, now: Moment) -> datetime 
 def is_too_early(request: Request, reply: Reply, capabilities: frozenset[str], now: float) -> bool:
     """True for a refusal that says our own deadline is over while it is not: the backend's clock is another."""
     is_expired = reply.error_type == EXPIRED and DEADLINE in capabilities
-    is_ours = DEADLINE_PARAMETER not in request.operation.parameters
+    is_ours = DEADLINE_PARAMETER not in request.members
     return is_expired and is_ours and request.deadline is not None and now < request.deadline
 
 

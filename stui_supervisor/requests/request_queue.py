@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stui_supervisor.config import SENDINGS_MAX, Settings
 from stui_supervisor.errors import ConfigurationError, NotSent, OutcomeUnknown, RequestError
-from stui_supervisor.wire.commands import names_part_of_process
-from stui_supervisor.wire.dialects import Dialect, Operation
+from stui_supervisor.exact_json import loads
+from stui_supervisor.moment import Moment
+from stui_supervisor.wire.commands import is_repeatable, names_part_of_process
+from stui_supervisor.wire.dialects import Members, Operation, members_of
 
 LOOK_FIRST = "look at the image before repeating it"
 SAFE_TO_REPEAT = "repeating it is safe"
@@ -28,23 +30,27 @@ _TIMEOUT_HINT = "give seconds above 0, or None"
 class Request:
     """One call of a user, from submission to its end.
 
-    ``body`` is ``operation`` encoded in ``dialect`` under ``message_id``. ``deadline`` is the monotonic
-    time by which it must have ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as the
-    link lives. ``has_outlived_process``: it waited when a link was lost, or came while there was none, so
+    ``members`` are its parameters as they were then; the message is composed when it is sent. ``deadline`` is the
+    monotonic time by which it must have ended; None: it waits ``Settings.link_wait_s`` for a link and then as long as
+    the link lives. ``has_outlived_process``: it waited when a link was lost, or came while there was none, so
     that a process that answers later may be another one than the caller knew.
     """
 
     number: int
     message_id: str
-    operation: Operation
-    dialect: Dialect
-    body: bytes
+    command: str
+    members: Members
     repeatable: bool
     submitted_at: float
     deadline: float | None
     link_deadline: float | None = None
     sendings: int = 0
     has_outlived_process: bool = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters by their names."""
+        return {name: loads(value) for name, value in self.members.items()}
 
     def expires_at(self) -> float | None:
         """The monotonic time at which waiting for this request ends."""
@@ -87,7 +93,7 @@ class Flight:
     size: int = 0
 
 
-class Outbox:
+class RequestQueue:
     """The requests that wait and the message in flight."""
 
     def __init__(self, settings: Settings) -> None:
@@ -225,7 +231,7 @@ class Outbox:
         ended, waiting = [], self._waiting
         self._waiting = deque()
         for request in waiting:
-            if request.has_outlived_process and names_part_of_process(request.operation.parameters):
+            if request.has_outlived_process and names_part_of_process(request.parameters):
                 ended.append(Ended(request, _of_process(request)))
             else:
                 self._waiting.append(request)
@@ -279,3 +285,31 @@ def limit_in_seconds(timeout: object) -> float | None:
     if not seconds > 0:
         raise ConfigurationError(f"a timeout of {seconds:g} s", hint=_TIMEOUT_HINT)
     return None if math.isinf(seconds) else seconds
+
+
+def new_request(
+    number: int,
+    message_id: str,
+    operation: Operation,
+    timeout: object,
+    *,
+    repeatable: object,
+    now: Moment,
+) -> Request:
+    """One call of a user, with the ``timeout`` in seconds and the word about repeating that he gave.
+
+    Raises ConfigurationError for parameters that are not JSON or too large, and for what is no timeout or no word.
+    """
+    limit_s = limit_in_seconds(timeout)
+    if repeatable is not None and not isinstance(repeatable, bool):
+        hint = "give True, False, or None for what the protocol says of the command"
+        raise ConfigurationError(f"repeatable is {repeatable!r}", hint=hint)
+    return Request(
+        number=number,
+        message_id=message_id,
+        command=operation.command,
+        members=members_of(operation),
+        repeatable=is_repeatable(operation.command) if repeatable is None else repeatable,
+        submitted_at=now.monotonic_s,
+        deadline=None if limit_s is None else now.monotonic_s + limit_s,
+    )

@@ -119,7 +119,7 @@ class Masks:
         portion = Portion()
         for name, section in theirs.items() if self._secrets else ():
             news[name] = _news(name, section, ours.get(name))
-            if portion.is_used_up(len(section.value or b"")):
+            if portion.spend(len(section.value or b"")):
                 quoting += self._quoting_among(news)
                 news = {}
                 yield

@@ -30,7 +30,7 @@ class Candidate(NamedTuple):
 
 
 class Last(NamedTuple):
-    """What a profile did last: ``linked`` of those that are free, and ``used``, which may be in use still."""
+    """The sessions of a profile that had a link last: ``linked`` of those that are free, ``used`` of all."""
 
     linked: Candidate | None = None
     used: Candidate | None = None
@@ -78,7 +78,7 @@ def newest_first(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def last_of(candidates: Iterable[Candidate], profile: str, is_free: Callable[[Candidate], bool]) -> Last:
-    """That of the profile; who has a session in use goes on at its endpoint by himself."""
+    """The last sessions of the profile. One in use does not lead to its endpoint: its process goes on there itself."""
     known = newest_first(one for one in candidates if one.record.profile == profile and one.record.endpoint)
     return Last(next(filter(is_free, known), None), next(iter(known), None))
 

@@ -10,7 +10,7 @@ from stui_supervisor.context.section import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.profile import Profile
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 
 class Load(NamedTuple):
@@ -44,7 +44,7 @@ class Release(NamedTuple):
 
 
 class SaveEnded(NamedTuple):
-    """Whoever waits for what was to be saved is answered: it is on the disk, or the write that held it failed."""
+    """A caller that waited for a save is answered: all is on the disk, or the write that held it failed."""
 
     waiter: int
     error: StoreError | None = None
@@ -83,7 +83,7 @@ class Loaded(NamedTuple):
     """The store has claimed a session."""
 
     load: int
-    claimed: Claimed
+    claimed: ClaimedSession
 
 
 class LoadFailed(NamedTuple):
@@ -126,7 +126,7 @@ class ProfileRead(NamedTuple):
 
     read: int
     profile: Profile
-    notices: tuple[StoreNotice, ...]
+    notices: tuple[Notice, ...]
 
 
 class ProfileFailed(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from stui_supervisor.context.section import Section
 from stui_supervisor.errors import StoreError
@@ -16,18 +16,8 @@ from stui_supervisor.peer.backend_session import (
     SessionId,
 )
 from stui_supervisor.peer.identity import Identity
-from stui_supervisor.peer.process import Process
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.wire.dialects import Dialect
-
-_OF_SESSION: Final = (
-    "backend_session",
-    "session_owner",
-    "session_boot",
-    "session_server",
-    "session_uptime",
-    "session_seen_at",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +27,10 @@ class SessionRecord:
     ``endpoint`` changes only when a link is established; ``endpoint_from_file`` says that it came with an imported
     session and that nobody has named it here, so that no secret goes there. ``wanted`` is False after a person's
     disconnect. ``image_id`` is the image's name as it is shown, ``image_canonical`` its canonical form where the
-    text alone does not say it. ``client_id`` is what we call ourselves, ``session_owner`` the canonical form of what
-    the backend calls the owner of ``backend_session``, and ``session_boot``, ``session_server`` and ``session_uptime``
-    are of the process that had it at ``session_seen_at``, in short; an earlier version has kept none of these.
-    ``is_unnamed_told``: the user knows that another image cannot be recognised. ``status`` is what
-    ``stui-supervisor status`` shows when no
-    supervisor runs. ``extra`` carries keys of newer versions through unchanged.
+    text alone does not say it. ``session`` is the session in the backend that holds a copy of the work, and
+    ``client_id`` what we call ourselves there. ``is_unnamed_told``: the user knows that another image cannot be
+    recognised. ``status`` is what ``stui-supervisor status`` shows when no supervisor runs. ``extra`` carries keys of
+    newer versions through unchanged.
     """
 
     profile: str
@@ -52,13 +40,8 @@ class SessionRecord:
     dialect: str | None = None
     image_id: str | None = None
     image_canonical: str | None = None
-    backend_session: SessionId | None = None
+    session: BackendSession | None = None
     client_id: str | None = None
-    session_owner: str | None = None
-    session_boot: str | None = None
-    session_server: str | None = None
-    session_uptime: float | None = None
-    session_seen_at: str | None = None
     is_unnamed_told: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -69,20 +52,13 @@ class SessionRecord:
         return Identity.stored(self.image_id, self.image_canonical) if self.image_id else None
 
     @property
-    def session(self) -> BackendSession | None:
-        """The session in the backend; of its owner nothing but the canonical form counts."""
-        if self.backend_session is None:
-            return None
-        process = Process(_stored(self.session_boot), _stored(self.session_server), self.session_uptime)
-        return BackendSession(self.backend_session, _stored(self.session_owner), process, _moment(self.session_seen_at))
+    def backend_session(self) -> SessionId | None:
+        """The id of the session in the backend."""
+        return self.session.id if self.session is not None else None
 
     def of_image(self, image: Identity | None) -> SessionRecord:
         """The same for this image."""
         return replace(self, **named(image))
-
-    def holding(self, session: BackendSession | None) -> SessionRecord:
-        """The same with this session in the backend."""
-        return replace(self, **held(session))
 
 
 def named(image: Identity | None) -> dict[str, Any]:
@@ -92,45 +68,19 @@ def named(image: Identity | None) -> dict[str, Any]:
     return {"image_id": image.text, "image_canonical": None if image.is_text_as_shown else image.canonical}
 
 
-def held(session: BackendSession | None) -> dict[str, Any]:
-    """The fields of a record that say which session in the backend holds a copy."""
-    if session is None:
-        return dict.fromkeys(_OF_SESSION)
-    return {
-        "backend_session": session.id,
-        "session_owner": session.owner and session.owner.canonical,
-        "session_boot": session.process.boot and session.process.boot.canonical,
-        "session_server": session.process.server and session.process.server.canonical,
-        "session_uptime": session.process.uptime_s,
-        "session_seen_at": session.seen_at and session.seen_at.isoformat(),
-    }
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
-
-
-def _stored(name: str | None) -> Identity | None:
-    return None if name is None else Identity(name, name)
-
-
 class SessionLost(StoreError):
     """The session belongs to another process by now, and takes no save of ours any more."""
 
 
-class StoreNotice(NamedTuple):
-    """Something the store has to tell the user: a damaged file set aside, a newer format left alone."""
+class Notice(NamedTuple):
+    """What the user has to know of the store's files: a damaged one set aside, a newer format left alone."""
 
     code: ProblemCode
     message: str
     hint: str
 
 
-class Claimed(NamedTuple):
+class ClaimedSession(NamedTuple):
     """A session that this process now owns, and what was in it.
 
     ``fresh`` is True for a session that did not exist before; its record may still be seeded with
@@ -144,7 +94,7 @@ class Claimed(NamedTuple):
     record: SessionRecord
     sections: Mapping[str, Section]
     fresh: bool
-    notices: tuple[StoreNotice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     is_chosen: bool = False
     is_certain: bool = True
     endpoints: frozenset[str] | None = None
@@ -152,16 +102,20 @@ class Claimed(NamedTuple):
     is_older_copy: bool = False
 
 
-def found_in(claimed: Claimed) -> Work:
+def has_work(sections: Mapping[str, Section]) -> bool:
+    """True unless there are none, or all of them are deleted."""
+    return any(section.value is not None for section in sections.values())
+
+
+def found_in(claimed: ClaimedSession) -> Work:
     """What the work of a session is that was claimed just now."""
     if claimed.is_older_copy:
         return Work.OLDER_COPY
-    has_work = any(section.value is not None for section in claimed.sections.values())
-    return Work.RESTORED if has_work else Work.FRESH
+    return Work.RESTORED if has_work(claimed.sections) else Work.FRESH
 
 
-class Known(NamedTuple):
-    """What an earlier link has taught about the other end, and what this one learns.
+class KnownBackend(NamedTuple):
+    """What is known of a backend: what earlier links have shown, and the present one so far.
 
     ``client_id`` is what we call ourselves. ``is_elsewhere``: the backend session was made at another endpoint, so its
     absence here means nothing. ``sections`` are our context; they are looked for in the session where its owner is not

@@ -30,7 +30,7 @@ def hour_of(moment: datetime) -> int:
 
 
 class Thinning:
-    """Says of one copy after the other, the last saved first, whether to keep it.
+    """Decides which copies to keep, from the last saved one back.
 
     Kept are the ``newest`` ones and the last of each hour and day, within their limits.
     """
@@ -42,8 +42,8 @@ class Thinning:
         self._hours = self._days = 0
         self._left_bytes = COPIES_MAX_BYTES
 
-    def keeps(self, copy: Copy) -> bool:
-        """The answer for the next copy."""
+    def take(self, copy: Copy) -> bool:
+        """The next copy; True to keep it."""
         hour, day = copy.hour, copy.hour // 24
         is_last_of_hour = hour != self._hour and self._hours < COPY_HOURS
         is_last_of_day = day != self._day and self._days < COPY_DAYS

@@ -17,7 +17,7 @@ from stui_supervisor.context.section import Section
 _NOTHING: Final[Mapping[str, Section]] = MappingProxyType({})
 
 
-class Versions(NamedTuple):
+class Revisions(NamedTuple):
     """How often each part of a session has changed; what is on disk is an earlier pair."""
 
     record: int = 0
@@ -27,22 +27,22 @@ class Versions(NamedTuple):
 class Write(NamedTuple):
     """A write that is under way; ``sections`` is None for one of the record alone."""
 
-    version: Versions
+    version: Revisions
     sections: Mapping[str, Section] | None
 
 
 class Waiter(NamedTuple):
-    """Somebody who waits for a version to be on the disk, by a number of their own."""
+    """A caller that waits until this version is on the disk; ``number`` is the caller's own."""
 
     number: int
-    version: Versions
+    version: Revisions
 
-    def is_held_by(self, written: Versions) -> bool:
+    def is_held_by(self, written: Revisions) -> bool:
         """True when what is waited for is part of what was written."""
         return self.version.record <= written.record and self.version.context <= written.context
 
 
-class Saver:
+class SaveSchedule:
     """What of one session is not on disk yet, and when it is due. ``on_disk`` are the sections that the disk has."""
 
     def __init__(self, settings: Settings) -> None:
@@ -50,8 +50,8 @@ class Saver:
         self._writing: deque[Write] = deque()
         self._due: float | None = None
         self._waiters: list[Waiter] = []
-        self.present = Versions()
-        self.saved = Versions()
+        self.present = Revisions()
+        self.saved = Revisions()
         self._begun = 0
         self.on_disk = _NOTHING
         self.ok = True
@@ -92,7 +92,7 @@ class Saver:
         self._due = now
 
     def wait(self, number: int, now: float) -> None:
-        """Somebody waits for what is present now to be on disk."""
+        """A caller waits, under this number, until what is present now is on the disk."""
         self._waiters.append(Waiter(number, self.present))
         if not self._writing or self._writing[-1].version != self.present:
             self._due = now
@@ -129,7 +129,7 @@ class Saver:
         self.ok = False
         return self._end_waiting(self.present)
 
-    def _end_waiting(self, written: Versions) -> list[int]:
+    def _end_waiting(self, written: Revisions) -> list[int]:
         ended = [waiter.number for waiter in self._waiters if waiter.is_held_by(written)]
         self._waiters = [waiter for waiter in self._waiters if not waiter.is_held_by(written)]
         return ended
@@ -137,15 +137,15 @@ class Saver:
     def begin_anew(self, now: float) -> None:
         """There is another place to write to, and nothing is there; due at once. Who waits goes on waiting."""
         self._writing.clear()
-        self.present = Versions(self.present.record + 1, self.present.context + 1)
-        self.saved = Versions()
+        self.present = Revisions(self.present.record + 1, self.present.context + 1)
+        self.saved = Revisions()
         self._due = now
 
     def begin_run(self) -> None:
         """A new run begins: no answer to an earlier one's write will come, and what it wrote is not certain."""
         self._writing.clear()
         self._waiters.clear()
-        self.saved = Versions()
+        self.saved = Revisions()
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which ``begin`` should be called."""

@@ -79,9 +79,9 @@ def circle_in(graph: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def layers() -> list[list[str]]:
+def layers(graph: Mapping[str, set[str]]) -> list[list[str]]:
     """The rooms from the lowest layer up; each imports only rooms of layers below its own."""
-    sorter = TopologicalSorter(room_graph())
+    sorter = TopologicalSorter(graph)
     sorter.prepare()
     found = []
     while sorter.is_active():

@@ -42,10 +42,3 @@ async def test_it_is_used_from_async_tests_too() -> None:
         await backend.arestart()
         with PlainClient(backend.endpoint) as client:
             assert client.result("ping")["pid"] == backend.pid
-
-
-def test_a_backend_that_cannot_listen_is_an_error_with_its_reason() -> None:
-    with BackendProcess() as first:
-        second = BackendProcess(BackendSettings(bind=first.endpoint))
-        with pytest.raises(AssertionError, match="is in use"):
-            second.start()

@@ -9,8 +9,8 @@ from stui_supervisor._version import __version__
 from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.image import Image
-from stui_supervisor.backend.smalltalk.messages import understood
-from stui_supervisor.config import BACKEND_SESSIONS_MAX_BYTES
+from stui_supervisor.backend.settings import SESSIONS_MAX_BYTES
+from stui_supervisor.backend.smalltalk.messages import selectors_of
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.service import Request
 
@@ -99,7 +99,7 @@ def test_inspect_describes_a_variable() -> None:
     assert asked.ask("inspect", objectId="x") == {
         "object_info": {"name": "x", "class": "Fraction", "print_string": "(1/2)"},
         "instance_vars": [],
-        "methods": understood(0.5),
+        "methods": selectors_of(0.5),
     }
     assert asked.refusal("inspect", objectId="y") == (Kind.UNKNOWN_OBJECT, "there is no variable of that name")
 
@@ -243,7 +243,7 @@ def test_the_right_token_opens_and_later_commands_need_none(tmp_path: Path) -> N
 def test_in_a_full_image_a_session_can_be_looked_at_and_closed_and_puts_nothing_more_into_it() -> None:
     asked = Asked()
     session_id = asked.session()
-    asked.image.sessions.look_at(session_id).state_bytes = BACKEND_SESSIONS_MAX_BYTES
+    asked.image.sessions.look_at(session_id).state_bytes = SESSIONS_MAX_BYTES
     kind, why = asked.refusal("evaluate", code="x := 1", session_id=session_id)
     assert (kind, why) == (Kind.TOO_MANY_SESSIONS, "all sessions together may take 60,000,000 bytes; close one")
     assert asked.ask("evaluate", code="1")["result"] == "1"

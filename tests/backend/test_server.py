@@ -314,20 +314,3 @@ def test_a_path_where_we_may_not_write_asks_for_another() -> None:
         with closing(Backend(settings)) as backend, pytest.raises(ConfigurationError) as caught:
             backend.open()
     assert caught.value.hint == "bind a port above 1023, or a path in a directory of your own"
-
-
-def test_an_address_in_use_is_an_error_that_says_so() -> None:
-    with serving() as (first, _):
-        second = Backend(BackendSettings(bind=first.endpoint))
-        with pytest.raises(ConfigurationError, match=f"{first.endpoint} is in use: stop what listens there"):
-            second.open()
-        second.close()
-
-
-def test_a_damaged_state_file_is_an_error_that_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "sessions.json"
-    path.write_bytes(b"{")
-    backend = Backend(BackendSettings(state_file=path))
-    with pytest.raises(ConfigurationError, match="remove it to start afresh"):
-        backend.open()
-    backend.close()

@@ -4,7 +4,7 @@ import pytest
 
 from stui_supervisor.backend.errors import Kind, Refusal
 from stui_supervisor.backend.sessions import Session, Sessions
-from stui_supervisor.config import BACKEND_SESSIONS_MAX_BYTES
+from stui_supervisor.backend.settings import SESSIONS_MAX_BYTES
 
 NOW = 1_800_000_000.0
 
@@ -82,7 +82,7 @@ def test_a_client_has_five_live_sessions_at_most() -> None:
 
 def test_all_sessions_together_take_only_so_much_memory() -> None:
     told = Told()
-    text = {"text": "x" * (BACKEND_SESSIONS_MAX_BYTES // 4)}
+    text = {"text": "x" * (SESSIONS_MAX_BYTES // 4)}
     for _ in range(3):
         told.sessions.keep_state(told.sessions.create("c1", NOW).session_id, text, NOW)
     last = told.sessions.create("c1", NOW + 30)
@@ -90,7 +90,7 @@ def test_all_sessions_together_take_only_so_much_memory() -> None:
         told.sessions.keep_state(last.session_id, text, NOW + 30)
     assert (caught.value.kind, last.state) == (Kind.TOO_MANY_SESSIONS, {})
     with pytest.raises(Refusal, match="all sessions together"):
-        told.sessions.create("x" * (BACKEND_SESSIONS_MAX_BYTES // 4), NOW + 30)
+        told.sessions.create("x" * (SESSIONS_MAX_BYTES // 4), NOW + 30)
     told.sessions.keep_state(last.session_id, text, NOW + 60)  # by then the others have expired
 
 
@@ -104,5 +104,5 @@ def test_many_small_values_count_for_what_they_take() -> None:
 def test_a_state_that_shrinks_is_kept_whatever_the_others_take() -> None:
     told = Told()
     session = told.sessions.create("c1", NOW)
-    session.state_bytes = 2 * BACKEND_SESSIONS_MAX_BYTES
+    session.state_bytes = 2 * SESSIONS_MAX_BYTES
     assert told.sessions.keep_state(session.session_id, {"a": 1}, NOW).state == {"a": 1}

@@ -14,10 +14,11 @@ from stui_supervisor.backend import BackendSettings
 from stui_supervisor.backend.errors import Refusal
 from stui_supervisor.backend.image import Image
 from stui_supervisor.backend.sessions import Session
+from stui_supervisor.backend.settings import STATE_MAX_BYTES
 from stui_supervisor.backend.smalltalk.evaluator import evaluate
 from stui_supervisor.backend.smalltalk.values import Delay, Workspace
-from stui_supervisor.backend.state_file import Kept, load, save
-from stui_supervisor.config import BACKEND_STATE_MAX_BYTES, MESSAGE_MAX_DEPTH
+from stui_supervisor.backend.state_file import StoredState, load, save
+from stui_supervisor.config import MESSAGE_MAX_DEPTH
 from stui_supervisor.errors import StoreError
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from stui_supervisor.wire.service import decode_request, encode_result
@@ -36,25 +37,25 @@ def a_session() -> Session:
 
 def test_sessions_and_keys_come_back_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    kept = Kept([a_session()], ["k1", "k2"])
-    save(path, kept)
-    assert load(path) == kept
+    stored = StoredState([a_session()], ["k1", "k2"])
+    save(path, stored)
+    assert load(path) == stored
     assert [entry.name for entry in tmp_path.iterdir()] == ["sessions.json"]
 
 
 def test_a_file_of_an_older_backend_has_no_keys(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
     path.write_text('{"format": 1, "sessions": []}')
-    assert load(path) == Kept([], [])
+    assert load(path) == StoredState([], [])
 
 
 def test_without_a_file_there_are_no_sessions(tmp_path: Path) -> None:
-    assert load(tmp_path / "missing.json") == Kept([], [])
+    assert load(tmp_path / "missing.json") == StoredState([], [])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="only on POSIX: file modes")
 def test_nobody_else_may_read_the_file(tmp_path: Path) -> None:
-    save(tmp_path / "sessions.json", Kept([], []))
+    save(tmp_path / "sessions.json", StoredState([], []))
     assert (tmp_path / "sessions.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -95,12 +96,12 @@ def test_a_damaged_file_is_an_error_that_says_what_to_do_and_stays(tmp_path: Pat
     assert path.read_bytes() == content
 
 
-def use(kept: Kept) -> None:
+def use(stored: StoredState) -> None:
     """Ask an image that took this up everything about its sessions; what it says has to fit on the wire."""
     image = Image(BackendSettings(), wait=lambda _seconds: None, publish=lambda _topic, _content: None)
-    image.sessions.all.update({session.session_id: session for session in kept.sessions})
-    image.promises.remember(kept.keys)
-    for session in kept.sessions:
+    image.sessions.all.update({session.session_id: session for session in stored.sessions})
+    image.guarantees.remember(stored.keys)
+    for session in stored.sessions:
         about = {"session_id": session.session_id}
         questions: dict[str, dict[str, Any]] = {
             "get_session_info": about,
@@ -120,13 +121,13 @@ def use(kept: Kept) -> None:
 def read_or_refused(path: Path, content: bytes) -> bool:
     """Whether this content is used; else it is refused in words and stays. One or the other has to be."""
     path.write_bytes(content)
-    kept = None
+    stored = None
     with suppress(StoreError):
-        kept = load(path)
+        stored = load(path)
     assert path.read_bytes() == content
-    if kept is not None:
-        use(kept)
-    return kept is not None
+    if stored is not None:
+        use(stored)
+    return stored is not None
 
 
 def a_small_session() -> Session:
@@ -137,7 +138,7 @@ def a_small_session() -> Session:
 
 def test_no_file_that_is_cut_or_has_one_bit_flipped_makes_a_backend_fail(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, Kept([a_small_session()], ["k1"]))
+    save(path, StoredState([a_small_session()], ["k1"]))
     whole = path.read_bytes()
     flipped = [
         whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] for at in range(len(whole)) for bit in range(8)
@@ -174,7 +175,7 @@ STRANGE = [
 @pytest.mark.parametrize("strange", STRANGE, ids=lambda text: text[:12] or "nothing")
 def test_no_value_in_any_place_makes_a_backend_fail(strange: str, tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, Kept([a_small_session()], ["k1"]))
+    save(path, StoredState([a_small_session()], ["k1"]))
     whole = json.loads(path.read_bytes())
     for way in places_in(whole):
         text = json.dumps(replaced(whole, way, "in its place")).replace('"in its place"', strange)
@@ -195,7 +196,7 @@ def test_what_is_no_file_is_an_error_that_says_what_it_is(tmp_path: Path) -> Non
         tmp_path / "to_nothing": "is a link to nothing",
         tmp_path / "to_itself": "cannot be read (Too many levels of symbolic links)",
     }.items():
-        for use_it in (load, lambda path: save(path, Kept([], []))):
+        for use_it in (load, lambda path: save(path, StoredState([], []))):
             with pytest.raises(StoreError) as caught:
                 use_it(path)
             assert caught.value.message == f"{path} {what}"
@@ -223,11 +224,11 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, Kept([], ["k1"]))
-    session = Session("s1", "c1", 1.5, 2.5, 3.5, state={"text": "x" * BACKEND_STATE_MAX_BYTES})
+    save(path, StoredState([], ["k1"]))
+    session = Session("s1", "c1", 1.5, 2.5, 3.5, state={"text": "x" * STATE_MAX_BYTES})
     with pytest.raises(StoreError, match="the sessions are too large for"):
-        save(path, Kept([session], []))
-    assert load(path) == Kept([], ["k1"])
+        save(path, StoredState([session], []))
+    assert load(path) == StoredState([], ["k1"])
 
 
 def test_what_is_nested_as_deeply_as_a_message_may_comes_back(tmp_path: Path) -> None:
@@ -235,19 +236,19 @@ def test_what_is_nested_as_deeply_as_a_message_may_comes_back(tmp_path: Path) ->
     levels = MESSAGE_MAX_DEPTH - 3  # the state of a session is the third level of a request
     body = b'{"id":"m","command":"update_session_state","parameters":{"state_data":{"a":%s%s}}}'
     state = decode_request(body % (b"[" * levels, b"]" * levels)).parameters["state_data"]
-    kept = Kept([Session("s1", "c1", 1.5, 2.5, 3.5, state=state)], [])
-    save(path, kept)
-    assert load(path) == kept
+    stored = StoredState([Session("s1", "c1", 1.5, 2.5, 3.5, state=state)], [])
+    save(path, stored)
+    assert load(path) == stored
 
 
 @posix
 def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "link"
     path.symlink_to("sessions.json")
-    save(tmp_path / "sessions.json", Kept([], ["k1"]))
-    save(path, Kept([], [*load(path).keys, "k2"]))
+    save(tmp_path / "sessions.json", StoredState([], ["k1"]))
+    save(path, StoredState([], [*load(path).keys, "k2"]))
     assert path.is_symlink()
-    assert load(tmp_path / "sessions.json") == Kept([], ["k1", "k2"])
+    assert load(tmp_path / "sessions.json") == StoredState([], ["k1", "k2"])
 
 
 @pytest.mark.parametrize(
@@ -260,20 +261,20 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
 def test_a_variable_of_any_size_comes_back(code: str, tmp_path: Path) -> None:
     session = a_session()
     evaluate(f"x := {code}", session.workspace, wait=lambda _seconds: None)
-    save(tmp_path / "sessions.json", Kept([session], []))
+    save(tmp_path / "sessions.json", StoredState([session], []))
     assert load(tmp_path / "sessions.json").sessions == [session]
 
 
 def test_what_a_variable_has_waited_for_is_not_waited_for_again(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, Kept([Session("s1", "c1", 1.5, 2.5, 3.5, workspace=Workspace({"x": 7}))], []))
+    save(path, StoredState([Session("s1", "c1", 1.5, 2.5, 3.5, workspace=Workspace({"x": 7}))], []))
     path.write_text(path.read_text().replace('"7"', '"(Delay forSeconds: 60) wait"'))
     assert load(path).sessions[0].workspace.values == {"x": Delay(60)}
 
 
 def test_variables_that_take_too_much_work_are_refused_soon(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
-    save(path, Kept([Session("s1", "c1", 1.5, 2.5, 3.5, workspace=Workspace({"x": 7}))], []))
+    save(path, StoredState([Session("s1", "c1", 1.5, 2.5, 3.5, workspace=Workspace({"x": 7}))], []))
     many = ",".join(f'"v{number}":"10000 factorial. 1"' for number in range(60_000))
     path.write_text(path.read_text().replace('"x": "7"', many))
     assert refusal(path).message.endswith("session 1: the evaluation takes too much work")
@@ -282,15 +283,15 @@ def test_variables_that_take_too_much_work_are_refused_soon(tmp_path: Path) -> N
 def test_a_half_written_file_of_a_killed_backend_does_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
     (tmp_path / "sessions.json.tmp").write_bytes(b'{"format": 1, "sess')
-    save(path, Kept([], ["k1"]))
-    assert load(path) == Kept([], ["k1"])
+    save(path, StoredState([], ["k1"]))
+    assert load(path) == StoredState([], ["k1"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["sessions.json"]
 
 
 def test_a_file_that_cannot_be_replaced_stays_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     (tmp_path / "sessions.json.tmp").mkdir()
     with pytest.raises(StoreError, match=r"sessions\.json\.tmp cannot be written"):
-        save(tmp_path / "sessions.json", Kept([], []))
+        save(tmp_path / "sessions.json", StoredState([], []))
     assert [entry.name for entry in tmp_path.iterdir()] == ["sessions.json.tmp"]
 
 
@@ -303,4 +304,4 @@ def test_another_format_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="name another state file"):
-        save(tmp_path / "missing" / "sessions.json", Kept([], []))
+        save(tmp_path / "missing" / "sessions.json", StoredState([], []))

@@ -36,10 +36,10 @@ def test_a_second_backend_on_one_state_file_is_refused_in_words_until_the_first_
         assert list(third.image.sessions.all) == [session_id]
 
 
-def test_a_backend_that_did_not_start_lets_go_of_the_state_file(tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_an_error_in_words_and_its_lock_is_released(tmp_path: Path) -> None:
     path = tmp_path / "sessions.json"
     path.write_bytes(b"{")
-    with closing(Backend(settings(path))) as backend, pytest.raises(ConfigurationError):
+    with closing(Backend(settings(path))) as backend, pytest.raises(ConfigurationError, match="to start afresh"):
         backend.open()
     take_lock(path).release()
 
@@ -77,9 +77,9 @@ def test_whenever_a_backend_is_killed_its_state_file_is_whole(tmp_path: Path) ->
                 client.result("update_session_state", session_id=session_id, state_data=state)
                 client.send("update_session_state", session_id=session_id, state_data={**state, "last": True})
                 backend.kill()
-            (kept,) = load(path).sessions
-            assert kept.state in (state, {**state, "last": True})
+            (stored,) = load(path).sessions
+            assert stored.state in (state, {**state, "last": True})
             backend.start()
             with PlainClient(backend.endpoint) as client:
-                assert client.result("restore_session", session_id=session_id)["session_state"] == kept.state
+                assert client.result("restore_session", session_id=session_id)["session_state"] == stored.state
     assert json.loads(path.read_text())["format"] == 1

@@ -22,6 +22,7 @@ from stui_supervisor.context.context import Section
 from stui_supervisor.errors import BackendError, NotSent, SupervisorError
 from stui_supervisor.events import Event, Problem, SessionSwitched, Transition
 from stui_supervisor.machine.states import State, Trigger
+from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.profile import Profile
@@ -92,7 +93,9 @@ def leave(home: Path, endpoint: str) -> str:
     files = FileSessionStore(places.sessions_root)
     session_id = files.claim("default").session_id
     status = {"state": "connected", "image_id": NAME, "session_id": NAME, "last_error": NAME, "dialect": NAME}
-    record = SessionRecord(profile="default", endpoint=endpoint, image_id=NAME, backend_session=NAME, status=status)
+    record = SessionRecord(
+        profile="default", endpoint=endpoint, image_id=NAME, session=BackendSession(NAME), status=status
+    )
     files.save_record(session_id, record)
     files.save_context(session_id, {NAME: Section(json.dumps(NAME).encode(), 1, "me")})
     files.release(session_id)

@@ -21,6 +21,7 @@ WRONG_USAGE = [
     (["status", "--wat"], "--wat"),
     (["status", "too", "many"], "too many"),
     (["--prof=x", "status"], "--prof"),
+    (["diagram", "--form=dot"], "--form"),
     (["status", "--profile"], "--profile"),
     (["request"], "COMMAND"),
     (["eval"], "CODE"),

@@ -116,7 +116,7 @@ def test_what_was_deleted_and_set_while_restoring_stays_so() -> None:
     late.merge(copy)
     assert dict(late) == {"w0": "set before", "mine": 1}
     unknown = Section(b'"never seen"', 1, "you")
-    laid = context.over(context.sections(), {**copy, "w1": unknown})
+    laid = context.overlay(context.sections(), {**copy, "w1": unknown})
     assert (live(laid.sections), laid.lost) == ([], {"w1": unknown})
 
 

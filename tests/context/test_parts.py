@@ -24,8 +24,8 @@ def counting(turns: int, log: list[str], name: str = "") -> Generator[None, None
 
 def test_a_turn_ends_with_so_many_bytes_and_sections() -> None:
     portion = Portion()
-    assert [portion.is_used_up(TURN_BYTES // 2) for _ in range(4)] == [False, True, False, True]
-    assert sum(portion.is_used_up() for _ in range(10 * TURN_BYTES // SECTION_TURN_BYTES)) == 10
+    assert [portion.spend(TURN_BYTES // 2) for _ in range(4)] == [False, True, False, True]
+    assert sum(portion.spend() for _ in range(10 * TURN_BYTES // SECTION_TURN_BYTES)) == 10
 
 
 def test_what_fits_in_one_turn_is_done_at_once() -> None:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
+from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.ports import SessionStore
 from stui_supervisor.session.records import SessionRecord
@@ -30,7 +31,7 @@ RECORD = SessionRecord(
     wanted=False,
     dialect="command",
     image_id="Pharo 12.0",
-    backend_session="s-1",
+    session=BackendSession("s-1"),
     client_id="c-1",
     status={"state": "connected"},
     extra={"later": [1]},

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import CloseLink, Effect, OpenLink, Release
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import CredentialError
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State
 from stui_supervisor.security.secret import Secret
 from tests.support.core.places import PLACES, at
@@ -70,7 +70,7 @@ OLD = Secret("an old token")
 
 def test_every_state_has_its_places() -> None:
     assert {at(place).state for place in PLACES} == set(State)
-    assert {at(place).core._attempt.phase for place in PLACES} == set(Phase)
+    assert {at(place).core._leaves.attempt.phase for place in PLACES} == set(Phase)
 
 
 # Public calls, in every state
@@ -160,7 +160,7 @@ def test_a_deadline_that_was_met_is_not_armed_again(place: str) -> None:
 @pytest.mark.parametrize("place", [place for place in PLACES if at(place).state is not State.DISCONNECTED])
 def test_a_wanted_link_is_tried_for_as_long_as_it_takes(place: str) -> None:
     world = at(place)
-    if world.core._attempt.has_link:
+    if world.core._leaves.attempt.has_link:
         world.lost()
     if place == "restoring" or "loading" in place:
         world.load_failed()
@@ -168,13 +168,13 @@ def test_a_wanted_link_is_tried_for_as_long_as_it_takes(place: str) -> None:
         effects = world.wait_for_deadline()
         assert world.state in (State.RECOVERING, State.CONNECTING), triggers(effects)
     for _ in range(10):
-        if world.core._attempt.phase is Phase.OPENING:
+        if world.core._leaves.attempt.phase is Phase.OPENING:
             break
-        if world.core._attempt.phase is Phase.CREDENTIAL:
+        if world.core._leaves.attempt.phase is Phase.CREDENTIAL:
             world.credential()
-        elif world.core._attempt.phase is Phase.PROFILE:
+        elif world.core._leaves.attempt.phase is Phase.PROFILE:
             world.tell(inputs.ProfileRead(1, DEFAULT, ()))
-        elif world.core._attempt.phase is Phase.LOOKING:
+        elif world.core._leaves.attempt.phase is Phase.LOOKING:
             world.sees(HERE)
         else:
             world.wait_for_deadline()

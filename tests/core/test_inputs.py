@@ -13,4 +13,4 @@ def test_a_later_moment_is_later_on_both_clocks() -> None:
 
 
 def test_the_core_has_a_handler_for_every_input_and_for_nothing_else() -> None:
-    assert set(World().core._handlers) == set(get_args(Input))
+    assert set(World().core._routes) == set(get_args(Input))

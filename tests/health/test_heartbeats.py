@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import HEARTBEAT_MAX_BYTES
-from stui_supervisor.health.heartbeats import Hearing, Heartbeats
+from stui_supervisor.health.heartbeats import HeartbeatDetector, Heartbeats
 
 
-def hearing(received_bytes: int = 500) -> Hearing:
+def hearing(received_bytes: int = 500) -> HeartbeatDetector:
     """One that has had a first look while nothing was awaited."""
-    new = Hearing(lives_in_silence=False)
+    new = HeartbeatDetector(lives_in_silence=False)
     new.saw(received_bytes, is_quiet=True)
     return new
 
@@ -110,7 +110,7 @@ def test_a_peer_that_greets_and_is_silent_all_the_same_has_no_heartbeats() -> No
 
 
 def test_a_peer_that_is_known_to_live_in_silence_may_be_heard_after_all() -> None:
-    one = Hearing(lives_in_silence=True)
+    one = HeartbeatDetector(lives_in_silence=True)
     shown = [one.heartbeats]
     for received in (500, 509, 518):
         one.saw(received, is_quiet=True)

@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 
 from stui_supervisor.config import Settings
-from stui_supervisor.health.pings import Finding, Liveness
+from stui_supervisor.health.pings import Finding, PingWatch
 from stui_supervisor.requests.request_queue import Flight, Purpose
 
 OPENED = 1_000.0
 
 
-def liveness() -> Liveness:
+def liveness() -> PingWatch:
     """Of a link that opened at OPENED."""
-    one = Liveness(Settings())
+    one = PingWatch(Settings())
     one.link_up(OPENED)
     return one
 
@@ -66,7 +66,7 @@ def test_health_begins_again_when_it_was_lost() -> None:
     assert one.has_lasted(OPENED + 69.0) is False
 
 
-def pinged(*rtts_s: float) -> Liveness:
+def pinged(*rtts_s: float) -> PingWatch:
     one = liveness()
     for rtt_s in rtts_s:
         one.pinged(rtt_s)

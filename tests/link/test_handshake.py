@@ -7,11 +7,13 @@ import pytest
 from stui_supervisor.config import ERROR_TEXT_MAX_LENGTH, SESSION_ID_MAX_BYTES
 from stui_supervisor.errors import AuthenticationFailed
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.link.handshake import Ask, Established, Failed, Handshake, Merge, PushContext, Rejected, words_of
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.replies import words_of
+from stui_supervisor.link.steps import Ask, Established, Failed, Merge, PushContext, Rejected
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import SessionId
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.core.handshakes import (
@@ -223,7 +225,7 @@ def test_a_backend_that_always_answers_in_the_other_dialect_is_not_asked_for_eve
 
 
 @pytest.mark.parametrize(("start", "other"), [(NEW, ENVELOPE), (known(COMMAND), ENVELOPE), (known(ENVELOPE), COMMAND)])
-def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: Known, other: Dialect) -> None:
+def test_a_silent_backend_is_asked_once_in_the_other_dialect(start: KnownBackend, other: Dialect) -> None:
     handshake = begun(start)
     assert exact(handshake.silence()) == ask(other, "ping")
     assert handshake.silence() is None

@@ -9,17 +9,8 @@ import pytest
 
 from stui_supervisor.config import HANDSHAKE_PINGS_MAX, LOOKS_REFUSED_MAX
 from stui_supervisor.failures import Failure, FailureKind
-from stui_supervisor.link.handshake import (
-    Ask,
-    Established,
-    Failed,
-    Handshake,
-    Merge,
-    Rejected,
-    Step,
-    SwitchSession,
-    Unpinned,
-)
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Ask, Established, Failed, Merge, Rejected, Step, SwitchSession, Unpinned
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.identity import Identity, identity_of
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
@@ -165,7 +156,7 @@ def looking(dialect: Dialect = COMMAND) -> Handshake:
     """A handshake that has asked who answers now, as a copy came long after the first ping."""
     handshake = restoring(dialect)
     handshake.answered(ok(dialect, state={"work": 1}))
-    handshake.looks_first(Merge({"work": 1}))
+    handshake.look_first(Merge({"work": 1}))
     return handshake
 
 
@@ -174,7 +165,7 @@ def test_an_image_that_says_its_name_only_when_it_is_asked_again_is_known_by_it(
     handshake = begun(known(dialect, None, "s1"))
     handshake.answered(ok(dialect))
     handshake.answered(ok(dialect, state={"work": 1}))
-    handshake.looks_first(Merge({"work": 1}))
+    handshake.look_first(Merge({"work": 1}))
     assert isinstance(handshake.answered(ok(dialect, image_id="one")), Merge)
     step = handshake.merged(ours_is_newer=False)
     assert isinstance(step, Established)
@@ -215,7 +206,7 @@ def test_each_look_may_be_answered_with_as_many_errors() -> None:
     handshake.answered(ok(image_id="one"))
     made = handshake.answered(ok(session_id="s2"))
     assert isinstance(made, Merge)
-    handshake.looks_first(made)
+    handshake.look_first(made)
     handshake.answered(error(error_type="Timeout"))
     assert exact(handshake.answered(error(error_type="Timeout"))) == ask(COMMAND, "ping")
     assert handshake.answered(ok(image_id="one")) == made

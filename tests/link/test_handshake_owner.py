@@ -9,12 +9,13 @@ import pytest
 
 from stui_supervisor.context.context import Section
 from stui_supervisor.context.image_copy import encode_state_data
-from stui_supervisor.link.handshake import Established, Handshake, Merge
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Established, Merge
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Process
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from stui_supervisor.wire.dialects import Dialect
 from stui_supervisor.wire.strict_json import parse
 from tests.support.core.handshakes import (
@@ -38,7 +39,7 @@ THEIRS = parse(encode_state_data({"work": Section(b"2", 9, "somebody else")}))
 
 def of_earlier_version(dialect: Dialect = COMMAND) -> Handshake:
     """It has asked for a session that was stored without what the backend calls its owner."""
-    stored = Known(
+    stored = KnownBackend(
         dialect=dialect,
         image=identity_of("one"),
         session=BackendSession("s1"),

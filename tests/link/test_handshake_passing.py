@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from stui_supervisor.config import PASSING_TRIES
-from stui_supervisor.link.handshake import Ask, Established, Handshake, Merge
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Ask, Established, Merge
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage

@@ -15,7 +15,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.machine.states import BackendVerdict, State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.peer.process import Process
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.wire.service import decode_request, encode_result
 from tests.support.core.places import at
 from tests.support.core.pushes import commands, pushed
@@ -104,7 +104,7 @@ def test_a_copy_that_comes_after_more_than_ten_seconds_is_taken_once_it_is_known
     world.answer({"image_id": image})
     assert ("theirs" in world.context) is (image == "one")
     assert world.state is State.RECOVERING
-    assert (world.core._exchange.flight is not None) is (image == "one")
+    assert (world.core._leaves.exchange.flight is not None) is (image == "one")
 
 
 # From one run to the next, and from one endpoint to another
@@ -114,7 +114,7 @@ def in_a_new_run(record: SessionRecord, endpoint: Endpoint = HERE, sections: Map
     """Another process goes on with the session, and shakes hands."""
     world = World()
     world.start(endpoint)
-    world.loaded(Claimed(session_id="a", record=record, sections=sections, fresh=False))
+    world.loaded(ClaimedSession(session_id="a", record=record, sections=sections, fresh=False))
     world.opened()
     return world
 

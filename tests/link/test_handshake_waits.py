@@ -6,13 +6,8 @@ import pytest
 
 from stui_supervisor.errors import AuthenticationFailed, IncompatibleBackend
 from stui_supervisor.failures import FailureKind
-from stui_supervisor.link.handshake import (
-    Failed,
-    Handshake,
-    Merge,
-    PushContext,
-    Rejected,
-)
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Failed, Merge, PushContext, Rejected
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Reply

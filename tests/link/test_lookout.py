@@ -9,11 +9,11 @@ import pytest
 
 from stui_supervisor.config import LOOKOUT_RENEWED_S, Settings
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.effects import Effect, LookOut, OpenLink
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import AttemptScheduled
 from stui_supervisor.failures import Failure, FailureKind
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from tests.support.core.world import DEFAULT, FAR, HERE, REFUSED, RESET, THERE, World, only, stored, told, triggers
 
@@ -51,7 +51,7 @@ def test_a_refused_attempt_is_followed_by_looks_and_not_by_another_attempt() -> 
     effects = world.lost(REFUSED)
     assert looked_at(effects) == [(HERE,)]
     assert [(event.attempt, event.delay_s) for event in told(AttemptScheduled, effects)] == [(2, 0.0)]
-    assert (world.state, world.core._attempt.phase) == (State.RECOVERING, Phase.LOOKING)
+    assert (world.state, world.core._leaves.attempt.phase) == (State.RECOVERING, Phase.LOOKING)
 
 
 def test_however_long_it_lasts_nothing_is_told_and_nothing_tried() -> None:
@@ -84,7 +84,7 @@ def test_an_attempt_that_a_look_called_for_and_that_is_refused_is_followed_by_a_
     world.sees(HERE)
     effects = world.lost(REFUSED)
     (scheduled,) = told(AttemptScheduled, effects)
-    assert (0.0 < scheduled.delay_s <= 0.1, world.core._attempt.phase) == (True, Phase.WAITING)
+    assert (0.0 < scheduled.delay_s <= 0.1, world.core._leaves.attempt.phase) == (True, Phase.WAITING)
     world.wait_for_deadline()
     assert looked_at(world.lost(REFUSED)) == [(HERE,)]
 
@@ -105,7 +105,7 @@ def test_no_looks_for_another_failure_another_machine_or_a_link_of_the_programs_
 ) -> None:
     world = begun(endpoint=endpoint, can_look=can_look)
     assert looked_at(world.lost(failure)) == []
-    assert world.core._attempt.phase is Phase.WAITING
+    assert world.core._leaves.attempt.phase is Phase.WAITING
 
 
 def test_an_endpoint_that_an_attempt_has_found_to_be_on_this_machine_is_looked_at() -> None:
@@ -163,7 +163,7 @@ def test_after_a_long_wait_began_it_is_seen_whether_anybody_listens_still() -> N
     world = waiting_long()
     assert world.looks is not None
     assert world.looks.endpoints == (HERE,)
-    assert world.core._attempt.phase is Phase.WAITING
+    assert world.core._leaves.attempt.phase is Phase.WAITING
 
 
 def test_where_nobody_does_the_next_attempt_begins_at_once_and_then_the_looks() -> None:
@@ -240,7 +240,7 @@ def test_an_endpoint_that_the_profile_gets_meanwhile_is_tried() -> None:
     world.lost(REFUSED)
     world.wait_for_deadline()
     world.lost(REFUSED)
-    assert world.core._attempt.phase is Phase.LOOKING
+    assert world.core._leaves.attempt.phase is Phase.LOOKING
     world.profile = replace(HERE_AND_THERE, endpoints=(str(HERE), str(THERE), str(FAR)))
     world.tell(inputs.ProfileChanged())
     assert tried(world.wait_for_deadline()) == [FAR]

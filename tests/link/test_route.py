@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.link.route import Route, Stop
+from stui_supervisor.link.route import Destination, Route
 
 A, B, C, D = (Endpoint("tcp", "127.0.0.1", port) for port in range(1, 5))
 LIST = [A, B, C]
@@ -69,22 +69,22 @@ def test_what_was_named_is_forgotten_once_a_round_begins_elsewhere() -> None:
 
 def test_what_has_not_been_tried_in_this_round_comes_at_once() -> None:
     one = route(A)
-    assert one.failed(A, now=10.0, rests_until=40.0) == Stop(B, 10.0)
-    assert one.failed(B, now=11.0, rests_until=11.5) == Stop(C, 11.0)
+    assert one.failed(A, now=10.0, rests_until=40.0) == Destination(B, 10.0)
+    assert one.failed(B, now=11.0, rests_until=11.5) == Destination(C, 11.0)
 
 
 def test_when_all_have_failed_the_one_whose_rest_ends_first_is_waited_for() -> None:
     one = route(A)
     one.failed(A, now=10.0, rests_until=40.0)
     one.failed(B, now=10.0, rests_until=10.5)
-    assert one.failed(C, now=10.0, rests_until=11.0) == Stop(B, 10.5)
+    assert one.failed(C, now=10.0, rests_until=11.0) == Destination(B, 10.5)
 
 
 def test_of_two_that_have_rested_the_next_in_turn_comes() -> None:
     one = route(A)
     one.failed(A, now=10.0, rests_until=11.0)
     one.failed(B, now=10.0, rests_until=10.5)
-    assert one.failed(C, now=20.0, rests_until=21.0) == Stop(A, 20.0)
+    assert one.failed(C, now=20.0, rests_until=21.0) == Destination(A, 20.0)
 
 
 def test_another_plan_keeps_the_rests_of_its_endpoints_and_forgets_the_others() -> None:
@@ -94,7 +94,7 @@ def test_another_plan_keeps_the_rests_of_its_endpoints_and_forgets_the_others() 
     one.plan(B, (B, C), failover=True)
     one.plan(B, LIST, failover=True)
     assert one.away == (B,)
-    assert one.failed(C, now=10.0, rests_until=30.0) == Stop(A, 10.0)
+    assert one.failed(C, now=10.0, rests_until=30.0) == Destination(A, 10.0)
 
 
 def test_what_is_forgiven_has_not_to_rest() -> None:
@@ -102,11 +102,11 @@ def test_what_is_forgiven_has_not_to_rest() -> None:
     one.failed(A, now=10.0, rests_until=40.0)
     one.failed(B, now=10.0, rests_until=40.0)
     one.forgive()
-    assert one.failed(C, now=10.0, rests_until=40.0) == Stop(A, 10.0)
+    assert one.failed(C, now=10.0, rests_until=40.0) == Destination(A, 10.0)
 
 
 def test_an_endpoint_that_the_profile_has_lost_meanwhile_leads_to_those_it_has() -> None:
-    assert route(A).failed(D, now=10.0, rests_until=10.5) == Stop(A, 10.0)
+    assert route(A).failed(D, now=10.0, rests_until=10.5) == Destination(A, 10.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 5)), min_size=60, max_size=60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stui_supervisor.config import NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 from stui_supervisor.moment import Moment
-from stui_supervisor.notifications.gaps import Arrivals, Gap, Known
+from stui_supervisor.notifications.gaps import Arrivals, Completeness, Gap
 from tests.support.core.world import BEGIN
 
 SILENCE_S = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
@@ -24,12 +24,12 @@ def looked(*looks: tuple[float, int | None]) -> Arrivals:
 
 
 def pause(arrivals: Arrivals) -> Moment | None:
-    return arrivals.known().pause
+    return arrivals.completeness().pause
 
 
 def test_of_a_subscription_nothing_is_known_but_its_begin() -> None:
-    assert looked().known() == Known(BEGIN, None, DELAY_S)
-    assert looked((1.0, 100), (2.0, 100), (3.0, 100)).known().complete_until(0.0) == BEGIN
+    assert looked().completeness() == Completeness(BEGIN, None, DELAY_S)
+    assert looked((1.0, 100), (2.0, 100), (3.0, 100)).completeness().complete_until(0.0) == BEGIN
 
 
 def test_an_answer_counts_once_a_further_look_shows_that_nothing_followed_it() -> None:
@@ -65,7 +65,7 @@ def test_a_silence_in_which_this_process_stood_still_counts_for_nothing() -> Non
 
 
 def test_what_was_complete_is_counted_back_by_the_longest_delay_and_not_behind_the_begin() -> None:
-    known = looked((1.0, 100), (2.0, 107), (3.0, 107)).known()
+    known = looked((1.0, 100), (2.0, 107), (3.0, 107)).completeness()
     assert known.complete_until(0.1) == at(1.0 - DELAY_S)
     assert known.complete_until(0.7).utc == at(1.0 - 0.7).utc
     assert known.complete_until(5.0) == BEGIN
@@ -78,7 +78,7 @@ def test_before_a_subscription_there_is_nothing_to_say() -> None:
     gap.held_up(BEGIN)
     gap.looked(100, BEGIN)
     gap.broken()
-    assert (gap.has_worked, gap.is_to_be_told, gap.take(at(60.0)), gap.next_deadline()) == (False, False, None, None)
+    assert (gap.has_worked, gap.take(at(60.0)), gap.next_deadline()) == (False, None, None)
 
 
 def test_a_pause_after_a_crowd_does_not_hide_what_the_crowd_may_have_cost() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.notifications.publisher import named_by_image, named_by_user
+from stui_supervisor.notifications.publisher import named_by_image, named_by_user, publisher_of
+from stui_supervisor.profile import Profile
 
 LOCAL = "tcp://127.0.0.1:5555"
 NAMED = "tcp://image.example:5555"
@@ -80,3 +81,20 @@ def test_a_relative_path_is_followed_by_nobody(text: str) -> None:
         named_by_image(text, Endpoint.parse(IPC))
     with pytest.raises(ConfigurationError, match="is a relative path"):
         named_by_user(text, Endpoint.parse(LOCAL))
+
+
+@pytest.mark.parametrize(
+    ("link", "named", "only_loopback"),
+    [
+        ("tcp://127.0.0.1:1", "tcp://localhost:2", True),
+        ("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", False),
+    ],
+)
+def test_a_name_that_the_image_gives_for_this_machine_has_to_lead_to_it(
+    link: str, named: str, *, only_loopback: bool
+) -> None:
+    where = Endpoint.stored(link)
+    theirs = publisher_of(Profile(name="default"), named, where)
+    ours = publisher_of(Profile(name="default", notifications=named), None, where)
+    assert (theirs.endpoint, theirs.trust.only_loopback) == (ours.endpoint, only_loopback)
+    assert not ours.trust.only_loopback

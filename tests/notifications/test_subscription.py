@@ -28,7 +28,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Notification, NotificationsMissed, Problem
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.link.backoff import UNFINISHED
-from stui_supervisor.notifications.subscription import Listening
+from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.profile import Profile
 from stui_supervisor.security.trust import Trust
 from tests.support.core.world import BEGIN, HERE, REFUSED, RESET, THERE, only, told
@@ -39,7 +39,7 @@ SILENCE_S = NOTIFICATIONS_HEARTBEAT_INTERVAL_S + NOTIFICATIONS_HEARTBEAT_TIMEOUT
 
 
 class Ear:
-    """A Listening and the moment it lives in; ``done`` are its effects so far.
+    """A Subscription and the moment it lives in; ``done`` are its effects so far.
 
     ``received_bytes`` is what the system tells when the subscription is looked at, ``looked`` when that was last.
     """
@@ -47,7 +47,7 @@ class Ear:
     def __init__(self, seed: int = 0) -> None:
         self.now = self.looked = BEGIN
         self.received_bytes: int | None = None
-        self.listening = Listening(Settings(), Random(seed))  # noqa: S311  # jitter
+        self.listening = Subscription(Settings(), Random(seed))  # noqa: S311  # jitter
         self.done: list[Effect] = []
 
     def begin(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests.backend_clock import ImageClock
+from stui_supervisor.requests.backend_clock import BackendClock
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = Moment(100.0, NOON)
@@ -13,16 +13,16 @@ def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def showed(*times: tuple[float, float, float]) -> ImageClock:
+def showed(*times: tuple[float, float, float]) -> BackendClock:
     """A clock that showed these seconds after NOON in replies, sent and received by ours then."""
-    clock = ImageClock()
+    clock = BackendClock()
     for at, sent, received in times:
         clock.showed(later(at), sent, received)
     return clock
 
 
 def test_a_clock_that_was_never_shown_is_taken_for_one_like_ours() -> None:
-    assert ImageClock().when(107.0, NOW) == later(7.0)
+    assert BackendClock().when(107.0, NOW) == later(7.0)
 
 
 def test_it_is_taken_to_be_as_far_ahead_as_it_can_be() -> None:

@@ -13,10 +13,10 @@ from stui_supervisor.core import inputs
 from stui_supervisor.core.effects import Effect, Send
 from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import State
-from stui_supervisor.requests.backend_clock import ImageClock
-from stui_supervisor.requests.guarantees import body_for
+from stui_supervisor.requests.backend_clock import BackendClock
+from stui_supervisor.requests.guarantees import members_for
 from stui_supervisor.requests.request_queue import Request
-from stui_supervisor.wire.dialects import Dialect, timestamp
+from stui_supervisor.wire.dialects import timestamp
 from stui_supervisor.wire.service import decode_request
 from tests.support.core.places import at
 from tests.support.core.world import BEGIN, RESET, World, endings, only, request, told
@@ -33,21 +33,21 @@ def linked(*capabilities: str) -> World:
     return world
 
 
-def same_clock() -> ImageClock:
+def same_clock() -> BackendClock:
     """An image's that shows what ours does."""
-    clock = ImageClock()
+    clock = BackendClock()
     clock.showed(BEGIN.utc + timedelta(seconds=0.001), BEGIN.monotonic_s + 0.003, BEGIN.monotonic_s + 0.003)
     return clock
 
 
-def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: ImageClock | None = None) -> dict[str, Any]:
+def carried(one: Request, capabilities: frozenset[str] = BOTH, clock: BackendClock | None = None) -> dict[str, Any]:
     """The parameters as the backend reads them."""
-    return dict(decode_request(body_for(one, capabilities, clock or same_clock(), BEGIN)).parameters)
+    members = members_for(one, capabilities, clock or same_clock(), BEGIN)
+    return one.parameters | {name: json.loads(value) for name, value in members.items()}
 
 
-@pytest.mark.parametrize("dialect", Dialect)
-def test_a_request_carries_its_deadline_and_its_id_as_the_key(dialect: Dialect) -> None:
-    one = request(7, parameters={"code": "1"}, timeout=2.5, dialect=dialect)
+def test_a_request_carries_its_deadline_and_its_id_as_the_key() -> None:
+    one = request(7, parameters={"code": "1"}, timeout=2.5)
     assert carried(one) == {"code": "1", "deadline": "2026-03-01T12:00:02.500Z", "idempotency_key": "me-7"}
 
 
@@ -84,7 +84,7 @@ def test_the_callers_own_parameters_are_left_alone() -> None:
 
 def test_a_backend_that_advertises_nothing_gets_plain_messages() -> None:
     one = request(parameters={"code": "1"}, timeout=1.0)
-    assert body_for(one, NONE, same_clock(), BEGIN) is one.body
+    assert members_for(one, NONE, same_clock(), BEGIN) == {}
 
 
 def test_the_supervisors_own_messages_carry_neither() -> None:

@@ -4,28 +4,28 @@ import pytest
 
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent, OutcomeUnknown
-from stui_supervisor.requests.request_queue import Ended, Outbox, Purpose, Request
+from stui_supervisor.requests.request_queue import Ended, Purpose, Request, RequestQueue
 from tests.support.core.world import request
 
 NOW = 1_000.0
 OUR_OWN = pytest.mark.parametrize("purpose", [Purpose.HANDSHAKE, Purpose.PING])
 
 
-def outbox(*, linked: bool = True, queue_length: int = 256) -> Outbox:
-    box = Outbox(Settings(queue_length=queue_length))
+def outbox(*, linked: bool = True, queue_length: int = 256) -> RequestQueue:
+    box = RequestQueue(Settings(queue_length=queue_length))
     if linked:
         box.link_up()
     return box
 
 
-def queued(*requests: Request, linked: bool = True) -> Outbox:
+def queued(*requests: Request, linked: bool = True) -> RequestQueue:
     box = outbox(linked=linked)
     for one in requests:
         assert box.submit(one) is None
     return box
 
 
-def send(box: Outbox, token: bytes = b"t", now: float = NOW) -> Request:
+def send(box: RequestQueue, token: bytes = b"t", now: float = NOW) -> Request:
     """The next request goes out."""
     taken = box.take(now)
     assert taken is not None

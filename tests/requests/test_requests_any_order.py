@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent
-from stui_supervisor.requests.request_queue import Ended, Outbox, Purpose, Request
+from stui_supervisor.requests.request_queue import Ended, Purpose, Request, RequestQueue
 from tests.support.core.world import request
 
 NOW = 1_000.0
@@ -20,7 +20,7 @@ class EveryRequestEndsOnce(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.box = Outbox(Settings(queue_length=4))
+        self.box = RequestQueue(Settings(queue_length=4))
         self.now = NOW
         self.linked = False
         self.submitted: dict[int, Request] = {}

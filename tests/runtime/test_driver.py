@@ -27,7 +27,7 @@ from stui_supervisor.machine.states import Outcome, State
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.ports import Link
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from stui_supervisor.wire.dialects import Dialect, Operation, encode
 from tests.support.core.world import request
@@ -40,10 +40,10 @@ NOTHING = inputs.Cancel(0)  # no request has this number
 class Broken:
     """A store that fails in a way no store may."""
 
-    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         raise ZeroDivisionError("a mistake in the store")
 
-    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         raise AssertionError("nothing was lost")
 
     def save_record(self, _session_id: str, _record: SessionRecord) -> None:
@@ -69,7 +69,7 @@ class Hanging(MemoryStore):
         super().__init__()
         self.let_go = ThreadEvent()
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         self.let_go.wait(30)
         return super().claim(profile, image)
 
@@ -449,7 +449,7 @@ async def test_a_disk_that_fails_while_saving_ends_the_wait_for_it() -> None:
 async def test_a_log_that_cannot_be_written_is_told_to_the_user_once() -> None:
     async with life() as one:
         await entering(one.stream, State.CONNECTED)
-        one.diary.problem = StoreNotice(code=ProblemCode.JOURNAL_UNWRITABLE, message="no room", hint="make some")
+        one.diary.problem = Notice(code=ProblemCode.JOURNAL_UNWRITABLE, message="no room", hint="make some")
         told = await next_of(one.stream, Problem)
         assert (told.code, told.message, told.hint) == ("journal_unwritable", "no room", "make some")
         one.driver._timer.ring()

@@ -14,7 +14,7 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.runtime import store_timers
 from stui_supervisor.runtime.store_worker import StoreWorker
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
 from tests.support.programs.watching import until
 
@@ -82,7 +82,7 @@ class Slow(MemoryStore):
         self.is_reached.set()
         self.let_go.wait(LIMIT_S)
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         self._wait()
         return super().claim(profile, image)
 

@@ -19,7 +19,7 @@ import pytest
 from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from tests.support.files.scratch import scratch
 from tests.support.files.stored_files import NEW, OLD, RECORD
 
@@ -137,7 +137,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def timed_claim(files: FileSessionStore) -> Claimed:
+def timed_claim(files: FileSessionStore) -> ClaimedSession:
     began = time.monotonic()
     claimed = files.claim("default")
     assert time.monotonic() - began < START_LIMIT_S

@@ -19,7 +19,7 @@ from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.config import QUARANTINE_MAX_FILES
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from tests.support.files.intercepted import Refusing, intercepted
 from tests.support.files.scratch import scratch
 from tests.support.files.stored_files import EPOCH, NEW, OLD, RECORD, posix, stored
@@ -64,7 +64,7 @@ class Run:
         with suppress(StoreError):
             self.files.save_snapshot(self.session_id, OLD)
 
-    def owns(self, claimed: Claimed) -> None:
+    def owns(self, claimed: ClaimedSession) -> None:
         self.session_id = claimed.session_id
         self.possible = [claimed.sections, NEW]  # the newest may not have been readable just then
 

@@ -16,6 +16,7 @@ from stui_supervisor.adapters.sessions.export import decode_export
 from stui_supervisor.adapters.sessions.history import SessionHistory
 from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.context.context import Section
+from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.session.records import SessionRecord
 from tests.support.files.stored_files import codes_of, contents, newest, sealed
 
@@ -26,7 +27,7 @@ RECORD = SessionRecord(
     endpoint="tcp://127.0.0.1:5555",
     dialect="command",
     image_id="Pharo 12.0",
-    backend_session="s-1",
+    session=BackendSession("s-1"),
     client_id="c-1",
     status={"state": "connected"},
 )

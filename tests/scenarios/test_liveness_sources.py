@@ -185,7 +185,7 @@ async def test_a_large_request_gets_through_a_tunnel_that_takes_much_and_hands_i
         Supervisor(endpoint, home=tmp_path, settings=settings) as supervisor,
     ):
         await supervisor.wait_for(State.CONNECTED, timeout=LIMIT_S)
-        path = supervisor._core._attempt.path
+        path = supervisor._core._leaves.attempt.connection.path
         assert path is not None
         await until(lambda: path.heartbeats is Heartbeats.HEARD)
         stream = supervisor.events()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ LARGE_REPLIES = 5  # above 1 MB, each of which takes a turn to read: three that 
 
 
 def has_pushed(supervisor: Supervisor) -> bool:
-    return supervisor._core._sharing.next_deadline() is None and supervisor._core._exchange.flight is None
+    core = supervisor._core
+    return core._leaves.exchange.flight is None and core._deadlines._replication._schedule.next_deadline() == inf
 
 
 async def change_all(supervisor: Supervisor, text: str) -> None:

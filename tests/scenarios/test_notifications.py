@@ -28,7 +28,7 @@ from stui_supervisor import (
 )
 from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.config import NOTIFICATIONS_QUEUE_LENGTH
+from stui_supervisor.config import CROWD
 from stui_supervisor.profile import Profile
 from stui_supervisor.runtime.observers import EventStream
 from tests.support.networks.tcp_proxy import TcpProxy
@@ -310,7 +310,7 @@ async def test_a_flood_that_there_may_have_been_no_room_for_is_told_as_a_gap(tmp
         async with supervised(publisher, tmp_path) as (_, stream):
             await publisher.heard_by()
             began = datetime.now(UTC)
-            for number in range(2 * NOTIFICATIONS_QUEUE_LENGTH):
+            for number in range(4 * CROWD):
                 publisher.publish(b"errors", b"%d" % number)
             missed = await next_of(stream, NotificationsMissed)
             assert missed.since <= began < missed.until

@@ -38,7 +38,7 @@ async def test_a_loop_that_stood_still_for_ten_seconds_judges_nobody_and_loses_n
 
 def knows_heartbeats(supervisor: Supervisor) -> bool:
     """True once silence would be a verdict on the peer; elsewhere than on Linux it never is."""
-    path = supervisor._core._attempt.path
+    path = supervisor._core._leaves.attempt.connection.path
     return path is None or path.heartbeats is Heartbeats.HEARD
 
 

@@ -86,7 +86,7 @@ def test_a_start_goes_on_with_the_work_the_token_the_pin_and_our_own_key(profile
     is_pinned = profile not in {"plain", "number"}
     assert (str(asked.endpoint), asked.server_key) == (PLACES[profile], KEY if is_pinned else None)
     (opened,) = only(OpenLink, home.gives(world, asked))
-    attempt = world.core._attempt
+    attempt = world.core._leaves.attempt
     assert attempt.secret == Secret(f"token of the profile {profile}")
     if is_pinned and profile != "curve":
         assert opened.curve is not None
@@ -123,7 +123,7 @@ def test_a_relative_path_waits_and_takes_everything_over_when_it_is_named_where_
     monkeypatch.chdir(tmp_path)
     (asked,) = only(ReadCredential, world.tell(inputs.Connect(Endpoint.parse(f"ipc://{tmp_path.resolve()}/stui.sock"))))
     (opened,) = only(OpenLink, home.gives(world, asked))
-    assert world.core._attempt.secret == Secret("token of the profile relative")
+    assert world.core._leaves.attempt.secret == Secret("token of the profile relative")
     assert opened.curve is not None
     assert opened.curve.secret == Secret(home.own_key("ipc://stui.sock"))
     assert dict(world.context) == {"work": {"of": "relative"}}
@@ -149,7 +149,7 @@ def test_named_in_another_directory_it_is_another_endpoint_without_the_token(
     monkeypatch.chdir("/")
     (asked,) = only(ReadCredential, world.tell(inputs.Connect(Endpoint.parse(f"ipc://{tmp_path.resolve()}/stui.sock"))))
     home.gives(world, asked)
-    assert (world.core._attempt.secret, asked.server_key) == (None, KEY)
+    assert (world.core._leaves.attempt.secret, asked.server_key) == (None, KEY)
 
 
 def test_our_key_is_no_token_and_a_token_is_no_key_of_ours(home: Home) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.claim_order import Candidate, as_last, in_order_of_claim, last_of, newest_first, seed
 from stui_supervisor.session.records import SessionRecord
@@ -14,7 +15,7 @@ RECORD = SessionRecord(
     wanted=False,
     dialect="command",
     image_id="one",
-    backend_session="s",
+    session=BackendSession("s"),
     client_id="c",
     status={"state": "connected"},
 )

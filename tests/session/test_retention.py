@@ -25,7 +25,7 @@ def copies(*ages: timedelta, size_bytes: int = 1) -> list[Saved]:
 
 def worth_keeping(known: list[Saved], newest: int = 0) -> set[int]:
     thinning = Thinning(newest)
-    return {seq for seq, copy in sorted(known, reverse=True) if thinning.keeps(copy)}
+    return {seq for seq, copy in sorted(known, reverse=True) if thinning.take(copy)}
 
 
 def moments(kept: set[int], interval: timedelta, count: int) -> list[datetime]:

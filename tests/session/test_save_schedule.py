@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from stui_supervisor.config import Settings
 from stui_supervisor.context.section import Section
-from stui_supervisor.session.save_schedule import Saver
+from stui_supervisor.session.save_schedule import SaveSchedule
 
 NOW = 1_000.0
 WORK = {"work": Section(b"1", 1, "one")}
 
 
-def saver() -> Saver:
-    return Saver(Settings())
+def saver() -> SaveSchedule:
+    return SaveSchedule(Settings())
 
 
 def test_nothing_is_due_when_nothing_changed() -> None:

@@ -10,7 +10,7 @@ from stui_supervisor.events import ContextSaved, Problem
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 from tests.support.core.places import at
 from tests.support.core.two_images import ONE, linked
 from tests.support.core.world import (
@@ -169,7 +169,7 @@ def test_before_the_start_there_is_nothing_to_do() -> None:
 def test_what_the_store_has_to_say_is_told() -> None:
     world = World()
     world.start()
-    notice = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
+    notice = Notice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
     (problem,) = told(Problem, world.tell(inputs.Loaded(1, ONE._replace(notices=(notice,)))))
     assert problem == Problem(at=world.now.utc, code=ProblemCode.DAMAGED_FILE, message=notice.message, hint=notice.hint)
 

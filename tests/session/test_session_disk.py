@@ -12,7 +12,7 @@ from stui_supervisor.events import Problem, SessionSwitched
 from stui_supervisor.machine.states import State
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.problems import ProblemCode
-from stui_supervisor.session.records import SessionRecord, StoreNotice
+from stui_supervisor.session.records import Notice, SessionRecord
 from stui_supervisor.testing import MemoryStore, StoredInMemory
 from tests.support.core.two_images import ONE, TWO, linked, meet, work_of
 from tests.support.core.world import (
@@ -30,7 +30,7 @@ from tests.support.core.world import (
     triggers,
 )
 
-DAMAGE = StoreNotice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
+DAMAGE = Notice(code=ProblemCode.DAMAGED_FILE, message="a file was damaged", hint="look at the quarantine")
 
 
 def test_the_write_of_the_first_session_says_nothing_about_the_second() -> None:

@@ -43,6 +43,8 @@ def main() -> int:
         for seed in asked.seeds:
             sys.stdout.writelines(line + "\n" for line in recorded(seed))
         return 0
+    if not asked.seeds:
+        parser.error("name a seed")
     return 0 if all([tell(seed) for seed in asked.seeds]) else 1  # noqa: C419  # each story is told
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import SimulatedImage
 from tests.simulation.network import Site
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _STEPS = (1, 6)  # a handshake has a ping, a session, perhaps a second ping and another session, and a push
 _LONGEST_S = 30.0
 
 
-class IdentityFaults(Trouble):
+class IdentityFaults(Degradation):
     """``has_changed`` is True once another image has taken a place without a link ending for it."""
 
     def __init__(self, agenda: Agenda, sites: list[Site], note: Callable[[str], None], rng: Random) -> None:

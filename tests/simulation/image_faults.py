@@ -9,7 +9,7 @@ from stui_supervisor.wire.dialects import Dialect
 from tests.simulation.agenda import Agenda
 from tests.simulation.backend import QUICK_S, Character, SimulatedImage
 from tests.simulation.network import Site
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _DIALECTS = (
     frozenset({Dialect.COMMAND}),
@@ -42,7 +42,7 @@ def some_character(agenda: Agenda, *, wants_token: bool, image_id: Any) -> Chara
     )
 
 
-class ImageFaults(Trouble):
+class ImageFaults(Degradation):
     """``has_lied`` is True once an image has said what is not so."""
 
     def __init__(self, agenda: Agenda, sites: list[Site], note: Callable[[str], None]) -> None:

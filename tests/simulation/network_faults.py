@@ -9,14 +9,14 @@ from tests.simulation.agenda import Agenda
 from tests.simulation.connection import QUICK_S, Way
 from tests.simulation.network import Reach, Site
 from tests.simulation.program import Program
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _NOTICED_S = 0.5  # after a change of the network, until the program hears of it
 _LARGE_PACKETS = (10, 80)  # a message then takes from 2 to 16 s
 _LOSS = (0.02, 0.3)
 
 
-class NetworkFaults(Trouble):
+class NetworkFaults(Degradation):
     """``programs`` are those that run on the user's machine."""
 
     def __init__(

@@ -10,7 +10,7 @@ from tests.simulation.agenda import Agenda
 from tests.simulation.network import Site
 from tests.simulation.program import Program
 from tests.simulation.storage import FULL, Mood, SimulatedDisk, SimulatedKeyring
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _LAG_S = 0.3
 _STALL_S = (0.05, 15.0)
@@ -18,7 +18,7 @@ _SLEEP_S = (2.0, 30.0, 600.0, 28_800.0)
 _JUMP_S = (-86_400.0, -3_600.0, -1.0, 1.0, 3_600.0, 86_400.0 * 365)
 
 
-class OwnFaults(Trouble):
+class OwnFaults(Degradation):
     """``programs`` are those that run now."""
 
     def __init__(

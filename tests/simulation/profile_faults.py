@@ -9,7 +9,7 @@ from stui_supervisor.errors import StoreError
 from tests.simulation.agenda import Agenda
 from tests.simulation.network import Site
 from tests.simulation.profile_shelf import ProfileShelf
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _UNREADABLE = StoreError("profiles.json cannot be read: Input/output error", hint="look at the disk")
 _DAMAGED = StoreError("profiles.json is damaged", hint="decide with: profiles confirm")
@@ -17,7 +17,7 @@ _FROM_THE_START = 0.25
 _LONGEST_S = 60.0
 
 
-class ProfileFaults(Trouble):
+class ProfileFaults(Degradation):
     """The profile itself stays as it is; a reading meanwhile does not show it."""
 
     def __init__(

@@ -16,9 +16,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import LinkTimes
-from stui_supervisor.requests.request_queue import Request
-from stui_supervisor.wire.commands import is_repeatable
-from stui_supervisor.wire.dialects import Operation, encode
+from stui_supervisor.requests.request_queue import Request, new_request
+from stui_supervisor.wire.dialects import Operation
 from tests.simulation.agenda import Agenda
 from tests.simulation.lookout import SimulatedLookout
 from tests.simulation.network import SimulatedLink, SimulatedNetwork, Site
@@ -153,20 +152,9 @@ class Program:
     ) -> Request:
         """See Supervisor.request."""
         self._requests += 1
-        now = self.now()
         named = {"objectId": str(self._requests)} if command == "inspect" else {}
-        operation, dialect = Operation(command, {"fails": fails, **named}), self.core.dialect
-        message_id = f"{self.number}-{self._requests}"
-        request = Request(
-            number=self._requests,
-            message_id=message_id,
-            operation=operation,
-            dialect=dialect,
-            body=encode(dialect, operation, message_id=message_id, at=now.utc),
-            repeatable=is_repeatable(command) if repeatable is None else repeatable,
-            submitted_at=now.monotonic_s,
-            deadline=None if timeout_s is None else now.monotonic_s + timeout_s,
-        )
+        operation, message_id = Operation(command, {"fails": fails, **named}), f"{self.number}-{self._requests}"
+        request = new_request(self._requests, message_id, operation, timeout_s, repeatable=repeatable, now=self.now())
         self.feed(inputs.Submit(request))
         return request
 

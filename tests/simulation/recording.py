@@ -13,8 +13,10 @@ from functools import singledispatch
 from hashlib import sha256
 from typing import Any, Final
 
+from stui_supervisor.adapters.sessions.codec import session_values
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.security.secret import Secret
+from stui_supervisor.session.records import SessionRecord
 from tests.simulation.story import Step
 from tests.simulation.world import World
 
@@ -68,6 +70,13 @@ def _plain(value: Any) -> Any:
 @_plain.register(Enum)
 def _(value: Enum) -> str:
     return value.name
+
+
+@_plain.register(SessionRecord)
+def _(value: SessionRecord) -> dict[str, Any]:
+    """What is known of the session in the backend stands in it as in the file."""
+    whole = {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name != "session"}
+    return {"__kind__": _kind(value), **whole, **session_values(value.session)}
 
 
 @_plain.register(bytes)

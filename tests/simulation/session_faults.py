@@ -12,7 +12,7 @@ from tests.simulation.backend import SimulatedImage
 from tests.simulation.copy_witness import FOREIGN
 from tests.simulation.image_sessions import STRANGER
 from tests.simulation.network import Site
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _SECTIONS = ("notes", "workspaces", "windows", "theirs")
 _COUNTERS = (1, 5, 1_000)
@@ -21,7 +21,7 @@ _DOWN_S = (0.2, 3.0)
 _ERRORS_S = 30.0
 
 
-class SessionFaults(Trouble):
+class SessionFaults(Degradation):
     """Other people's values are texts; those of the user of a life are numbers."""
 
     def __init__(self, agenda: Agenda, sites: list[Site], note: Callable[[str], None], rng: Random) -> None:

@@ -77,7 +77,7 @@ class SessionWitness:
         self._offset_s = offset_s
 
     def _submitted(self, request: Request) -> None:
-        if "objectId" in request.operation.parameters and self._core.state in _UP and self._site is not None:
+        if "objectId" in request.members and self._core.state in _UP and self._site is not None:
             self._objects[request.message_id] = self._link, self._site, self._site.image.boot
 
     @property

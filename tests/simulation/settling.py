@@ -13,13 +13,13 @@ from tests.simulation.network import Site
 from tests.simulation.profile_shelf import ProfileShelf
 from tests.simulation.program import PROFILE, Program
 from tests.simulation.settled import OTHER_KEY
-from tests.simulation.trouble import Trouble
+from tests.simulation.trouble import Degradation
 
 _LONGEST_S = 20.0
 _NOBODY = "an image that does not answer here"
 
 
-class Settling(Trouble):
+class Settling(Degradation):
     """The servers get their other key at once, each program hears that the file has changed when it looks.
 
     ``programs`` are those that run now.

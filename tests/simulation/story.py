@@ -64,7 +64,7 @@ def _input(event: Input) -> str:
         case inputs.Submit(request):
             limit = "no limit" if request.deadline is None else f"by {request.deadline:.3f}"
             again = "repeatable" if request.repeatable else "once"
-            return f"Submit #{request.number} {request.operation.command} {again}, {limit}"
+            return f"Submit #{request.number} {request.command} {again}, {limit}"
         case inputs.Received(link, token, body):
             return f"Received link={link} token={int.from_bytes(token)} {body[:_BODY_SHOWN]!r}"
         case inputs.Loaded(load, claimed):

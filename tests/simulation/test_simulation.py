@@ -11,10 +11,10 @@ import pytest
 
 from stui_supervisor.adapters.journal.lines import LineDigest
 from stui_supervisor.events import Beside
-from stui_supervisor.machine.table import ALLOWED
 from tests.simulation.lives import Lives, fresh, live, live_side_by_side
 from tests.simulation.network import Reach
 from tests.simulation.world import World, lived
+from tests.support.core.transition_table import ALLOWED
 
 SEEDS = 1_000
 RARE = 1_131  # a profile that is read late and shows that no link is wanted: one life in a thousand
@@ -107,5 +107,5 @@ def test_without_a_seed_the_command_says_how_it_is_used(words: list[str]) -> Non
     assert (done.returncode, done.stdout, done.stderr.splitlines()[0]) == (
         2,
         "",
-        "usage: python -m tests.simulation [-h] SEED [SEED ...]",
+        "usage: python -m tests.simulation [-h] [--effects] [--digests FIRST END]",
     )

@@ -11,7 +11,7 @@ from tests.simulation.network import Site
 _IN_USE = 0.8
 
 
-class Trouble:
+class Degradation:
     """Some kinds of faults. Each of ``kinds`` begins one, which is over by itself after a while.
 
     ``rng`` draws them, the agenda's main one unless another is given.

@@ -14,9 +14,8 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.events import Transition
 from stui_supervisor.failures import FAILURES
 from stui_supervisor.machine.states import State, Trigger
-from stui_supervisor.machine.table import ALLOWED
 from stui_supervisor.moment import Moment
-from stui_supervisor.session.save_schedule import Saver
+from stui_supervisor.session.save_schedule import SaveSchedule
 from tests.simulation.copy_witness import CopyWitness
 from tests.simulation.identity_witness import IdentityWitness
 from tests.simulation.network import Site
@@ -28,6 +27,7 @@ from tests.simulation.verdict_witness import VerdictWitness
 from tests.simulation.violation import demand
 from tests.simulation.wait_witness import WaitWitness
 from tests.simulation.work_witness import WorkWitness
+from tests.support.core.transition_table import ALLOWED
 
 _RINGS_MAX = 10  # timers in one moment, each with something to do
 
@@ -74,7 +74,7 @@ class Witness:
         self.verdicts.disturbed(self._clock())
         self.requests.disturbed(self._clock())
 
-    def save_called(self, saver: Saver) -> None:
+    def save_called(self, saver: SaveSchedule) -> None:
         """Somebody waits in save()."""
         self.work.save_called(saver)
 

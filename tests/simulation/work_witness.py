@@ -15,8 +15,8 @@ from stui_supervisor.core.effects import Announce, Effect, Release, Save, SaveSn
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.events import SessionSwitched
 from stui_supervisor.machine.states import State
-from stui_supervisor.session.records import Claimed
-from stui_supervisor.session.save_schedule import Saver, Versions
+from stui_supervisor.session.records import ClaimedSession
+from stui_supervisor.session.save_schedule import Revisions, SaveSchedule
 from stui_supervisor.testing import MemoryDisk
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.copy_witness import FOREIGN
@@ -55,7 +55,7 @@ class WorkWitness:
         self._on_disk_only: dict[str | None, Sections] = {}
         self._image: str | None = None
         self._acknowledged: dict[str, tuple[str | None, Sections]] = {}
-        self._callers: list[tuple[Saver, Versions, Sections]] = []
+        self._callers: list[tuple[SaveSchedule, Revisions, Sections]] = []
         self._saving = 0
         self._unsaved_since: float | None = None
         self._quiet_since = 0.0
@@ -70,7 +70,7 @@ class WorkWitness:
         if self._unsaved_since is None:
             self._unsaved_since = now
 
-    def save_called(self, saver: Saver) -> None:
+    def save_called(self, saver: SaveSchedule) -> None:
         """Somebody waits in save() for what is there now; the driver asks this saver for it."""
         self._callers.append((saver, saver.present, self._context.sections()))
 
@@ -120,7 +120,7 @@ class WorkWitness:
             if name not in known or known[name].counter < section.counter:
                 known[name] = section
 
-    def _taken_over(self, claimed: Claimed) -> None:
+    def _taken_over(self, claimed: ClaimedSession) -> None:
         image = self._image if claimed.session_id == self._core.session.id else known_as(claimed.record)
         self._acknowledged[claimed.session_id] = (known_as(claimed.record), claimed.sections)
         awaited = self._on_disk_only.pop(image, {})

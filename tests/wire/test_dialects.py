@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from stui_supervisor.config import MESSAGE_MAX_BYTES
 from stui_supervisor.errors import ConfigurationError
-from stui_supervisor.wire.dialects import Dialect, IncompatibleVersion, Operation, Reply, decode, encode
+from stui_supervisor.wire.dialects import (
+    Dialect,
+    IncompatibleVersion,
+    Operation,
+    Reply,
+    compose,
+    decode,
+    encode,
+    members_of,
+)
+from stui_supervisor.wire.service import decode_request
 from stui_supervisor.wire.strict_json import MalformedMessage
 from tests.support.core.values import JSON_OBJECTS, JSON_VALUES
 
@@ -320,3 +330,29 @@ def test_the_words_of_an_error_beside_its_data_count_where_the_data_is_no_object
 def test_the_word_for_an_error_of_the_command_dialect_is_its_error_type(fields: Any, word: str) -> None:
     reply = decode(json.dumps({"id": "m", "status": "error", "error": "no", **fields}).encode())
     assert (reply.error_type, reply.message) == (word, "no")
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize(
+    "parameters", [{}, {"code": "3 + 4"}, {"code": "{"}, {"code": "}}}}"}, {"a": {}}, {"a": [1, {"b": "{"}]}]
+)
+def test_members_are_added_to_whatever_is_there(dialect: Dialect, parameters: dict[str, Any]) -> None:
+    members = members_of(Operation("evaluate", parameters))
+    added = {"deadline": b'"soon"', "idempotency_key": b'"m1"'}
+    request = decode_request(compose(dialect, "evaluate", members, message_id="m1", at=AT, added=added))
+    assert (request.id, request.command) == ("m1", "evaluate")
+    assert request.parameters == {**parameters, "deadline": "soon", "idempotency_key": "m1"}
+
+
+def test_what_gets_too_large_with_what_is_added_is_refused() -> None:
+    members = members_of(Operation("evaluate", {"code": "x" * (MESSAGE_MAX_BYTES - 70)}))
+    compose(Dialect.COMMAND, "evaluate", members, message_id="m1", at=AT)
+    with pytest.raises(ConfigurationError, match="send it in parts"):
+        compose(Dialect.COMMAND, "evaluate", members, message_id="m1", at=AT, added={"deadline": b'"soon"'})
+
+
+def test_members_stay_as_they_were_when_they_were_taken() -> None:
+    parameters = {"deep": [1]}
+    members = members_of(Operation("evaluate", parameters))
+    parameters["deep"].append(2)
+    assert members == {"deep": b"[1]"}

@@ -15,7 +15,7 @@ from typing import Final
 from stui_supervisor.adapters.files.links import is_link, is_ours, others_may_write
 from stui_supervisor.adapters.files.notices import shared_directory_notice
 from stui_supervisor.errors import StoreError
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 _IS_WINDOWS: Final = os.name == "nt"  # the access list decides there
 
@@ -39,7 +39,7 @@ def refuse_foreign(directory: str) -> None:
             )
 
 
-def open_to_others(directory: str) -> list[StoreNotice]:
+def open_to_others(directory: str) -> list[Notice]:
     """What the user has to know when everybody may change the names in the directory, or in the one around it."""
     places = (os.path.dirname(directory), directory)
     return [shared_directory_notice(path) for path in places if not _IS_WINDOWS and _is_open(path)]

@@ -19,19 +19,19 @@ from stui_supervisor.adapters.files.private_files import (
 )
 from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.config import CONTEXT_FILE_MAX_BYTES, QUARANTINE_MAX_FILES
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 DIRECTORY_NAME: Final = "quarantine"
 
 
 def set_aside(
     root: str, session_id: str, refused: Sequence[RefusedFile], used: UsedParts, at: datetime
-) -> list[StoreNotice]:
+) -> list[Notice]:
     """Move the damaged files out of their session; those that may be of a later version stay. Never raises OSError.
 
     What is left to use is said once for all that were damaged, and once for all that stay.
     """
-    notices: list[StoreNotice] = []
+    notices: list[Notice] = []
     if damaged := [file for file in refused if file.is_movable]:
         notices.append(set_aside_notice(session_id, damaged, used, kept=_kept(root, session_id, damaged, at)))
     if left := [file for file in refused if not file.is_movable]:

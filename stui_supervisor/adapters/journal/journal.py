@@ -41,7 +41,7 @@ from stui_supervisor.events import Beside, Event, Notification, RequestFinished,
 from stui_supervisor.machine.states import Outcome, State
 from stui_supervisor.security.redaction import redact
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 _NOT_IN_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _NAME_MAX_LENGTH: Final = 100
@@ -103,7 +103,7 @@ class StructlogJournal:
         self._alive_at: datetime | None = None
         self._one_drain = threading.Lock()
 
-    def take_problem(self) -> StoreNotice | None:
+    def take_problem(self) -> Notice | None:
         """See ports.Journal."""
         problem = None if self._is_told else self._scribe.problem
         self._is_told |= problem is not None
@@ -185,7 +185,7 @@ class _JournalWriter:
         secrets: Callable[[], Iterable[Secret]],
         libzmq: Callable[[], str | None],
     ) -> None:
-        self.problem: StoreNotice | None = None
+        self.problem: Notice | None = None
         self._logs = logs
         self._settings = settings
         self._secrets = secrets

@@ -49,7 +49,7 @@ from stui_supervisor.adapters.profiles.codec import (
 from stui_supervisor.config import HEADER_MAX_BYTES, PROFILES_MAX_BYTES, PROFILES_WAIT_S, RECENT_WAIT_S
 from stui_supervisor.errors import StoreError
 from stui_supervisor.profile import Profile
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 CONFIRM: Final = "stui-supervisor profiles confirm"
 
@@ -87,7 +87,7 @@ class FileProfileStore:
         self._lock_path = os.fspath(path.with_suffix(".lock"))
         self._was_there = False
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """See ports.ProfileStore."""
         with self.errors("read the profiles"):
             content = self.look()

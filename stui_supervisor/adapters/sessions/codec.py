@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, NamedTuple, NoReturn
 
 from stui_supervisor import exact_json
@@ -29,9 +30,16 @@ from stui_supervisor.context.section import (
     is_section_name,
     is_tag,
 )
+from stui_supervisor.peer.backend_session import BackendSession
+from stui_supervisor.peer.identity import Identity
+from stui_supervisor.peer.process import Process
 from stui_supervisor.session.records import SessionRecord
 
-_RECORD_KEYS: Final = tuple(item.name for item in fields(SessionRecord) if item.name != "extra")
+_RECORD_KEYS: Final = (  # in the order of the file
+    *("profile", "endpoint", "endpoint_from_file", "wanted", "dialect", "image_id", "image_canonical"),
+    *("backend_session", "client_id", "session_owner", "session_boot", "session_server", "session_uptime"),
+    *("session_seen_at", "is_unnamed_told", "status"),
+)
 _RECORD_TEXTS: Final = (
     "endpoint",
     "dialect",
@@ -84,7 +92,8 @@ def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
         if status.get("image_id") == record.image_id:
             status["image_id"] = record.image.in_short.text
         record = record.of_image(record.image.in_short)
-    known = {name: getattr(record, name) for name in _RECORD_KEYS}
+    values = session_values(record.session)
+    known = {name: values[name] if name in values else getattr(record, name) for name in _RECORD_KEYS}
     known["status"] = status
     extra = {name: value for name, value in record.extra.items() if name != _SESSION_NUMBER}
     session = record.backend_session
@@ -98,6 +107,49 @@ def encode_record(record: SessionRecord, turn: int = 0) -> bytes:
     if turn:
         known[_TURN] = turn  # an earlier version, which knows none, keeps it here
     return _json({**extra, **known}) + b"\n"
+
+
+def session_values(session: BackendSession | None) -> dict[str, Any]:
+    """The values under which a record holds what is known of the session in the backend."""
+    process = session.process if session is not None else Process()
+    return {
+        "backend_session": session and session.id,
+        "session_owner": session and session.owner and session.owner.canonical,
+        "session_boot": process.boot and process.boot.canonical,
+        "session_server": process.server and process.server.canonical,
+        "session_uptime": process.uptime_s,
+        "session_seen_at": session and session.seen_at and session.seen_at.isoformat(),
+    }
+
+
+def _session_of(values: Mapping[str, Any]) -> BackendSession | None:
+    """The session in the backend; of its owner and its process nothing but the canonical form counts."""
+    number, uptime = values.get(_SESSION_NUMBER), values.get("session_uptime")
+    session_id = values.get("backend_session")
+    if session_id is None:
+        session_id = number if _is_number(number) else None
+    if session_id is None:
+        return None
+    boot, server = _name(values.get("session_boot")), _name(values.get("session_server"))
+    process = Process(boot, server, uptime if _is_number(uptime) else None)
+    seen_at = _moment(values.get("session_seen_at"))
+    return BackendSession(session_id, _name(values.get("session_owner")), process, seen_at)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _name(canonical: str | None) -> Identity | None:
+    return None if canonical is None else Identity(canonical, canonical)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def decode_stored_record(body: bytes) -> StoredRecord:
@@ -115,22 +167,19 @@ def decode_stored_record(body: bytes) -> StoredRecord:
     if not all(text is None or (isinstance(text, str) and is_encodable(text)) for text in texts.values()):
         raise DamagedFile("it is not the record of a session")
     extra = {name: value for name, value in values.items() if name not in {*_RECORD_KEYS, _SESSION_NUMBER}}
-    is_unnamed_told = values.get("is_unnamed_told") is True
-    number = values.get(_SESSION_NUMBER)
-    known: dict[str, Any] = dict(texts)
-    if known["backend_session"] is None and isinstance(number, int | float) and not isinstance(number, bool):
-        known["backend_session"] = number
-    uptime = values.get("session_uptime")
-    if isinstance(uptime, int | float) and not isinstance(uptime, bool):
-        known["session_uptime"] = uptime
     record = SessionRecord(
         profile=profile,
-        wanted=wanted,
+        endpoint=texts["endpoint"],
         endpoint_from_file=from_file,
+        wanted=wanted,
+        dialect=texts["dialect"],
+        image_id=texts["image_id"],
+        image_canonical=texts["image_canonical"],
+        session=_session_of(values),
+        client_id=texts["client_id"],
+        is_unnamed_told=values.get("is_unnamed_told") is True,
         status=status,
         extra=extra,
-        is_unnamed_told=is_unnamed_told,
-        **known,
     )
     return StoredRecord(record, turn)
 

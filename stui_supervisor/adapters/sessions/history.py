@@ -91,7 +91,7 @@ def put_back(current: Mapping[str, Section], copy: Mapping[str, Section], name: 
     if name.startswith(Kind.CONTEXT):
         gone = (section for section in current if section not in copy and current[section].value is not None)
         wanted |= dict.fromkeys(gone, Section(None, 0, writer))
-    return Context(writer, _nobody).over(wanted, current).sections
+    return Context(writer, _nobody).overlay(wanted, current).sections
 
 
 def _nobody() -> None:

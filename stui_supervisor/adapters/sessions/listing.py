@@ -19,7 +19,7 @@ from stui_supervisor.adapters.files.passing_errors import patiently
 from stui_supervisor.adapters.files.private_files import is_out_of_means, refuse_file_above
 from stui_supervisor.adapters.sessions.reader import has_record, look
 from stui_supervisor.session.claim_order import Candidate
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 _SESSION_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _IS_WINDOWS: Final = os.name == "nt"
@@ -33,7 +33,7 @@ class SessionListing:
     """
 
     candidates: list[Candidate] = field(default_factory=list)
-    left_out: dict[str, StoreNotice] = field(default_factory=dict)
+    left_out: dict[str, Notice] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     troubles: list[OSError] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -94,12 +94,12 @@ def _names(root: str) -> tuple[list[str], list[str]]:
     return directories, sorted(links)
 
 
-def _behind_links(root: str, links: list[str], directories: list[str]) -> tuple[list[str], dict[str, StoreNotice]]:
+def _behind_links(root: str, links: list[str], directories: list[str]) -> tuple[list[str], dict[str, Notice]]:
     """The links that lead to a session, and why the others are left out."""
     if not links:
         return [], {}
     found: list[str] = []
-    left_out: dict[str, StoreNotice] = {}
+    left_out: dict[str, Notice] = {}
     places: set[tuple[int, int]] = set()
     for name in directories:
         with suppress(OSError):  # removed meanwhile

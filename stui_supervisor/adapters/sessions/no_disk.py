@@ -8,7 +8,7 @@ from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.profile import Profile
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 
 class NoDisk:
@@ -21,11 +21,11 @@ class NoDisk:
         self._error = error
         self._is_named = is_named
 
-    def claim(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         """Raises StoreError."""
         raise self._error
 
-    def claim_new(self, _profile: str, _image: Identity | None = None) -> Claimed:
+    def claim_new(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
         """Raises StoreError."""
         raise self._error
 
@@ -47,7 +47,7 @@ class NoDisk:
     def release(self, _session_id: str) -> None:
         """Nothing was claimed."""
 
-    def read(self, name: str) -> tuple[Profile, tuple[StoreNotice, ...]]:
+    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
         """An empty profile; raises StoreError where the user has named a directory."""
         if self._is_named:
             raise self._error

@@ -51,7 +51,7 @@ class Pruning:
         thinning = Thinning(SNAPSHOTS_KEPT if kind is Kind.SNAPSHOT else 0)
         for seq in seqs if kind is Kind.SNAPSHOT else seqs[GENERATIONS_KEPT:]:
             copy = self._copy(kind, seq)
-            if copy is None or not thinning.keeps(copy):
+            if copy is None or not thinning.take(copy):
                 yield seq
 
     def _remove(self, name: str) -> None:

@@ -17,7 +17,7 @@ from stui_supervisor.adapters.files.quarantine import set_aside
 from stui_supervisor.adapters.sessions.owned_session import OwnedSession
 from stui_supervisor.adapters.sessions.removal import remove_made_in_vain
 from stui_supervisor.config import CLAIMS_PUT_OFF
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 
 class TakenSession(NamedTuple):
@@ -27,7 +27,7 @@ class TakenSession(NamedTuple):
     """
 
     session: OwnedSession | None = None
-    notices: Sequence[StoreNotice] = ()
+    notices: Sequence[Notice] = ()
 
 
 class SessionTaker:

@@ -46,7 +46,7 @@ from stui_supervisor.context.context import Section
 from stui_supervisor.errors import StoreError
 from stui_supervisor.peer.identity import Identity
 from stui_supervisor.session.claim_order import Candidate, Last, as_last, in_order_of_claim, last_of, newest_first, seed
-from stui_supervisor.session.records import Claimed, SessionRecord, StoreNotice
+from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 from stui_supervisor.session.retention import outlived
 
 
@@ -72,7 +72,7 @@ class FileSessionStore:
         self._used = set[str]() if used is None else used
         self._outlived: list[Candidate] = []
 
-    def claim(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore. Files that cannot be used are set aside and told in ``notices``.
 
         While the disk does not give what is there, the first few claims fail: one that is made again may find all.
@@ -92,14 +92,14 @@ class FileSessionStore:
                 known = frozenset(one.record.endpoint or "" for one in seen.candidates if one.record.profile == profile)
                 return claimed._replace(is_certain=seen.is_certain, endpoints=known)
 
-    def claim_new(self, profile: str, image: Identity | None = None) -> Claimed:
+    def claim_new(self, profile: str, image: Identity | None = None) -> ClaimedSession:
         """See ports.SessionStore."""
         with store_errors("make a session", self._root):
             make_private_directory(self._root)
             refuse_foreign(self._root)
             return self._begin(SessionRecord(profile=profile).of_image(image), [])
 
-    def claim_this(self, session_id: str) -> Claimed:
+    def claim_this(self, session_id: str) -> ClaimedSession:
         """Own one session, whatever its profile. Raises StoreError when that cannot be.
 
         What is damaged is set aside and told in ``notices``, as in ``claim``.
@@ -172,7 +172,7 @@ class FileSessionStore:
             with self._claim_lock.held(make_file=False):
                 return [stored_session(one, live=False) for one in found if not self._is_live(one.session_id)]
 
-    def left_out(self) -> dict[str, StoreNotice]:
+    def left_out(self) -> dict[str, Notice]:
         """Why sessions are left as they are, by their ids: of a later version, or behind a link that is not followed.
 
         Raises StoreError.
@@ -249,7 +249,7 @@ class FileSessionStore:
         with store_errors("read the sessions", self._root):
             return {candidate.record.profile for candidate in look_around(self._root).candidates}
 
-    def _claim(self, seen: SessionListing, profile: str, image: Identity | None) -> Claimed:
+    def _claim(self, seen: SessionListing, profile: str, image: Identity | None) -> ClaimedSession:
         notices = open_to_others(self._root)
         notices += seen.left_out.values()
         for session_id in seen.unreadable:
@@ -286,10 +286,10 @@ class FileSessionStore:
             return claimed._replace(record=as_last(candidate._replace(record=session.record), last))
         return self._begin(seed(seen.candidates, profile, image), notices)
 
-    def _claimed(self, session_id: str, session: OwnedSession, notices: Sequence[StoreNotice]) -> Claimed:
+    def _claimed(self, session_id: str, session: OwnedSession, notices: Sequence[Notice]) -> ClaimedSession:
         if session.read_only is not None:
             notices = [*notices, read_only_notice(session_id, session.read_only)]
-        return Claimed(
+        return ClaimedSession(
             session_id=session_id,
             record=session.record,
             sections=session.context.sections,
@@ -333,7 +333,7 @@ class FileSessionStore:
         for session_id in reversed(needless):  # the oldest first
             remove_if_empty(self._path(session_id))
 
-    def _begin(self, record: SessionRecord, notices: Sequence[StoreNotice]) -> Claimed:
+    def _begin(self, record: SessionRecord, notices: Sequence[Notice]) -> ClaimedSession:
         from uuid import uuid4  # noqa: PLC0415 - asks the platform on import, and most starts make no new session
 
         session_id = str(uuid4())
@@ -341,7 +341,7 @@ class FileSessionStore:
         session.turn = self._order.turn_of(session_id, 0, self)
         with suppress(OSError, ValueError):  # a full disk does not cost the claim; the first save tells
             session.save_record(record, self._utc())
-        return Claimed(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
+        return ClaimedSession(session_id=session_id, record=record, sections={}, fresh=True, notices=tuple(notices))
 
     @contextmanager
     def _saving(self, doing: str, session: OwnedSession) -> Iterator[None]:

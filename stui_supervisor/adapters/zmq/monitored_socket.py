@@ -145,11 +145,6 @@ class MonitoredSocket:
         self._drain_later()  # to ask has used up what announced them
         return True
 
-    def keep_fewer(self, messages: int) -> None:
-        """From now on libzmq queues no more than so many messages for us."""
-        if not self.is_closed:
-            self._socket.setsockopt(zmq.RCVHWM, messages)
-
     def close(self) -> None:
         """Close in the one order that neither leaks nor hangs."""
         if self.is_closed:

@@ -20,11 +20,9 @@ from stui_supervisor.config import (
     CROWD_S,
     HAND_ON_S,
     HAND_ON_WHILE_READING_S,
-    NOTIFICATION_MAX_BYTES,
     NOTIFICATION_OVERHEAD_BYTES,
     NOTIFICATIONS_QUEUE_LENGTH,
     NOTIFICATIONS_WAITING_BYTES,
-    RECEIVE_QUEUE_LENGTH,
 )
 from stui_supervisor.failures import Failure
 from stui_supervisor.ports import SubscriptionListener
@@ -34,6 +32,7 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     """See ports.Subscription."""
 
     def __init__(self, plan: ConnectionPlan, topics: tuple[str, ...]) -> None:
+        # Never changed later: libzmq counts what has been read in steps of this, and would wait for a step for ever.
         options: list[tuple[int, int | bytes]] = [(zmq.RCVHWM, NOTIFICATIONS_QUEUE_LENGTH)]
         options += [(zmq.SUBSCRIBE, topic.encode()) for topic in topics or ("",)]
         super().__init__(plan, zmq.SUB, options)
@@ -46,7 +45,6 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
         self._without_rest = 0
         self._count = 0
         self._counted_from = 0.0
-        self._keeps_few = False
 
     def look(self) -> int | None:
         """See ports.Subscription."""
@@ -61,9 +59,6 @@ class ZmqSubscription(ZmqConnection[SubscriptionListener]):
     def _received(self, frames: list[bytes]) -> None:
         self._see_crowd()
         size_bytes = sum(map(len, frames))
-        if size_bytes > NOTIFICATION_MAX_BYTES and not self._keeps_few and self._socket is not None:
-            self._keeps_few = True  # libzmq counts messages alone, and one may have 10 MB
-            self._socket.keep_fewer(RECEIVE_QUEUE_LENGTH)
         if self._waiting_bytes > NOTIFICATIONS_WAITING_BYTES:
             self._has_dropped = True
             return

@@ -13,5 +13,5 @@ Messages
     and ``(Delay forSeconds: n) wait``, which really waits.
 
 There are no blocks, cascades, arrays, temporaries or methods. Whatever is not understood is an
-EvaluationError that says so, and the cost of any code is bounded (``EVALUATOR_…`` in config.py).
+EvaluationError that says so, and the cost of any code is bounded (``limits.py``).
 """

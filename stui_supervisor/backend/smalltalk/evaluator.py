@@ -1,14 +1,14 @@
-"""Running a tree against the variables of a workspace."""
+"""Evaluates a tree with the variables of a workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
+from stui_supervisor.backend.smalltalk.limits import MAX_COST, TOKEN_COST
 from stui_supervisor.backend.smalltalk.messages import CLASSES, send
-from stui_supervisor.backend.smalltalk.syntax import Chain, Literal, Node, Variable, parse_and_count
+from stui_supervisor.backend.smalltalk.syntax import Chain, Literal, Node, Variable, parse
 from stui_supervisor.backend.smalltalk.values import Delay, EvaluationError, Value, Workspace, cost, shown
-from stui_supervisor.config import EVALUATOR_MAX_COST, EVALUATOR_TOKEN_COST
 
 _CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "nil": None, **CLASSES}
 
@@ -23,21 +23,19 @@ def evaluate(code: str, workspace: Workspace, *, wait: Callable[[float], None]) 
 
 
 class Evaluation:
-    """One piece of code, or several that may cost only so much together."""
+    """Evaluates one piece of code, or several that may cost no more than ``max_cost`` work units together."""
 
-    def __init__(
-        self, workspace: Workspace, *, wait: Callable[[float], None], max_cost: int = EVALUATOR_MAX_COST
-    ) -> None:
+    def __init__(self, workspace: Workspace, *, wait: Callable[[float], None], max_cost: int = MAX_COST) -> None:
         self._workspace = workspace
         self._wait = wait
         self._max_cost = max_cost
         self._cost = 0
 
     def run(self, code: str) -> Value:
-        """As ``evaluate``."""
+        """The value of the last statement, nil without one. Raises EvaluationError, and whatever ``wait`` does."""
         value: Value = None
-        statements, words = parse_and_count(code)
-        self._charge_units(words * EVALUATOR_TOKEN_COST)
+        statements, tokens = parse(code)
+        self._charge_units(tokens * TOKEN_COST)
         for statement in statements:
             value = self._value_of(statement.expression)
             for name in statement.targets:

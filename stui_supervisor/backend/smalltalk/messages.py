@@ -9,9 +9,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final
 
+from stui_supervisor.backend.smalltalk.limits import MAX_BITS, MAX_DELAY_S
 from stui_supervisor.backend.smalltalk.values import (
     Character,
-    ClassNamed,
+    ClassReference,
     Delay,
     EvaluationError,
     Number,
@@ -24,14 +25,14 @@ from stui_supervisor.backend.smalltalk.values import (
     print_string,
     shown,
 )
-from stui_supervisor.config import EVALUATOR_MAX_BITS, EVALUATOR_MAX_DELAY_S, INTEGER_MAX_DIGITS
+from stui_supervisor.config import INTEGER_MAX_DIGITS
 
 # Each that a value of ours may have: what is a variable's value has to be readable again.
 _CLASS_NAMES: Final = (
     *("Delay", "String", "ByteString", "WideString", "ByteSymbol", "Character", "True", "False", "UndefinedObject"),
     *("SmallInteger", "LargePositiveInteger", "LargeNegativeInteger", "Float", "Fraction"),
 )
-CLASSES: Final = {name: ClassNamed(name) for name in _CLASS_NAMES}
+CLASSES: Final = {name: ClassReference(name) for name in _CLASS_NAMES}
 Method = Callable[..., Any]
 _INTEGER_TEXT: Final = re.compile(r"-?[0-9]+\Z")
 
@@ -50,14 +51,14 @@ def send(receiver: Value, selector: str, arguments: list[Value]) -> Value:
 
 
 def kind_of(value: Value) -> str:
-    """Under which name the table lists what the value understands."""
+    """The name under which the table lists the messages of the value."""
     if isinstance(value, bool):
         return "Boolean"
     if isinstance(value, int):
         return "Integer"
     if isinstance(value, float | Fraction):
         return "Number"
-    if isinstance(value, ClassNamed):
+    if isinstance(value, ClassReference):
         return f"{value.name} class"
     return {str: "String", type(None): "nil"}.get(type(value), type(value).__name__)
 
@@ -126,7 +127,7 @@ def _power(base: Any, exponent: Value) -> Any:
         return base**times
     exact = Fraction(base)
     largest = max(abs(exact.numerator), exact.denominator)
-    check_bits(math.log2(largest) * min(abs(times), EVALUATOR_MAX_BITS + 1))
+    check_bits(math.log2(largest) * min(abs(times), MAX_BITS + 1))
     return exact**times
 
 
@@ -174,7 +175,7 @@ def _as_integer(text: str) -> int | None:
     return int(text)
 
 
-def _filled(_: ClassNamed, size: Value, filling: Value) -> str:
+def _filled(_: ClassReference, size: Value, filling: Value) -> str:
     length = _integer(size)
     if length < 0:
         raise EvaluationError("a size is not negative")
@@ -182,9 +183,9 @@ def _filled(_: ClassNamed, size: Value, filling: Value) -> str:
     return length * str(_a(lambda it: isinstance(it, Character), "a character", filling).text)
 
 
-def _delay(_: ClassNamed, seconds: Number) -> Delay:
-    if not 0 <= seconds <= EVALUATOR_MAX_DELAY_S:
-        raise EvaluationError(f"a delay takes 0 to {EVALUATOR_MAX_DELAY_S:,.0f} seconds")
+def _delay(_: ClassReference, seconds: Number) -> Delay:
+    if not 0 <= seconds <= MAX_DELAY_S:
+        raise EvaluationError(f"a delay takes 0 to {MAX_DELAY_S:,.0f} seconds")
     return Delay(float(seconds))
 
 
@@ -193,7 +194,7 @@ _OBJECT: Final[dict[str, Method]] = {
     "~=": lambda a, b: not _equal(a, b),
     "==": _identical,
     "~~": lambda a, b: not _identical(a, b),
-    "class": lambda it: ClassNamed(class_name(it)),
+    "class": lambda it: ClassReference(class_name(it)),
     "isNil": lambda it: it is None,
     "notNil": lambda it: it is not None,
     "isNumber": _is_number,
@@ -280,7 +281,7 @@ _METHODS: Final = {
 }
 
 
-def understood(value: Value) -> list[str]:
+def selectors_of(value: Value) -> list[str]:
     """The selectors that a value understands."""
     kinds = ("Object", kind_of(value))
     return sorted({selector for kind, selector in _METHODS if kind in kinds})

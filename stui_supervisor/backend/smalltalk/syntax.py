@@ -1,4 +1,4 @@
-"""From text to a tree: tokens, then a parser of one level per kind of message.
+"""From text to a tree: first tokens, then a recursive parser with one method for each kind of message.
 
 Chains of messages are flat tuples, so only parentheses make the tree deep, and those are counted.
 """
@@ -13,6 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from stui_supervisor.backend.smalltalk.limits import MAX_DEPTH, MAX_TOKENS
 from stui_supervisor.backend.smalltalk.values import (
     Character,
     EvaluationError,
@@ -23,7 +24,6 @@ from stui_supervisor.backend.smalltalk.values import (
     checked,
     shown,
 )
-from stui_supervisor.config import EVALUATOR_MAX_DEPTH, EVALUATOR_MAX_TOKENS
 
 _TOKEN: Final = re.compile(
     r"""
@@ -93,14 +93,11 @@ class _Token:
     touches: bool  # nothing lies between it and the token before
 
 
-def parse(code: str) -> tuple[Statement, ...]:
-    """Read the whole code before any of it runs. Raises EvaluationError where it is not understood."""
-    statements, _ = parse_and_count(code)
-    return statements
+def parse(code: str) -> tuple[tuple[Statement, ...], int]:
+    """The statements of the code, and the number of its tokens.
 
-
-def parse_and_count(code: str) -> tuple[tuple[Statement, ...], int]:
-    """As ``parse``, and of how many words and signs the code is."""
+    The whole code is read before any of it runs. Raises EvaluationError where it is not understood.
+    """
     tokens = tuple(_tokens(code))
     return _Parser(tokens).code(), len(tokens)
 
@@ -116,8 +113,8 @@ def _tokens(code: str) -> Iterator[_Token]:
         kind = match.lastgroup or ""
         if kind != "skipped":
             found += 1
-            if found > EVALUATOR_MAX_TOKENS:
-                raise EvaluationError(f"code of more than {EVALUATOR_MAX_TOKENS:,} words and signs is too long")
+            if found > MAX_TOKENS:
+                raise EvaluationError(f"code of more than {MAX_TOKENS:,} words and signs is too long")
             yield _Token(kind, match.group(), start, touches)
         touches = kind != "skipped"
 
@@ -183,8 +180,8 @@ class _Parser:
 
     def _parenthesis(self) -> Node:
         self._depth += 1
-        if self._depth > EVALUATOR_MAX_DEPTH:
-            raise EvaluationError(f"more than {EVALUATOR_MAX_DEPTH} parentheses inside each other are too many")
+        if self._depth > MAX_DEPTH:
+            raise EvaluationError(f"more than {MAX_DEPTH} parentheses inside each other are too many")
         inner = self._expression()
         if self._peek().text != ")":
             raise self._unexpected()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from stui_supervisor.config import EVALUATOR_MAX_BITS, EVALUATOR_MAX_TEXT, WORKSPACE_MAX_COST
+from stui_supervisor.backend.smalltalk.limits import MAX_BITS, MAX_TEXT, WORKSPACE_MAX_COST
 
 _SHOWN: Final = 40  # characters
 
@@ -37,7 +37,7 @@ class Character:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassNamed:
+class ClassReference:
     """A class; only its name is known here."""
 
     name: str
@@ -51,7 +51,7 @@ class Delay:
 
 
 Number = int | float | Fraction
-Value = Number | str | bool | Symbol | Character | ClassNamed | Delay | None
+Value = Number | str | bool | Symbol | Character | ClassReference | Delay | None
 
 _PRINTS_QUICKLY_BITS: Final = 10_000
 _SMALL_INTEGER: Final = 2**60
@@ -67,7 +67,7 @@ def class_name(value: Value) -> str:
         if -_SMALL_INTEGER <= value < _SMALL_INTEGER:
             return "SmallInteger"
         return "LargePositiveInteger" if value > 0 else "LargeNegativeInteger"
-    if isinstance(value, ClassNamed):
+    if isinstance(value, ClassReference):
         return f"{value.name} class"
     names = {
         float: "Float",
@@ -101,7 +101,7 @@ def print_string(value: Value) -> str:
     return _print_text(value)
 
 
-def _print_text(value: str | Symbol | Character | ClassNamed | Delay) -> str:
+def _print_text(value: str | Symbol | Character | ClassReference | Delay) -> str:
     match value:
         case str():
             return "'" + value.replace("'", "''") + "'"
@@ -109,7 +109,7 @@ def _print_text(value: str | Symbol | Character | ClassNamed | Delay) -> str:
             return f"#{name}" if _PLAIN_SYMBOL.match(name) else "#" + _print_text(name)
         case Character(text):
             return f"${text}"
-        case ClassNamed(name):
+        case ClassReference(name):
             return name
         case Delay():
             return "a Delay"
@@ -149,14 +149,14 @@ def checked(value: Value) -> Value:
 
 def check_bits(bits: float) -> None:
     """Raises EvaluationError for an integer of too many bits; call it before making one."""
-    if bits > EVALUATOR_MAX_BITS:
-        raise EvaluationError(f"an integer of more than {EVALUATOR_MAX_BITS:,} bits is too large here")
+    if bits > MAX_BITS:
+        raise EvaluationError(f"an integer of more than {MAX_BITS:,} bits is too large here")
 
 
 def check_length(length: int) -> None:
     """Raises EvaluationError for a string of too many characters; call it before making one."""
-    if length > EVALUATOR_MAX_TEXT:
-        raise EvaluationError(f"a string of more than {EVALUATOR_MAX_TEXT:,} characters is too large here")
+    if length > MAX_TEXT:
+        raise EvaluationError(f"a string of more than {MAX_TEXT:,} characters is too large here")
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One module for each command, or for each group of them, imported when it runs.
+"""The commands. A module named after a command declares it; what it does is in ``…_action`` or ``…_actions``.
 
-Nothing here is used by the library.
+The latter are slow to import, so they are imported only when the command runs. Nothing here is used by the library.
 """

@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from stui_supervisor.adapters.host.command_lines import PROGRAM, line
+from stui_supervisor.cli.console.declaration import Commands
 from stui_supervisor.cli.console.exit_codes import ExitCode
 from stui_supervisor.cli.console.terminal import Terminal
 from stui_supervisor.errors import ConfigurationError
 from stui_supervisor.printable import printable
 
 
-def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+def add_to(commands: Commands) -> None:
     """Add ``diagram``."""
-    parser = commands.add_parser(
+    parser = commands.add(
         "diagram",
-        parents=parents,
-        help="draw the states of the link",
-        description="Print the states and their transitions as the program itself follows them.",
+        "draw the states of the link",
+        "Print the states and their transitions as the program itself follows them.",
+        _run,
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -28,10 +27,9 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     what.add_argument("--check", metavar="DIR", type=Path, help="fail when a diagram in DIR, or the legend, is stale")
     what.add_argument("--write", metavar="DIR", type=Path, help="write every diagram and the legend into DIR")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> ExitCode:
+def _run(arguments: argparse.Namespace) -> ExitCode:
     """Print, check or write the diagrams."""
     terminal = Terminal.of(arguments)
     if arguments.check is not None:
@@ -54,6 +52,7 @@ def _print(notation: str, terminal: Terminal) -> ExitCode:
 
 def _check(directory: Path, terminal: Terminal) -> ExitCode:
     from stui_supervisor import diagrams  # noqa: PLC0415  as above
+    from stui_supervisor.adapters.host.command_lines import PROGRAM, line  # noqa: PLC0415  as above
 
     if not directory.is_dir():
         raise ConfigurationError(f"{directory} is not a directory", hint="name the one that holds the diagrams")

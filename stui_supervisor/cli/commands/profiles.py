@@ -1,263 +1,115 @@
-"""``profiles``: what is settled for each profile, looked at and changed."""
+"""``profiles``: what is settled for each profile."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from stui_supervisor.adapters.host.worker import in_time
-from stui_supervisor.adapters.profiles.codec import profile_values
-from stui_supervisor.adapters.zmq.ipc_owner import can_be_asked, user_number
-from stui_supervisor.cli.commands.stored_state import profile_file
-from stui_supervisor.cli.console.consent import is_agreed
-from stui_supervisor.cli.console.exit_codes import ExitCode
-from stui_supervisor.cli.console.hints import command
-from stui_supervisor.cli.console.terminal import Colour, Terminal
-from stui_supervisor.config import DEFAULTS, IMAGE_PIN_MAX_BYTES
-from stui_supervisor.endpoint import Endpoint
-from stui_supervisor.errors import ConfigurationError, CredentialError, StoreError
-from stui_supervisor.printable import printable
-from stui_supervisor.profile import Profile, checked_name
-from stui_supervisor.security.curve import checked_key
+from stui_supervisor.cli.console.consent import add_options
+from stui_supervisor.cli.console.declaration import Commands
 
-_EXAMPLE: Final = ("profiles", "add", "work", "tcp://127.0.0.1:5555")
+_ADD: Final = (
+    "Add a profile, or change what is given here of it. A supervisor that runs takes it over at its next start, "
+    "or when it reconnects after a disconnect."
+)
 
 
-def list_all(arguments: argparse.Namespace) -> ExitCode:
-    """Print every profile, favourites first."""
-    terminal = Terminal.of(arguments)
-    known, doubt = profile_file(arguments).read_all()
-    profiles = sorted(known.values(), key=lambda profile: (not profile.favourite, profile.name))
-    if terminal.as_json:
-        terminal.answer({"profiles": [_values(profile) for profile in profiles]})
-    elif not profiles and doubt is None:
-        terminal.note(f"No profile is stored yet. Add one with: {printable(command(arguments, *_EXAMPLE))}")
-    width = max((len(printable(profile.name)) for profile in profiles), default=0)
-    for profile in profiles:
-        mark = "*" if profile.favourite else " "
-        terminal.line(f"{mark} {printable(profile.name).ljust(width)}  {_places(profile)}")
-    if doubt is not None:
-        terminal.note(f"There may be others: {printable(doubt.message)}\n  {printable(doubt.hint)}")
-    return ExitCode.DONE
+def add_to(commands: Commands) -> None:
+    """Add ``profiles`` and what it can do."""
+    profiles = commands.add_group(
+        "profiles",
+        "where each profile links to, and under which conditions",
+        "List, show, add, confirm, mark and forget profiles.",
+    )
+    profiles.add(
+        "list",
+        "every profile, favourites first",
+        "Print every profile with its endpoints and those it was linked to last; favourites come first, with a *.",
+        _run,
+    )
+    _name(
+        profiles.add("show", "everything about one profile", "Print everything that is settled for one profile.", _run)
+    )
+    _settle(profiles.add("add", "add a profile, or change one", _ADD, _run))
+    profiles.add(
+        "confirm",
+        "decide about profiles that cannot be read any more",
+        "Write the profiles anew from what can be read of them, and keep what was there in quarantine. Until then "
+        "nothing is linked for a profile that cannot be read. With NAME only that one is decided on.",
+        _run,
+    ).add_argument("name", metavar="NAME", nargs="?", help="the profile's name (default: all of them)")
+    favourite = profiles.add("favourite", "mark a profile as a favourite", "Mark a profile as a favourite.", _run)
+    _name(favourite)
+    favourite.add_argument("--off", action="store_true", help="it is no favourite any more")
+    forget = profiles.add(
+        "forget",
+        "forget what is settled for a profile",
+        "Forget what is settled for a profile. Its sessions and their work stay where they are.",
+        _run,
+    )
+    _name(forget)
+    add_options(forget)
 
 
-def show(arguments: argparse.Namespace) -> ExitCode:
-    """Print one profile."""
-    terminal = Terminal.of(arguments)
-    known, _ = profile_file(arguments).read_all()
-    if arguments.name not in known:
-        profile_file(arguments).read(arguments.name)  # says so when it is not known whether there is one
-        raise _unknown(arguments, known)
-    _print(known[arguments.name], terminal)
-    return ExitCode.DONE
+def _run(arguments: argparse.Namespace) -> int:
+    from stui_supervisor.cli.commands import profile_actions as actions  # noqa: PLC0415  only when one runs
+
+    run = {
+        "list": actions.list_all,
+        "show": actions.show,
+        "add": actions.add,
+        "confirm": actions.confirm,
+        "favourite": actions.favourite,
+        "forget": actions.forget,
+    }
+    return run[arguments.action_name](arguments)
 
 
-def confirm(arguments: argparse.Namespace) -> ExitCode:
-    """Decide what holds for profiles that cannot be read any more."""
-    from stui_supervisor.adapters.profiles.repair import NOWHERE  # noqa: PLC0415  # rarely needed
-    from stui_supervisor.adapters.profiles.repair import confirm as decide  # noqa: PLC0415  # as above
-
-    terminal, file, limit_s = Terminal.of(arguments), profile_file(arguments), DEFAULTS.restore_timeout_s
-    name = None if arguments.name is None else checked_name(arguments.name)
-    try:
-        _, doubt = in_time("stui-profile", file.read_all, limit_s)
-    except TimeoutError as error:
-        hint = "see whether the disk answers; until then --without-profile links without it"
-        raise StoreError(f"the profiles were not read within {limit_s:g} s", hint=hint) from error
-    decided = decide(file, name)
-    if terminal.as_json:
-        terminal.answer({"confirmed": [{**_values(one.profile), "read_from": one.source or None} for one in decided]})
-    elif not decided and (doubt is None or name is not None):
-        what = "Nothing was" if doubt is None or name is None else f"{printable(name)} was not"
-        terminal.line(f"{what} in doubt; nothing is changed.")
-    elif not decided:
-        terminal.line("What could not be read is given up: no token, key or image is asked for by it any more.")
-    for one in decided:
-        source = "nothing could be read of it, and nothing is settled now" if one.source == NOWHERE else one.source
-        terminal.line(f"{printable(one.profile.name)}: {printable(source)}")
-        _print_values(one.profile, terminal)
-    if decided:
-        terminal.note("See that it is as you want it; 'profiles add' changes it. What was there is kept in quarantine.")
-    return ExitCode.DONE
+def _name(action: argparse.ArgumentParser) -> None:
+    action.add_argument("name", metavar="NAME", help="the profile's name")
 
 
-def add(arguments: argparse.Namespace) -> ExitCode:
-    """Add or change a profile, and print it."""
-    name, settled, pins = checked_name(arguments.name), _settled(arguments), _pins(arguments.server_key or ())
-
-    def change(known: Profile | None) -> Profile:
-        before = known or Profile(name=name)
-        others = {
-            at: key
-            for at, key in before.server_keys.items()
-            if not any(pin.is_stored_as(at) or at in pin.stored_as for pin in pins)
-        }
-        keys = {str(endpoint): key for endpoint, key in pins.items() if key}
-        return replace(before, **settled, server_keys={**others, **keys})
-
-    done = _change(arguments, change)
-    _take_over_tokens(arguments)
-    return done
-
-
-def favourite(arguments: argparse.Namespace) -> ExitCode:
-    """Mark a profile or take the mark away, and print it."""
-    return _change(arguments, lambda known: replace(_known(known, arguments), favourite=not arguments.off))
-
-
-def forget(arguments: argparse.Namespace) -> ExitCode:
-    """Remove a profile's entry; its sessions stay."""
-
-    def leave_out(known: Profile | None) -> None:
-        _known(known, arguments)
-
-    terminal, file = Terminal.of(arguments), profile_file(arguments)
-    settled, doubt = file.read_all()
-    if doubt is not None:
-        file.read(arguments.name)  # which says what to do about this one, where it is in doubt
-    profile = _known(settled.get(arguments.name), arguments)
-    if arguments.dry_run:
-        _print(profile, terminal)
-        terminal.note(f"This would be forgotten of {printable(arguments.name)}; nothing is changed.")
-        return ExitCode.DONE
-    if not is_agreed(f"forget what is settled for {printable(arguments.name)}", arguments, terminal):
-        return ExitCode.FAILED
-    file.change(arguments.name, leave_out)
-    if terminal.as_json:
-        terminal.answer({"forgotten": arguments.name})
-    terminal.line(f"The profile {printable(arguments.name)} is forgotten; its sessions are not.")
-    return ExitCode.DONE
-
-
-def _change(arguments: argparse.Namespace, change: Callable[[Profile | None], Profile]) -> ExitCode:
-    terminal = Terminal.of(arguments)
-    profile = profile_file(arguments).change(arguments.name, change)
-    if profile is not None:
-        _print(profile, terminal)
-    return ExitCode.DONE
-
-
-def _take_over_tokens(arguments: argparse.Namespace) -> None:
-    """An earlier version kept the token of a relative path under that: it is found where the path is named anew."""
-    named = [Endpoint.parse(text) for text in arguments.endpoints or () if text.lower().startswith("ipc:")]
-    if not named or not profile_file(arguments).read(checked_name(arguments.name))[0].uses_token:
-        return
-    from stui_supervisor.adapters.keyring.credentials import KeyringCredentials  # noqa: PLC0415  # rarely needed
-    from stui_supervisor.cli.commands.login import ask_keyring  # noqa: PLC0415  # as above
-
-    for endpoint in named:
-        try:
-            ask_keyring(lambda one=endpoint: KeyringCredentials().read(one))  # type: ignore[misc]
-        except CredentialError as error:
-            Terminal.of(arguments).note(f"Its token could not be looked for: {error.message}\n  {error.hint}")
-            return
-
-
-def _settled(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields that the command line gives; what it leaves out stays as it is."""
-    settled: dict[str, Any] = {}
-    if arguments.endpoints:
-        settled["endpoints"] = tuple(dict.fromkeys(str(Endpoint.parse(text)) for text in arguments.endpoints))
-    if arguments.pin_image is not None:
-        settled["pin_image"] = _checked_image(arguments.pin_image) or None
-    if arguments.notifications is not None:
-        settled["notifications"] = str(Endpoint.parse(arguments.notifications)) if arguments.notifications else None
-    if arguments.topic is not None:
-        settled["topics"] = tuple(dict.fromkeys(_checked_topic(topic) for topic in arguments.topic if topic))
-    if arguments.ipc_owner is not None:
-        settled["ipc_owner"] = _checked_user(arguments.ipc_owner) or None
-    for flag in ("failover", "allow_plaintext_token"):
-        if getattr(arguments, flag) is not None:
-            settled[flag] = getattr(arguments, flag)
-    return settled
-
-
-def _pins(words: Iterable[str]) -> dict[Endpoint, str]:
-    """The keys to pin by endpoint, each given as ENDPOINT=KEY; an empty one takes the pin away.
-
-    One that an earlier version stored under exactly this text goes with it.
-    """
-    pins: dict[Endpoint, str] = {}
-    for word in words:
-        endpoint, separator, key = word.partition("=")
-        if not separator:
-            raise ConfigurationError(f"{word!a} names no key", hint=f"write '{endpoint}=KEY', in quotes")
-        pins[replace(Endpoint.parse(endpoint), stored_as=(endpoint,))] = checked_key(key) if key else ""
-    return pins
-
-
-def _checked_image(name: str) -> str:
-    """The pin itself, which has to fit the file beside those of the other profiles."""
-    if len(name.encode(errors="surrogatepass")) > IMAGE_PIN_MAX_BYTES:
-        raise ConfigurationError(
-            f"the image's name is longer than {IMAGE_PIN_MAX_BYTES:,} bytes", hint="give it as status shows it"
-        )
-    return name
-
-
-def _checked_user(name: str) -> str:
-    """Nobody else's socket would be trusted, however the name is meant."""
-    if name and can_be_asked and user_number(name) is None:
-        raise ConfigurationError(f"{name!a} is no user of this system", hint="give a user's name or number")
-    return name
-
-
-def _checked_topic(topic: str) -> str:
-    """No image publishes under a topic that is no UTF-8, and none can be subscribed to."""
-    try:
-        topic.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(
-            f"{topic!a} cannot be a topic", hint="give it as the image names it, in the terminal's encoding"
-        ) from error
-    return topic
-
-
-def _known(known: Profile | None, arguments: argparse.Namespace) -> Profile:
-    if known is None:
-        raise _unknown(arguments, profile_file(arguments).read_all()[0])
-    return known
-
-
-def _unknown(arguments: argparse.Namespace, known: Mapping[str, Profile]) -> ConfigurationError:
-    names = ", ".join(sorted(known)) or "none"
-    hint = f"known profiles: {names}; add one with: {command(arguments, *_EXAMPLE)}"
-    return ConfigurationError(f"the profile {arguments.name!a} is not known", hint=hint)
-
-
-def _values(profile: Profile) -> dict[str, Any]:
-    return {"name": profile.name, **profile_values(profile)}
-
-
-def _places(profile: Profile) -> str:
-    own = ", ".join(profile.endpoints) + (" (failover)" if profile.failover else "")
-    recent = f"recent: {', '.join(profile.recent)}" if profile.recent else ""
-    return printable("; ".join(filter(None, (own, recent))) or "no endpoint yet")
-
-
-def _print(profile: Profile, terminal: Terminal) -> None:
-    if terminal.as_json:
-        terminal.answer(_values(profile))
-    _print_values(profile, terminal)
-
-
-def _print_values(profile: Profile, terminal: Terminal) -> None:
-    values = _values(profile)
-    width = max(map(len, values))
-    for name, value in values.items():
-        if value or isinstance(value, bool):
-            terminal.line(f"{terminal.paint(name.ljust(width), Colour.DIM)}  {printable(_shown(value))}")
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return ", ".join(value)
-        case dict():
-            return ", ".join(f"{key}={one}" for key, one in value.items())
-        case _:
-            return str(value)
+def _settle(action: argparse.ArgumentParser) -> None:
+    _name(action)
+    action.add_argument(
+        "endpoints",
+        metavar="ENDPOINT",
+        nargs="*",
+        default=[],  # without one, argparse asks for an endpoint when the name is missing
+        help="where its image may be, in place of those it has; the first is where a first start links to",
+    )
+    action.add_argument(
+        "--failover",
+        action=argparse.BooleanOptionalAction,
+        help="try the other endpoints too when an attempt fails (default: no)",
+    )
+    action.add_argument(
+        "--pin-image", metavar="ID", help="reject every image that names itself otherwise; an empty ID takes any"
+    )
+    action.add_argument(
+        "--notifications", metavar="ADDRESS", help="where the image publishes; an empty one leaves it to the image"
+    )
+    action.add_argument(
+        "--topic",
+        metavar="TOPIC",
+        action="append",
+        help="a notification that is wanted; may be repeated, and an empty one wants all",
+    )
+    action.add_argument(
+        "--server-key",
+        metavar="ENDPOINT=KEY",
+        action="append",
+        help="encrypt the links to this endpoint, and pin its backend's public key (CURVE, in Z85); may be repeated, "
+        "and an empty KEY takes the pin away",
+    )
+    action.add_argument(
+        "--ipc-owner",
+        metavar="USER",
+        help="trust IPC sockets of this user too, beside your own and root's; by name or number, an empty one takes it "
+        "back",
+    )
+    action.add_argument(
+        "--allow-plaintext-token",
+        action=argparse.BooleanOptionalAction,
+        help="send the token in the clear also over a network (default: no)",
+    )

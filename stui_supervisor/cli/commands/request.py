@@ -1,97 +1,40 @@
-"""``request`` and ``eval``: one request over a link of its own, which claims and stores nothing."""
+"""``request`` and ``eval``: one request to the backend."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
-from collections.abc import Mapping
-from typing import Any, Final
 
-from stui_supervisor.cli.commands.stored_state import endpoint_to_ask
-from stui_supervisor.cli.console.exit_codes import ExitCode
-from stui_supervisor.cli.console.hints import advised, way_out
-from stui_supervisor.cli.console.terminal import Terminal, error_object, read_stdin
-from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
-from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent
-from stui_supervisor.machine.states import State
-from stui_supervisor.printable import printable
-from stui_supervisor.supervisor import Supervisor
-from stui_supervisor.wire.strict_json import MalformedMessage, parse
-
-_EXAMPLE: Final = """write an object, for instance '{"code": "3 + 4"}'"""
+from stui_supervisor.cli.console.declaration import Commands, add_without_profile
 
 
-def run(arguments: argparse.Namespace) -> ExitCode:
-    """Send one request and print its result."""
-    parameters = _read_parameters(arguments.parameters)
-    result = _ask(arguments, arguments.command, parameters)
-    terminal = Terminal.of(arguments)
-    if terminal.as_json:
-        terminal.answer(result)
-    else:
-        terminal.line(json.dumps(result, indent=2))
-    return ExitCode.DONE
+def add_to(commands: Commands) -> None:
+    """Add ``request`` and ``eval``."""
+    request = commands.add(
+        "request",
+        "send one request to the backend",
+        "Send one request to the backend that the profile was connected to last, and print its result.",
+        _request,
+    )
+    request.add_argument("command", metavar="COMMAND", help="a STUI command, for instance ping or get_session_info")
+    request.add_argument("parameters", metavar="JSON", nargs="?", default="{}", help="its parameters; - reads stdin")
+    add_without_profile(request)
+    evaluate = commands.add(
+        "eval",
+        "evaluate Smalltalk code in the image",
+        "Evaluate code in the image that the profile was connected to last, and print its result.",
+        _evaluate,
+    )
+    evaluate.add_argument("code", metavar="CODE", help="for instance '3 + 4'")
+    add_without_profile(evaluate)
 
 
-def evaluate(arguments: argparse.Namespace) -> ExitCode:
-    """Evaluate code and print what it gives."""
-    result = _ask(arguments, "evaluate", {"code": arguments.code})
-    terminal = Terminal.of(arguments)
-    shown = result.get("result")
-    text = shown if isinstance(shown, str) else json.dumps(shown)
-    if not result.get("has_error"):
-        terminal.line("\n".join(map(printable, text.splitlines())))
-        if terminal.as_json:
-            terminal.answer(result)
-        return ExitCode.DONE
-    error = BackendError(text, error_type="EvaluationError")
-    if terminal.as_json:
-        terminal.answer({**result, **error_object(error)})
-    else:
-        terminal.error(error)
-    return ExitCode.FAILED
+def _request(arguments: argparse.Namespace) -> int:
+    from stui_supervisor.cli.commands import request_actions  # noqa: PLC0415  only when it runs
+
+    return request_actions.request(arguments)
 
 
-def _ask(arguments: argparse.Namespace, command: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return asyncio.run(_ask_over_own_link(arguments, command, parameters))
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from stui_supervisor.cli.commands import request_actions  # noqa: PLC0415  as above
 
-
-async def _ask_over_own_link(
-    options: argparse.Namespace, command: str, parameters: Mapping[str, Any]
-) -> dict[str, Any]:
-    endpoint = endpoint_to_ask(options, is_without_profile=options.without_profile)
-    settings = Settings(keeps_session=False, journal=False, uses_profile=not options.without_profile)
-    async with Supervisor(endpoint, profile=options.profile, settings=settings, home=options.home) as supervisor:
-        try:
-            # A rejection is told as what it is: the request alone would only say that it was not sent.
-            await supervisor.wait_for(State.CONNECTED, State.DEGRADED, timeout=settings.link_wait_s)
-        except ConnectionRejected as error:
-            raise advised(error, options, supervisor.status()) from error
-        except TimeoutError as error:
-            status = supervisor.status()
-            reason = status.last_error or "the backend does not answer"
-            where = "" if status.endpoint is None else f" to {status.endpoint}"
-            raise NotSent(
-                f"no link{where} within {settings.link_wait_s:g} s: {reason}",
-                hint=way_out(status.failure, options),
-                failure=status.failure,
-            ) from error
-        return await supervisor.request(command, parameters)
-
-
-def _read_parameters(text: str) -> dict[str, Any]:
-    try:
-        parameters = parse(_read_stdin() if text == "-" else text.encode())
-    except (MalformedMessage, UnicodeEncodeError) as error:
-        raise ConfigurationError(f"the parameters are not JSON: {error}", hint=_EXAMPLE) from error
-    if not isinstance(parameters, dict):
-        raise ConfigurationError("the parameters are not a JSON object", hint=_EXAMPLE)
-    return parameters
-
-
-def _read_stdin() -> bytes:
-    try:
-        return read_stdin(MESSAGE_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the parameters cannot be read: {error.strerror}", hint=_EXAMPLE) from error
+    return request_actions.evaluate(arguments)

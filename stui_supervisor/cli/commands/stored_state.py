@@ -1,8 +1,8 @@
-"""What the disk knows of a profile, for commands that run beside a supervisor or without one."""
+"""What is stored of a profile, for commands that run beside a supervisor or without one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -25,7 +25,7 @@ _SLOW: Final = "see whether the disk answers, then try again"
 
 
 def profile_file(options: GlobalOptions) -> FileProfileStore:
-    """The profiles; what goes wrong with them names the command that mends it. Raises StoreError without a home."""
+    """The file of the profiles; its errors name the command that helps. Raises StoreError when there is no home."""
     return FileProfileStore(directories(options.home).profiles, confirm=command(options, "profiles", "confirm"))
 
 
@@ -41,17 +41,21 @@ def stored_sessions(options: GlobalOptions) -> list[StoredSession]:
         settled, doubt = settled_profiles(options)
         known = files.known_profiles() | settled.keys()
         if checked_name(options.profile) not in known and doubt is None:
-            names = ", ".join(sorted(known)) or "none"
-            begin = command(options, "run", _EXAMPLE)
-            raise ConfigurationError(
-                f"the profile {options.profile!a} is not known",
-                hint=f"known profiles: {names}; begin a new one with: {begin}",
-            )
+            raise unknown_profile(options.profile, known, f"begin a new one with: {command(options, 'run', _EXAMPLE)}")
     return sorted(sessions, key=lambda session: session.live, reverse=True)
 
 
+def unknown_profile(name: str, known: Iterable[str], way: str) -> ConfigurationError:
+    """The error for a profile that is not among the known ones; ``way`` says how to make a new one."""
+    names = ", ".join(sorted(known)) or "none"
+    return ConfigurationError(f"the profile {name!a} is not known", hint=f"known profiles: {names}; {way}")
+
+
 def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], StoreError | None]:
-    """What FileProfileStore.read_all gives, within the time that a start gives the disk. Raises no StoreError."""
+    """The profiles by their names, and the error when there may be others that cannot be read.
+
+    It waits for the disk as long as a start does.
+    """
     try:
         return in_time("stui-profile", profile_file(options).read_all, DEFAULTS.restore_timeout_s)
     except StoreError as error:
@@ -63,8 +67,8 @@ def settled_profiles(options: GlobalOptions) -> tuple[Mapping[str, Profile], Sto
 def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
     """Where the profile was connected last, else its first endpoint.
 
-    Raises ConfigurationError without any, and for one that only a person may name; StoreError when it may have one and
-    cannot be read.
+    Raises ConfigurationError when there is none, or only one of an imported session that nobody has named here;
+    StoreError when the profile may have one and cannot be read.
     """
     endpoint = endpoint_to_ask(options)
     if endpoint is None:
@@ -73,7 +77,10 @@ def endpoint_of_profile(options: GlobalOptions) -> Endpoint:
 
 
 def endpoint_to_ask(options: GlobalOptions, *, is_without_profile: bool = False) -> Endpoint | None:
-    """The same, but None when it may have one and cannot be read: whoever links waits for it, but without a profile."""
+    """As ``endpoint_of_profile``, but None when the profile may have one and cannot be read: a link then waits for it.
+
+    With ``is_without_profile`` the link does not depend on the profile, and nothing is waited for.
+    """
     record = next((session.record for session in stored_sessions(options) if session.record.endpoint), None)
     settled, doubt = settled_profiles(options)
     name = options.profile or "default"
@@ -96,7 +103,7 @@ def endpoint_to_ask(options: GlobalOptions, *, is_without_profile: bool = False)
 
 
 def with_its_spellings(endpoint: Endpoint, options: GlobalOptions) -> Endpoint:
-    """The endpoint, knowing how any profile or session has it, as an earlier version may have stored its token so."""
+    """The endpoint with each spelling of it in a profile or session: an earlier version stored its token under that."""
     texts = [text for profile in settled_profiles(options)[0].values() for text in profile.texts_of(endpoint)]
     with suppress(StoreError):
         for session in FileSessionStore(directories(options.home).sessions_root).read_newest():
@@ -113,7 +120,10 @@ def _usable(text: str) -> Endpoint:
 
 
 def no_endpoint(options: GlobalOptions) -> ConfigurationError:
-    """The error for a profile without any; it names one that was tried. Raises it for a profile that is not known."""
+    """The error for a profile without an endpoint, with one that was tried in its hint.
+
+    Raises ConfigurationError when the profile is not known.
+    """
     sessions = _sessions_if_readable(options)
     relative = relative_among(session.record.endpoint for session in sessions)
     if relative is not None:
@@ -129,7 +139,7 @@ def no_endpoint(options: GlobalOptions) -> ConfigurationError:
 
 
 def way_to_run(options: GlobalOptions) -> str:
-    """The command that supervises a link where the profile was linked last, tried to, or may be; else an example."""
+    """The command ``run`` with the endpoint of the last link, the last attempt or the profile; else with an example."""
     sessions = _sessions_if_readable(options)
     known = (session.record.endpoint for session in sessions if session.record.endpoint)
     for text in (*known, *map(str, _tried(sessions)), *_settled(options)):

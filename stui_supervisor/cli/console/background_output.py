@@ -1,4 +1,4 @@
-"""Writes lines from a thread of its own, so that a reader who does not read holds up nothing else.
+"""Writes lines in a thread of its own, so that a reader who does not read delays nothing else.
 
 A pipe that is full, a pager that was stopped or a terminal after Ctrl-S blocks the writer for as long
 as it likes; the event loop has to go on supervising and hearing signals meanwhile.
@@ -23,9 +23,9 @@ from stui_supervisor.config import OUTPUT_CLOSE_S, OUTPUT_QUEUE_LENGTH
 class BackgroundOutput:
     """A bounded queue in front of stdout and stderr, for use inside an event loop.
 
-    When it is full, what comes is dropped until all before it is written; then ``lost`` makes the
-    text that says so from the number of dropped texts. ``broken`` is called in the loop when a
-    stream cannot be written any more.
+    When it is full, further texts are dropped until all before them are written; then it writes the text that
+    ``lost`` makes of the number of dropped texts. ``broken`` is called in the loop when a stream cannot be
+    written any more.
     """
 
     def __init__(self, *, lost: Callable[[int], str], broken: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class BackgroundOutput:
         return self._waiting > 0
 
     def write(self, stream: TextIO, text: str) -> None:
-        """Write ``text`` to ``stream`` after what was given before. Never blocks."""
+        """Write ``text`` to ``stream`` after all texts before it. Never blocks."""
         with self._counting:
             if self._dropped:
                 self._dropped += 1
@@ -53,15 +53,15 @@ class BackgroundOutput:
                 job = partial(self._put, stream, text)
             else:
                 self._dropped = 1
-                job = partial(self._tell_lost, stream)
+                job = partial(self._report_lost, stream)
             self._waiting += 1
         try:
             self._worker.post(job)
-        except RuntimeError:  # no thread to be had: rather written here than not at all
+        except RuntimeError:  # no thread can be started: better written here than not at all
             job()
 
     def close(self) -> None:
-        """Wait a moment for what is left to be written, then let go of a stream that still blocks.
+        """Wait up to ``OUTPUT_CLOSE_S`` for the rest to be written, then abandon a stream that still blocks.
 
         Raises the OSError that ended the writing, if one did.
         """
@@ -70,7 +70,7 @@ class BackgroundOutput:
         if self._failure is not None:
             raise self._failure
 
-    def _tell_lost(self, stream: TextIO) -> None:
+    def _report_lost(self, stream: TextIO) -> None:
         with self._counting:
             dropped, self._dropped = self._dropped, 0
         self._put(stream, self._lost(dropped))

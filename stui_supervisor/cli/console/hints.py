@@ -1,4 +1,4 @@
-"""What to type next, as hints name it: for the home and the profile that were given, so that it helps when followed."""
+"""Commands and advice for hints. Commands name the home and the profile that were given, so they can be copied."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from stui_supervisor.errors import ConnectionRejected
 from stui_supervisor.events import Status
 from stui_supervisor.failures import FAILURES, FailureKind, kind_named
 
-_OF_COMMANDS: Final = (FailureKind.AUTHENTICATION, FailureKind.PROFILE)  # what a command mends
+_OF_COMMANDS: Final = (FailureKind.AUTHENTICATION, FailureKind.PROFILE)  # a command helps against these
 _UNANSWERED: Final = "see whether the backend runs there, and is not busy"
 
 
 def command(options: GlobalOptions, *words: str, profile: str | None = None) -> str:
-    """A command line that can be copied; ``profile`` is another one than the option's."""
+    """A command line that can be copied, for the profile of the options or another ``profile``."""
     encoding = getattr(sys.stderr, "encoding", None)
     return command_lines.advised(*words, home=options.home, profile=profile or options.profile, encoding=encoding)
 
 
 def advised(rejection: ConnectionRejected, options: GlobalOptions, status: Status) -> ConnectionRejected:
-    """The same rejection with a hint for the command line, where the library's speaks of its own calls."""
+    """The same rejection; where its hint names calls of the library, with one that names commands."""
     kind = kind_named(rejection.failure)
     if kind not in _OF_COMMANDS:
         return rejection

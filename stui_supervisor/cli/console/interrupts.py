@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives, heard inside an event loop on every system."""
+"""Handles Ctrl-C and the other ending signals inside an event loop, on every system."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 @contextmanager
-def interrupts(heard: Callable[[], None]) -> Iterator[None]:
-    """Inside, a signal to end calls ``heard`` in the running loop instead of ending the process.
+def interrupts(on_signal: Callable[[], None]) -> Iterator[None]:
+    """Inside, a signal to end calls ``on_signal`` in the running loop instead of ending the process.
 
     ``loop.add_signal_handler`` would do, but Windows has none.
     """
     loop = asyncio.get_running_loop()
 
     def handler(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(heard)
+        loop.call_soon_threadsafe(on_signal)
 
     before = {number: signal.signal(number, handler) for number in _ending_signals()}
     try:

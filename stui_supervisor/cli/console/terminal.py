@@ -56,7 +56,7 @@ _PAINT: Final = re.compile(r"\x1b\[[0-9]*m")
 
 
 class GlobalOptions(Protocol):
-    """What every command knows from the options before or after it."""
+    """The options of every command, given before or after its name."""
 
     home: str | None
     profile: str
@@ -77,15 +77,15 @@ class Terminal:
 
     @classmethod
     def of(cls, options: GlobalOptions) -> Terminal:
-        """The terminal as the options and this process's streams and environment have it."""
+        """The terminal for these options and the streams and environment of this process."""
         return cls(as_json=options.json, is_live=not options.json and _takes_ansi(sys.stdout))
 
     @contextmanager
     def in_background(self, broken: Callable[[], None]) -> Iterator[None]:
-        """Inside, nothing that is written holds up the running event loop, whether it is read or not.
+        """Inside, no writing delays the running event loop, even when nobody reads.
 
         ``broken`` is called in the loop when a stream cannot be written any more. Raises the OSError
-        that says why at the end, which waits a moment for readers and no longer.
+        that says why at the end, which waits up to ``OUTPUT_CLOSE_S`` for readers.
         """
         from stui_supervisor.cli.console.background_output import BackgroundOutput  # noqa: PLC0415  for long commands only
 
@@ -109,8 +109,12 @@ class Terminal:
         if not self.as_json:
             self._write(sys.stdout, text)
 
+    def row(self, name: str, width: int, text: str, colour: Colour = Colour.DIM) -> None:
+        """Write one line of a list of names and values, the names in a column of ``width`` characters."""
+        self.line(f"{self.paint(name.ljust(width), colour)}  {text}")
+
     def document(self, content: bytes) -> None:
-        """Write JSON that is made already, for people and programs alike, in ASCII on one line."""
+        """Write finished JSON, with and without ``--json``, in ASCII on one line."""
         text = content.decode().strip().replace("\n", "")  # no string of JSON holds a line end
         self._write(sys.stdout, _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
@@ -133,7 +137,7 @@ class Terminal:
             self._live_text = ""
 
     def error(self, error: SupervisorError) -> None:
-        """Say what went wrong and what to do now."""
+        """Write what went wrong and what to do now: as JSON to stdout, else to stderr."""
         if self.as_json:
             self.answer(error_object(error))
             return
@@ -162,13 +166,28 @@ def message_of(error: SupervisorError) -> str:
     return printable(str(error) if isinstance(error, BackendError) else error.message)
 
 
+def shown(value: object) -> str:
+    """A value for a person to read, safe to show: ``true`` and ``false``, one decimal, lists without brackets."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:.1f}"
+        case tuple():
+            return printable(", ".join(map(str, value)))
+        case dict():
+            return printable(", ".join(f"{key}={one}" for key, one in value.items()))
+        case _:
+            return printable(str(value))
+
+
 def error_object(error: SupervisorError) -> dict[str, Any]:
     """What ``--json`` prints for an error."""
     return {"error": {"type": type(error).__name__, "message": message_of(error), "hint": printable(error.hint)}}
 
 
 def make_streams_safe() -> None:
-    """Let neither a closed stream nor a character that the console's encoding lacks end the command."""
+    """Replace a closed stream, and escape characters that the encoding of the console lacks."""
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  open to the end
     for stream in (sys.stdout, sys.stderr):
@@ -178,21 +197,21 @@ def make_streams_safe() -> None:
 
 
 def read_stdin(max_bytes: int) -> bytes:
-    """Up to so much of stdin. Raises OSError, also when whoever started the command has closed it."""
+    """Up to ``max_bytes`` of stdin. Raises OSError, also when stdin was closed by the program that started us."""
     if sys.stdin is None:
         raise OSError(errno.EBADF, "stdin is closed")
     return sys.stdin.buffer.read(max_bytes)
 
 
 def silence_stdout() -> None:
-    """Stop writing to a pipe that nobody reads, so that the interpreter's last flush is quiet too."""
+    """Send stdout nowhere once its pipe is closed, so that the last flush of the interpreter reports nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def _fitting(text: str, stream: TextIO) -> str:
-    """``text`` on one line of the terminal: what wraps cannot be taken away again. A cut text loses its colours."""
+    """``text``, cut to one line, since one that wraps cannot be cleared. A cut text loses its colours."""
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
@@ -208,7 +227,7 @@ def _takes_ansi(stream: TextIO) -> bool:
 
 
 def _windows_console_takes_ansi() -> bool:
-    """Switch the console's own reading of ANSI sequences on; older consoles refuse."""
+    """Switch ANSI sequences on in the console of Windows; False for an older one, which refuses."""
     if sys.platform != "win32":
         return True
     import ctypes  # noqa: PLC0415  only Windows needs it

@@ -21,7 +21,7 @@ class EmbeddedBackend:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it; returns when it listens. Raises SupervisorError when it does not."""
+        """Start the backend and wait until it listens. Raises SupervisorError when it does not."""
         self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "stui_supervisor.backend"),  # -P: no module of the working directory
             *("--json", "--until-eof", "--bind", self.endpoint),
@@ -42,7 +42,7 @@ class EmbeddedBackend:
             ) from error
 
     async def kill(self) -> str:
-        """End it without a warning, and wait until it is gone. What it wrote to stderr."""
+        """Kill the backend and wait for its end. Returns what it wrote to stderr."""
         if self._process is None:
             return ""
         if self._process.stdout is not None and self._process.stdout.at_eof():

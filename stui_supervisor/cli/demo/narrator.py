@@ -1,4 +1,4 @@
-"""Tells the demo: follows the events of a supervisor and says each step in one sentence."""
+"""Narrates the demo: follows the events of a supervisor and explains each step in one sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SPINNER: Final = "|/-\\"
 
 
 class Narrator:
-    """Prints a line per step and remembers every state that was really seen."""
+    """Prints a line for each step, and remembers every state that an event has shown."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -59,7 +59,7 @@ class Narrator:
             yield supervisor
 
     async def say(self, sentence: str) -> None:
-        """Tell what is done next, after a moment for a person to read what was before."""
+        """Print what is done next; on a terminal after a pause to read what came before."""
         if self._terminal.is_live:
             await asyncio.sleep(DEMO_PACE_S)
         if self._seen:
@@ -67,7 +67,7 @@ class Narrator:
         self._say(sentence)
 
     async def until(self, state: State) -> None:
-        """Tell each transition until one leads to ``state``. Raises SupervisorError when none does."""
+        """Print each transition until one leads to ``state``. Raises SupervisorError when none does in time."""
         assert self._events is not None  # noqa: S101  the script follows a supervisor first
         try:
             async with asyncio.timeout(DEMO_STEP_LIMIT_S):
@@ -81,7 +81,7 @@ class Narrator:
         raise SupervisorError(f"the link ended before it was {state}")
 
     def conclude(self) -> None:
-        """Sum up. Raises SupervisorError unless all six states were seen."""
+        """Print a summary. Raises SupervisorError unless all six states were seen."""
         missing = [state for state in State if state not in self._seen]
         if missing:
             raise SupervisorError(f"never seen: {', '.join(missing)}")

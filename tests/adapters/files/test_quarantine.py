@@ -11,7 +11,7 @@ from stui_supervisor.adapters.files.notices import borrowed_notice
 from stui_supervisor.adapters.files.quarantine import keep, set_aside
 from stui_supervisor.adapters.files.refused import RefusedFile, UsedParts
 from stui_supervisor.config import QUARANTINE_MAX_FILES
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ RECORD = RefusedFile("endpoint.4.json", "it is cut off", is_movable=True)
 FOREIGN = RefusedFile("context.3.json", "it cannot be read: Permission denied", is_movable=False)
 
 
-def outcome_of(notices: list[StoreNotice]) -> list[tuple[str, str]]:
+def outcome_of(notices: list[Notice]) -> list[tuple[str, str]]:
     return [(notice.code, notice.message.rpartition(". ")[2]) for notice in notices]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from stui_supervisor.config import (
 from stui_supervisor.context.context import METADATA_KEY, Section, encode_value
 from stui_supervisor.context.image_copy import encode_state_data
 from stui_supervisor.peer.backend_session import BackendSession, SessionId
-from stui_supervisor.peer.identity import identity_of
+from stui_supervisor.peer.identity import Identity, identity_of
 from stui_supervisor.peer.process import Process
 from stui_supervisor.session.records import SessionRecord
 from tests.support.core.sections import make
@@ -47,6 +48,19 @@ SECTIONS = st.dictionaries(
     NAMES, st.builds(Section, st.none() | JSON.map(encode_value), st.integers(0, 2**53 - 1), TEXT), max_size=5
 )
 LATER = st.dictionaries(st.sampled_from(["later", "\ud800", "ü"]), JSON | ANY_TEXT, min_size=1, max_size=2)
+CANONICAL = TEXT.map(lambda text: Identity(text, text))
+SESSIONS = st.builds(
+    BackendSession,
+    ANY_TEXT | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    owner=st.none() | CANONICAL,
+    process=st.builds(
+        Process,
+        boot=st.none() | CANONICAL,
+        server=st.none() | CANONICAL,
+        uptime_s=st.none() | st.integers(0) | st.floats(0, allow_infinity=False),
+    ),
+    seen_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+)
 RECORDS = st.builds(
     SessionRecord,
     profile=TEXT,
@@ -54,12 +68,8 @@ RECORDS = st.builds(
     wanted=st.booleans(),
     dialect=st.none() | TEXT,
     image_id=st.none() | ANY_TEXT,
-    backend_session=st.none() | ANY_TEXT,
+    session=st.none() | SESSIONS,
     client_id=st.none() | ANY_TEXT,
-    session_boot=st.none() | TEXT,
-    session_server=st.none() | TEXT,
-    session_uptime=st.none() | st.integers(0) | st.floats(0, allow_infinity=False),
-    session_seen_at=st.none() | TEXT,
     status=st.dictionaries(TEXT, JSON, max_size=3),
     extra=LATER | st.just({}),
 )
@@ -102,18 +112,21 @@ def test_a_name_that_would_fill_the_page_with_escapes_is_kept_as_its_digest() ->
 
 @pytest.mark.parametrize("session", ["s1", 7, 0, 1.5, 2**63])
 def test_a_backend_session_keeps_the_kind_of_its_id(session: SessionId) -> None:
-    record = SessionRecord(profile="p", backend_session=session, session_owner='"c"')
+    record = SessionRecord(profile="p", session=BackendSession(session, identity_of("c")))
     assert decode_stored_record(encode_record(record)).record == record
     assert type(decode_stored_record(encode_record(record)).record.backend_session) is type(session)
 
 
 def test_a_backend_session_with_a_long_id_is_not_kept() -> None:
-    longest = SessionRecord(profile="p", backend_session="s" * (SESSION_ID_STORED_MAX_BYTES - 2))
+    longest = SessionRecord(profile="p", session=BackendSession("s" * (SESSION_ID_STORED_MAX_BYTES - 2)))
     assert decode_stored_record(encode_record(longest)).record == longest
-    longer = replace(longest, backend_session="s" * SESSION_ID_STORED_MAX_BYTES)
-    assert decode_stored_record(encode_record(longer)).record == replace(longer, backend_session=None)
-    digits = replace(longest, backend_session=10**SESSION_ID_STORED_MAX_BYTES)  # more than some programs may read
-    assert decode_stored_record(encode_record(digits)).record == replace(digits, backend_session=None)
+    without = replace(longest, session=None)
+    for too_long in (
+        "s" * SESSION_ID_STORED_MAX_BYTES,
+        10**SESSION_ID_STORED_MAX_BYTES,
+    ):  # digits that not all may read
+        longer = replace(longest, session=BackendSession(too_long))
+        assert decode_stored_record(encode_record(longer)).record == without
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -123,13 +136,13 @@ def test_what_names_image_and_session_leaves_room_for_the_rest_of_the_page(image
     process = Process(identity_of("b" * 999), identity_of("s" * 999), 123_456_789.123_456_7).in_short
     held = BackendSession(session, owner, process)
     record = SessionRecord(profile="p" * 64, endpoint="tcp://" + "h" * 253 + ":65535", client_id="c" * 36)
-    body = encode_record(record.of_image(identity_of(image)).holding(held))
+    body = encode_record(replace(record, session=held).of_image(identity_of(image)))
     assert len(body) < RECORD_MAX_BYTES - HEADER_MAX_BYTES // 4
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_earlier_version_finds_a_text_where_it_looks_for_one(image: object) -> None:
-    record = SessionRecord(profile="p", backend_session=7).of_image(identity_of(image))
+    record = SessionRecord(profile="p", session=BackendSession(7)).of_image(identity_of(image))
     values = json.loads(encode_record(record))
     assert isinstance(values["image_id"], str)
     assert values["backend_session"] is None
@@ -150,7 +163,7 @@ def test_a_record_of_an_earlier_version_means_the_text_and_does_not_say_whose_th
         endpoint="tcp://127.0.0.1:5555",
         dialect="command",
         image_id="Пх",
-        backend_session="session_1",
+        session=BackendSession("session_1"),
         client_id="c-1",
         status={"state": "connected"},
     )

@@ -23,6 +23,7 @@ from stui_supervisor.config import (
 )
 from stui_supervisor.context.context import Section
 from stui_supervisor.errors import ConfigurationError
+from stui_supervisor.peer.backend_session import BackendSession
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.session.records import SessionRecord
 
@@ -54,7 +55,9 @@ def test_an_image_of_any_name_is_the_same_on_another_machine(image: object) -> N
 
 
 def test_what_belongs_to_this_machine_stays_here() -> None:
-    here = replace(RECORD, client_id="c-1", backend_session="s-1", wanted=False, status={"pid": 1}, extra={"k": "v"})
+    here = replace(
+        RECORD, client_id="c-1", session=BackendSession("s-1"), wanted=False, status={"pid": 1}, extra={"k": "v"}
+    )
     assert encode_export(here, STORED, NOW) == encode_export(RECORD, STORED, NOW)
 
 

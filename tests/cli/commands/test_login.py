@@ -16,7 +16,7 @@ import pytest
 from stui_supervisor.adapters.profiles.store import FileProfileStore
 from stui_supervisor.adapters.sessions.store import FileSessionStore
 from stui_supervisor.backend import BackendSettings
-from stui_supervisor.cli.commands.login import ask_keyring, checked_token
+from stui_supervisor.cli.commands.login_actions import ask_keyring, checked_token
 from stui_supervisor.config import TOKEN_MAX_LENGTH
 from stui_supervisor.errors import ConfigurationError, CredentialError
 from stui_supervisor.profile import Profile

@@ -46,8 +46,8 @@ def pressed_at_import(module: str, words: list[str], command: Command) -> subpro
     [
         ("stui_supervisor.cli.command_line", ["status"]),
         ("stui_supervisor.cli.parser", ["status"]),
-        ("stui_supervisor.cli.commands.status", ["status"]),
-        ("stui_supervisor.cli.commands.run", ["run", "tcp://127.0.0.1:1"]),
+        ("stui_supervisor.cli.commands.status_action", ["status"]),
+        ("stui_supervisor.cli.commands.run_action", ["run", "tcp://127.0.0.1:1"]),
         ("stui_supervisor.cli.demo.story", ["demo"]),
         ("stui_supervisor.backend.server", ["backend", "--bind", "tcp://127.0.0.1:*"]),
     ],
@@ -65,7 +65,7 @@ def test_ctrl_c_that_was_switched_off_stays_so(command: Command) -> None:
         [
             sys.executable,
             "-c",
-            ignoring + AT_IMPORT.format(module="stui_supervisor.cli.commands.status", words=["status"]),
+            ignoring + AT_IMPORT.format(module="stui_supervisor.cli.commands.status_action", words=["status"]),
         ],
         capture_output=True,
         check=False,

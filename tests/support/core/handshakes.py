@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from stui_supervisor.link.handshake import Ask, Established, Handshake, Step
+from stui_supervisor.link.handshake import Handshake
+from stui_supervisor.link.steps import Ask, Established, Step
 from stui_supervisor.machine.states import BackendVerdict
 from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.peer.identity import identity_of
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Known
+from stui_supervisor.session.records import KnownBackend
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 
 COMMAND, ENVELOPE = Dialect.COMMAND, Dialect.ENVELOPE
-NEW = Known(client_id="c")
+NEW = KnownBackend(client_id="c")
 BOTH = pytest.mark.parametrize("dialect", Dialect)
 REFUSALS = pytest.mark.parametrize("refusal", ["AuthenticationFailed", "PermissionDenied"])
 GARBAGE = MalformedMessage("not JSON at character 0")
@@ -46,13 +47,13 @@ def session(session_id: SessionId = "s1", owner: object = "c") -> BackendSession
 
 def known(
     dialect: Dialect = COMMAND, image_id: str | None = None, backend_session: str | None = None, client_id: str = "c"
-) -> Known:
+) -> KnownBackend:
     held = None if backend_session is None else session(backend_session, client_id)
-    return Known(dialect=dialect, image=identity_of(image_id), session=held, client_id=client_id)
+    return KnownBackend(dialect=dialect, image=identity_of(image_id), session=held, client_id=client_id)
 
 
 def established(
-    learnt: Known,
+    learnt: KnownBackend,
     verdict: BackendVerdict = BackendVerdict.UNKNOWN,
     refusal: str | None = None,
     *,
@@ -73,7 +74,7 @@ def established(
     return exact(step)
 
 
-def begun(start: Known = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
+def begun(start: KnownBackend = NEW, *, with_session: bool = True, secret: Secret | None = None) -> Handshake:
     """A handshake whose ping is on its way."""
     handshake = Handshake(start, with_session=with_session, secret=secret)
     handshake.begin()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stui_supervisor.config import Settings
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
+from stui_supervisor.link.phase import Phase
 from tests.support.core.world import HERE, REFUSED, World, stored
 
 
@@ -31,7 +31,7 @@ def _connecting_credential(world: World) -> None:
 
 def _connecting_opening(world: World) -> None:
     _connecting_credential(world)
-    if world.core._attempt.phase is Phase.CREDENTIAL:
+    if world.core._leaves.attempt.phase is Phase.CREDENTIAL:
         world.credential()
 
 
@@ -68,7 +68,7 @@ def _recovering_waiting(world: World) -> None:
 
 def _recovering_looking(world: World) -> None:
     _recovering_waiting(world)
-    while world.core._attempt.phase is not Phase.OPENING:
+    while world.core._leaves.attempt.phase is not Phase.OPENING:
         world.wait_for_deadline()
     world.lost(REFUSED)
 
@@ -80,7 +80,7 @@ def _recovering_credential(world: World) -> None:
 
 def _recovering_opening(world: World) -> None:
     _recovering_credential(world)
-    if world.core._attempt.phase is Phase.CREDENTIAL:
+    if world.core._leaves.attempt.phase is Phase.CREDENTIAL:
         world.credential()
 
 

@@ -13,7 +13,6 @@ from stui_supervisor.config import Settings
 from stui_supervisor.context.context import Context, Section
 from stui_supervisor.context.image_copy import encode_state_data
 from stui_supervisor.core import inputs
-from stui_supervisor.core.attempt import Phase
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.effects import (
     Announce,
@@ -37,15 +36,16 @@ from stui_supervisor.errors import StoreError
 from stui_supervisor.events import Event, Transition
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.health.sample import PathSample
+from stui_supervisor.link.phase import Phase
 from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
+from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.profile import Profile
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request_queue import Request, new_request
 from stui_supervisor.security.secret import Secret
-from stui_supervisor.session.records import Claimed, SessionRecord
+from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryStore
-from stui_supervisor.wire.commands import is_repeatable
-from stui_supervisor.wire.dialects import Dialect, Operation, encode
+from stui_supervisor.wire.dialects import Operation
 from stui_supervisor.wire.service import Request as Received
 from stui_supervisor.wire.service import decode_request, encode_error, encode_result
 
@@ -88,10 +88,16 @@ def section(text: str, counter: int = 1) -> Section:
     return Section(f'"{text}"'.encode(), counter, "earlier")
 
 
-def stored(session_id: str = "a", sections: Mapping[str, Section] | None = None, **record: Any) -> Claimed:
+def stored(
+    session_id: str = "a",
+    sections: Mapping[str, Section] | None = None,
+    backend_session: SessionId | None = None,
+    **record: Any,
+) -> ClaimedSession:
     """A session as the store gives it; ``record`` are the fields of its record."""
-    known = SessionRecord(profile="default", **record)
-    return Claimed(session_id=session_id, record=known, sections=sections or {}, fresh=False)
+    session = None if backend_session is None else BackendSession(backend_session)
+    known = SessionRecord(profile="default", session=session, **record)
+    return ClaimedSession(session_id=session_id, record=known, sections=sections or {}, fresh=False)
 
 
 class World:
@@ -131,7 +137,7 @@ class World:
         self._inside = False
         self.last_send = Send(0, b"", b"")
         self.unanswered: list[Save] = []
-        self._disk: dict[str, Claimed] = {}
+        self._disk: dict[str, ClaimedSession] = {}
         self.context = Context("me", self._context_changed)
         self.core = Core(
             profile="default",
@@ -193,13 +199,13 @@ class World:
     def start(self, endpoint: Endpoint | None = None) -> list[Effect]:
         return self.tell(inputs.Start(endpoint))
 
-    def loaded(self, claimed: Claimed | None = None) -> list[Effect]:
+    def loaded(self, claimed: ClaimedSession | None = None) -> list[Effect]:
         """The store answers the latest Load."""
         claimed = claimed or stored()
         self._disk[claimed.session_id] = claimed
         return self.tell(inputs.Loaded(self._loads[-1], claimed))
 
-    def loaded_again(self, claimed: Claimed) -> list[Effect]:
+    def loaded_again(self, claimed: ClaimedSession) -> list[Effect]:
         """The store answers with this session, as it has been written since."""
         return self.loaded(self._disk.get(claimed.session_id, claimed))
 
@@ -252,7 +258,7 @@ class World:
     def bring(self, body: bytes) -> list[Effect]:
         """The link brings these bytes as the reply to the message that was sent last; much work takes several turns."""
         effects = self.tell(inputs.Received(self.last_send.link, self.last_send.token, body))
-        while self.core._parts.are_left:
+        while self.core._leaves.parts.are_left:
             effects += self.tell(inputs.TimePassed())
         return effects
 
@@ -262,7 +268,7 @@ class World:
         """Answer as a healthy backend does until the link is up, or until the store is asked for another session."""
         told = {"image_id": image_id, "notifications": publishes}
         effects: list[Effect] = []
-        while self.core._attempt.phase is Phase.HANDSHAKE:
+        while self.core._leaves.attempt.phase is Phase.HANDSHAKE:
             match self.asked().command:
                 case "ping":
                     effects += self.answer({name: value for name, value in told.items() if value is not None})
@@ -401,20 +407,10 @@ def request(
     now: Moment = BEGIN,
     timeout: float | None = None,
     repeatable: bool | None = None,
-    dialect: Dialect = Dialect.COMMAND,
 ) -> Request:
     """A request as the driver makes it."""
     operation = Operation(command, parameters or {})
-    return Request(
-        number=number,
-        message_id=f"me-{number}",
-        operation=operation,
-        dialect=dialect,
-        body=encode(dialect, operation, message_id=f"me-{number}", at=now.utc),
-        repeatable=is_repeatable(command) if repeatable is None else repeatable,
-        submitted_at=now.monotonic_s,
-        deadline=None if timeout is None else now.monotonic_s + timeout,
-    )
+    return new_request(number, f"me-{number}", operation, timeout, repeatable=repeatable, now=now)
 
 
 def endings(effects: Sequence[Effect]) -> list[tuple[int, str]]:

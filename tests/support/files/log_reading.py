@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from stui_supervisor.failures import FailureKind
 from stui_supervisor.machine.states import Outcome, State, Trigger
-from stui_supervisor.machine.table import ALLOWED
+from tests.support.core.transition_table import ALLOWED
 from tests.support.files.canary import encodings_in
 
 _LOG: Final = re.compile(

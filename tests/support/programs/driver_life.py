@@ -27,7 +27,7 @@ from stui_supervisor.ports import SessionStore
 from stui_supervisor.runtime.assembly import Adapters, Keyring, without_keys
 from stui_supervisor.runtime.driver import Driver
 from stui_supervisor.runtime.observers import EventStream, Observers
-from stui_supervisor.session.records import StoreNotice
+from stui_supervisor.session.records import Notice
 from stui_supervisor.testing import FakeNetwork, MemoryCredentials, MemoryDisk, MemoryProfiles, MemoryStore
 from tests.support.processes.embedded_image import EmbeddedImage
 from tests.support.programs.faulty_links import FaultyPeer
@@ -45,7 +45,7 @@ class Diary:
     lived: int = 0
     closed: int = 0
     is_broken: bool = False
-    problem: StoreNotice | None = None
+    problem: Notice | None = None
 
     def begin(self, profile: str, _at: datetime, _elapsed_s: float) -> None:
         self.begun.append(profile)
@@ -58,7 +58,7 @@ class Diary:
     def lives(self, _at: datetime) -> None:
         self.lived += 1
 
-    def take_problem(self) -> StoreNotice | None:
+    def take_problem(self) -> Notice | None:
         problem, self.problem = self.problem, None
         return problem
 
