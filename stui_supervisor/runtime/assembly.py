@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stui_supervisor.adapters.host.clock import SystemClock, directories, is_home_named
 from stui_supervisor.adapters.host.network import HostNetwork
 from stui_supervisor.adapters.keyring.credentials import KeyringClientKeys, KeyringCredentials
+from stui_supervisor.adapters.sessions.no_disk import NoDisk
 from stui_supervisor.config import SECRETS_MASKED, Settings
-from stui_supervisor.context.context import Section
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, StoreError
-from stui_supervisor.peer.identity import Identity
 from stui_supervisor.ports import (
     ClientKeys,
     Clock,
@@ -31,11 +30,9 @@ from stui_supervisor.ports import (
     Subscription,
     SubscriptionFactory,
 )
-from stui_supervisor.profile import Profile
 from stui_supervisor.security.curve import CurveKeys
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.security.trust import ANYONE, Trust
-from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,54 +210,3 @@ class _Transport:
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
-
-
-class NoDisk:
-    """The stores of a machine without a usable directory: every call that needs one raises why there is none.
-
-    Reading a profile raises only where the user has named a directory (``is_named``), which may hold some.
-    """
-
-    def __init__(self, error: StoreError, *, is_named: bool = False) -> None:
-        self._error = error
-        self._is_named = is_named
-
-    def claim(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
-        """Raises StoreError."""
-        raise self._error
-
-    def claim_new(self, _profile: str, _image: Identity | None = None) -> ClaimedSession:
-        """Raises StoreError."""
-        raise self._error
-
-    def save_record(self, _session_id: str, _record: SessionRecord) -> None:
-        """Raises StoreError."""
-        raise self._error
-
-    def save_context(self, _session_id: str, _sections: Mapping[str, Section]) -> int:
-        """Raises StoreError."""
-        raise self._error
-
-    def save_snapshot(self, _session_id: str, _sections: Mapping[str, Section]) -> None:
-        """Raises StoreError."""
-        raise self._error
-
-    def sign_of_life(self) -> None:
-        """Nothing was claimed."""
-
-    def release(self, _session_id: str) -> None:
-        """Nothing was claimed."""
-
-    def read(self, name: str) -> tuple[Profile, tuple[Notice, ...]]:
-        """An empty profile; raises StoreError where the user has named a directory."""
-        if self._is_named:
-            raise self._error
-        return Profile(name=name), ()
-
-    def note_link(self, *_: object, **__: object) -> None:
-        """Raises StoreError."""
-        raise self._error
-
-    def signature(self) -> object:
-        """Nothing ever changes."""
-        return None

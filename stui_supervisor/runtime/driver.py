@@ -36,19 +36,19 @@ class Driver:
         self._adapters = adapters
         self._loop = asyncio.get_running_loop()
         self._left = asyncio.Event()
-        self._inputs = InputQueue(self._handle, lambda: self._timer.arm_soon())  # noqa: PLW0108  # made last
-        feed = self._inputs.feed
         self._callers = Callers()
+        self._profiles = ProfileWorker(adapters.open_profiles, self.feed)
+        self._sleep = SleepWatch(adapters.clock, self.feed)
+        self._timer = Timer(adapters.clock, core.next_deadline, self._ring, (self._sleep, self._profiles.watch))
+        self._inputs = InputQueue(self._handle, self._timer.arm_soon)
+        feed = self._inputs.feed
         self._store = StoreWorker(adapters.open_store, feed, adapters.place)
-        self._profiles = ProfileWorker(adapters.open_profiles, feed)
         self._link = LinkWorker(
             adapters.make_link, adapters.make_lookout, settings, feed, self._profiles.watch, self._complain
         )
         self._subscriber = Subscriber(adapters.make_subscription, feed)
         self._keyring = CredentialWorker(adapters.keyring, feed)
         self._announcer = Announcer(core, adapters.clock, adapters.journal, observers)
-        self._sleep = SleepWatch(adapters.clock, feed)
-        self._timer = Timer(adapters.clock, core.next_deadline, self._ring, (self._sleep, self._profiles.watch))
         self._performers: dict[type, Callable[[Any], None]] = {
             effects.Send: self._link.send,
             effects.Finish: self._callers.finish,
@@ -84,7 +84,7 @@ class Driver:
         """Hand in a request; the future ends with its reply or its RequestError."""
         future = self._callers.requesting(request.number)
         self._sleep.look()
-        self.feed(inputs.Submit(request))
+        self._inputs.feed(inputs.Submit(request))
         return future
 
     async def save(self) -> None:
@@ -143,7 +143,7 @@ class Driver:
         self._announcer.tend()
         self._sleep.look()
         self._profiles.watch.rings(self._core.state)
-        self.feed(inputs.TimePassed())
+        self._inputs.feed(inputs.TimePassed())
 
     def _complain(self, effect: effects.Effect, error: Exception) -> None:
         """Tell of a mistake as the event loop does; the effect itself may hold a secret."""

@@ -13,10 +13,19 @@ from stui_supervisor.config import JOURNAL_ALIVE_S, SLEEP_LOOK_S, STOP_TIMEOUT_S
 from stui_supervisor.context.context import Section
 from stui_supervisor.core import effects, inputs
 from stui_supervisor.errors import OutcomeUnknown, StoreError
-from stui_supervisor.events import ContextSaved, MachineWoke, NetworkMoved, Problem, RequestFinished, Transition
+from stui_supervisor.events import (
+    AttemptScheduled,
+    ContextSaved,
+    MachineWoke,
+    NetworkMoved,
+    Problem,
+    RequestFinished,
+    Transition,
+)
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import Outcome, State
 from stui_supervisor.peer.identity import Identity
+from stui_supervisor.ports import Link
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.session.records import ClaimedSession, Notice, SessionRecord
 from stui_supervisor.testing import MemoryDisk, MemoryStore
@@ -191,6 +200,19 @@ async def test_the_journal_hears_that_the_program_lives_for_as_long_as_a_link_is
         await one.end()
         one.driver._timer.ring()
         assert one.diary.lived == 2
+
+
+async def test_a_link_that_cannot_be_made_is_a_failed_attempt_at_once() -> None:
+    def broken(*_: object) -> Link:
+        raise OSError("no sockets are left")
+
+    async with life(start=False) as one:
+        one.driver._link._make_link = broken
+        began = time.monotonic()
+        one.driver.feed(inputs.Start(ENDPOINT))
+        told = await next_of(one.stream, AttemptScheduled)
+        assert "no sockets are left" in told.failure
+        assert time.monotonic() - began < SLEEP_LOOK_S / 2
 
 
 async def test_what_an_older_link_says_is_dropped() -> None:

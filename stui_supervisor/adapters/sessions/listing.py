@@ -50,8 +50,10 @@ def look_around(root: str) -> SessionListing:
 
 
 def _look_around(root: str) -> SessionListing:
-    seen = SessionListing()
-    for session_id in _session_ids(root, seen.left_out):
+    directories, links = _names(root)
+    behind_links, left_out = _behind_links(root, links, directories)
+    seen = SessionListing(left_out=left_out)
+    for session_id in [*directories, *behind_links]:
         try:
             candidate, troubles, newer = look(os.path.join(root, session_id), session_id)
         except (FileNotFoundError, NotADirectoryError):  # removed meanwhile
@@ -74,8 +76,8 @@ def _look_around(root: str) -> SessionListing:
     return seen
 
 
-def _session_ids(root: str, left_out: dict[str, Notice]) -> list[str]:
-    """The ids of what can be looked at; adds to ``left_out`` what cannot."""
+def _names(root: str) -> tuple[list[str], list[str]]:
+    """The directories that are named like a session, and the links that are."""
     directories: list[str] = []
     links: list[str] = []
     try:
@@ -89,12 +91,15 @@ def _session_ids(root: str, left_out: dict[str, Notice]) -> list[str]:
                     links.append(entry.name)
     except FileNotFoundError:
         refuse_file_above(root)
-        return []
-    return directories + _behind_links(root, sorted(links), directories, left_out) if links else directories
+    return directories, sorted(links)
 
 
-def _behind_links(root: str, links: list[str], directories: list[str], left_out: dict[str, Notice]) -> list[str]:
+def _behind_links(root: str, links: list[str], directories: list[str]) -> tuple[list[str], dict[str, Notice]]:
+    """The links that lead to a session, and why the others are left out."""
+    if not links:
+        return [], {}
     found: list[str] = []
+    left_out: dict[str, Notice] = {}
     places: set[tuple[int, int]] = set()
     for name in directories:
         with suppress(OSError):  # removed meanwhile
@@ -113,7 +118,7 @@ def _behind_links(root: str, links: list[str], directories: list[str], left_out:
         else:
             places.add(place)
             found.append(name)
-    return found
+    return found, left_out
 
 
 def _identity(path: str) -> tuple[int, int]:

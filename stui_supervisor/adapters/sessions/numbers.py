@@ -21,7 +21,7 @@ from stui_supervisor.config import SEQ_BELIEVED_MAX
 
 
 def bring_down(path: str, kind: Kind, seqs: list[int], at: datetime) -> None:
-    """Do so with one session's files of this kind. What is not ours to move or cannot be read stays.
+    """Write one session's files of this kind anew under believable numbers. What is not ours or unreadable stays.
 
     Raises OSError where a file cannot be written, or the process lacks means to read one.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 from stui_supervisor.adapters.files.file_format import NewerFormat
 from stui_supervisor.adapters.files.lock import LockReplaced
@@ -17,6 +18,16 @@ from stui_supervisor.adapters.sessions.owned_session import OwnedSession
 from stui_supervisor.adapters.sessions.removal import remove_made_in_vain
 from stui_supervisor.config import CLAIMS_PUT_OFF
 from stui_supervisor.session.records import Notice
+
+
+class TakenSession(NamedTuple):
+    """A session that was taken, and what the user has to know of it.
+
+    ``session`` is None when another process has it, it is of a later version, or it cannot be read.
+    """
+
+    session: OwnedSession | None = None
+    notices: Sequence[Notice] = ()
 
 
 class SessionTaker:
@@ -45,33 +56,27 @@ class SessionTaker:
         for error in filter(self._is_hoped_to_pass, troubles):
             raise error
 
-    def take(self, session_id: str, profile: str, notices: list[Notice]) -> OwnedSession | None:
-        """Own, or where the disk is read-only borrow, and load; ``notices`` gets what the user has to know of it.
-
-        None when it is taken, of a later version, or out of our reach.
-        """
+    def take(self, session_id: str, profile: str) -> TakenSession:
+        """Own, or where the disk is read-only borrow, and load."""
         session = OwnedSession(os.path.join(self._root, session_id), profile)
         try:
             if not patiently(lambda: _take_or_borrow(session), lambda _: False):
-                return None
+                return TakenSession()
             refused = patiently(session.load, lambda refused: any(file.error for file in refused))
             self.put_off(file.error for file in refused if file.error is not None)
         except LockReplaced:
-            notices.append(replaced_notice(session_id))
-            return None
-        except (NewerFormat, OSError) as error:
+            return TakenSession(notices=[replaced_notice(session_id)])
+        except NewerFormat:
             session.release()
-            if isinstance(error, OSError):
-                if is_out_of_means(error) or self._is_hoped_to_pass(error):
-                    raise
-                if may_pass(error):
-                    notices.append(left_out_notice(session_id, error))
-            return None
+            return TakenSession()
+        except OSError as error:
+            session.release()
+            if is_out_of_means(error) or self._is_hoped_to_pass(error):
+                raise
+            return TakenSession(notices=[left_out_notice(session_id, error)] if may_pass(error) else [])
         if session.read_only is None:
-            notices += set_aside(self._root, session_id, refused, session.used, self._utc())
-        elif refused:
-            notices.append(borrowed_notice(session_id, refused, session.used))
-        return session
+            return TakenSession(session, set_aside(self._root, session_id, refused, session.used, self._utc()))
+        return TakenSession(session, [borrowed_notice(session_id, refused, session.used)] if refused else [])
 
     def take_new(self, session_id: str, profile: str) -> OwnedSession:
         """Make the directory of a new session, and own it."""

@@ -7,7 +7,7 @@ sessions are ``quarantine`` with damaged files, ``order.json`` (order.py) and ``
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,7 +105,6 @@ class FileSessionStore:
         What is damaged is set aside and told in ``notices``, as in ``claim``.
         """
         with store_errors("claim the session", self._path(session_id)), self._claim_lock.held():
-            notices: list[Notice] = []
             seen = look_around(self._root)
             self._order.saw(candidate.turn for candidate in seen.candidates)
             if session_id in seen.left_out:
@@ -113,8 +112,9 @@ class FileSessionStore:
             found = patiently(lambda: look(self._path(session_id), session_id), lambda _: False)
             if found.newer is not None:
                 raise as_error(newer_notice(session_id, str(found.newer))) from found.newer
-            profile = found.candidate.record.profile if found.candidate else ""
-            session = self._taker.take(session_id, profile, notices) if found.candidate else None
+            if found.candidate is None:
+                raise as_error(taken_notice(session_id))
+            session, notices = self._taker.take(session_id, found.candidate.record.profile)
             if session is None:
                 raise as_error(notices[-1] if notices else taken_notice(session_id))
             self._owned[session_id] = session
@@ -253,7 +253,9 @@ class FileSessionStore:
         notices = open_to_others(self._root)
         notices += seen.left_out.values()
         for session_id in seen.unreadable:
-            if (remains := self._taker.take(session_id, profile, notices)) is not None:
+            remains, found = self._taker.take(session_id, profile)
+            notices += found
+            if remains is not None:
                 remains.release()
         chosen = self._order.chosen(profile)
         last = Last()
@@ -264,7 +266,8 @@ class FileSessionStore:
             candidate = queue.pop(0)
             if candidate.session_id in self._owned:
                 continue  # also one that is borrowed, which no lock shows
-            session = self._taker.take(candidate.session_id, profile, notices)
+            session, found = self._taker.take(candidate.session_id, profile)
+            notices += found
             if session is None:
                 continue
             is_empty = all(section.value is None for section in session.context.sections.values())
@@ -283,9 +286,9 @@ class FileSessionStore:
             return claimed._replace(record=as_last(candidate._replace(record=session.record), last))
         return self._begin(seed(seen.candidates, profile, image), notices)
 
-    def _claimed(self, session_id: str, session: OwnedSession, notices: list[Notice]) -> ClaimedSession:
+    def _claimed(self, session_id: str, session: OwnedSession, notices: Sequence[Notice]) -> ClaimedSession:
         if session.read_only is not None:
-            notices.append(read_only_notice(session_id, session.read_only))
+            notices = [*notices, read_only_notice(session_id, session.read_only)]
         return ClaimedSession(
             session_id=session_id,
             record=session.record,
@@ -330,7 +333,7 @@ class FileSessionStore:
         for session_id in reversed(needless):  # the oldest first
             remove_if_empty(self._path(session_id))
 
-    def _begin(self, record: SessionRecord, notices: list[Notice]) -> ClaimedSession:
+    def _begin(self, record: SessionRecord, notices: Sequence[Notice]) -> ClaimedSession:
         from uuid import uuid4  # noqa: PLC0415 - asks the platform on import, and most starts make no new session
 
         session_id = str(uuid4())

@@ -142,6 +142,7 @@ async def test_the_bytes_that_have_come_are_known_as_long_as_it_is_up(transport:
         subscription, listener = opening(transport, publisher.endpoint)
         assert subscription.look() is None
         await publisher.heard_by()
+        await listener.hears(1)  # the publisher may have seen it before
         before = subscription.look()
         publisher.publish(b"errors", b"x" * 1_000)
         await listener.hears(2)
