@@ -28,7 +28,7 @@ class Merge:
         self._schedule = schedule
 
     def steps(self, state: object) -> Steps[bool]:
-        """Merge this session state of a backend; True when ours has something that the image lacks."""
+        """Merge this session state of a backend, in parts; True when ours has something that the image lacks."""
         sections = sections_beyond(state)
         own = self._session.context.sections()
         copy = yield from reading_copy({} if sections else state, own)

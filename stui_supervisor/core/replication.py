@@ -71,7 +71,10 @@ class Replication:
         return min(self._schedule.next_deadline(), self._denied.next_deadline(), self._unread.next_deadline())
 
     def looks_first(self, *, is_push_wanted: bool = False) -> bool:
-        """Ask the image who it is where something is due and it has to say that first; True when that is so."""
+        """True when something is due and the image has to say first who it is; then it is asked that, if it may be.
+
+        With ``is_push_wanted`` a push counts as due although the user has not paused yet.
+        """
         look, now = self._attempt.connection.look, self._turn.now.monotonic_s
         may_ask = look.may_ask(now)
         is_old = look.is_before_session or self._questions.is_look_old
@@ -160,7 +163,7 @@ class Replication:
         self._parts.begin(self.merge.steps(state), then, self._turn.now.monotonic_s)
 
     def owner_answered(self, landed: PairedReply) -> None:
-        """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
+        """Go on to the push, unless the session is another client's now. Where it is gone, the push will be refused."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
             self._dialer.reject(refused(reply, has_token=self._attempt.secret is not None))
@@ -224,7 +227,7 @@ class Replication:
         self._unread.begin()
 
     def make_session_again(self) -> None:
-        """First it is asked who answers: another image may have taken the place of the one that had the session."""
+        """Ask first who answers: another image may have taken the place of the one that had the session."""
         self._attempt.connection.look.is_before_session = True
         self.looks_first()
 
@@ -294,7 +297,7 @@ class Replication:
         self._report.problem(ProblemCode.NO_BACKEND_SESSION, f"the backend did not take the session: {words}", hint)
 
     def tell_of_long_id(self, session: BackendSession) -> None:
-        """The work is on this machine in any case; what only the image's copy has is not found again."""
+        """Tell it where the name of the session is too long to be stored: the next start will not find it."""
         if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"
