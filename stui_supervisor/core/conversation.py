@@ -196,7 +196,7 @@ class Conversation:
     # What goes out
 
     def send_next(self) -> None:
-        """Send what is due. An image that has not said for long who it is is asked that first, and the rest waits."""
+        """Send what is due. Where the image said too long ago who it is, it is asked that first, and the rest waits."""
         attempt, replication = self._attempt, self._replication
         if not attempt.is_up or replication.looks_first():
             return

@@ -64,9 +64,9 @@ LOGIN: Final = "stui-supervisor login"
 class Core:
     """The state, the attempt, the requests and the session of one supervised link.
 
-    ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
-    with reading one, ``can_look`` that it can be seen whether somebody listens on this machine, ``can_subscribe`` that
-    notifications can be heard. ``login`` is the command that stores a token.
+    ``pid`` is what the status shows for this process. ``has_credentials`` says that the program brings its own, so that
+    each attempt asks them for a token, ``can_look`` that it can be seen whether somebody listens on this machine,
+    ``can_subscribe`` that notifications can be heard. ``login`` is the command that stores a token.
     """
 
     def __init__(  # noqa: PLR0913  # all that it is told of its surroundings, once

@@ -82,7 +82,7 @@ class Notifications:
         self._follow(self._subscription.crowded(event.number, self._turn.now))
 
     def seen(self, event: SubscriptionSeen) -> None:
-        """A look at the subscription."""
+        """A look has shown how many bytes have come on the subscription."""
         self._follow(self._subscription.seen(event.number, event.received_bytes, self._turn.now))
 
     def lost(self, event: SubscriptionLost) -> None:

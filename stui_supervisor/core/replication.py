@@ -64,7 +64,7 @@ class Replication:
         self._schedule.changed(self._turn.now.monotonic_s)
 
     def next_deadline(self) -> float:
-        """When something is to be sent next while nothing is in flight; nothing goes out before the next look."""
+        """When something is to be sent next while nothing is in flight: not before the image may be asked who it is."""
         look = self._attempt.connection.look.next_deadline()
         if look is not None:
             return look
@@ -125,7 +125,7 @@ class Replication:
     # Pushes
 
     def _share(self) -> None:
-        """Push the context, unless something is under way. A session seen long ago may be another client's by now."""
+        """Push the context, unless something is under way. Of a session seen long ago it is asked first whose it is."""
         session, look = self._session.record.session, self._attempt.connection.look
         if not self.is_free or session is None:
             return
@@ -207,7 +207,7 @@ class Replication:
     # The session in the backend
 
     def established(self, step: Established) -> None:
-        """What the backend takes and gives of the work, and what it has to be asked for again."""
+        """A link is up: note whether its backend takes the work, and what it has to be asked for again."""
         self._schedule.link_up(takes_it=step.known.session is not None)
         self._attempt.connection.look.saw_session(self._turn.now.monotonic_s)
         if step.has_unread_copy:
@@ -264,24 +264,24 @@ class Replication:
             self.push(Purpose.PUSH, self._attempt.connection.dialect, session.id)
 
     def leave_backend_session(self) -> None:
-        """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
+        """Another process uses our backend session, and two must not share one: make another when nobody waits."""
         if self._attempt.is_up:
             self._schedule.link_up(takes_it=False)
             self._denied.soon(self._turn.now.monotonic_s)
 
     def gives_copy_up(self) -> bool:
-        """True when the session was of no use for so long that another one is made."""
+        """True when the image has not given its copy for so long that another session is made."""
         session = self._session.known(str(self._attempt.endpoint)).session
         return session is not None and self._unread.is_given_up(session.id, self._turn.now.monotonic_s)
 
     def _session_denied(self, words: str, *, passes: bool) -> None:
-        """It is asked for again later; that is told once."""
+        """The session was denied: it is asked for again later, which is told once."""
         self._schedule.link_up(takes_it=False)
         if self._denied.again(self._turn.now.monotonic_s, is_passing=passes):
             self._no_backend_session(words)
 
     def _copy_not_given(self, words: str) -> None:
-        """Nothing is pushed over what could not be read; it is asked for again later, and that is told once."""
+        """Nothing is pushed over a copy that the image did not give. It is asked for again, and that is told once."""
         self._schedule.link_up(takes_it=False)
         if self._unread.failed(self._session.record.backend_session, self._turn.now.monotonic_s):
             hint = "the link works; the image's copy stays as it is, and is asked for again"

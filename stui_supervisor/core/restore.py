@@ -112,7 +112,7 @@ class Restore:
         self._leave()
 
     def _leave(self) -> None:
-        """What was stored is known, or known to be out of reach."""
+        """What was stored is known, or cannot be had in time: go on to where it leads."""
         if not self._profile.reading.is_known:
             self._leave_without_profile()
             return
@@ -124,7 +124,7 @@ class Restore:
             self._go_where_it_says()
 
     def _leave_without_profile(self) -> None:
-        """Nobody is linked to before it is known what the profile asks for; that none is wanted may be known."""
+        """Make no link before the profile is known; that none is wanted the session may say already."""
         named = self._leaves.route.named
         endpoint = named or self._stored_endpoint()
         if named is None and not self._leaves.session.record.wanted:

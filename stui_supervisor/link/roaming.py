@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 class Roaming:
     """Gathers disturbances, and answers at most once in PROBE_PAUSE_S what to do about them.
 
-    They concern the attempt of their time: what was begun later was begun on the new grounds.
+    They concern the attempt of their time; one that began later knows the new network already.
     """
 
     def __init__(self) -> None:
