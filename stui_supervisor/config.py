@@ -263,6 +263,7 @@ DEMO_BUSY_S: Final = 7  # longer than answer_timeout_s, so that the image is see
 DEMO_AWAY_S: Final = 2  # long enough to see a few attempts fail
 DEMO_PACE_S: Final = 1.2  # before each step on a terminal: time to read the one before
 
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a program may tune; the defaults are what the documentation promises.

@@ -20,7 +20,7 @@ from stui_supervisor.wire.dialects import Dialect
 
 
 class Settled(NamedTuple):
-    """What of the profile an attempt goes by: a profile that asks for more than this makes another one necessary."""
+    """What the profile asked for when an attempt began. Should it ask for more later, another attempt is necessary."""
 
     wants_token: bool = False
     server_key: str | None = None
@@ -52,7 +52,8 @@ class Attempt:
     """The present attempt; ``link`` is its number, and that of the link it becomes.
 
     ``until`` is the monotonic time at which the phase ends by itself, infinity where it does not. ``only_loopback`` is
-    Trust's. ``settled`` is what of the profile it was made with. ``stall`` says from when on anything is judged.
+    as in Trust. ``settled`` is what the profile asked for when it began. ``stall`` says from when on anything is judged
+    again after this process stood still.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -74,7 +75,7 @@ class Attempt:
         self.until = until
 
     def shake_hands(self, now: float) -> None:
-        """Something is said on the new link; ask how long it is silent after the usual time."""
+        """Wait for the next reply in the handshake; after ``handshake_notice_s`` seconds the silence is looked at."""
         self.enter(Phase.HANDSHAKE, now + self._settings.handshake_notice_s)
 
     def next(self, endpoint: Endpoint) -> None:

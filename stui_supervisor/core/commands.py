@@ -23,7 +23,7 @@ _USER_RECONNECTS: Final = "the user asked for a new link"
 
 
 class Commands:
-    """The calls of a running supervisor."""
+    """What the user asks of a running supervisor."""
 
     def __init__(  # noqa: PLR0913  # all that it has to do with
         self,

@@ -89,7 +89,10 @@ class Conversation:
         self._follow(attempt.connection.handshake.begin())
 
     def _follow(self, step: Step) -> None:
-        """Go on with the handshake: before the link is up, or beside the requests with what it had to leave."""
+        """Do what the handshake asks for next.
+
+        On a link that is up that is about the image's copy of the work, which could not be given before.
+        """
         is_up = self._attempt.is_up
         purpose = Purpose.COPY if is_up else Purpose.HANDSHAKE
         match step:
@@ -129,7 +132,7 @@ class Conversation:
             )
 
     def _end_with(self, ending: Ending) -> None:
-        """What answers keeps the link from coming up, or from going on."""
+        """End the attempt or the link, for what its backend has answered."""
         match ending:
             case Rejected(error):
                 self._dialer.reject(error)
@@ -176,12 +179,12 @@ class Conversation:
             self._go_on_with_session()
 
     def switched(self, event: Loaded) -> None:
-        """The session of the image that answers is here."""
+        """The session of the image that answers has been read: go on with it."""
         self._succession.switched(event)
         self._go_on_with_session()
 
     def switch_in_memory(self, *, has_failed: bool = False) -> None:
-        """It could not be loaded, or not in time: go on without it."""
+        """The session of the image that answers was not read, or not in time: go on with one in memory."""
         self._succession.switch_in_memory(has_failed=has_failed)
         self._go_on_with_session()
 
@@ -193,7 +196,7 @@ class Conversation:
     # What goes out
 
     def send_next(self) -> None:
-        """Send what is due, once it is known who answers: nothing of the user's goes out on an old look."""
+        """Send what is due. Where the image said too long ago who it is, it is asked that first, and the rest waits."""
         attempt, replication = self._attempt, self._replication
         if attempt.phase is not Phase.UP or replication.looks_first():
             return
@@ -207,7 +210,7 @@ class Conversation:
 
     @property
     def is_timed(self) -> bool:
-        """True while it is measured how long the next reply takes, or what comes with it."""
+        """True when the time of the next reply counts: for how long a ping took, or to tell it from heartbeats."""
         flight = self._exchange.flight
         return (flight is not None and flight.purpose is Purpose.PING) or self._health.is_learning
 
@@ -268,7 +271,10 @@ class Conversation:
         return step
 
     def _ping_answered(self, landed: PairedReply) -> None:
-        """The image answers: see whether it is still the one, still speaks so, and how fast where that was timed."""
+        """See whether it is still the same image in the same dialect, and how fast it has answered.
+
+        Not how fast where this process stood still meanwhile.
+        """
         attempt = self._attempt
         is_timed = not attempt.stall.is_blind(self._turn.now.monotonic_s)
         image = self._session.record.image or attempt.connection.look.image
@@ -287,7 +293,7 @@ class Conversation:
             self._health.ping_took(landed.rtt_s)
 
     def _looked(self, reply: Reply | MalformedMessage) -> None:
-        """It is the image that it was; go on with what waited for that."""
+        """Nothing in this reply to a ping ends the link: note who answers, and go on with what waited for that."""
         look, now = self._attempt.connection.look, self._turn.now.monotonic_s
         if not isinstance(reply, Reply) or not reply.ok:
             if look.refused(now) and (look.is_before_session or self._exchange.waiting):
@@ -300,7 +306,7 @@ class Conversation:
         self._notifications.looked(reply)
 
     def _saw(self, who: Who) -> None:
-        """Somebody has said who answers; on a link in use it may be another process by now."""
+        """Note who answers. On a link in use it may be another process by now, which ends what was for the earlier."""
         look, now, is_up = self._attempt.connection.look, self._turn.now, self._attempt.is_up
         away_s = now.monotonic_s - look.seen.monotonic_s if look.seen is not None else 0.0
         if is_up and who.process.is_same_as(look.who.process, away_s) is False:

@@ -7,11 +7,11 @@ socket and no file here. ``next_deadline()`` is when to call again with TimePass
 
 Beside the state (machine/table.py) there is one attempt at a time with a phase of its own (link/phase.py). Each phase
 has an owner and a time at which it ends by itself, so no state but ``disconnected`` can be stuck. Every attempt has a
-number; what arrives with another number belongs to the past and is dropped before it can reach the machine.
+number; what arrives with another number belongs to the past and is dropped before it can change the state.
 
-The core is made of parts. A leaf (``Leaves``) answers when it is asked and knows no other part. A coordinator (the
-other modules of this room) asks leaves, and coordinators below it, and writes what follows into the turn. The order of
-their making in ``Core.__init__`` is the order in which they may call each other.
+The core is made of parts. A leaf (``Leaves``) answers when it is asked and knows no other part. A coordinator (a part
+of one of the other modules of this room) asks leaves and other coordinators, and adds the effects that follow to the
+turn. It calls only coordinators that are made before it in ``Core.__init__``.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ LOGIN: Final = "stui-supervisor login"
 class Core:
     """The state, the attempt, the requests and the session of one supervised link.
 
-    ``pid`` is what the status shows for this process. ``has_credentials`` says that each attempt begins
-    with reading one, ``can_look`` that it can be seen whether somebody listens on this machine, ``can_subscribe`` that
-    notifications can be heard. ``login`` is the command that stores a token.
+    ``pid`` is what the status shows for this process. ``has_credentials`` says that the program brings its own, so that
+    each attempt asks them for a token, ``can_look`` that it can be seen whether somebody listens on this machine,
+    ``can_subscribe`` that notifications can be heard. ``login`` is the command that stores a token.
     """
 
     def __init__(  # noqa: PLR0913  # all that it is told of its surroundings, once
@@ -225,12 +225,12 @@ class Core:
         return self._deadlines.next(is_running=is_running, leaves_by=self._lifetime.leaves_by, next_part=part)
 
     def runs_in(self, pid: int) -> None:
-        """The process is another one than that in which this was made."""
+        """The program goes on in this process, another than the one in which this was made: it was forked."""
         self._report.pid = pid
 
     @property
     def has_parts_left(self) -> bool:
-        """True while something is done in parts: the next one is due at once, after a turn of the event loop."""
+        """True while work is done in parts: the next part is due as soon as the event loop has done what else waits."""
         return self._leaves.parts.are_left or self._restore.next_part < inf
 
     @property
@@ -250,7 +250,7 @@ class Core:
 
     @property
     def rejection(self) -> ConnectionRejected | None:
-        """Why only a person can go on, since the link was rejected."""
+        """The error after which nothing is tried before a person helps; None when there is none."""
         return self._report.rejection
 
     def status(self, now: Moment) -> Status:
@@ -264,7 +264,7 @@ class Core:
 
     @property
     def endpoint(self) -> str | None:
-        """Where the link is or would be, as the status has it."""
+        """Where the link is, or where the next attempt would go; None when no endpoint is known."""
         return self._report.endpoint
 
     @property
@@ -274,7 +274,7 @@ class Core:
 
     @property
     def answering(self) -> Who:
-        """Who has answered on the present link, as far as it has said."""
+        """Which image and which process have answered on the present link, as far as they have said."""
         return self._leaves.attempt.connection.look.who
 
     @property
@@ -313,9 +313,9 @@ class Core:
             self._disturbances.disturbed(event)
 
     def _note_stall(self) -> None:
-        """See whether this process was held up, before an input changes what was to be done by now.
+        """Where this process itself stood still past the next deadline, judge nothing for a moment.
 
-        What waits to be heard comes first then, and nothing is judged meanwhile.
+        So what came meanwhile is heard first. It is called before the input changes that deadline.
         """
         attempt = self._leaves.attempt
         if attempt.phase is Phase.IDLE or attempt.waits:
@@ -343,7 +343,7 @@ class Core:
         self._conversation.send_next()
 
     def _phase_over(self) -> None:
-        """The phase has lasted as long as it may; its owner knows what then (link/phase.py)."""
+        """The phase has lasted as long as it may: its owner does what is to follow (link/phase.py says what)."""
         match self._leaves.attempt.phase:
             case Phase.LOADING:
                 self._restore.lasted_too_long()

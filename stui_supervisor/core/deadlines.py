@@ -11,7 +11,7 @@ from stui_supervisor.link.phase import Phase
 
 
 class Deadlines:
-    """Asked for after every input, so written without lists."""
+    """Finds the next deadline. It is asked for after every input, so it makes no lists."""
 
     def __init__(self, leaves: Leaves, replication: Replication, notifications: Notifications) -> None:
         self._attempt = leaves.attempt
@@ -22,7 +22,11 @@ class Deadlines:
         self._notifications = notifications
 
     def next(self, *, is_running: bool, leaves_by: float, next_part: float) -> float:
-        """The least monotonic time of all; nothing is judged, and no request over, before the stall guard says so."""
+        """The earliest monotonic time at which a part has something to do; infinity when none has.
+
+        ``leaves_by`` is when a stop waits no longer, and ``next_part`` when work that is done in parts goes on. After a
+        stall of this process (health/stall.py) nothing is judged for a moment, and no request ends by its time.
+        """
         attempt, connection, exchange = self._attempt, self._attempt.connection, self._exchange
         link = attempt.until
         if attempt.phase is Phase.UP:

@@ -53,18 +53,18 @@ class Dialer:
         self._backoff.reset()
 
     def forget_refusals(self) -> None:
-        """A key that was refused may be right now: the user wants to know, or a backend has taken one."""
+        """Count refused keys anew: the user wants to try again, and a key that was refused may be right by now."""
         self._refused_keys.forget()
 
     def set_out(self, endpoint: Endpoint) -> None:
-        """Begin a round of attempts."""
+        """Begin a round of attempts, at this endpoint."""
         self._attempt.endpoint = endpoint
         self._route.forgive()
         self.plan(endpoint)
         self.begin_attempt()
 
     def plan(self, first: Endpoint) -> None:
-        """Which endpoints there are, this one first."""
+        """Settle which endpoints are tried in this round, this one first."""
         settled = self._profile.settled
         self._route.plan(first, list(usable(settled.endpoints)), failover=settled.failover)
 
@@ -99,7 +99,7 @@ class Dialer:
         self._open()
 
     def credential_failed(self, event: CredentialFailed) -> None:
-        """Without what it needs no attempt goes on."""
+        """The token or the keys could not be read: the attempt has failed."""
         if self._attempt.is_in(event.link, Phase.CREDENTIAL):
             self._attempt_failed(self._exchange.masks.failure(Failure(FailureKind.CREDENTIAL, str(event.error))))
 
@@ -115,7 +115,7 @@ class Dialer:
         self._turn.effects += self._lookout.look_at(())
 
     def arrived(self) -> None:
-        """A link is up. What waited for another endpoint is over: it belongs there."""
+        """A link is up. Requests that waited for another endpoint end, as they were meant for that one."""
         endpoint = self._attempt.target
         if endpoint != self._route.first:
             reason = f"the link is to another endpoint now, {endpoint}"
@@ -132,13 +132,13 @@ class Dialer:
         self.begin_attempt()
 
     def redial_lost(self, reason: str) -> None:
-        """The same with an established link."""
+        """The same with an established link, which is lost by that."""
         self._link_end.end(reason, keep_waiting=True)
         self._report.move(Trigger.LINK_LOST, reason)
         self.begin_attempt()
 
     def reject(self, error: ConnectionRejected) -> None:
-        """A person is needed. What to do is in the error's hint, and follows from the kind."""
+        """Try nothing more before a person helps; the error's hint says how."""
         kind = kind_named(error.failure)
         self._link_end.end(error.message, keep_waiting=False)
         self._report.rejection = error
@@ -170,7 +170,10 @@ class Dialer:
             self.lose(Failure(FailureKind.RESET, "it takes no message any more"))
 
     def not_pinned(self, failure: Failure) -> None:
-        """The image is not shown to be the pinned one. It may be at another endpoint, until all were found without."""
+        """The image does not show that it is the pinned one.
+
+        That may be at another endpoint, which is tried next; a person is needed once none of them has it.
+        """
         if self._route.is_last_without_image(self._attempt.target):
             self.reject(failure.as_rejection())
         elif self._attempt.is_up:
@@ -227,7 +230,10 @@ class Dialer:
         self._report.note_status()
 
     def _wait_and_retry(self, failure: Failure, *, was_up: bool) -> None:
-        """Where the link ``was_up`` it is tried again there at least once, however old the outage is."""
+        """Plan the next attempt, or give up.
+
+        Where the link ``was_up`` it is tried again there at least once, however old the outage is.
+        """
         now, endpoint = self._turn.now.monotonic_s, self._attempt.target
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
         self._report.note_error(words, failure.kind)
@@ -264,7 +270,10 @@ class Dialer:
         self._attempt.enter(Phase.LOOKING, until)
 
     def _look_out(self, wait_s: float) -> None:
-        """Look where nobody listens, and also whether that has become so where a long wait began."""
+        """Look at the endpoints where nobody listens.
+
+        Before a long wait also at the endpoint of the next attempt: whether anybody listens there still.
+        """
         looked_at, endpoint = self._route.away, self._attempt.endpoint
         if endpoint is not None and wait_s >= LOOK_LONG_WAIT_S and self._lookout.sees(endpoint):
             looked_at = tuple(dict.fromkeys((*looked_at, endpoint)))
@@ -290,7 +299,7 @@ class Dialer:
         self.begin_attempt()
 
     def leads_elsewhere(self) -> bool:
-        """See whether the profile has an endpoint by now that is not looked at: the next attempt goes there."""
+        """Instead of looking on, go to an endpoint of the profile that can be tried by now; False without one."""
         attempt, now = self._attempt, self._turn.now.monotonic_s
         if attempt.phase is not Phase.LOOKING or attempt.endpoint is None:
             return False

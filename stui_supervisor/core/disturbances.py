@@ -40,7 +40,7 @@ class Disturbances:
         self._health.woke()
 
     def disturbed(self, event: JournalOnly) -> None:
-        """The grounds of the attempt or the link may be gone."""
+        """The machine has slept, or its network changed: the attempt or the link may be of no use any more."""
         self._turn.announce(event)
         self._roaming.disturbed(self._attempt.link, self._turn.now.monotonic_s)
         self.look_around()

@@ -95,13 +95,13 @@ class Health:
                 self._dialer.lose(Failure(FailureKind.FROZEN))
 
     def greeted(self, event: Greeted) -> None:
-        """The process at the other end lives."""
+        """The other end greets who connects, so its process lives."""
         path = self._attempt.connection.path
         if event.link == self._attempt.link and path is not None:
             path.greeted()
 
     def probe(self) -> None:
-        """Ask whoever can tell whether the link still works; an image that owes an answer is asked already."""
+        """Ask the image and the kernel whether the link still works; an image that owes an answer is not asked."""
         if self._exchange.flight is None:
             self._questions.ping()
         path = self._attempt.connection.path

@@ -1,4 +1,4 @@
-"""Everything the core can be told. ``link``, ``load``, ``read`` and ``number`` count; a late one shows by its number.
+"""Everything the core can be told. A late answer is known by its old number: ``link``, ``load``, ``read``, ``number``.
 
 Named tuples, as the effects are: they are made for every message, and cost a third of a frozen dataclass.
 """

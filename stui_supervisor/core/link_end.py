@@ -12,7 +12,7 @@ from stui_supervisor.machine.states import State
 
 
 class LinkEnd:
-    """Ends the present attempt or link. What outlives it is told here, and nowhere else."""
+    """Ends the present attempt or link. What is to be known of it later is handed on here, and nowhere else."""
 
     def __init__(self, turn: Turn, report: Report, leaves: Leaves) -> None:
         self._turn = turn
@@ -29,7 +29,7 @@ class LinkEnd:
         self._without_heartbeats: set[Endpoint | None] = set()
 
     def is_silent(self, endpoint: Endpoint | None) -> bool:
-        """True for an endpoint whose backend lives and was seen to answer no heartbeat."""
+        """True for an endpoint whose backend was seen to live though it answers no heartbeats."""
         return endpoint in self._without_heartbeats
 
     def end(self, reason: str, *, keep_waiting: bool) -> None:
@@ -66,7 +66,7 @@ class LinkEnd:
         turn.effects += self._subscription.end(now, is_left=not keep_waiting)
 
     def forget_failures_if_healthy(self) -> None:
-        """Called where the state is about to leave ``connected``."""
+        """Before the state leaves ``connected``: where it has lasted for long enough, the earlier outage is over."""
         has_lasted = self._attempt.connection.pings.has_lasted(self._turn.now.monotonic_s)
         if self._report.state is State.CONNECTED and has_lasted:
             self._backoff.reset()

@@ -28,7 +28,7 @@ class Merge:
         self._schedule = schedule
 
     def steps(self, state: object) -> Steps[bool]:
-        """Merge this session state of a backend; True when ours has something that the image lacks."""
+        """Merge this session state of a backend, in parts; True when ours has something that the image lacks."""
         sections = sections_beyond(state)
         own = self._session.context.sections()
         copy = yield from reading_copy({} if sections else state, own)
@@ -115,7 +115,7 @@ class Merge:
 
 
 def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) -> Steps[dict[str, Section]]:
-    """Those of the remains that our own sections neither have nor went through."""
+    """Those of the ``remains`` (see ImageCopy) with a value that our own sections do not have, and never had."""
     news, portion = dict[str, Section](), Portion()
     for name, section in remains.items():
         if _is_news(section, own.get(name)):
@@ -126,7 +126,7 @@ def _finding_news(remains: Mapping[str, Section], own: Mapping[str, Section]) ->
 
 
 def _is_news(section: Section, own: Section | None) -> bool:
-    """False for a value that our own section has, or went through."""
+    """False for a value that our own section has, or had before."""
     if own is None:
         return True
     return not equal(own.value, section.value) and section.sum_of_value() not in own.known

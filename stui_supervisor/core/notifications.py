@@ -48,7 +48,7 @@ class Notifications:
         self._follow(self._subscription.begin(where, step.publishes, settled, self._turn.now, curve, name))
 
     def looked(self, reply: Reply | MalformedMessage) -> None:
-        """A ping was answered, and may name another place."""
+        """A ping was answered, which may name another address of the publisher."""
         if self._can_subscribe and self._attempt.is_up and isinstance(reply, Reply) and reply.ok:
             self._follow(self._subscription.named(reply.result.get("notifications"), self._turn.now))
 
@@ -82,7 +82,7 @@ class Notifications:
         self._follow(self._subscription.crowded(event.number, self._turn.now))
 
     def seen(self, event: SubscriptionSeen) -> None:
-        """A look at the subscription."""
+        """A look has shown how many bytes have come on the subscription."""
         self._follow(self._subscription.seen(event.number, event.received_bytes, self._turn.now))
 
     def lost(self, event: SubscriptionLost) -> None:

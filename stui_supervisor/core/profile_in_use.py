@@ -117,7 +117,7 @@ class ProfileInUse:
             self._without_token.add(endpoint)
 
     def tell_if_unreadable(self) -> None:
-        """It could not be read: said once until it can."""
+        """Tell that the profile could not be read: once, and again only after it was."""
         trouble = self.reading.take_untold()
         if trouble is not None:
             hint = trouble.hint or FAILURES[FailureKind.PROFILE].hint
@@ -152,6 +152,6 @@ class ProfileInUse:
             self._turn.effects.append(NoteLink(profile.name, place, wanted, stored_as))
 
     def note_what_waited(self) -> None:
-        """It is known now: what was to be noted meanwhile is."""
+        """The profile is known now: note what had to wait for that."""
         if self._wish_to_note is not None:
             self.note(None, wanted=self._wish_to_note)

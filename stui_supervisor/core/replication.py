@@ -64,14 +64,17 @@ class Replication:
         self._schedule.changed(self._turn.now.monotonic_s)
 
     def next_deadline(self) -> float:
-        """When something is to be sent next while nothing is in flight; nothing goes out before the next look."""
+        """When something is to be sent next while nothing is in flight: not before the image may be asked who it is."""
         look = self._attempt.connection.look.next_deadline()
         if look is not None:
             return look
         return min(self._schedule.next_deadline(), self._denied.next_deadline(), self._unread.next_deadline())
 
     def looks_first(self, *, is_push_wanted: bool = False) -> bool:
-        """Ask the image who it is where something is due and it has to say that first; True when that is so."""
+        """True when something is due and the image has to say first who it is; then it is asked that, if it may be.
+
+        With ``is_push_wanted`` a push counts as due although the user has not paused yet.
+        """
         look, now = self._attempt.connection.look, self._turn.now.monotonic_s
         may_ask = look.may_ask(now)
         is_old = look.is_before_session or self._questions.is_look_old
@@ -123,7 +126,7 @@ class Replication:
     # Pushes
 
     def _share(self) -> None:
-        """Push the context, unless something is under way. A session seen long ago may be another client's by now."""
+        """Push the context, unless something is under way. Of a session seen long ago it is asked first whose it is."""
         session, look = self._session.record.session, self._attempt.connection.look
         if not self._is_free or session is None:
             return
@@ -161,7 +164,7 @@ class Replication:
         self._parts.begin(self.merge.steps(state), then, self._turn.now.monotonic_s)
 
     def owner_answered(self, landed: PairedReply) -> None:
-        """Go on with the push, unless the session is another client's now. One that is gone refuses that itself."""
+        """Go on to the push, unless the session is another client's now. Where it is gone, the push will be refused."""
         reply, session = landed.reply, self._session.record.session
         if isinstance(reply, Reply) and is_refusal(reply, of="restore_session"):
             self._dialer.reject(refused(reply, has_token=self._attempt.secret is not None))
@@ -205,7 +208,7 @@ class Replication:
     # The session in the backend
 
     def established(self, step: Established) -> None:
-        """What the backend takes and gives of the work, and what it has to be asked for again."""
+        """A link is up: note whether its backend takes the work, and what it has to be asked for again."""
         self._schedule.link_up(takes_it=step.known.session is not None)
         self._attempt.connection.look.saw_session(self._turn.now.monotonic_s)
         if step.has_unread_copy:
@@ -225,7 +228,7 @@ class Replication:
         self._unread.begin()
 
     def make_session_again(self) -> None:
-        """First it is asked who answers: another image may have taken the place of the one that had the session."""
+        """Ask first who answers: another image may have taken the place of the one that had the session."""
         self._attempt.connection.look.is_before_session = True
         self.looks_first()
 
@@ -263,24 +266,24 @@ class Replication:
             self.push(Purpose.PUSH, self._attempt.connection.dialect, session.id)
 
     def leave_backend_session(self) -> None:
-        """Another process goes on with it, and two must not share one; ours is made once nobody waits for the image."""
+        """Another process uses our backend session, and two must not share one: make another when nobody waits."""
         if self._attempt.is_up:
             self._schedule.link_up(takes_it=False)
             self._denied.soon(self._turn.now.monotonic_s)
 
     def gives_copy_up(self) -> bool:
-        """True when the session was of no use for so long that another one is made."""
+        """True when the image has not given its copy for so long that another session is made."""
         session = self._session.known(str(self._attempt.endpoint)).session
         return session is not None and self._unread.is_given_up(session.id, self._turn.now.monotonic_s)
 
     def _session_denied(self, words: str, *, passes: bool) -> None:
-        """It is asked for again later; that is told once."""
+        """The session was denied: it is asked for again later, which is told once."""
         self._schedule.link_up(takes_it=False)
         if self._denied.again(self._turn.now.monotonic_s, is_passing=passes):
             self._no_backend_session(words)
 
     def _copy_not_given(self, words: str) -> None:
-        """Nothing is pushed over what could not be read; it is asked for again later, and that is told once."""
+        """Nothing is pushed over a copy that the image did not give. It is asked for again, and that is told once."""
         self._schedule.link_up(takes_it=False)
         if self._unread.failed(self._session.record.backend_session, self._turn.now.monotonic_s):
             hint = "the link works; the image's copy stays as it is, and is asked for again"
@@ -296,7 +299,7 @@ class Replication:
         self._report.problem(ProblemCode.NO_BACKEND_SESSION, f"the backend did not take the session: {words}", hint)
 
     def tell_of_long_id(self, session: BackendSession) -> None:
-        """The work is on this machine in any case; what only the image's copy has is not found again."""
+        """Tell it where the name of the session is too long to be stored: the next start will not find it."""
         if not session.can_be_stored:
             message = "the backend's name for the session is too long to be remembered"
             hint = "the work is saved here, and the next start makes a new session in the backend"

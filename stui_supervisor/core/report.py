@@ -32,7 +32,7 @@ class LastLink:
 
 
 class Report:
-    """The one place where the state changes and problems are told; ``restored`` is what of the work was found."""
+    """The one place where the state changes and problems are told; ``restored`` is where the work came from."""
 
     def __init__(self, turn: Turn, leaves: Leaves, *, pid: int) -> None:
         self._turn = turn
@@ -98,12 +98,12 @@ class Report:
             self.problem(ProblemCode.STORE_FAILED, error.message, error.hint or STORE_HINT)
 
     def settle(self) -> None:
-        """At the end of a turn: what the disk and the profile have mended by now is over."""
+        """At the end of a turn: forget the problems of the disk and of the profile that are over by now."""
         if self._present.noted:
             self._present.settle(**self._mended())
 
     def note_status(self) -> None:
-        """Keep what a person is told of the link, for when this process is gone."""
+        """Have the present status stored, for whoever asks when this process is gone."""
         # The work is written along with this; who reads it judges by the time then what has lasted.
         known, session = self._all_of(self._turn.now), self._leaves.session
         work = Work.SAVED if known.work is Work.UNSAVED and session.is_store_ok else known.work
@@ -119,7 +119,7 @@ class Report:
         return replace(known, summary=summary, problems=lasting(known.problems, now.utc))
 
     def _all_of(self, now: Moment) -> Status:
-        """The same without the sentence, and with what may be over in a moment."""
+        """The status without its summary, and with problems that have not lasted long enough yet to be shown."""
         attempt, session, exchange = self._leaves.attempt, self._leaves.session, self._leaves.exchange
         connection, record, last = attempt.connection, session.record, self.last_link
         worst = connection.degradations.worst

@@ -69,7 +69,7 @@ class Restore:
         self.is_running = True
 
     def end_run(self) -> None:
-        """The program ends: what has been read is taken over by then."""
+        """The program has ended. Whatever was read has been taken over before."""
         self.is_running = False
 
     def begin(self) -> None:
@@ -112,7 +112,7 @@ class Restore:
         self._leave()
 
     def _leave(self) -> None:
-        """What was stored is known, or known to be out of reach."""
+        """What was stored is known, or cannot be had in time: go on to where it leads."""
         if not self._profile.reading.is_known:
             self._leave_without_profile()
             return
@@ -124,7 +124,7 @@ class Restore:
             self._go_where_it_says()
 
     def _leave_without_profile(self) -> None:
-        """Nobody is linked to before it is known what the profile asks for; that none is wanted may be known."""
+        """Make no link before the profile is known; that none is wanted the session may say already."""
         named = self._leaves.route.named
         endpoint = named or self._stored_endpoint()
         if named is None and not self._leaves.session.record.wanted:
@@ -194,7 +194,7 @@ class Restore:
     # The session
 
     def loaded(self, event: Loaded) -> None:
-        """Compare it with what is here, in parts; what comes meanwhile comes before it."""
+        """A session has been read: compare it with what is here, in parts. Other inputs do not wait for that."""
         steps, now = self._leaves.session.context.preparing(event.claimed.sections), self._turn.now.monotonic_s
         self._comparing.begin(steps, lambda _: self._compared(event), now)
         if not self.is_running:
@@ -261,7 +261,7 @@ class Restore:
             self._replication.leave_backend_session()  # the process may be another than that which had the stored one
 
     def _tell_of_last_run(self, claimed: ClaimedSession) -> None:
-        """It ended without stopping: the record that it left says so once, as this run writes another."""
+        """Tell it when the last run ended without stopping: only once, as this run writes over the record of it."""
         words = end_without_stopping(claimed.record.status, claimed.last_sign)
         if words is not None and not claimed.fresh and not self._has_run:
             self._report.problem(ProblemCode.ENDED_WITHOUT_STOPPING, words, ENDED_HINT)
@@ -282,7 +282,7 @@ class Restore:
     # The profile
 
     def profile_read(self, event: ProfileRead) -> None:
-        """What is settled is known, perhaps anew."""
+        """The profile has been read, for the first time or again."""
         attempt, reading, first = self._leaves.attempt, self._profile.reading, self._leaves.route.first
         if not reading.ends_with(event.read) or not reading.is_news(event.profile):
             return

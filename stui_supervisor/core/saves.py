@@ -65,7 +65,7 @@ class Saves:
             self._report.problem(ProblemCode.STORE_FAILED, message, STORE_HINT)
 
     def _lost(self, had: SessionId | None) -> None:
-        """Another process has a session; ``had`` is what the one in use had in the image. Also after the end."""
+        """Another process has a session of ours; ``had`` is the backend session that was in use until then."""
         if self._session.record.backend_session != had:
             self._replication.leave_backend_session()
         if not self._restore.is_running:

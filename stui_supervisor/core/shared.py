@@ -31,8 +31,9 @@ BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)  # nothing has happened yet
 class Turn:
     """The moment ``now`` and the ``effects`` so far, in their order.
 
-    One object for the life of a core, begun anew with every input: work that is done in parts goes on in a later turn
-    than the one that it began in.
+    One object for the life of a core, begun anew with every input. Work that is done in parts goes on in a later turn
+    than the one that it began in; as it holds this object, it then sees the present moment, and adds to the present
+    effects.
     """
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
-    """Each answers when it is asked and knows none of the others. ``parts`` is the work that takes several turns."""
+    """What several coordinators ask; each knows no coordinator. ``parts`` is the work that takes several turns."""
 
     attempt: Attempt
     session: Session
@@ -76,12 +77,12 @@ class Questions:
         self.ask_in(attempt.connection.dialect, purpose, operation, attempt.secret)
 
     def ask_in(self, dialect: Dialect, purpose: Purpose, operation: Operation, secret: Secret | None) -> None:
-        """Send this while it is not known yet what the backend speaks."""
+        """Send this in the given dialect and with this token, if any: while shaking hands neither is settled yet."""
         message = self._exchange.ask(self._attempt.link, purpose, dialect, operation, self._turn.now, secret)
         self._turn.effects.append(message)
 
     def ping(self) -> None:
-        """Ask who answers, and whether it does."""
+        """Ask whether the image answers, and which image and process it is."""
         self.ask(Purpose.PING, Operation("ping", {}))
 
     @property

@@ -62,7 +62,7 @@ class Succession:
         return (VERDICTS if self._settings.keeps_session else WITHOUT_SESSION)[step.verdict]
 
     def end_what_is_not_for(self, step: Established) -> None:
-        """What waits belongs to an image, and some of it to one process of that."""
+        """End the requests that wait for another image than the one that answers, or for an earlier process."""
         # With a session it ended when that was switched; without one it may be for an endpoint that was named since.
         attempt, now = self._attempt, self._turn.now
         is_bound = not self._settings.keeps_session and self._session.record.endpoint == str(attempt.endpoint)
@@ -82,7 +82,7 @@ class Succession:
         return False
 
     def switched(self, event: Loaded) -> None:
-        """The other image's session is here."""
+        """The session of the image that answers has been read: use it."""
         image, now = self._attempt.connection.look.image, self._turn.now.monotonic_s
         self._turn.effects += self._session.switch(event.claimed, image, now)
         self._report.restored = found_in(event.claimed)

@@ -1,4 +1,4 @@
 """Making a link: which endpoint is tried, when the next attempt begins, and what is said before the link counts as up.
 
-Nothing here knows what the link is for: neither requests nor the work.
+Nothing here knows of the user's requests, or sends anything itself.
 """

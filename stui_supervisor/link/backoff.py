@@ -22,7 +22,7 @@ UNFINISHED: Final = (FailureKind.NO_HANDSHAKE, FailureKind.NOT_ZEROMQ)
 
 
 class Backoff:
-    """The waits of one outage, from the first failure until health has lasted."""
+    """The waits of one outage, from the first failure until health has lasted. ``attempt`` counts its attempts."""
 
     def __init__(self, settings: Settings, rng: Random) -> None:
         self._settings = settings

@@ -252,7 +252,7 @@ class Handshake:
         return self._ask_ping()
 
     def _ask_who_again(self, reply: Reply | MalformedMessage) -> Step:
-        """An error says nothing of who answers."""
+        """The ping was answered with an error, which says nothing of who answers: ask again, a few times."""
         if self._question.pings >= LOOKS_REFUSED_MAX:
             return Failed(not_identified(reply))
         self._question.pings += 1
@@ -269,7 +269,7 @@ class Handshake:
         return trouble
 
     def _without_reply(self, reply: Reply | MalformedMessage) -> Step:
-        """A ping was answered and what was asked before it was not: that is not known there, or its reply is lost."""
+        """A ping was answered, but not what was asked before: the backend does not know that, or the reply is lost."""
         trouble = self._follow_ping(reply, self._known.image)
         if trouble is not None:
             return trouble

@@ -17,7 +17,7 @@ class RefusedKeys:
         self._count = 0
 
     def refused(self, endpoint: Endpoint, pinned: str | None, failure: Failure) -> KeyRefused | None:
-        """One more; the rejection once it is clear that only a person can change it."""
+        """Count one more; returns the rejection once there were so many that only a person can help, else None."""
         if self._refused != (endpoint, pinned):
             self._refused, self._count = (endpoint, pinned), 0
         self._count += 1
@@ -31,5 +31,5 @@ class RefusedKeys:
         return KeyRefused(f"{endpoint}: {words}; the pinned key is {fingerprint(pinned)}", hint=hint, failure=kind)
 
     def forget(self) -> None:
-        """Something has changed: the row begins anew."""
+        """Count anew, as something has changed."""
         self._refused = None

@@ -12,7 +12,7 @@ from stui_supervisor.link.messages import LookOut
 
 
 class Lookout:
-    """Where it is looked now, and what is known of the endpoints there.
+    """At which endpoints it is looked now, and which are known to be on this machine.
 
     ``is_possible`` is False for links of a program's own: nobody knows where they lead.
     """
@@ -30,7 +30,7 @@ class Lookout:
         return (endpoint.is_local or endpoint in self._here) and endpoint not in self._elsewhere
 
     def sees(self, endpoint: Endpoint) -> bool:
-        """True where it can be looked at."""
+        """True for an endpoint at which it can be seen whether anybody listens."""
         return self._is_possible and self.is_here(endpoint)
 
     def takes_over(self, endpoint: Endpoint, failure: Failure) -> bool:

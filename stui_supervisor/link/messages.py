@@ -43,7 +43,8 @@ class CloseLink(NamedTuple):
 class LookOut(NamedTuple):
     """Look, many times a second, whether anybody listens at these endpoints of this machine, and at no others any more.
 
-    Answer for each of them with SeenListening: what is seen first, and when somebody listens, who is then left alone.
+    Answer for each of them with SeenListening: what is seen first, and later that somebody listens; after that,
+    the endpoint is looked at no more.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""What an attempt waits for: the phases, who enters each, and what ends it by itself."""
+"""What an attempt waits for: the phases, who looks after each, and what follows when it has lasted too long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Phase(Enum):
 
 
 class PhaseRule(NamedTuple):
-    """Who enters a phase, and what happens when it has lasted as long as it may; "" for one that may last for ever."""
+    """Which part of the core looks after a phase, and what follows at its end; "" where it does not end by itself."""
 
     owner: str
     at_its_end: str

@@ -1,4 +1,4 @@
-"""A machine that sleeps, and one whose network becomes another, under the link.
+"""What to do about a link or an attempt when the machine has slept, or its network has changed.
 
 Neither event says anything about the link. So a link that is up is asked, not cut. What had been decided on grounds
 that may be gone (to wait, to go on trying) is decided again: at once, but at most once a second however often the
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 class Roaming:
     """Gathers disturbances, and answers at most once in PROBE_PAUSE_S what to do about them.
 
-    They concern the attempt of their time: what was begun later was begun on the new grounds.
+    They concern the attempt of their time; one that began later knows the new network already.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Roaming:
         self._woken_link = link
 
     def disturbed(self, link: int, now: float) -> None:
-        """The grounds of this attempt may be gone."""
+        """The machine has slept or its network changed, while this was the attempt."""
         self._disturbed_link = link
         if self._due == inf:
             self._due = max(now, self._not_before)

@@ -48,7 +48,7 @@ class Route:
     def plan(self, first: Endpoint, others: Sequence[Endpoint], *, failover: bool) -> None:
         """A round begins here. An endpoint that was named and is none of the profile's own stands alone.
 
-        Those that it does not lead to any more need not rest.
+        Failures at endpoints that are not in the round are forgotten.
         """
         self.named = self.named if self.named == first else None
         stands_alone = not failover or (self.named is not None and first not in others)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Final
 
+from tests.architecture.permissions import ADAPTERS, ALLOWED_IMPORTS, OUTER, PURE, VOCABULARY
 from tests.architecture.rooms import PACKAGE, ROOT, layers, modules, room_graph, tree_of
-from tests.architecture.test_rooms import ADAPTERS, ALLOWED_IMPORTS, OUTER, PURE, VOCABULARY
 
 PAGE: Final = ROOT / "docs" / "architecture.md"
 BEGIN: Final = '<!-- From here on made from the imports by "make diagrams"; edits are lost. -->\n'
