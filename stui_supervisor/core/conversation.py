@@ -198,7 +198,7 @@ class Conversation:
     def send_next(self) -> None:
         """Send what is due. Where the image said too long ago who it is, it is asked that first, and the rest waits."""
         attempt, replication = self._attempt, self._replication
-        if attempt.phase is not Phase.UP or replication.looks_first():
+        if attempt.phase is not Phase.UP or replication.look_first():
             return
         self._turn.effects += self._exchange.send_next(attempt.link, attempt.connection.dialect, self._turn.now)
         replication.send_due()

@@ -237,7 +237,7 @@ class Dialer:
         now, endpoint = self._turn.now.monotonic_s, self._attempt.target
         words = f"{endpoint}: {failure}" if self._route.has_others else str(failure)
         self._report.note_error(words, failure.kind)
-        if self._lookout.takes_over(endpoint, failure):
+        if self._lookout.take_over(endpoint, failure):
             self._backoff.begin_outage(now)
             at = inf
         else:
@@ -298,7 +298,7 @@ class Dialer:
         attempt.endpoint = endpoint
         self.begin_attempt()
 
-    def leads_elsewhere(self) -> bool:
+    def turn_elsewhere(self) -> bool:
         """Instead of looking on, go to an endpoint of the profile that can be tried by now; False without one."""
         attempt, now = self._attempt, self._turn.now.monotonic_s
         if attempt.phase is not Phase.LOOKING or attempt.endpoint is None:
@@ -315,7 +315,7 @@ class Dialer:
         if self._backoff.is_over(self._turn.now.monotonic_s):
             self._give_up(Failure(FailureKind.REFUSED))
             return
-        if self.leads_elsewhere():
+        if self.turn_elsewhere():
             return
         self._look_on()
         self._turn.effects += self._lookout.begin_anew(self._route.away)

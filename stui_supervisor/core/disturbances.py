@@ -48,7 +48,7 @@ class Disturbances:
     def look_around(self) -> None:
         """Do what a disturbance asks for, if there was one and it is time."""
         attempt = self._attempt
-        answer = self._roaming.remedy(attempt.link, attempt.phase, self._turn.now.monotonic_s)
+        answer = self._roaming.take_remedy(attempt.link, attempt.phase, self._turn.now.monotonic_s)
         if answer is None:
             return
         self._backoff.forgive()

@@ -53,7 +53,7 @@ class Replication:
         self._exchange = leaves.exchange
         self._parts = leaves.parts
         self._schedule = PushSchedule(settings)
-        self._denied = RetrySchedule()
+        self._session_retry = RetrySchedule()
         self._unread = UnreadCopy()
         self.merge = Merge(turn, report, leaves, self._schedule)
 
@@ -68,9 +68,9 @@ class Replication:
         look = self._attempt.connection.look.next_deadline()
         if look is not None:
             return look
-        return min(self._schedule.next_deadline(), self._denied.next_deadline(), self._unread.next_deadline())
+        return min(self._schedule.next_deadline(), self._session_retry.next_deadline(), self._unread.next_deadline())
 
-    def looks_first(self, *, is_push_wanted: bool = False) -> bool:
+    def look_first(self, *, is_push_wanted: bool = False) -> bool:
         """True when something is due and the image has to say first who it is; then it is asked that, if it may be.
 
         With ``is_push_wanted`` a push counts as due although the user has not paused yet.
@@ -94,7 +94,7 @@ class Replication:
         now = self._turn.now.monotonic_s
         if self._schedule.next_deadline() <= now:
             self._share()
-        if self._denied.next_deadline() <= now and self._is_free and self._denied.take(now):
+        if self._session_retry.next_deadline() <= now and self._is_free and self._session_retry.take(now):
             self.make_session_again()
 
     def take_copy(self) -> bool:
@@ -117,7 +117,7 @@ class Replication:
         if self._parts.are_left:
             return True
         lacks_something = self._schedule.next_deadline() < inf and not self._schedule.is_put_off
-        if lacks_something and not self.looks_first(is_push_wanted=True):
+        if lacks_something and not self.look_first(is_push_wanted=True):
             self._share()
         flight = self._exchange.flight
         has_begun = self._attempt.connection.look.is_before_session or lacks_something
@@ -224,13 +224,13 @@ class Replication:
 
     def begin(self) -> None:
         """A link is up; nothing was denied on it yet."""
-        self._denied.begin()
+        self._session_retry.begin()
         self._unread.begin()
 
     def make_session_again(self) -> None:
         """Ask first who answers: another image may have taken the place of the one that had the session."""
         self._attempt.connection.look.is_before_session = True
-        self.looks_first()
+        self.look_first()
 
     def ask_for_session(self) -> None:
         """It is still the image that it was: make the session."""
@@ -247,7 +247,7 @@ class Replication:
             self._session_denied(words_of(landed.reply), passes=is_passing(landed.reply))
             return
         now = self._turn.now.monotonic_s
-        self._denied.begin()
+        self._session_retry.begin()
         self._schedule.found(is_readable=True)
         state, made = state_in(landed.reply), session
         self._attempt.connection.look.saw_session(now)
@@ -269,7 +269,7 @@ class Replication:
         """Another process uses our backend session, and two must not share one: make another when nobody waits."""
         if self._attempt.is_up:
             self._schedule.link_up(takes_it=False)
-            self._denied.soon(self._turn.now.monotonic_s)
+            self._session_retry.soon(self._turn.now.monotonic_s)
 
     def gives_copy_up(self) -> bool:
         """True when the image has not given its copy for so long that another session is made."""
@@ -279,7 +279,7 @@ class Replication:
     def _session_denied(self, words: str, *, passes: bool) -> None:
         """The session was denied: it is asked for again later, which is told once."""
         self._schedule.link_up(takes_it=False)
-        if self._denied.again(self._turn.now.monotonic_s, is_passing=passes):
+        if self._session_retry.denied(self._turn.now.monotonic_s, is_passing=passes):
             self._no_backend_session(words)
 
     def _copy_not_given(self, words: str) -> None:

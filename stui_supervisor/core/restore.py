@@ -284,7 +284,7 @@ class Restore:
     def profile_read(self, event: ProfileRead) -> None:
         """The profile has been read, for the first time or again."""
         attempt, reading, first = self._leaves.attempt, self._profile.reading, self._leaves.route.first
-        if not reading.ends_with(event.read) or not reading.is_news(event.profile):
+        if not reading.take_answer(event.read) or not reading.take_news(event.profile):
             return
         self._profile.settled = event.profile
         for notice in event.notices:
@@ -299,14 +299,14 @@ class Restore:
             self._go_where_it_says()
         elif first is not None:
             self._dialer.plan(first)
-            self._dialer.leads_elsewhere()
+            self._dialer.turn_elsewhere()
             if self._profile.is_less_safe_than_settled():
                 reason = "the profile asks for more than this link was made with"
                 (self._dialer.redial_lost if attempt.is_up else self._dialer.redial)(reason)
 
     def profile_failed(self, event: ProfileFailed) -> None:
         """The profile could not be read."""
-        if not self._profile.reading.ends_with(event.read, event.error):
+        if not self._profile.reading.take_answer(event.read, event.error):
             return
         self._turn.effects += self._profile.reading.again()
         if self._leaves.attempt.phase is Phase.LOADING:

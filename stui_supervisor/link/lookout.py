@@ -33,7 +33,7 @@ class Lookout:
         """True for an endpoint at which it can be seen whether anybody listens."""
         return self._is_possible and self.is_here(endpoint)
 
-    def takes_over(self, endpoint: Endpoint, failure: Failure) -> bool:
+    def take_over(self, endpoint: Endpoint, failure: Failure) -> bool:
         """An attempt failed, or a link was lost: True when looks take the place of the wait before the next attempt.
 
         Not for an attempt that a look had called for: looks and attempts disagree there, and would do so for ever.

@@ -67,7 +67,7 @@ class Roaming:
         """The monotonic time at which to ask for the remedy."""
         return self._due
 
-    def remedy(self, link: int, phase: Phase, now: float) -> Answer | None:
+    def take_remedy(self, link: int, phase: Phase, now: float) -> Answer | None:
         """What to do about the present attempt, told once; None when there is no reason, or it is not time."""
         if now < self._due:
             return None

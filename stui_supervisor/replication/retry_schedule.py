@@ -25,7 +25,7 @@ class RetrySchedule:
         """Another session is wanted in place of the one there was."""
         self._due = now
 
-    def again(self, now: float, *, is_passing: bool = False) -> bool:
+    def denied(self, now: float, *, is_passing: bool = False) -> bool:
         """The backend has denied it. True the first time on this link that it is worth telling.
 
         One error that passes is not; then it is asked again soon.

@@ -22,7 +22,7 @@ class UnreadCopy:
         """The copy of this backend session was not given. True the first time on this link."""
         if session != self._session:
             self._session, self._since = session, now
-        return self._again.again(now)
+        return self._again.denied(now)
 
     def read(self) -> None:
         """It was, or it is certainly not there."""

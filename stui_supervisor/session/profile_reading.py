@@ -57,7 +57,7 @@ class ProfileReading:
         self._is_to_be_repeated = self._is_under_way
         return self._read()
 
-    def ends_with(self, number: int, failure: StoreError | None = None) -> bool:
+    def take_answer(self, number: int, failure: StoreError | None = None) -> bool:
         """Take the answer in; False for one that nobody waits for."""
         if not self._is_under_way or number != self._number:
             return False
@@ -69,7 +69,7 @@ class ProfileReading:
             self._unused = _NOTHING_READ
         return True
 
-    def is_news(self, profile: Profile) -> bool:
+    def take_news(self, profile: Profile) -> bool:
         """False for what does not count in this run: it was there at the start already."""
         if self._is_used:
             return True

@@ -22,41 +22,41 @@ def disturbed(link: int = 1, now: float = 10.0, *, woke: bool = False) -> Roamin
 
 def test_nothing_is_to_be_done_without_a_disturbance() -> None:
     assert Roaming().next_deadline() == inf
-    assert Roaming().remedy(1, Phase.UP, 1e9) is None
+    assert Roaming().take_remedy(1, Phase.UP, 1e9) is None
 
 
 def test_a_disturbance_is_answered_at_once_and_once() -> None:
     roaming = disturbed()
     assert roaming.next_deadline() == 10.0
-    assert [roaming.remedy(1, Phase.UP, 10.0), roaming.remedy(1, Phase.UP, 20.0)] == [PROBE, None]
+    assert [roaming.take_remedy(1, Phase.UP, 10.0), roaming.take_remedy(1, Phase.UP, 20.0)] == [PROBE, None]
 
 
 def test_further_ones_wait_and_are_answered_once() -> None:
     roaming = disturbed()
-    roaming.remedy(1, Phase.UP, 10.0)
+    roaming.take_remedy(1, Phase.UP, 10.0)
     for tenth in range(1, 10):
         roaming.disturbed(1, 10.0 + tenth / 10)
         assert roaming.next_deadline() == 11.0
-        assert roaming.remedy(1, Phase.UP, 10.0 + tenth / 10) is None
-    assert [roaming.remedy(1, Phase.UP, 11.0), roaming.remedy(1, Phase.UP, 12.0)] == [PROBE, None]
+        assert roaming.take_remedy(1, Phase.UP, 10.0 + tenth / 10) is None
+    assert [roaming.take_remedy(1, Phase.UP, 11.0), roaming.take_remedy(1, Phase.UP, 12.0)] == [PROBE, None]
 
 
 def test_after_a_pause_it_is_answered_at_once_again() -> None:
     roaming = disturbed()
-    roaming.remedy(1, Phase.UP, 10.0)
+    roaming.take_remedy(1, Phase.UP, 10.0)
     roaming.disturbed(1, 60.0)
-    assert roaming.remedy(1, Phase.UP, 60.0) == PROBE
+    assert roaming.take_remedy(1, Phase.UP, 60.0) == PROBE
 
 
 def test_where_no_link_is_wanted_there_is_nothing_to_do() -> None:
     roaming = disturbed()
     roaming.forget()
     assert roaming.next_deadline() == inf
-    assert roaming.remedy(1, Phase.UP, 10.0) is None
+    assert roaming.take_remedy(1, Phase.UP, 10.0) is None
 
 
 def test_what_was_begun_later_was_begun_on_the_new_grounds() -> None:
-    assert disturbed(1).remedy(2, Phase.UP, 10.0) is None
+    assert disturbed(1).take_remedy(2, Phase.UP, 10.0) is None
 
 
 @pytest.mark.parametrize(
@@ -73,16 +73,16 @@ def test_what_was_begun_later_was_begun_on_the_new_grounds() -> None:
     ],
 )
 def test_what_is_done_depends_on_the_phase_and_on_sleep(phase: Phase, changed: Remedy, woken: Remedy) -> None:
-    assert disturbed().remedy(1, phase, 10.0) == Answer(changed, has_woken=False)
-    assert disturbed(woke=True).remedy(1, phase, 10.0) == Answer(woken, has_woken=True)
+    assert disturbed().take_remedy(1, phase, 10.0) == Answer(changed, has_woken=False)
+    assert disturbed(woke=True).take_remedy(1, phase, 10.0) == Answer(woken, has_woken=True)
 
 
 def test_an_attempt_that_was_begun_for_a_change_comes_to_its_end_but_sleep_ends_it() -> None:
     roaming = disturbed()
-    assert roaming.remedy(1, Phase.OPENING, 10.0) == REDIAL
+    assert roaming.take_remedy(1, Phase.OPENING, 10.0) == REDIAL
     roaming.redialled(2)
     roaming.disturbed(2, 20.0)
-    assert roaming.remedy(2, Phase.OPENING, 20.0) == NOTHING
+    assert roaming.take_remedy(2, Phase.OPENING, 20.0) == NOTHING
     roaming.woke(2)
     roaming.disturbed(2, 30.0)
-    assert roaming.remedy(2, Phase.OPENING, 30.0) == Answer(Remedy.REDIAL, has_woken=True)
+    assert roaming.take_remedy(2, Phase.OPENING, 30.0) == Answer(Remedy.REDIAL, has_woken=True)

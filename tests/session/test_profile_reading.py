@@ -18,7 +18,7 @@ def test_it_is_awaited_until_it_was_read() -> None:
     one = reading()
     assert (one.is_awaited, one.is_known) == (True, False)
     assert one.begin() == [ReadProfile(1, "work")]
-    assert one.ends_with(1)
+    assert one.take_answer(1)
     assert (one.is_awaited, one.is_known) == (False, True)
 
 
@@ -30,30 +30,30 @@ def test_one_that_is_under_way_is_waited_for_and_none_begun_on_top() -> None:
 def test_only_the_answer_that_is_waited_for_counts_and_only_once() -> None:
     one = reading()
     one.begin()
-    assert [one.ends_with(7), one.ends_with(1), one.ends_with(1)] == [False, True, False]
+    assert [one.take_answer(7), one.take_answer(1), one.take_answer(1)] == [False, True, False]
 
 
 def test_a_failure_leaves_it_unknown_and_is_said_once_until_it_was_read() -> None:
     one = reading()
     one.begin()
-    assert one.ends_with(1, BROKEN)
+    assert one.take_answer(1, BROKEN)
     assert (one.is_known, one.failure) == (False, BROKEN)
     assert [one.take_untold(), one.take_untold()] == [BROKEN, None]
     one.begin()
-    assert one.ends_with(2)
+    assert one.take_answer(2)
     assert (one.failure, one.take_untold()) == (None, None)
     one.begin()
-    assert one.ends_with(3, BROKEN)
+    assert one.take_answer(3, BROKEN)
     assert one.take_untold() == BROKEN
 
 
 def test_what_was_read_once_stays_known_when_a_later_reading_fails() -> None:
     one = reading()
     one.begin()
-    one.ends_with(1)
+    one.take_answer(1)
     one.begin()
     assert one.is_awaited
-    one.ends_with(2, BROKEN)
+    one.take_answer(2, BROKEN)
     assert (one.is_known, one.is_awaited) == (True, False)
 
 
@@ -64,7 +64,7 @@ def test_it_is_read_again_ever_more_rarely_and_anew_when_somebody_asks() -> None
         effects, wait_s = one.retry()
         assert effects == [ReadProfile(number, "work")]
         waits.append(wait_s)
-        one.ends_with(number, BROKEN)
+        one.take_answer(number, BROKEN)
     assert waits == [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
     assert one.begin() == [ReadProfile(8, "work")]
     assert one.retry() == ([], 2.0)
@@ -74,7 +74,7 @@ def test_what_changes_while_it_is_read_is_read_once_more() -> None:
     one = reading()
     one.begin()
     assert one.changed() == []
-    one.ends_with(1)
+    one.take_answer(1)
     assert [one.again(), one.again()] == [[ReadProfile(2, "work")], []]
 
 
@@ -85,46 +85,46 @@ def unused() -> ProfileReading:
 def test_a_profile_that_does_not_count_is_read_and_not_waited_for() -> None:
     one = unused()
     assert (one.begin(), one.is_awaited, one.is_known) == ([ReadProfile(1, "work")], False, True)
-    one.ends_with(1, BROKEN)
+    one.take_answer(1, BROKEN)
     assert (one.is_awaited, one.is_known, one.failure) == (False, True, None)
 
 
 def test_of_a_profile_that_does_not_count_only_what_is_settled_after_the_start_is_news() -> None:
     one, pinned = unused(), Profile(name="work", pin_image="one")
     linked = replace(pinned, recent=("tcp://127.0.0.1:5555",), wanted=False, favourite=True)
-    assert [one.is_news(each) for each in (pinned, linked, pinned)] == [False, False, False]
-    assert [one.is_news(each) for each in (replace(pinned, pin_image="two"), pinned)] == [True, True]
+    assert [one.take_news(each) for each in (pinned, linked, pinned)] == [False, False, False]
+    assert [one.take_news(each) for each in (replace(pinned, pin_image="two"), pinned)] == [True, True]
 
 
 def test_what_could_not_be_read_at_the_start_is_news_once_it_can() -> None:
     one = unused()
     one.begin()
-    one.ends_with(1, BROKEN)
-    assert one.is_news(Profile(name="work"))
+    one.take_answer(1, BROKEN)
+    assert one.take_news(Profile(name="work"))
 
 
 def test_a_new_run_begins_with_what_is_there_then() -> None:
     one = unused()
-    one.is_news(Profile(name="work"))
+    one.take_news(Profile(name="work"))
     one.begin_run()
-    assert not one.is_news(Profile(name="work", pin_image="one"))
+    assert not one.take_news(Profile(name="work", pin_image="one"))
 
 
 def test_what_an_earlier_run_could_not_read_is_no_failure_of_a_new_one() -> None:
     one = reading()
     one.begin()
-    one.ends_with(1, BROKEN)
+    one.take_answer(1, BROKEN)
     one.take_untold()
     one.begin_run()
     assert one.failure is None
     one.begin()
-    one.ends_with(2, BROKEN)
+    one.take_answer(2, BROKEN)
     assert one.take_untold() == BROKEN
 
 
 def test_of_a_profile_that_counts_everything_is_news() -> None:
     one = reading()
-    assert [one.is_news(Profile(name="work")) for _ in range(2)] == [True, True]
+    assert [one.take_news(Profile(name="work")) for _ in range(2)] == [True, True]
 
 
 def test_one_that_does_not_come_in_time_is_a_failure_in_words() -> None:
@@ -139,4 +139,4 @@ def test_a_new_run_waits_for_no_answer_to_an_earlier_one() -> None:
     one.begin()
     one.begin_run()
     assert one.begin() == [ReadProfile(2, "work")]
-    assert not one.ends_with(1)
+    assert not one.take_answer(1)
