@@ -40,15 +40,11 @@ class Deadlines:
             link = path
         stall = attempt.stall
         request = exchange.next_deadline()
-        if request is None:
-            request = inf
-        elif request < stall.expired_from:
-            request = stall.expired_from
-        write = self._session.next_deadline() if is_running else None
+        request = max(request, stall.expired_from)
         return min(
             max(stall.judged_from, link),
             request,
-            inf if write is None else write,
+            self._session.next_deadline() if is_running else inf,
             leaves_by if leaves_by < inf else self._roaming.next_deadline(),
             next_part,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 from typing import Final
 
 from stui_supervisor.core.effects import Effect
@@ -95,8 +94,7 @@ class Notifications:
 
     def next_deadline(self) -> float:
         """The monotonic time at which ``time_passed`` has something to do."""
-        due = self._subscription.next_deadline()
-        return inf if due is None else due
+        return self._subscription.next_deadline()
 
     def _follow(self, effects: Sequence[Effect]) -> None:
         self._turn.effects += effects

@@ -66,7 +66,7 @@ class Replication:
     def next_deadline(self) -> float:
         """When something is to be sent next while nothing is in flight: not before the image may be asked who it is."""
         look = self._attempt.connection.look.next_deadline()
-        if look is not None:
+        if look < inf:
             return look
         return min(self._schedule.next_deadline(), self._session_retry.next_deadline(), self._unread.next_deadline())
 
@@ -76,7 +76,7 @@ class Replication:
         With ``is_push_wanted`` a push counts as due although the user has not paused yet.
         """
         look, now = self._attempt.connection.look, self._turn.now.monotonic_s
-        may_ask = look.may_ask(now)
+        may_ask = look.try_again(now)
         is_old = look.is_before_session or self._questions.is_look_old
         if self._exchange.flight is not None or not is_old:
             return False

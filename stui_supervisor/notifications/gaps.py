@@ -12,6 +12,7 @@ A publisher keeps nothing and tells nobody what it drops, so what is known is sa
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final, NamedTuple
 
 from stui_supervisor.config import (
@@ -212,10 +213,10 @@ class Gap:
         # A wall clock that was set back must not turn the gap round.
         return NotificationsMissed(at=now.utc, since=min(since.utc, now.utc), until=now.utc)
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which to look, or to take it, at the latest."""
         if self._arrivals is None:
-            return None
+            return inf
         look = self._looked_at + SLEEP_LOOK_S  # by then the clocks are looked at anyway
         return look if self._told_from is None else min(look, self._told_from)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from math import inf
 from random import Random
 from typing import Final, NamedTuple
 
@@ -112,7 +113,7 @@ class Subscription:
         self._publisher: Publisher | None = None
         self._number = 0
         self._phase = _Phase.IDLE
-        self._until: float | None = None
+        self._until = inf
         self._asked_at = 0.0
         self._judged_from = 0.0
         self._gaps = Gaps()
@@ -175,7 +176,7 @@ class Subscription:
         self._gaps.present.broken()
         effects += self._reports.end(now)
         self._link = None
-        self._enter(_Phase.IDLE, None)
+        self._enter(_Phase.IDLE, inf)
         self.is_deaf = False
         return effects
 
@@ -270,12 +271,12 @@ class Subscription:
 
     def _phase_over(self, now: Moment) -> list[SubscriptionEffect]:
         deaf_from = self._deaf_from()
-        if deaf_from is not None and deaf_from <= now.monotonic_s:
+        if deaf_from <= now.monotonic_s:
             if now.monotonic_s - deaf_from > STALL_S:  # this process stood still; look again first
                 self._judged_from = now.monotonic_s + NOTIFICATIONS_GRACE_S
             else:
                 self.is_deaf = True
-        if self._until is None or now.monotonic_s < self._until:
+        if now.monotonic_s < self._until:
             return []
         match self._phase:
             case _Phase.WAITING:
@@ -284,22 +285,18 @@ class Subscription:
                 return [Unsubscribe(self._number), *self.lost(self._number, Failure(FailureKind.TIMEOUT), now)]
             case _:  # it has been up for so long that earlier failures no longer count
                 self._backoff.reset()
-                self._until = None
+                self._until = inf
                 return []
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which to call ``time_passed`` at the latest."""
         if self._phase is _Phase.IDLE:
-            return None
-        earliest = self._until
-        for deadline in (self._deaf_from(), self._gaps.present.next_deadline()):
-            if deadline is not None and (earliest is None or deadline < earliest):
-                earliest = deadline
-        return earliest
+            return inf
+        return min(self._until, self._deaf_from(), self._gaps.present.next_deadline())
 
-    def _deaf_from(self) -> float | None:
+    def _deaf_from(self) -> float:
         is_away = self._phase in (_Phase.WAITING, _Phase.OPENING) and self._gaps.present.has_worked
-        return self._judged_from if is_away and not self.is_deaf else None
+        return self._judged_from if is_away and not self.is_deaf else inf
 
     def _subscribe_again(self, now: Moment) -> list[SubscriptionEffect]:
         """Begin anew, in place of any subscription that there is."""
@@ -329,7 +326,7 @@ class Subscription:
             ProblemCode.NOTIFICATIONS_UNNAMED, message, "see how the image's STUI server was started", now
         )
 
-    def _enter(self, phase: _Phase, until: float | None) -> None:
+    def _enter(self, phase: _Phase, until: float) -> None:
         self._phase = phase
         self._until = until
 

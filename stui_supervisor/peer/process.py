@@ -8,6 +8,7 @@ only tell a process that goes on from one that was started again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from stui_supervisor.config import LOOK_RETRY_S, LOOKS_REFUSED_MAX, UPTIME_ROUNDED_S
@@ -112,7 +113,7 @@ class Look:
         self.is_before_session = False
         self._at: float | None = None
         self._session_at: float | None = None
-        self._again_from: float | None = None
+        self._again_from = inf
         self._refused = 0
 
     @property
@@ -123,7 +124,7 @@ class Look:
     def saw(self, who: Who, now: Moment) -> None:
         """A ping was answered."""
         self.who, self.seen, self._at = who, now, now.monotonic_s
-        self._again_from, self._refused = None, 0
+        self._again_from, self._refused = inf, 0
 
     def saw_session(self, now: float) -> None:
         """Our session was made or restored, or took a push: no answer says that it is another's."""
@@ -153,13 +154,13 @@ class Look:
         """True when it has to be asked again before anything goes out."""
         return self._at is None or now - self._at >= interval_s
 
-    def may_ask(self, now: float) -> bool:
-        """False for a moment after an answer that was none."""
-        if self._again_from is not None and now >= self._again_from:
-            self._again_from = None
-        return self._again_from is None
+    def try_again(self, now: float) -> bool:
+        """True when it may be asked: not for a moment after an answer that was none."""
+        if now >= self._again_from:
+            self._again_from = inf
+        return self._again_from == inf
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which it may be asked again, where that is not yet so."""
         return self._again_from
 

@@ -190,7 +190,7 @@ class Exchange:
         """True when a request is there to be sent."""
         return self._outbox.has_next(now)
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """When ``expire`` has something to do."""
         return self._outbox.next_deadline()
 

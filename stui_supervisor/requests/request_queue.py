@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 from typing import Any, NamedTuple
 
 from stui_supervisor.config import SENDINGS_MAX, Settings
@@ -237,14 +238,14 @@ class RequestQueue:
                 self._waiting.append(request)
         return ended
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The earliest monotonic time at which ``expire`` has something to do."""
         times = (
             [time for request in self._waiting if (time := request.expires_at()) is not None] if self._waiting else []
         )
         if self.flight is not None and self.flight.request is not None and self.flight.request.deadline is not None:
             times.append(self.flight.request.deadline)
-        return min(times, default=None)
+        return min(times, default=inf)
 
     def _end_one(self, is_over: Callable[[Request], bool], why: str, trouble: str | None = None) -> Ended | None:
         for request in self._waiting:

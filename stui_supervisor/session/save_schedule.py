@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -48,7 +49,7 @@ class SaveSchedule:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._writing: deque[Write] = deque()
-        self._due: float | None = None
+        self._due = inf
         self._waiters: list[Waiter] = []
         self.present = Revisions()
         self.saved = Revisions()
@@ -85,7 +86,7 @@ class SaveSchedule:
         """A section changed; it is due on disk soon."""
         self.present = self.present._replace(context=self.present.context + 1)
         due = now + self._settings.save_delay_s
-        self._due = due if self._due is None else min(self._due, due)
+        self._due = min(self._due, due)
 
     def wanted(self, now: float) -> None:
         """What has changed is to be on disk soon."""
@@ -102,7 +103,7 @@ class SaveSchedule:
         held = sections if self.present.context > self.saved.context else None
         self._writing.append(Write(self.present, held))
         self._begun = self.present.context
-        self._due = None
+        self._due = inf
         return held
 
     def finished(self) -> list[int]:
@@ -147,6 +148,6 @@ class SaveSchedule:
         self._waiters.clear()
         self.saved = Revisions()
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which ``begin`` should be called."""
-        return None if self._writing else self._due
+        return inf if self._writing else self._due

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import inf
 from random import Random
 from typing import Any, Final
 
@@ -314,13 +315,11 @@ class Session:
 
     def save_if_due(self, now: float) -> list[SessionEffect]:
         """The writes that are due now, and the claims for what has no session yet."""
-        earliest = self.next_deadline()
-        if earliest is None or earliest > now:
+        if self.next_deadline() > now:
             return []
         effects: list[SessionEffect] = []
         for held in self._held:
-            due = self._due(held)
-            if due is None or due > now:
+            if self._due(held) > now:
                 continue
             if held.id is not None:
                 effects.append(self._save(held, held.id))
@@ -328,11 +327,11 @@ class Session:
                 effects += self._load(held, held.record.image, is_new=held.needs_new)
         return effects
 
-    def next_deadline(self) -> float | None:
+    def next_deadline(self) -> float:
         """The monotonic time at which ``save_if_due`` has something to do."""
         if not self._held.parked:
             return self._due(self._held.current)
-        return min((due for held in self._held if (due := self._due(held)) is not None), default=None)
+        return min(map(self._due, self._held))
 
     def saved(self, session_id: str) -> list[SessionEffect]:
         """A write is on disk. A parked session that is clean is given back."""
@@ -387,9 +386,9 @@ class Session:
         ended = self._held.ended.items()
         return [self._save(held, session) for session, held in ended if held.schedule.has_unwritten_work]
 
-    def _due(self, held: HeldSession) -> float | None:
+    def _due(self, held: HeldSession) -> float:
         if held.id is None and (self.loading or not self._settings.keeps_session):
-            return None
+            return inf
         return held.schedule.next_deadline()
 
     def _save(self, held: HeldSession, session_id: str) -> Save:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from stui_supervisor.config import NOTIFICATIONS_HEARTBEAT_INTERVAL_S, NOTIFICATIONS_HEARTBEAT_TIMEOUT_S
 from stui_supervisor.moment import Moment
 from stui_supervisor.notifications.gaps import Arrivals, Completeness, Gap
@@ -78,7 +80,7 @@ def test_before_a_subscription_there_is_nothing_to_say() -> None:
     gap.held_up(BEGIN)
     gap.looked(100, BEGIN)
     gap.broken()
-    assert (gap.has_worked, gap.take(at(60.0)), gap.next_deadline()) == (False, None, None)
+    assert (gap.has_worked, gap.take(at(60.0)), gap.next_deadline()) == (False, None, inf)
 
 
 def test_a_pause_after_a_crowd_does_not_hide_what_the_crowd_may_have_cost() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from random import Random
 from typing import Any
 
@@ -79,7 +80,7 @@ class Ear:
         """Let time pass until a subscription is asked for."""
         while not self.is_asked:
             due = self.listening.next_deadline()
-            assert due is not None
+            assert due < inf
             self.wait(max(0.0, due - self.now.monotonic_s))
 
     def published(self, *frames: bytes, older: int = 0) -> list[Effect]:
@@ -92,7 +93,7 @@ class Ear:
         """Let time pass; each deadline on the way is met exactly."""
         effects: list[Effect] = []
         end = self.now.after(seconds)
-        while (due := self.listening.next_deadline()) is not None and due <= end.monotonic_s:
+        while (due := self.listening.next_deadline()) <= end.monotonic_s:
             self.now = self.now.after(max(0.0, due - self.now.monotonic_s))
             effects += self.did(self.listening.time_passed(self.now))
         self.now = end
@@ -101,7 +102,7 @@ class Ear:
     def stay_refused(self, seconds: float) -> list[Effect]:
         """Let time pass while nobody publishes."""
         effects, end = [], self.now.after(seconds)
-        while (due := self.listening.next_deadline()) is not None and due <= end.monotonic_s:
+        while (due := self.listening.next_deadline()) <= end.monotonic_s:
             effects += self.wait(max(0.0, due - self.now.monotonic_s))
             effects += self.lost(REFUSED)
         return effects + self.wait(max(0.0, end.monotonic_s - self.now.monotonic_s))
@@ -156,7 +157,7 @@ def test_what_the_profile_says_counts_more() -> None:
 def test_where_nobody_says_so_nothing_is_done() -> None:
     ear = Ear()
     assert ear.begin(named=None) == []
-    assert ear.listening.next_deadline() is None
+    assert ear.listening.next_deadline() == inf
     assert ear.end() == []
 
 
@@ -578,7 +579,7 @@ def test_after_the_end_nothing_is_heard_or_due() -> None:
     ear = hearing()
     assert ear.end() == [Unsubscribe(1)]
     assert ear.opened() == ear.published(b"errors", b"1") == ear.lost() == ear.end() == []
-    assert ear.listening.next_deadline() is None
+    assert ear.listening.next_deadline() == inf
 
 
 def test_a_subscription_that_never_reports_is_given_up_and_tried_again() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import pytest
@@ -143,8 +144,8 @@ def test_an_answer_that_is_an_error_is_no_look_and_is_asked_for_again_after_a_pa
     look = Look()
     assert not look.refused(5.0)
     assert (look.is_old(5.0, 10.0), look.next_deadline()) == (True, 5.0 + LOOK_RETRY_S)
-    assert [look.may_ask(now) for now in (5.0, 5.0 + LOOK_RETRY_S)] == [False, True]
-    assert look.next_deadline() is None
+    assert [look.try_again(now) for now in (5.0, 5.0 + LOOK_RETRY_S)] == [False, True]
+    assert look.next_deadline() == inf
 
 
 def test_errors_in_a_row_are_too_many_and_an_answer_between_begins_anew() -> None:

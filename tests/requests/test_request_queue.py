@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from stui_supervisor.config import Settings
@@ -144,7 +146,7 @@ def test_a_request_that_waited_too_long_ends_unsent() -> None:
     assert ends(box.expire(NOW + 1.9)) == []
     assert ends(box.expire(NOW + 2.0)) == [(2, NotSent)]
     assert ends(box.expire(NOW + 3.0)) == [(1, NotSent)]
-    assert box.next_deadline() is None
+    assert box.next_deadline() == inf
 
 
 def test_a_request_that_waited_too_long_says_what_kept_it() -> None:
@@ -161,7 +163,7 @@ def test_a_request_that_was_sent_and_waited_too_long_is_of_unknown_outcome_and_k
     (ended,) = box.expire(NOW + 2.0)
     assert ends([ended]) == [(1, OutcomeUnknown)]
     assert str(ended.error) == ("its time was over before the reply came: look at the image before repeating it")
-    assert (box.take(NOW + 2.0), box.next_deadline(), box.expire(NOW + 9.0)) == (None, None, [])
+    assert (box.take(NOW + 2.0), box.next_deadline(), box.expire(NOW + 9.0)) == (None, inf, [])
 
 
 def test_a_request_whose_time_is_over_is_not_sent_any_more() -> None:
@@ -175,7 +177,7 @@ def test_a_request_without_a_timeout_waits_five_seconds_for_a_link_and_then_as_l
     box = queued(request(1), linked=False)
     assert box.next_deadline() == NOW + 5.0
     box.link_up()
-    assert (box.next_deadline(), box.expire(NOW + 3_600.0)) == (None, [])
+    assert (box.next_deadline(), box.expire(NOW + 3_600.0)) == (inf, [])
     box.link_down(NOW + 10.0, reason="lost", keep_waiting=True)
     assert box.next_deadline() == NOW + 15.0
     assert ends(box.expire(NOW + 15.0)) == [(1, NotSent)]
@@ -299,7 +301,7 @@ def test_without_hope_for_another_link_everything_ends() -> None:
     send(box)
     ended = box.link_down(NOW, reason="the user disconnected", keep_waiting=False)
     assert ends(ended) == [(1, OutcomeUnknown), (2, NotSent), (3, NotSent)]
-    assert (len(box), box.next_deadline()) == (0, None)
+    assert (len(box), box.next_deadline()) == (0, inf)
 
 
 @OUR_OWN

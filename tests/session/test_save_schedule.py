@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf
+
 from stui_supervisor.config import Settings
 from stui_supervisor.context.section import Section
 from stui_supervisor.session.save_schedule import SaveSchedule
@@ -14,7 +16,7 @@ def saver() -> SaveSchedule:
 
 def test_nothing_is_due_when_nothing_changed() -> None:
     one = saver()
-    assert (one.next_deadline(), one.is_clean, one.ok) == (None, True, True)
+    assert (one.next_deadline(), one.is_clean, one.ok) == (inf, True, True)
 
 
 def test_changes_of_the_context_are_gathered_for_a_quarter_of_a_second_from_the_first() -> None:
@@ -69,7 +71,7 @@ def test_one_write_is_under_way_at_a_time() -> None:
     one.record_changed(NOW)
     one.begin(WORK)
     one.record_changed(NOW + 1.0)
-    assert (one.next_deadline(), one.is_clean) == (None, False)
+    assert (one.next_deadline(), one.is_clean) == (inf, False)
     one.finished()
     assert one.next_deadline() == NOW + 1.0
 
@@ -158,7 +160,7 @@ def test_who_waits_for_what_is_being_written_makes_no_second_write() -> None:
     one.begin(WORK)
     one.wait(1, NOW)
     assert one.finished() == [1]
-    assert one.next_deadline() is None
+    assert one.next_deadline() == inf
 
 
 def test_work_is_unwritten_until_a_write_of_it_begins_and_while_none_is_under_way() -> None:

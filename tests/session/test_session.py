@@ -297,7 +297,7 @@ def test_without_a_session_nothing_is_loaded_and_nothing_is_written() -> None:
     world.context["work"] = "mine"
     effects += [*world.wait(60.0), *world.tell(inputs.Stop())]
     assert [*only(Load, effects), *only(Save, effects), *only(Release, effects)] == []
-    assert world.core.next_deadline() is None
+    assert world.core.next_deadline() == inf
 
 
 # The last-known-good endpoint
