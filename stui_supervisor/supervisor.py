@@ -24,7 +24,7 @@ from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import Credentials, LinkFactory
 from stui_supervisor.profile import checked_name
-from stui_supervisor.requests.request_queue import Request, new_request
+from stui_supervisor.requests.request import Request, new_request
 from stui_supervisor.runtime.lifecycle import START, Lifecycle
 from stui_supervisor.runtime.observers import EventStream, Observers, refuse
 from stui_supervisor.wire.dialects import Operation

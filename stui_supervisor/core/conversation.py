@@ -35,7 +35,7 @@ from stui_supervisor.peer.process import Who, has_begun_anew, who_answers
 from stui_supervisor.printable import printable
 from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests.exchange import PairedReply
-from stui_supervisor.requests.request_queue import Purpose
+from stui_supervisor.requests.request import Purpose
 from stui_supervisor.session.messages import Loaded
 from stui_supervisor.wire.dialects import Dialect, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage

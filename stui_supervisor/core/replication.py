@@ -30,7 +30,7 @@ from stui_supervisor.replication.push_schedule import PushSchedule
 from stui_supervisor.replication.retry_schedule import RetrySchedule
 from stui_supervisor.replication.unread_copy import UnreadCopy
 from stui_supervisor.requests.exchange import PairedReply
-from stui_supervisor.requests.request_queue import Purpose
+from stui_supervisor.requests.request import Purpose
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.strict_json import MalformedMessage
 

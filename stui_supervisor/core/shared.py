@@ -19,7 +19,7 @@ from stui_supervisor.moment import Moment
 from stui_supervisor.notifications.subscription import Subscription
 from stui_supervisor.peer.process import Lineage
 from stui_supervisor.requests.exchange import Exchange
-from stui_supervisor.requests.request_queue import Purpose
+from stui_supervisor.requests.request import Purpose
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.profile_reading import ProfileReading
 from stui_supervisor.session.session import Session

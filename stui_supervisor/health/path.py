@@ -16,7 +16,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.health.heartbeats import HeartbeatDetector, Heartbeats
 from stui_supervisor.health.sample import PathSample
 from stui_supervisor.health.uploads import UploadWatch
-from stui_supervisor.requests.request_queue import Flight
+from stui_supervisor.requests.request import Flight
 
 
 def heartbeat_timeout_s(endpoint: Endpoint, settings: Settings) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from stui_supervisor.config import SLOW_PINGS, Settings
-from stui_supervisor.requests.request_queue import Flight
+from stui_supervisor.requests.request import Flight
 
 
 class Finding(Enum):

@@ -6,7 +6,7 @@ import math
 
 from stui_supervisor.config import FRAME_SMALL_BYTES, HEARTBEATS_HEARD, UPLOAD_MIN_BYTES, UPLOAD_MIN_BYTES_PER_S
 from stui_supervisor.health.sample import PathSample
-from stui_supervisor.requests.request_queue import Flight
+from stui_supervisor.requests.request import Flight
 
 
 class UploadWatch:

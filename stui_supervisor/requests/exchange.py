@@ -14,15 +14,8 @@ from stui_supervisor.problems import ProblemCode
 from stui_supervisor.requests import guarantees
 from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.messages import Finish, RequestEffect, Send
-from stui_supervisor.requests.request_queue import (
-    LOOK_FIRST,
-    SAFE_TO_REPEAT,
-    Ended,
-    Flight,
-    Purpose,
-    Request,
-    RequestQueue,
-)
+from stui_supervisor.requests.request import LOOK_FIRST, SAFE_TO_REPEAT, Ended, Flight, Purpose, Request
+from stui_supervisor.requests.request_queue import RequestQueue
 from stui_supervisor.security.masks import Masks
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.commands import TOKEN_PARAMETER, WITH_TOKEN

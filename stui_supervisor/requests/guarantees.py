@@ -8,7 +8,7 @@ from stui_supervisor.config import DEADLINE_MAX_S
 from stui_supervisor.errors import NotSent, OutcomeUnknown, RequestError
 from stui_supervisor.moment import Moment
 from stui_supervisor.requests.backend_clock import BackendClock
-from stui_supervisor.requests.request_queue import LOOK_FIRST, SAFE_TO_REPEAT, Request
+from stui_supervisor.requests.request import LOOK_FIRST, SAFE_TO_REPEAT, Request
 from stui_supervisor.wire.capabilities import (
     DEADLINE,
     DEADLINE_PARAMETER,

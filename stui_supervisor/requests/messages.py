@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from stui_supervisor.errors import RequestError
 from stui_supervisor.events import Announce
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request import Request
 from stui_supervisor.wire.dialects import Reply
 
 

@@ -12,7 +12,7 @@ from stui_supervisor.core import effects, inputs
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.inputs import Input
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request import Request
 from stui_supervisor.runtime.announcer import Announcer
 from stui_supervisor.runtime.assembly import Adapters
 from stui_supervisor.runtime.callers import Callers

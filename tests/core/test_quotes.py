@@ -16,7 +16,7 @@ from stui_supervisor.errors import BackendError, CredentialError
 from stui_supervisor.events import Notification, Problem
 from stui_supervisor.failures import Failure, FailureKind
 from stui_supervisor.machine.states import BackendVerdict, State
-from stui_supervisor.requests.request_queue import Purpose
+from stui_supervisor.requests.request import Purpose
 from stui_supervisor.security.secret import MASK
 from tests.security.test_spellings import SPELLINGS
 from tests.support.core.world import HERE, World, only, section, stored, told

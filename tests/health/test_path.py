@@ -9,7 +9,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.health.heartbeats import Heartbeats
 from stui_supervisor.health.path import PathVerdict, PathWatch, heartbeat_timeout_s
 from stui_supervisor.health.sample import LivenessSource, PathSample, source_of
-from stui_supervisor.requests.request_queue import Flight, Purpose
+from stui_supervisor.requests.request import Flight, Purpose
 
 LOOK_S = DEFAULTS.path_look_s
 LIMIT_S = 10.0

@@ -4,7 +4,7 @@ import pytest
 
 from stui_supervisor.config import Settings
 from stui_supervisor.health.pings import Finding, PingWatch
-from stui_supervisor.requests.request_queue import Flight, Purpose
+from stui_supervisor.requests.request import Flight, Purpose
 
 OPENED = 1_000.0
 

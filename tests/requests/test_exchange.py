@@ -16,7 +16,7 @@ from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
 from stui_supervisor.machine.states import Outcome
 from stui_supervisor.requests.exchange import Exchange, PairedReply
-from stui_supervisor.requests.request_queue import Purpose, Request
+from stui_supervisor.requests.request import Purpose, Request
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.wire.dialects import Dialect, Operation, Reply
 from stui_supervisor.wire.service import Request as Received

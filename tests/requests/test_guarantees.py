@@ -15,7 +15,7 @@ from stui_supervisor.events import Problem
 from stui_supervisor.machine.states import State
 from stui_supervisor.requests.backend_clock import BackendClock
 from stui_supervisor.requests.guarantees import members_for
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request import Request
 from stui_supervisor.wire.dialects import timestamp
 from stui_supervisor.wire.service import decode_request
 from tests.support.core.places import at

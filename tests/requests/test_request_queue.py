@@ -6,7 +6,8 @@ import pytest
 
 from stui_supervisor.config import Settings
 from stui_supervisor.errors import NotSent, OutcomeUnknown
-from stui_supervisor.requests.request_queue import Ended, Purpose, Request, RequestQueue
+from stui_supervisor.requests.request import Ended, Purpose, Request
+from stui_supervisor.requests.request_queue import RequestQueue
 from tests.support.core.world import request
 
 NOW = 1_000.0

@@ -17,7 +17,7 @@ from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.failures import Failure
 from stui_supervisor.moment import Moment
 from stui_supervisor.ports import LinkTimes
-from stui_supervisor.requests.request_queue import Request, new_request
+from stui_supervisor.requests.request import Request, new_request
 from stui_supervisor.wire.dialects import Operation
 from tests.simulation.agenda import Agenda
 from tests.simulation.lookout import SimulatedLookout

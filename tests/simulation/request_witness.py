@@ -15,7 +15,7 @@ from stui_supervisor.core.inputs import Input
 from stui_supervisor.errors import BackendError, NotSent, OutcomeUnknown
 from stui_supervisor.events import RequestFinished
 from stui_supervisor.machine.states import Outcome, State
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request import Request
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.violation import demand
 

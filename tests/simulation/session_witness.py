@@ -13,7 +13,7 @@ from stui_supervisor.core.inputs import Input
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.machine.states import State
 from stui_supervisor.moment import Moment
-from stui_supervisor.requests.request_queue import Request
+from stui_supervisor.requests.request import Request
 from stui_supervisor.wire.service import decode_request
 from tests.simulation.identities import known_as
 from tests.simulation.image_sessions import STRANGER

@@ -18,7 +18,7 @@ from stui_supervisor.config import MESSAGE_MAX_BYTES, Settings
 from stui_supervisor.errors import BackendError, ConfigurationError, ConnectionRejected, NotSent, OutcomeUnknown
 from stui_supervisor.machine.states import State
 from stui_supervisor.printable import printable
-from stui_supervisor.requests.request_queue import LOOK_FIRST
+from stui_supervisor.requests.request import LOOK_FIRST
 from stui_supervisor.supervisor import Supervisor
 from stui_supervisor.wire.strict_json import MalformedMessage, parse
 

@@ -42,7 +42,7 @@ from stui_supervisor.machine.states import State, Trigger
 from stui_supervisor.moment import Moment
 from stui_supervisor.peer.backend_session import BackendSession, SessionId
 from stui_supervisor.profile import Profile
-from stui_supervisor.requests.request_queue import Request, new_request
+from stui_supervisor.requests.request import Request, new_request
 from stui_supervisor.security.secret import Secret
 from stui_supervisor.session.records import ClaimedSession, SessionRecord
 from stui_supervisor.testing import MemoryStore
