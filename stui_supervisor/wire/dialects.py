@@ -28,6 +28,7 @@ from stui_supervisor.wire.strict_json import MalformedMessage, parse, shown
 PROTOCOL_VERSION: Final = "1.0.0"
 _PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]
 _JSON_HINT: Final = "use objects with text keys, lists, text and finite numbers"
+_AROUND_A_MEMBER: Final = len('"":,')
 _CONTAINERS: Final = (dict, list, tuple)
 _quoted: Final = json.encoder.encode_basestring  # one text as JSON, in a quarter of the time
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -94,10 +95,9 @@ def members_of(operation: Operation) -> Members:
     members, size = {}, 0
     for name, value in parameters.items():
         members[name] = written = json_of(value)
-        size += len(written)
+        size += len(written) + _AROUND_A_MEMBER
     _check_keys(parameters)  # after that: what has no end is refused by now
-    _check_names(operation.command, *parameters)
-    _check_size(size)
+    _check_size(size + len(_encoded_names(operation.command, *parameters)))
     return members
 
 
@@ -239,9 +239,9 @@ def json_of(value: Any) -> bytes:
         raise ConfigurationError(f"the message is not JSON ({error})", hint=_JSON_HINT) from error
 
 
-def _check_names(*names: str) -> None:
+def _encoded_names(*names: str) -> bytes:
     try:
-        "".join(names).encode()
+        return "".join(names).encode()
     except UnicodeEncodeError as error:
         raise ConfigurationError("a name in the message is no text (half a surrogate pair)", hint=_JSON_HINT) from error
 

@@ -356,3 +356,9 @@ def test_members_stay_as_they_were_when_they_were_taken() -> None:
     members = members_of(Operation("evaluate", parameters))
     parameters["deep"].append(2)
     assert members == {"deep": b"[1]"}
+
+
+@pytest.mark.parametrize("parameters", [{"k" * MESSAGE_MAX_BYTES: 1}, {f"k{i:06}": 0 for i in range(900_000)}])
+def test_names_count_among_what_is_too_large(parameters: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError, match="send it in parts"):
+        members_of(Operation("evaluate", parameters))
