@@ -28,6 +28,7 @@ from stui_supervisor.wire.strict_json import MalformedMessage, parse, shown
 PROTOCOL_VERSION: Final = "1.0.0"
 _PROTOCOL_MAJOR: Final = PROTOCOL_VERSION.partition(".")[0]
 _JSON_HINT: Final = "use objects with text keys, lists, text and finite numbers"
+_NO_JSON: Final = (TypeError, ValueError, RecursionError)
 _AROUND_A_MEMBER: Final = len('"":,')
 _CONTAINERS: Final = (dict, list, tuple)
 _quoted: Final = json.encoder.encode_basestring  # one text as JSON, in a quarter of the time
@@ -92,12 +93,14 @@ def members_of(operation: Operation) -> Members:
             "a request needs a command and its parameters by name", hint='for instance "evaluate", {"code": "3 + 4"}'
         )
     parameters = dict(operation.parameters)
-    members, size = {}, 0
-    for name, value in parameters.items():
-        members[name] = written = json_of(value)
-        size += len(written) + _AROUND_A_MEMBER
-    _check_keys(parameters)  # after that: what has no end is refused by now
-    _check_size(size + len(_encoded_names(operation.command, *parameters)))
+    write_one = _ENCODER.encode
+    try:
+        members = {name: write_one(value).encode() for name, value in parameters.items()}
+        _check_keys(parameters)  # after that: what has no end is refused by now
+        names = "".join((operation.command, *parameters)).encode()  # half a surrogate pair is no JSON
+    except _NO_JSON as error:
+        raise _not_json(error) from error
+    _check_size(len(names) + sum(map(len, members.values())) + _AROUND_A_MEMBER * len(members))
     return members
 
 
@@ -235,15 +238,12 @@ def json_of(value: Any) -> bytes:
     """A value as JSON. Raises ConfigurationError when it is none."""
     try:
         return _ENCODER.encode(value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"the message is not JSON ({error})", hint=_JSON_HINT) from error
+    except _NO_JSON as error:
+        raise _not_json(error) from error
 
 
-def _encoded_names(*names: str) -> bytes:
-    try:
-        return "".join(names).encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError("a name in the message is no text (half a surrogate pair)", hint=_JSON_HINT) from error
+def _not_json(error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"the message is not JSON ({error})", hint=_JSON_HINT)
 
 
 def _check_size(size: int) -> None:
