@@ -16,7 +16,6 @@ from stui_supervisor.adapters.host.clock import SystemClock, named_home
 from stui_supervisor.adapters.keyring.environment import token_of_this_run
 from stui_supervisor.config import DEFAULTS, STOP_TIMEOUT_S, Settings
 from stui_supervisor.context.context import Context
-from stui_supervisor.core import inputs
 from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.errors import ConfigurationError, NotSent, StoreError, SupervisorError
 from stui_supervisor.events import Status
@@ -95,7 +94,9 @@ class Supervisor:
         under way is waited for first, which takes less than a second.
         """
         self._check()
-        await self._lifecycle.start(inputs.Start(self._endpoint))
+        from stui_supervisor.core.inputs import Start  # noqa: PLC0415  # importing this package stays cheap
+
+        await self._lifecycle.start(Start(self._endpoint))
 
     async def stop(self) -> None:
         """Save the context, let go of the link, and end everything within a second. Once stopped: nothing.
@@ -126,7 +127,7 @@ class Supervisor:
 
         Raises ConfigurationError for a malformed endpoint; then nothing changes.
         """
-        self._running().feed(inputs.Connect(Endpoint.parse(endpoint)))
+        self._running().connect(Endpoint.parse(endpoint))
 
     async def disconnect(self) -> None:
         """End the link, and remember that none is wanted: the next start stays disconnected.
@@ -134,7 +135,7 @@ class Supervisor:
         Returns when that is on the disk, or after a moment when the disk does not take it.
         """
         driver = self._running()
-        driver.feed(inputs.Disconnect())
+        driver.disconnect()
         if self._settings.keeps_session:
             # A disk that is away does not keep the user waiting; the wish is then written when it is back.
             with contextlib.suppress(StoreError, TimeoutError):
@@ -143,7 +144,7 @@ class Supervisor:
 
     async def reconnect(self) -> None:
         """Make a new link now: ends a wait between attempts, replaces a link, revives a disconnected one."""
-        self._running().feed(inputs.Reconnect())
+        self._running().reconnect()
 
     @property
     def state(self) -> State:
@@ -239,7 +240,7 @@ class Supervisor:
         try:
             return (await future).result
         except asyncio.CancelledError:
-            driver.feed(inputs.Cancel(request.number))
+            driver.cancel(request)
             raise
 
     def _new_request(
@@ -289,7 +290,9 @@ class Supervisor:
         return driver
 
     def _context_changed(self) -> None:
-        event = inputs.ContextChanged()
+        from stui_supervisor.core.inputs import ContextChanged  # noqa: PLC0415  # loaded with the core by now
+
+        event = ContextChanged()
         if not self._lifecycle.tell(event):
             self._core.handle(event, self._now())  # before the start there is nothing to do but to know
 

@@ -11,6 +11,7 @@ from stui_supervisor.config import STOP_TIMEOUT_S, Settings
 from stui_supervisor.core import effects, inputs
 from stui_supervisor.core.core import Core
 from stui_supervisor.core.inputs import Input
+from stui_supervisor.endpoint import Endpoint
 from stui_supervisor.moment import Moment
 from stui_supervisor.requests.request import Request
 from stui_supervisor.runtime.announcer import Announcer
@@ -79,6 +80,22 @@ class Driver:
     def feed(self, event: Input) -> None:
         """Tell the core, and do what it says; from the event loop only. Nothing after the end, or in a forked child."""
         self._inputs.feed(event)
+
+    def connect(self, endpoint: Endpoint) -> None:
+        """Link to this endpoint from now on."""
+        self.feed(inputs.Connect(endpoint))
+
+    def disconnect(self) -> None:
+        """No link is wanted any more."""
+        self.feed(inputs.Disconnect())
+
+    def reconnect(self) -> None:
+        """A new link is wanted, or the next attempt now."""
+        self.feed(inputs.Reconnect())
+
+    def cancel(self, request: Request) -> None:
+        """Nobody waits for the request any more."""
+        self.feed(inputs.Cancel(request.number))
 
     def submit(self, request: Request) -> asyncio.Future[Reply]:
         """Hand in a request; the future ends with its reply or its RequestError."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
 from stui_supervisor.config import STOP_TIMEOUT_S
-from stui_supervisor.core import inputs
 from stui_supervisor.errors import SupervisorError
 from stui_supervisor.runtime.observers import Observers
 
 if TYPE_CHECKING:
+    from stui_supervisor.core import inputs
     from stui_supervisor.runtime.driver import Driver
 
 START: Final = "start it, or use it in 'async with'"
