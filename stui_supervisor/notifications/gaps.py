@@ -51,11 +51,12 @@ class Completeness(NamedTuple):
 class Arrivals:
     """What one subscription has brought: up to when whatever was published has certainly come.
 
-    ``delay_s`` is the most that a message takes on its way, as the handshake shows.
+    It was ``asked`` for then, and may have been there from then on. ``delay_s`` is the most that a message takes on its
+    way, as the handshake shows.
     """
 
-    def __init__(self, now: Moment, delay_s: float) -> None:
-        self._begin = now
+    def __init__(self, now: Moment, delay_s: float, asked: Moment) -> None:
+        self._begin = asked
         self._delay_s = delay_s
         self._pause: Moment | None = None  # nothing that was published a delay before it is still to come
         self._answer: Moment | None = None  # the same, if no message follows what looks like a heartbeat's answer
@@ -123,7 +124,7 @@ class Gap:
         """
         self.delay_s = delay_s = handshake_s / 2
         self._counts_from_first = is_one
-        self._arrivals = Arrivals(now, delay_s)
+        self._arrivals = Arrivals(now, delay_s, now.after(-handshake_s))
         self._told_from = now.monotonic_s + delay_s + NOTIFICATIONS_SETTLE_S
         self._looked_at = now.monotonic_s
         self.has_worked, self._is_left = True, False

@@ -19,7 +19,7 @@ def at(seconds: float) -> Moment:
 
 def looked(*looks: tuple[float, int | None]) -> Arrivals:
     """A subscription that began at 0 s and was looked at, with what had come by then."""
-    arrivals = Arrivals(BEGIN, DELAY_S)
+    arrivals = Arrivals(BEGIN, DELAY_S, BEGIN)
     for seconds, received_bytes in looks:
         arrivals.looked(received_bytes, at(seconds))
     return arrivals
